@@ -1,0 +1,3 @@
+//! Calico's own language. Pure: no I/O, no clock, no environment.
+
+pub mod resource;

@@ -1,0 +1,138 @@
+//! The command line: one file a command, each an `Args` struct whose doc comments are the help, and one function.
+
+mod error;
+
+use std::future::Future;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::output::{Color, Style};
+
+pub use error::Error;
+
+/// What a command found; the exit code (architecture: 0 healthy, 1 error, 2 findings, 3 not decidable).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Healthy, delivered, done.
+    Good,
+    /// Findings, peers down, not delivered.
+    Findings,
+    /// Something that decides is missing.
+    NotDecidable,
+}
+
+impl Outcome {
+    const fn exit_code(self) -> u8 {
+        match self {
+            Self::Good => 0,
+            Self::Findings => 2,
+            Self::NotDecidable => 3,
+        }
+    }
+}
+
+/// Find, explain, prove and mend why containers can't reach each other.
+#[derive(Debug, Parser)]
+#[command(name = "netdiag", version, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Colour the output: auto (a terminal without NO_COLOR), always or never
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    color: Color,
+    /// Datastore configuration: calicoctl.cfg, v3 CalicoAPIConfig or v1 calicoApiConfig
+    #[arg(
+        short,
+        long,
+        global = true,
+        default_value = "/etc/calico/calicoctl.cfg",
+        value_name = "FILE"
+    )]
+    pub config: std::path::PathBuf,
+    /// Seconds that each datastore call may take
+    #[arg(long, global = true, default_value_t = 5.0, value_name = "SECONDS")]
+    timeout: f64,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+impl Command {
+    fn run(&self, _cx: &mut Context) -> Result<Outcome, Error> {
+        match *self {}
+    }
+}
+
+/// What a command may use of the world: where it writes, and how things look there.
+pub struct Context<'a> {
+    /// Results.
+    pub out: &'a mut dyn Write,
+    /// Notes and warnings.
+    pub err: &'a mut dyn Write,
+    pub style: Style,
+    pub global: Global,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Context<'_> {
+    /// Runs a future to its end on the one current-thread runtime.
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// The deadline of one datastore call.
+    pub fn timeout(&self) -> Duration {
+        Duration::try_from_secs_f64(self.global.timeout).unwrap_or(Duration::from_secs(5))
+    }
+}
+
+/// Parses the arguments, runs the command, and says how it ended.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap's own code for a usage error is 2, which here means findings.
+            let _ = error.print();
+            return ExitCode::from(u8::from(error.use_stderr()));
+        }
+    };
+    let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
+    let style = Style::detect(cli.global.color);
+    let result = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::from)
+        .and_then(|runtime| {
+            let mut cx = Context {
+                out: &mut out,
+                err: &mut err,
+                style,
+                global: cli.global,
+                runtime,
+            };
+            let outcome = cli.command.run(&mut cx)?;
+            cx.out.flush()?;
+            Ok(outcome)
+        });
+    match result {
+        Ok(outcome) => ExitCode::from(outcome.exit_code()),
+        Err(error) if error.broken_pipe => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(err, "{} {}", style.bad("error:"), error.message);
+            for hint in error.hints {
+                let _ = writeln!(err, "{} {hint}", style.strong("hint:"));
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Where Calico's objects live. One trait, [`Datastore`]; a backend a file.
+//!
+//! Every call has a deadline: an endpoint that doesn't answer is an error that names the endpoint and the step
+//! that failed, never a hang.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::calico::resource::{Kind, Resource};
+
+/// What a datastore call returns: a future, boxed so that `dyn Datastore` works.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + 'a>>;
+
+/// All resources of one kind, and the keys below it that could not be read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct List {
+    pub items: Vec<Resource>,
+    /// Values that don't parse: calicoctl skips them silently, a diagnostic tool must not.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A key whose value is not a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    pub key: String,
+    pub why: String,
+}
+
+/// A store of Calico resources. Writes are compare-and-swap.
+pub trait Datastore {
+    /// For messages: `etcd v3 at http://127.0.0.1:2379`. Never holds a secret.
+    fn describe(&self) -> String;
+
+    /// One resource, with `metadata.resourceVersion` set. [`Error::NotFound`] when there is none.
+    fn get<'a>(&'a self, kind: Kind, name: &'a str) -> Answer<'a, Resource>;
+
+    /// All resources of a kind, sorted by name.
+    fn list(&self, kind: Kind) -> Answer<'_, List>;
+
+    /// Writes a resource that must not exist yet ([`Error::AlreadyExists`]); fills uid and creationTimestamp.
+    fn create<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource>;
+
+    /// Replaces the resource read at `metadata.resourceVersion`; [`Error::Conflict`] when it has changed since.
+    fn update<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource>;
+}
+
+/// The step of reaching an endpoint that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Resolve,
+    Connect,
+    Tls,
+    Authenticate,
+    Request,
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Resolve => "resolve the name",
+            Self::Connect => "connect",
+            Self::Tls => "TLS handshake",
+            Self::Authenticate => "log in",
+            Self::Request => "request",
+        })
+    }
+}
+
+/// Why a datastore call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("resource does not exist: {kind}({name})")]
+    NotFound { kind: Kind, name: String },
+    #[error("resource already exists: {kind}({name})")]
+    AlreadyExists { kind: Kind, name: String },
+    #[error("update conflict: {kind}({name}) was changed by someone else since it was read")]
+    Conflict { kind: Kind, name: String },
+    /// One line an endpoint: which step failed and why.
+    #[error("cannot reach the datastore\n{}", failures.join("\n"))]
+    Unreachable { failures: Vec<String> },
+    #[error("{endpoint}: {step}: {why}")]
+    Failed {
+        endpoint: String,
+        step: Step,
+        why: String,
+    },
+    #[error("{key}: {why}")]
+    BadValue { key: String, why: String },
+    #[error("datastore configuration: {0}")]
+    Config(String),
+    #[error("{kind} is not supported on {store}")]
+    Unsupported { kind: Kind, store: String },
+}

@@ -1,0 +1,8 @@
+//! netdiag compares what a container network is meant to be (cluster objects) with what it is (kernel state) and
+//! with what it does (packets), names the first place where they part, proves it, and writes the manifest that
+//! mends it. `ARCHITECTURE.md` is the map of the rooms below.
+
+pub mod calico;
+pub mod cli;
+pub mod datastore;
+pub mod output;

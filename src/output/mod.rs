@@ -1,0 +1,7 @@
+//! How things look, never what is true: colour, width, tables, JSON and YAML.
+
+pub mod document;
+pub mod style;
+pub mod table;
+
+pub use style::{Color, Style};
