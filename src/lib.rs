@@ -4,5 +4,8 @@
 
 pub mod calico;
 pub mod cli;
+pub mod collect;
 pub mod datastore;
 pub mod output;
+pub mod parse;
+pub mod state;

@@ -1,0 +1,599 @@
+//! Calico's address detection (`node/pkg/lifecycle/startup/autodetection`), for every release since 2.6, explained.
+//!
+//! calico-node walks the interfaces from the last of the kernel's list to the first and takes the first address that
+//! is left: the youngest eligible link wins, whether it is up or not.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use regex::Regex;
+
+use super::release::Release;
+
+/// How calico-node looks for its address: `IP_AUTODETECTION_METHOD`, `IP6_AUTODETECTION_METHOD`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Method {
+    FirstFound,
+    /// Regular expressions of names to look at; Calico's own exclusions don't hold then.
+    Interface(Vec<String>),
+    /// Regular expressions of names to skip, beside Calico's own.
+    SkipInterface(Vec<String>),
+    Cidr(Vec<IpNet>),
+    /// A name or an address.
+    CanReach(String),
+    KubernetesInternalIp,
+}
+
+impl Method {
+    /// Reads a setting as calico-node does; empty is `first-found`.
+    ///
+    /// # Errors
+    /// Says what is wrong with it: calico-node terminates at such a setting, or finds nothing.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let list = |text: &str| {
+            text.split(',')
+                .map(|part| part.trim().to_owned())
+                .collect::<Vec<_>>()
+        };
+        if text.is_empty() || text == "first-found" {
+            Ok(Self::FirstFound)
+        } else if let Some(names) = text.strip_prefix("interface=") {
+            list(names)
+                .into_iter()
+                .map(checked_regex)
+                .collect::<Result<_, _>>()
+                .map(Self::Interface)
+        } else if let Some(names) = text.strip_prefix("skip-interface=") {
+            list(names)
+                .into_iter()
+                .map(checked_regex)
+                .collect::<Result<_, _>>()
+                .map(Self::SkipInterface)
+        } else if let Some(nets) = text.strip_prefix("cidr=") {
+            list(nets)
+                .iter()
+                .map(|net| {
+                    net.parse()
+                        .map_err(|_| format!("invalid CIDR {net:?} in {text:?}"))
+                })
+                .collect::<Result<_, _>>()
+                .map(Self::Cidr)
+        } else if let Some(destination) = text.strip_prefix("can-reach=") {
+            Ok(Self::CanReach(destination.to_owned()))
+        } else if text.starts_with("kubernetes-internal-ip") {
+            Ok(Self::KubernetesInternalIp)
+        } else {
+            Err(format!(
+                "unknown autodetection method {text:?}: calico-node terminates at it; known are first-found, \
+                 interface=REGEX, skip-interface=REGEX, can-reach=HOST, cidr=CIDR and kubernetes-internal-ip"
+            ))
+        }
+    }
+
+    /// The first release that knows the method, when not all do.
+    const fn since(&self) -> Option<Release> {
+        match self {
+            Self::Cidr(_) => Some(Release::new(3, 16, 0)),
+            Self::KubernetesInternalIp => Some(Release::new(3, 22, 0)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FirstFound => f.write_str("first-found"),
+            Self::Interface(names) => write!(f, "interface={}", names.join(",")),
+            Self::SkipInterface(names) => write!(f, "skip-interface={}", names.join(",")),
+            Self::Cidr(nets) => {
+                let nets: Vec<String> = nets.iter().map(ToString::to_string).collect();
+                write!(f, "cidr={}", nets.join(","))
+            }
+            Self::CanReach(destination) => write!(f, "can-reach={destination}"),
+            Self::KubernetesInternalIp => f.write_str("kubernetes-internal-ip"),
+        }
+    }
+}
+
+fn checked_regex(text: String) -> Result<String, String> {
+    match Regex::new(&text) {
+        Ok(_) => Ok(text),
+        Err(_) => Err(format!(
+            "invalid regular expression {text:?}: Calico then finds no address"
+        )),
+    }
+}
+
+/// Names that `first-found` and `skip-interface` never look at, as the release has them. Unanchored ones match anywhere
+/// in a name: `lo` also excludes `ens-slow`.
+pub fn default_excludes(release: Release) -> &'static [&'static str] {
+    const BEFORE_CNI: usize = 11;
+    const UNANCHORED: [&str; 12] = [
+        "docker.*",
+        "cbr.*",
+        "dummy.*",
+        "virbr.*",
+        "lxcbr.*",
+        "veth.*",
+        "lo",
+        "cali.*",
+        "tunl.*",
+        "flannel.*",
+        "kube-ipvs.*",
+        "cni.*",
+    ];
+    const BEFORE_TUNNELS: usize = 12;
+    const BEFORE_NODELOCALDNS: usize = 16;
+    const ANCHORED: [&str; 17] = [
+        "^docker.*",
+        "^cbr.*",
+        "^dummy.*",
+        "^virbr.*",
+        "^lxcbr.*",
+        "^veth.*",
+        "^lo",
+        "^cali.*",
+        "^tunl.*",
+        "^flannel.*",
+        "^kube-ipvs.*",
+        "^cni.*",
+        "^vxlan\\.calico.*",
+        "^vxlan-v6\\.calico.*",
+        "^wireguard\\.cali.*",
+        "^wg-v6\\.cali.*",
+        "^nodelocaldns.*",
+    ];
+    const LATEST: [&str; 19] = [
+        "^docker.*",
+        "^cbr.*",
+        "^dummy.*",
+        "^podman.*",
+        "^virbr.*",
+        "^lxcbr.*",
+        "^veth.*",
+        "^lo",
+        "^br-.*",
+        "^cali.*",
+        "^tunl.*",
+        "^flannel.*",
+        "^kube-ipvs.*",
+        "^cni.*",
+        "^vxlan\\.calico.*",
+        "^vxlan-v6\\.calico.*",
+        "^wireguard\\.cali.*",
+        "^wg-v6\\.cali.*",
+        "^nodelocaldns.*",
+    ];
+    match (release.major, release.minor, release.patch) {
+        (..=2, ..) | (3, ..=14, _) => &UNANCHORED[..BEFORE_CNI],
+        // Patch releases of 3.23 and 3.24 took the newer lists over, one after the other.
+        (3, 23, 4) | (3, 24, 3) => &ANCHORED[..BEFORE_TUNNELS],
+        (3, 23, 5..) | (3, 24, 4 | 5) => &ANCHORED[..BEFORE_NODELOCALDNS],
+        (3, 24, 6..) => &ANCHORED,
+        (3, ..=24, _) => &UNANCHORED,
+        _ => &LATEST,
+    }
+}
+
+/// A link as the detection sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interface {
+    pub name: String,
+    /// Addresses of both families with the prefix length they have on the link, in the kernel's order.
+    pub addresses: Vec<IpNet>,
+}
+
+/// What became of one address, or of an interface without any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Picked,
+    /// Would do, but an earlier one was taken.
+    Eligible,
+    /// The default exclusion, or the one of `skip-interface`, that matches the name.
+    Excluded {
+        by: String,
+    },
+    /// No expression of `interface=` matches the name.
+    NotIncluded,
+    NoAddress,
+    /// Not a global unicast address, with what it is.
+    NotUsable {
+        because: &'static str,
+    },
+    OutsideCidrs,
+    /// Not the address the method asks for.
+    NotAsked,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Picked => f.write_str("picked"),
+            Self::Eligible => f.write_str("accepted, but an earlier one is taken"),
+            Self::Excluded { by } => write!(f, "name matches excluded {by}"),
+            Self::NotIncluded => f.write_str("name matches no interface= expression"),
+            Self::NoAddress => f.write_str("no address of this family"),
+            Self::NotUsable { because } => write!(f, "{because} address"),
+            Self::OutsideCidrs => f.write_str("in none of the CIDRs"),
+            Self::NotAsked => f.write_str("not the address asked for"),
+        }
+    }
+}
+
+/// One row of the walk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    pub interface: String,
+    pub address: Option<IpNet>,
+    pub verdict: Verdict,
+}
+
+/// How a detection ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detection {
+    /// In the order in which Calico walks.
+    pub candidates: Vec<Candidate>,
+    /// The index of the candidate taken, or why there is none.
+    pub picked: Result<usize, String>,
+}
+
+impl Detection {
+    /// The candidate that was taken.
+    pub fn winner(&self) -> Option<&Candidate> {
+        self.candidates.get(*self.picked.as_ref().ok()?)
+    }
+
+    /// The address that was taken, with its prefix length.
+    pub fn address(&self) -> Option<IpNet> {
+        self.winner()?.address
+    }
+}
+
+/// What the detection asks of the world.
+pub struct Sources<'a> {
+    /// The address this node would send from to reach a destination (IPv6 when the flag is set).
+    pub source_address: &'a dyn Fn(&str, bool) -> Result<IpAddr, String>,
+    /// `InternalIP`s of the Kubernetes node, or why they are not known.
+    pub internal_ips: Result<Vec<IpAddr>, String>,
+}
+
+/// Runs a method over the interfaces, which are given in the kernel's order.
+pub fn detect(
+    method: &Method,
+    release: Release,
+    interfaces: &[Interface],
+    v6: bool,
+    sources: &Sources,
+) -> Detection {
+    if let Some(since) = method.since()
+        && release < since
+    {
+        return Detection {
+            candidates: Vec::new(),
+            picked: Err(format!(
+                "Calico knows this method from {since} on; {release} terminates at it"
+            )),
+        };
+    }
+    match method {
+        Method::FirstFound => walk(interfaces, v6, &[], default_excludes(release), &[]),
+        Method::Interface(names) => {
+            let includes: Vec<&str> = names.iter().map(String::as_str).collect();
+            walk(interfaces, v6, &includes, &[], &[])
+        }
+        Method::SkipInterface(names) => {
+            let mut excludes = default_excludes(release).to_vec();
+            excludes.extend(names.iter().map(String::as_str));
+            walk(interfaces, v6, &[], &excludes, &[])
+        }
+        Method::Cidr(nets) => walk(interfaces, v6, &[], &[], nets),
+        Method::CanReach(destination) => {
+            let wanted = (sources.source_address)(destination, v6);
+            holder(interfaces, v6, wanted, "the source address to there")
+        }
+        Method::KubernetesInternalIp => {
+            let wanted = sources
+                .internal_ips
+                .as_ref()
+                .map_err(Clone::clone)
+                .and_then(|ips| {
+                    let ip = ips.iter().find(|ip| ip.is_ipv6() == v6).copied();
+                    ip.ok_or_else(|| "the Kubernetes node has no InternalIP of this family".to_owned())
+                });
+            holder(interfaces, v6, wanted, "the InternalIP")
+        }
+    }
+}
+
+/// The walk of first-found, interface=, skip-interface= and cidr=.
+fn walk(
+    interfaces: &[Interface],
+    v6: bool,
+    includes: &[&str],
+    excludes: &[&str],
+    cidrs: &[IpNet],
+) -> Detection {
+    let mut detection = Detection {
+        candidates: Vec::new(),
+        picked: Err(format!(
+            "no usable IPv{} address on the interfaces looked at",
+            if v6 { 6 } else { 4 }
+        )),
+    };
+    let includes = compile(includes);
+    let excludes = compile(excludes);
+    for interface in interfaces.iter().rev() {
+        let name = &interface.name;
+        let refused = if let Some(by) = excludes.iter().find(|regex| regex.is_match(name)) {
+            Some(Verdict::Excluded {
+                by: by.as_str().to_owned(),
+            })
+        } else if !includes.is_empty() && !includes.iter().any(|regex| regex.is_match(name)) {
+            Some(Verdict::NotIncluded)
+        } else {
+            None
+        };
+        push_addresses(&mut detection, interface, v6, |address, taken| {
+            if let Some(refused) = &refused {
+                return refused.clone();
+            }
+            let Some(address) = address else {
+                return Verdict::NoAddress;
+            };
+            if let Some(because) = unusable(address.addr()) {
+                Verdict::NotUsable { because }
+            } else if !cidrs.is_empty() && !cidrs.iter().any(|cidr| cidr.contains(&address.addr())) {
+                Verdict::OutsideCidrs
+            } else if taken {
+                Verdict::Eligible
+            } else {
+                Verdict::Picked
+            }
+        });
+    }
+    detection
+}
+
+/// can-reach= and kubernetes-internal-ip: the interface that has the address gives it its prefix length.
+fn holder(interfaces: &[Interface], v6: bool, wanted: Result<IpAddr, String>, what: &str) -> Detection {
+    let mut detection = Detection {
+        candidates: Vec::new(),
+        picked: Err(String::new()),
+    };
+    for interface in interfaces.iter().rev() {
+        push_addresses(&mut detection, interface, v6, |address, taken| match address {
+            None => Verdict::NoAddress,
+            Some(address) if wanted != Ok(address.addr()) => Verdict::NotAsked,
+            Some(_) if taken => Verdict::Eligible,
+            Some(_) => Verdict::Picked,
+        });
+    }
+    if detection.picked.is_err() {
+        detection.picked = Err(match wanted {
+            Ok(ip) => format!("{what}, {ip}, is on no interface of this node"),
+            Err(why) => why,
+        });
+    }
+    detection
+}
+
+/// Adds a candidate for each address of the family, or one for having none.
+fn push_addresses(
+    detection: &mut Detection,
+    interface: &Interface,
+    v6: bool,
+    judge: impl Fn(Option<IpNet>, bool) -> Verdict,
+) {
+    let of_family = interface
+        .addresses
+        .iter()
+        .filter(|net| net.addr().is_ipv6() == v6);
+    let mut addresses: Vec<Option<IpNet>> = of_family.copied().map(Some).collect();
+    if addresses.is_empty() {
+        addresses.push(None);
+    }
+    for address in addresses {
+        let verdict = judge(address, detection.picked.is_ok());
+        if verdict == Verdict::Picked {
+            detection.picked = Ok(detection.candidates.len());
+        }
+        detection.candidates.push(Candidate {
+            interface: interface.name.clone(),
+            address,
+            verdict,
+        });
+    }
+}
+
+/// Expressions that don't compile match nothing; [`Method::parse`] refuses the user's.
+fn compile(expressions: &[&str]) -> Vec<Regex> {
+    expressions
+        .iter()
+        .filter_map(|expression| Regex::new(expression).ok())
+        .collect()
+}
+
+/// Why an address is not what Go calls global unicast (`net.IP.IsGlobalUnicast`); private ranges are.
+fn unusable(ip: IpAddr) -> Option<&'static str> {
+    let link_local = match ip {
+        IpAddr::V4(v4) if v4.is_broadcast() => return Some("broadcast"),
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    };
+    if ip.is_unspecified() {
+        Some("unspecified")
+    } else if ip.is_loopback() {
+        Some("loopback")
+    } else if ip.is_multicast() {
+        Some("multicast")
+    } else if link_local {
+        Some("link-local")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interfaces() -> Vec<Interface> {
+        let interface = |name: &str, addresses: &[&str]| Interface {
+            name: name.into(),
+            addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+        };
+        vec![
+            interface("lo", &["127.0.0.1/8", "::1/128"]),
+            interface("eth0", &["192.168.80.23/24", "fe80::1/64", "fd00::23/64"]),
+            interface("docker0", &["172.17.0.1/16"]),
+            interface("cali5f8b38bf007", &[]),
+            interface("cni0", &["10.244.1.1/24"]),
+        ]
+    }
+
+    fn run(method: &str, release: &str, v6: bool) -> Detection {
+        let sources = Sources {
+            source_address: &|destination, v6| match (destination, v6) {
+                ("192.168.80.254", false) => Ok("192.168.80.23".parse().unwrap()),
+                _ => Err("no path".into()),
+            },
+            internal_ips: Ok(vec!["192.168.80.23".parse().unwrap()]),
+        };
+        detect(
+            &Method::parse(method).unwrap(),
+            release.parse().unwrap(),
+            &interfaces(),
+            v6,
+            &sources,
+        )
+    }
+
+    fn picks(method: &str, release: &str) -> String {
+        let detection = run(method, release, false);
+        detection.winner().map_or_else(String::new, |winner| {
+            format!("{} {}", winner.interface, winner.address.unwrap())
+        })
+    }
+
+    #[test]
+    fn releases_before_3_15_take_the_bridge_of_another_cni() {
+        for release in ["v2.6.12", "v3.14.2"] {
+            assert_eq!(picks("first-found", release), "cni0 10.244.1.1/24");
+        }
+        for release in ["v3.15.0", "v3.24.2", "v3.24.6", "v3.25.0", "v3.32.1"] {
+            assert_eq!(picks("", release), "eth0 192.168.80.23/24");
+        }
+    }
+
+    #[test]
+    fn every_method_finds_what_it_should() {
+        assert_eq!(picks("interface=eth.*", "v3.14.0"), "eth0 192.168.80.23/24");
+        assert_eq!(
+            picks("interface=docker0, eth0", "v3.14.0"),
+            "docker0 172.17.0.1/16"
+        );
+        assert_eq!(picks("skip-interface=cni.*", "v3.14.0"), "eth0 192.168.80.23/24");
+        assert_eq!(
+            picks("cidr=192.168.0.0/16,10.0.0.0/9", "v3.16.0"),
+            "eth0 192.168.80.23/24"
+        );
+        assert_eq!(
+            picks("can-reach=192.168.80.254", "v2.6.0"),
+            "eth0 192.168.80.23/24"
+        );
+        assert_eq!(
+            picks("kubernetes-internal-ip", "v3.32.1"),
+            "eth0 192.168.80.23/24"
+        );
+    }
+
+    #[test]
+    fn the_walk_goes_from_the_youngest_link_to_the_oldest_and_says_why() {
+        let detection = run("first-found", "v3.25.0", false);
+        let rows: Vec<String> = detection
+            .candidates
+            .iter()
+            .map(|candidate| format!("{}: {}", candidate.interface, candidate.verdict))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                "cni0: name matches excluded ^cni.*",
+                "cali5f8b38bf007: name matches excluded ^cali.*",
+                "docker0: name matches excluded ^docker.*",
+                "eth0: picked",
+                "lo: name matches excluded ^lo",
+            ]
+        );
+    }
+
+    #[test]
+    fn link_local_addresses_are_passed_over_and_unique_local_ones_taken() {
+        let detection = run("interface=eth0", "v3.25.0", true);
+        assert_eq!(detection.address(), Some("fd00::23/64".parse().unwrap()));
+        let eth0 = detection
+            .candidates
+            .iter()
+            .find(|candidate| candidate.interface == "eth0")
+            .unwrap();
+        assert_eq!(
+            eth0.verdict,
+            Verdict::NotUsable {
+                because: "link-local"
+            }
+        );
+    }
+
+    #[test]
+    fn a_method_that_the_release_does_not_know_picks_nothing() {
+        let detection = run("cidr=192.168.0.0/16", "v3.15.0", false);
+        assert_eq!(
+            detection.picked,
+            Err("Calico knows this method from v3.16.0 on; v3.15.0 terminates at it".into())
+        );
+        assert!(run("kubernetes-internal-ip", "v3.21.0", false).picked.is_err());
+    }
+
+    #[test]
+    fn an_unanchored_exclusion_matches_anywhere_in_a_name() {
+        let slow = [Interface {
+            name: "ens-slow".into(),
+            addresses: vec!["10.0.0.1/24".parse().unwrap()],
+        }];
+        let sources = Sources {
+            source_address: &|_, _| Err(String::new()),
+            internal_ips: Err(String::new()),
+        };
+        let detect = |release: &str| {
+            detect(
+                &Method::FirstFound,
+                release.parse().unwrap(),
+                &slow,
+                false,
+                &sources,
+            )
+        };
+        assert_eq!(
+            detect("v3.20.0").candidates[0].verdict,
+            Verdict::Excluded { by: "lo".into() }
+        );
+        assert_eq!(detect("v3.25.0").candidates[0].verdict, Verdict::Picked);
+    }
+
+    #[test]
+    fn wrong_settings_are_refused_with_the_reason() {
+        assert!(
+            Method::parse("interface=(")
+                .unwrap_err()
+                .contains("regular expression")
+        );
+        assert!(
+            Method::parse("cidr=10.0.0.0/33")
+                .unwrap_err()
+                .contains("10.0.0.0/33")
+        );
+        assert!(Method::parse("firstfound").unwrap_err().contains("terminates"));
+    }
+}

@@ -1,0 +1,240 @@
+//! BIRD over its control socket. Only `show` commands are ever sent.
+
+use std::io::{Error, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::time::{Instant, timeout_at};
+
+use super::Options;
+use crate::parse;
+use crate::state::Fact;
+use crate::state::bird::{Bird, BirdConfig};
+use crate::state::process::CalicoProcesses;
+
+/// Where BIRD's sockets are: in calico-node, on the host with a distribution's BIRD, in snaps, and in rootless set-ups.
+const DIRECTORIES: [&str; 6] = [
+    "/var/run/calico",
+    "/var/run/bird",
+    "/run/calico",
+    "/run/bird",
+    "/run",
+    "/var/snap/microk8s/current/var/run/calico",
+];
+
+/// A reply larger than this is no table of protocols.
+const MAX_REPLY: usize = 256 << 20;
+
+/// Asks the daemon for IPv4 and, if there is one of its own, the daemon for IPv6.
+pub(super) async fn both(options: &Options, processes: Option<&CalicoProcesses>) -> (Fact<Bird>, Fact<Bird>) {
+    let v4 = candidates("bird.ctl", options.bird_socket.as_deref(), processes, "bird");
+    let bird = first_that_answers(&v4, options.timeout).await;
+    if let Fact::Known(bird) = &bird
+        && bird.speaks_both_families()
+    {
+        let why = "BIRD 2 and later speak IPv6 in the one daemon";
+        return (Fact::Known(bird.clone()), Fact::absent(why));
+    }
+    let beside = options
+        .bird_socket
+        .as_ref()
+        .map(|path| path.with_file_name("bird6.ctl"));
+    let v6 = candidates("bird6.ctl", beside.as_deref(), processes, "bird6");
+    (bird, first_that_answers(&v6, options.timeout).await)
+}
+
+/// The sockets to try: the one the user names, or what running daemons were started with and the known places.
+fn candidates(
+    file: &str,
+    named: Option<&Path>,
+    processes: Option<&CalicoProcesses>,
+    daemon: &str,
+) -> Vec<PathBuf> {
+    if let Some(path) = named {
+        return vec![path.to_owned()];
+    }
+    let mut paths: Vec<PathBuf> = processes
+        .iter()
+        .flat_map(|processes| &processes.bird)
+        .filter(|process| program(&process.command) == daemon)
+        .filter_map(|process| argument(&process.command, "-s").map(PathBuf::from))
+        .collect();
+    paths.extend(DIRECTORIES.map(|directory| Path::new(directory).join(file)));
+    let mut seen = Vec::new();
+    // /var/run is often a link to /run: one socket, one try.
+    paths.retain(|path| {
+        let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+        let new = !seen.contains(&real);
+        seen.push(real);
+        new
+    });
+    paths
+}
+
+/// The file name of the program of a command line.
+fn program(command: &str) -> &str {
+    let first = command.split(' ').next().unwrap_or_default();
+    first.rsplit('/').next().unwrap_or_default()
+}
+
+/// The value of an option of a command line.
+fn argument<'a>(command: &'a str, option: &str) -> Option<&'a str> {
+    let mut words = command.split(' ');
+    words.find(|word| *word == option)?;
+    words.next()
+}
+
+async fn first_that_answers(paths: &[PathBuf], timeout: Duration) -> Fact<Bird> {
+    let mut tried: Vec<String> = Vec::new();
+    let mut failed: Option<String> = None;
+    for path in paths {
+        match ask(path, timeout).await {
+            Ok(bird) => return Fact::Known(bird),
+            Err(error) => {
+                // A socket that is there but fails says more than ten that are not.
+                if failed.is_none() && !error.missing {
+                    failed = Some(format!("{}: {}", path.display(), error.why));
+                }
+                tried.push(path.display().to_string());
+            }
+        }
+    }
+    Fact::absent(failed.unwrap_or_else(|| format!("no control socket; tried {}", tried.join(", "))))
+}
+
+struct Failure {
+    missing: bool,
+    why: String,
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        Self { missing: false, why }
+    }
+}
+
+/// Asks one daemon for its router id and protocols.
+async fn ask(path: &Path, timeout: Duration) -> Result<Bird, Failure> {
+    let deadline = Instant::now() + timeout;
+    let mut client = Client::connect(path, deadline, timeout).await?;
+    let version = parse::bird::greeting(&client.reply().await?).map_err(|error| error.to_string())?;
+    let status = client.query("show status").await?;
+    let protocols = client.query("show protocols all").await?;
+    Ok(Bird {
+        socket: path.display().to_string(),
+        version,
+        router_id: parse::bird::router_id(&status).map_err(|error| format!("show status: {error}"))?,
+        protocols: parse::bird::protocols(&protocols)
+            .map_err(|error| format!("show protocols all: {error}"))?,
+    })
+}
+
+struct Client {
+    stream: BufReader<UnixStream>,
+    deadline: Instant,
+    timeout: Duration,
+}
+
+impl Client {
+    async fn connect(path: &Path, deadline: Instant, timeout: Duration) -> Result<Self, Failure> {
+        match timeout_at(deadline, UnixStream::connect(path)).await {
+            Ok(Ok(stream)) => Ok(Self {
+                stream: BufReader::with_capacity(64 << 10, stream),
+                deadline,
+                timeout,
+            }),
+            Ok(Err(error)) => Err(Failure {
+                missing: error.kind() == ErrorKind::NotFound,
+                why: connect_error(&error),
+            }),
+            Err(_) => Err(silent("accept the connection", timeout).into()),
+        }
+    }
+
+    async fn query(&mut self, command: &str) -> Result<String, String> {
+        let line = format!("{command}\n");
+        match timeout_at(self.deadline, self.stream.get_mut().write_all(line.as_bytes())).await {
+            Ok(Ok(())) => self.reply().await,
+            Ok(Err(error)) => Err(format!("{command}: {error}")),
+            Err(_) => Err(silent(command, self.timeout)),
+        }
+        .map_err(|why| {
+            if why.contains(command) {
+                why
+            } else {
+                format!("{command}: {why}")
+            }
+        })
+    }
+
+    /// Reads to the line that ends a reply. A connection closed before that gives what came, cut: the parser says so.
+    async fn reply(&mut self) -> Result<String, String> {
+        let mut bytes = Vec::new();
+        loop {
+            let start = bytes.len();
+            match timeout_at(self.deadline, self.stream.read_until(b'\n', &mut bytes)).await {
+                Ok(Ok(0)) if bytes.is_empty() => {
+                    return Err("BIRD closed the connection without an answer".into());
+                }
+                Ok(Ok(0)) => break,
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => return Err(error.to_string()),
+                Err(_) => return Err(silent("answer", self.timeout)),
+            }
+            let line = String::from_utf8_lossy(&bytes[start..]);
+            if parse::bird::ends_reply(line.trim_end_matches(['\r', '\n'])) {
+                break;
+            }
+            if bytes.len() > MAX_REPLY {
+                return Err(format!("the reply is longer than {MAX_REPLY} bytes"));
+            }
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+fn silent(what: &str, timeout: Duration) -> String {
+    format!(
+        "BIRD did not {what} within {} s: the daemon hangs or is stopped",
+        timeout.as_secs_f32()
+    )
+}
+
+fn connect_error(error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => "nobody listens on this socket: BIRD is not running".into(),
+        ErrorKind::PermissionDenied => {
+            "permission denied: run as root, or as a user who may write to the socket".into()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Reads the configuration that the running `bird` was started with, or the one confd writes for Calico.
+pub(super) fn config(processes: Option<&CalicoProcesses>) -> Fact<BirdConfig> {
+    let running = processes
+        .into_iter()
+        .flat_map(|processes| &processes.bird)
+        .filter(|process| program(&process.command) == "bird")
+        .filter_map(|process| {
+            let path = argument(&process.command, "-c")?;
+            // In a container the path is below its own root.
+            Some([format!("/proc/{}/root{path}", process.pid), path.to_owned()])
+        })
+        .flatten();
+    let known = [
+        "/etc/calico/confd/config/bird.cfg",
+        "/etc/bird/bird.conf",
+        "/etc/bird.conf",
+    ];
+    let mut failed = None;
+    for path in running.chain(known.map(str::to_owned)) {
+        match super::read(Path::new(&path)) {
+            Ok(text) => return Fact::Known(parse::bird_config::bird_config(&text)),
+            Err(error) => _ = failed.get_or_insert(error),
+        }
+    }
+    Fact::absent(failed.unwrap_or_default())
+}

@@ -1,0 +1,64 @@
+//! iptables rules of every back end that is installed, by their own `-save` commands.
+//!
+//! `iptables-legacy-save` prints the tables that exist (`/proc/net/ip_tables_names`) and `iptables-nft-save` what is in
+//! nftables: neither creates a table, as `iptables -L` would.
+
+use std::io::ErrorKind;
+use std::process::{Command, Stdio};
+
+use crate::parse::iptables_save::iptables_save;
+use crate::state::Fact;
+use crate::state::netfilter::{Dialect, Ruleset};
+
+const DIALECTS: [Dialect; 4] = [
+    Dialect::IptablesLegacy,
+    Dialect::IptablesNft,
+    Dialect::Ip6tablesLegacy,
+    Dialect::Ip6tablesNft,
+];
+
+/// The rules of every back end. Absent when none could be read: not root, or no tool.
+pub(super) fn rulesets() -> Fact<Vec<Ruleset>> {
+    let mut rulesets = Vec::new();
+    let mut failures = Vec::new();
+    for dialect in DIALECTS {
+        let command = format!("{}-save", dialect.command());
+        match save(&command) {
+            Ok(text) => match iptables_save(&text, dialect) {
+                Ok(ruleset) => rulesets.push(ruleset),
+                Err(error) => failures.push(format!("{command}: {error}")),
+            },
+            Err(error) => failures.push(error),
+        }
+    }
+    if rulesets.is_empty() {
+        return Fact::absent(failures.join("; "));
+    }
+    Fact::Known(rulesets)
+}
+
+fn save(command: &str) -> Result<String, String> {
+    let output = ["", "/usr/sbin/", "/sbin/"]
+        .iter()
+        .map(|directory| {
+            Command::new(format!("{directory}{command}"))
+                .arg("-c")
+                .stdin(Stdio::null())
+                .output()
+        })
+        .find(|result| !matches!(result, Err(error) if error.kind() == ErrorKind::NotFound));
+    match output {
+        None => Err(format!("{command}: not installed")),
+        Some(Err(error)) => Err(format!("{command}: {error}")),
+        Some(Ok(output)) if output.status.success() => {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        }
+        Some(Ok(output)) => {
+            let text = String::from_utf8_lossy(&output.stderr);
+            Err(format!(
+                "{command}: {}",
+                text.lines().next().unwrap_or("failed").trim()
+            ))
+        }
+    }
+}

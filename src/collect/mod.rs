@@ -1,0 +1,99 @@
+//! Fills `state` from the live host, one file a source: the only room that touches it. Reading never changes the
+//! system. What can't be read becomes an absent fact with its reason.
+
+pub mod bird;
+pub mod iptables;
+pub mod netlink;
+pub mod procfs;
+pub mod reach;
+mod time;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::parse;
+use crate::state::{Fact, NodeState};
+
+/// Where to look, and how long to wait for a daemon.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The control socket of `bird`, when the user names one.
+    pub bird_socket: Option<PathBuf>,
+    /// How long a daemon may take to answer.
+    pub timeout: Duration,
+}
+
+/// Reads everything netdiag knows to read of the node it runs on.
+pub async fn node(options: &Options) -> NodeState {
+    let mut node = daemons(options).await;
+    match netlink::Tables::read().await {
+        Ok(tables) => {
+            node.links = Fact::Known(tables.links);
+            node.addresses = Fact::Known(tables.addresses);
+            node.routes = Fact::Known(tables.routes);
+            node.neighbors = Fact::Known(tables.neighbors);
+        }
+        Err(error) => {
+            let why = format!("netlink: {error}");
+            node.links = Fact::absent(&why);
+            node.addresses = Fact::absent(&why);
+            node.routes = Fact::absent(&why);
+            node.neighbors = Fact::absent(why);
+        }
+    }
+    node.tcp = procfs::tcp();
+    node.tcp_counters = procfs::tcp_counters();
+    node.netfilter = iptables::rulesets();
+    node.hosts = read(Path::new("/etc/hosts"))
+        .map_or_else(Fact::absent, |text| Fact::Known(parse::hosts::hosts(&text)));
+    node
+}
+
+/// Reads what BIRD and the process table say: enough for a table of peers.
+pub async fn daemons(options: &Options) -> NodeState {
+    let processes = procfs::calico_processes();
+    let (bird, bird6) = bird::both(options, processes.known()).await;
+    let bird_config = bird::config(processes.known());
+    NodeState {
+        name: node_name(
+            processes
+                .known()
+                .and_then(|processes| processes.environment.get("NODENAME")),
+        ),
+        taken: time::now_rfc3339(),
+        processes,
+        bird,
+        bird6,
+        bird_config,
+        ..NodeState::default()
+    }
+}
+
+/// The name Calico uses for this node: calico-node's `NODENAME`, else what it stored at its first start, else the
+/// host name in lower case (calico `node/pkg/lifecycle/startup`).
+fn node_name(environment: Option<&String>) -> String {
+    environment
+        .cloned()
+        .filter(|name| !name.is_empty())
+        .or_else(|| std::env::var("NODENAME").ok().filter(|name| !name.is_empty()))
+        .or_else(|| {
+            Some(
+                read(Path::new("/var/lib/calico/nodename"))
+                    .ok()?
+                    .trim()
+                    .to_owned(),
+            )
+        })
+        .filter(|name| !name.is_empty())
+        .or_else(|| nix::unistd::gethostname().ok()?.into_string().ok())
+        .unwrap_or_else(|| "localhost".to_owned())
+        .to_lowercase()
+}
+
+/// Reads a text file; the error names it.
+fn read(path: &Path) -> Result<String, String> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    }
+}

@@ -1,0 +1,156 @@
+//! Files of /proc (proc(5), `net/ipv4/tcp_ipv4.c`, `net/ipv4/proc.c`).
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::{ParseError, excerpt};
+use crate::state::socket::{TcpSocket, TcpState};
+
+/// Reads `/proc/net/tcp` or `/proc/net/tcp6`: each socket and the inode of its file.
+///
+/// # Errors
+/// Names the first line that is no socket.
+pub fn tcp(text: &str) -> Result<Vec<(TcpSocket, u64)>, ParseError> {
+    text.lines()
+        .enumerate()
+        .skip(1)
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(index, line)| {
+            socket(line)
+                .ok_or_else(|| ParseError::new(index + 1, format!("not a TCP socket: {:?}", excerpt(line))))
+        })
+        .collect()
+}
+
+/// `  0: 0100007F:08AD 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 12345 …`
+fn socket(line: &str) -> Option<(TcpSocket, u64)> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let (tx, rx) = words.get(4)?.split_once(':')?;
+    let socket = TcpSocket {
+        local: endpoint(words.get(1)?)?,
+        remote: endpoint(words.get(2)?)?,
+        state: state(words.get(3)?)?,
+        tx_queue: u64::from_str_radix(tx, 16).ok()?,
+        rx_queue: u64::from_str_radix(rx, 16).ok()?,
+        owners: Vec::new(),
+    };
+    Some((socket, words.get(9)?.parse().ok()?))
+}
+
+/// `0100007F:08AD`: the address as words of host byte order, the port as a number.
+fn endpoint(text: &str) -> Option<SocketAddr> {
+    let (address, port) = text.split_once(':')?;
+    let mut bytes = Vec::with_capacity(16);
+    for start in (0..address.len()).step_by(8) {
+        let word = u32::from_str_radix(address.get(start..start + 8)?, 16).ok()?;
+        bytes.extend_from_slice(&word.to_ne_bytes());
+    }
+    let ip = match bytes.len() {
+        4 => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(bytes).ok()?)),
+        // A v4 peer on a v6 socket is a v4 peer.
+        16 => Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).to_canonical(),
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, u16::from_str_radix(port, 16).ok()?))
+}
+
+fn state(text: &str) -> Option<TcpState> {
+    Some(match u8::from_str_radix(text, 16).ok()? {
+        1 => TcpState::Established,
+        2 => TcpState::SynSent,
+        // 12 is TCP_NEW_SYN_RECV: a request socket.
+        3 | 12 => TcpState::SynRecv,
+        4 => TcpState::FinWait1,
+        5 => TcpState::FinWait2,
+        6 => TcpState::TimeWait,
+        7 => TcpState::Close,
+        8 => TcpState::CloseWait,
+        9 => TcpState::LastAck,
+        10 => TcpState::Listen,
+        11 => TcpState::Closing,
+        _ => return None,
+    })
+}
+
+/// Reads one group of `/proc/net/netstat` or `/proc/net/snmp`: a line of names, a line of values.
+///
+/// # Errors
+/// When the group is missing or its two lines don't match.
+pub fn counters(text: &str, group: &str) -> Result<BTreeMap<String, u64>, ParseError> {
+    let mut lines = text.lines().enumerate().filter_map(|(index, line)| {
+        let (name, rest) = line.split_once(':')?;
+        (name == group).then_some((index + 1, rest))
+    });
+    let (Some((_, names)), Some((line, values))) = (lines.next(), lines.next()) else {
+        return Err(ParseError::new(
+            text.lines().count().max(1),
+            format!("no {group} counters"),
+        ));
+    };
+    let names: Vec<&str> = names.split_whitespace().collect();
+    let values: Vec<&str> = values.split_whitespace().collect();
+    if names.len() != values.len() {
+        return Err(ParseError::new(
+            line,
+            format!("{group}: names and values don't match"),
+        ));
+    }
+    // Some counters are signed (-1 for "no limit"); none that netdiag uses.
+    Ok(names
+        .into_iter()
+        .map(str::to_owned)
+        .zip(values.into_iter().map(|value| value.parse().unwrap_or(0)))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn addresses_ports_queues_and_inodes_are_read() {
+        let text = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
+            0: 1750A8C0:C1A2 1850A8C0:00B3 02 00000001:00000000 01:00000014 00000003     0        0 4711 2 0000\n   \
+            1: 00000000:00B3 00000000:0000 0A 00000000:00000002 00:00000000 00000000     0        0 4712 1 0000\n";
+        let sockets = tcp(text).unwrap();
+        assert_eq!(sockets[0].0.local, "192.168.80.23:49570".parse().unwrap());
+        assert_eq!(sockets[0].0.remote, "192.168.80.24:179".parse().unwrap());
+        assert_eq!(
+            (sockets[0].0.state, sockets[0].0.tx_queue),
+            (TcpState::SynSent, 1)
+        );
+        assert_eq!(
+            (sockets[1].0.state, sockets[1].0.rx_queue, sockets[1].1),
+            (TcpState::Listen, 2, 4712)
+        );
+    }
+
+    #[test]
+    fn a_v6_socket_is_read_and_a_mapped_address_is_v4() {
+        let line = |address: &str| {
+            let text = format!("head\n 0: {address}:00B3 {address}:00B3 01 0:0 0:0 0 0 0 1 x\n");
+            tcp(&text).unwrap()[0].0.local.ip().to_string()
+        };
+        assert_eq!(line("000000FD000000000000000002000000"), "fd00::2");
+        assert_eq!(line("0000000000000000FFFF00001750A8C0"), "192.168.80.23");
+    }
+
+    #[test]
+    fn a_group_of_counters_is_read_by_name() {
+        let text = "TcpExt: SyncookiesSent TCPMD5NotFound TCPMD5Failure\nTcpExt: 0 3 4\nIpExt: InNoRoutes\nIpExt: 1\n";
+        let counters = counters(text, "TcpExt").unwrap();
+        assert_eq!(counters["TCPMD5Failure"], 4);
+        assert!(super::counters(text, "Tcp").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC{0,300}", line in "[ 0-9A-F:]{0,120}") {
+            let _ = tcp(&format!("head\n{text}"));
+            let _ = tcp(&format!("head\n{line}"));
+            let _ = counters(&text, "TcpExt");
+        }
+    }
+}

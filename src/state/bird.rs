@@ -1,0 +1,142 @@
+//! What a BIRD daemon says of itself over its control socket.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// One running BIRD: `bird` or `bird6` of 1.x, or the one `bird` of 2.x.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bird {
+    /// The control socket that answered.
+    pub socket: String,
+    /// As in its greeting, for example `1.6.8`.
+    pub version: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub router_id: Option<IpAddr>,
+    pub protocols: Vec<Protocol>,
+}
+
+impl Bird {
+    /// From release 2 on, one daemon speaks both IP versions.
+    pub fn speaks_both_families(&self) -> bool {
+        let major = self
+            .version
+            .split('.')
+            .next()
+            .and_then(|major| major.parse::<u32>().ok());
+        major.is_some_and(|major| major >= 2)
+    }
+
+    /// The sessions, in BIRD's order.
+    pub fn sessions(&self) -> impl Iterator<Item = (&Protocol, &BgpSession)> {
+        self.protocols
+            .iter()
+            .filter_map(|protocol| Some((protocol, protocol.bgp.as_ref()?)))
+    }
+}
+
+/// One protocol instance: a row of `show protocols`, and what `all` adds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Protocol {
+    pub name: String,
+    /// `BGP`, `Kernel`, `Device`, `Direct`, `Static`, …
+    pub proto: String,
+    pub table: String,
+    /// `up`, `start`, `stop` or `down`.
+    pub state: String,
+    /// As BIRD prints it: a time of day, or a date.
+    pub since: String,
+    /// The last column, blanks folded: for BGP the session's state and its last error.
+    pub info: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bgp: Option<BgpSession>,
+}
+
+/// The BGP part of `show protocols all`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BgpSession {
+    /// `Idle`, `Connect`, `Active`, `OpenSent`, `OpenConfirm`, `Established`, `Close`, `Passive`, `Down`.
+    pub state: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub neighbor_address: Option<IpAddr>,
+    /// When it isn't 179 (BIRD 2 prints `Neighbor port:`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub neighbor_port: Option<u16>,
+    /// A link-local neighbor's link (`fe80::1%eth0`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub neighbor_link: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub neighbor_as: Option<u32>,
+    /// BIRD 2 only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_as: Option<u32>,
+    /// The peer's router id, once it has sent an OPEN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub neighbor_id: Option<IpAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_address: Option<IpAddr>,
+    /// `internal multihop AS4 …` or `external …`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Left and whole, in seconds, as BIRD prints them (`6.612/9`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_timer: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keepalive_timer: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_wait: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect_delay: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    #[serde(default)]
+    pub routes: RouteCounts,
+}
+
+/// Sum over the channels of a protocol.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteCounts {
+    pub imported: u64,
+    pub exported: u64,
+    pub preferred: u64,
+}
+
+/// What a daemon's `bird.cfg` says of its BGP protocols; holds no passwords.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BirdConfig {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub router_id: Option<IpAddr>,
+    pub peers: Vec<ConfiguredPeer>,
+}
+
+/// One `protocol bgp` block, with what its template sets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfiguredPeer {
+    /// The protocol's name, for example `Mesh_192_168_80_24`.
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub neighbor: Option<IpAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub neighbor_as: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_as: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_address: Option<IpAddr>,
+    /// Whether it has a TCP MD5 password (RFC 2385).
+    #[serde(default)]
+    pub password: bool,
+    #[serde(default)]
+    pub passive: bool,
+    #[serde(default)]
+    pub disabled: bool,
+}

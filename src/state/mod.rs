@@ -1,0 +1,70 @@
+//! Typed facts of one node and of a cluster: what *is*. No I/O, no opinions.
+//!
+//! Every fact is [`Fact::Known`] or [`Fact::Absent`] with the reason, so that a check can say what it could not see.
+
+pub mod bird;
+pub mod hosts;
+pub mod link;
+pub mod netfilter;
+pub mod process;
+pub mod route;
+pub mod snapshot;
+pub mod socket;
+
+use serde::{Deserialize, Serialize};
+
+pub use snapshot::{NodeState, Objects, Snapshot};
+
+/// Something that was read, or the reason why it could not be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Fact<T> {
+    Known(T),
+    Absent { why: String },
+}
+
+impl<T> Fact<T> {
+    /// An absent fact with its reason.
+    pub fn absent(why: impl Into<String>) -> Self {
+        Self::Absent { why: why.into() }
+    }
+
+    /// The value, if it is known.
+    pub const fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Absent { .. } => None,
+        }
+    }
+
+    /// The reason, if it is absent.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Known(_) => None,
+            Self::Absent { why } => Some(why),
+        }
+    }
+}
+
+impl<T> Fact<Vec<T>> {
+    /// The items; none when absent.
+    pub fn items(&self) -> &[T] {
+        self.known().map_or(&[], Vec::as_slice)
+    }
+}
+
+impl<T> Default for Fact<T> {
+    /// Not collected: what a snapshot of an older release lacks.
+    fn default() -> Self {
+        Self::absent("not collected")
+    }
+}
+
+impl<T, E: std::fmt::Display> From<Result<T, E>> for Fact<T> {
+    fn from(result: Result<T, E>) -> Self {
+        match result {
+            Ok(value) => Self::Known(value),
+            Err(error) => Self::absent(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The Calico processes of a node.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What a look at `/proc` gave.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CalicoProcesses {
+    /// Felix, in any of its forms (`calico-felix`, `calico-node -felix`, `calico component felix`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub felix: Option<Process>,
+    /// `bird` and `bird6`.
+    #[serde(default)]
+    pub bird: Vec<Process>,
+    /// Whether the processes of the host are visible: false in a container with a PID namespace of its own.
+    pub host_visible: bool,
+    /// Settings of calico-node's environment that decide addresses and BGP; never a secret.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
+}
+
+/// One process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Process {
+    pub pid: u32,
+    /// Its arguments, blanks between.
+    pub command: String,
+}

@@ -1,0 +1,88 @@
+//! A whole picture, saved and read back: every bug a user meets can be sent in as a snapshot and becomes a test.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Fact;
+use super::bird::{Bird, BirdConfig};
+use super::hosts::HostsEntry;
+use super::link::{Address, Link, Neighbor};
+use super::netfilter::Ruleset;
+use super::process::CalicoProcesses;
+use super::route::Route;
+use super::socket::TcpSocket;
+
+/// The format's version; a reader refuses a newer one.
+pub const VERSION: u32 = 1;
+
+/// Nodes, and the objects of the datastore they belong to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Snapshot {
+    /// [`VERSION`] of the writer.
+    pub netdiag_snapshot: u32,
+    pub nodes: Vec<NodeState>,
+    #[serde(default)]
+    pub objects: Fact<Objects>,
+}
+
+/// What the datastore holds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Objects {
+    /// Which datastore, for people.
+    pub store: String,
+    /// Calico v3 resources, whole.
+    pub resources: Vec<Value>,
+    /// Keys that hold no resource, each with its reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<(String, String)>,
+}
+
+/// One node as its kernel and daemons show it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeState {
+    /// The name Calico knows it by (`NODENAME`, `/var/lib/calico/nodename`), else the host name.
+    pub name: String,
+    /// When it was read: RFC 3339, UTC.
+    #[serde(default)]
+    pub taken: String,
+    #[serde(default)]
+    pub links: Fact<Vec<Link>>,
+    #[serde(default)]
+    pub addresses: Fact<Vec<Address>>,
+    #[serde(default)]
+    pub routes: Fact<Vec<Route>>,
+    #[serde(default)]
+    pub neighbors: Fact<Vec<Neighbor>>,
+    #[serde(default)]
+    pub tcp: Fact<Vec<TcpSocket>>,
+    /// `TcpExt` of `/proc/net/netstat`.
+    #[serde(default)]
+    pub tcp_counters: Fact<BTreeMap<String, u64>>,
+    #[serde(default)]
+    pub netfilter: Fact<Vec<Ruleset>>,
+    #[serde(default)]
+    pub hosts: Fact<Vec<HostsEntry>>,
+    #[serde(default)]
+    pub processes: Fact<CalicoProcesses>,
+    /// The daemon for IPv4 (and, from BIRD 2 on, for both).
+    #[serde(default)]
+    pub bird: Fact<Bird>,
+    /// `bird6` of BIRD 1.x.
+    #[serde(default)]
+    pub bird6: Fact<Bird>,
+    /// The configuration file of `bird`.
+    #[serde(default)]
+    pub bird_config: Fact<BirdConfig>,
+}
+
+impl NodeState {
+    /// The link with this name.
+    pub fn link(&self, index: super::link::IfIndex) -> Option<&Link> {
+        self.links.items().iter().find(|link| link.index == index)
+    }
+}
