@@ -11,7 +11,8 @@ use rtnetlink::packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
 };
 use rtnetlink::packet_route::route::{
-    RouteAddress, RouteAttribute, RouteMessage, RouteNextHop, RouteNextHopFlags, RouteType as KernelRouteType,
+    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteNextHop, RouteNextHopFlags,
+    RouteType as KernelRouteType,
 };
 use rtnetlink::{Handle, new_connection};
 
@@ -163,7 +164,10 @@ fn route(message: RouteMessage) -> Option<Route> {
     let mut single = NextHop {
         gateway: None,
         link: None,
-        dead: false,
+        dead: message
+            .header
+            .flags
+            .intersects(RouteFlags::Dead | RouteFlags::Linkdown),
     };
     let mut next_hops = Vec::new();
     for attribute in message.attributes {

@@ -1,0 +1,347 @@
+//! All checks over a world, in one report.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::addresses::{self, Wrong};
+use super::finding::{Evidence, Finding, Fix, Report, Severity};
+use super::session::{Cause, Explanation, explain};
+use super::world::World;
+use crate::calico::resource::{Kind, Resource};
+use crate::intent::Cluster;
+use crate::state::NodeState;
+use crate::state::bird::Protocol;
+use crate::state::route::{Route, TableId};
+
+/// Runs every check.
+pub fn check(world: &World) -> Report {
+    let mut report = Report::default();
+    scope(world, &mut report);
+    let mut explained = Vec::new();
+    if let Ok(cluster) = world.cluster {
+        for node in &cluster.nodes {
+            for v6 in [false, true] {
+                if let Some(wrong) = addresses::wrong(world, &node.name, v6) {
+                    explained.push(wrong.node.clone());
+                    report.findings.push(address_finding(world, wrong));
+                }
+            }
+        }
+    }
+    for node in world.nodes {
+        sessions(world, node, &mut report);
+        if let Ok(cluster) = world.cluster {
+            missing_sessions(cluster, node, &mut report);
+            manual_routes(cluster, node, !explained.is_empty(), &mut report);
+        }
+    }
+    if !explained.is_empty() {
+        setting_note(&mut report);
+    }
+    report
+}
+
+/// Says what was looked at and what could not be.
+fn scope(world: &World, report: &mut Report) {
+    match world.cluster {
+        Ok(cluster) => {
+            report
+                .seen
+                .push(format!("{} Nodes in {}", cluster.nodes.len(), cluster.store));
+            report.unseen.extend(cluster.unreadable.iter().cloned());
+            let hidden: Vec<&str> = cluster
+                .nodes
+                .iter()
+                .map(|node| node.name.as_str())
+                .filter(|name| world.state(name).is_none())
+                .collect();
+            if !hidden.is_empty() {
+                report.unseen.push(format!(
+                    "kernel and BIRD of {}: run netdiag there, or give their snapshots with --snapshot",
+                    hidden.join(", ")
+                ));
+            }
+            for node in world
+                .nodes
+                .iter()
+                .filter(|node| cluster.node(&node.name).is_none())
+            {
+                report.unseen.push(format!(
+                    "the Node object of {}: {} has none of this name (set NODENAME if Calico uses another one)",
+                    node.name, cluster.store
+                ));
+            }
+        }
+        Err(why) => report.unseen.push(format!("the objects: {why}")),
+    }
+    for node in world.nodes {
+        let mut seen = Vec::new();
+        for (what, why) in [
+            ("BIRD", node.bird.why()),
+            ("links", node.links.why()),
+            ("addresses", node.addresses.why()),
+            ("routes", node.routes.why()),
+            ("neighbors", node.neighbors.why()),
+            ("sockets", node.tcp.why()),
+            ("netfilter", node.netfilter.why()),
+            ("bird.cfg", node.bird_config.why()),
+        ] {
+            match why {
+                None => seen.push(what),
+                Some(why) => report.unseen.push(format!("{what} of {}: {why}", node.name)),
+            }
+        }
+        report.seen.push(format!("{}: {}", node.name, seen.join(", ")));
+    }
+    if world.cluster.is_err() && world.nodes.iter().all(|node| node.bird.known().is_none()) {
+        report.undecidable = Some("neither the datastore nor a BIRD could be read".to_owned());
+    }
+}
+
+fn address_finding(world: &World, wrong: Wrong) -> Finding {
+    let v6 = wrong.stored.ip.is_ipv6();
+    let field = if v6 { "ipv6Address" } else { "ipv4Address" };
+    let store = world
+        .cluster
+        .map(|cluster| cluster.store.clone())
+        .unwrap_or_default();
+    let mut evidence = vec![Evidence::new(
+        format!("Node({})", wrong.node),
+        format!("spec.bgp.{field} is {} ({store})", wrong.stored),
+    )];
+    evidence.extend(wrong.evidence);
+    let down = sessions_down(world, &wrong.node, wrong.stored.ip);
+    evidence.extend(down);
+    let mut fix = Fix::default();
+    if let Some(candidate) = &wrong.candidate {
+        let place = candidate
+            .link
+            .as_deref()
+            .map_or_else(String::new, |link| format!("{link} "));
+        evidence.push(Evidence::new(
+            format!("right for {}", wrong.node),
+            format!("{place}{}: {}", candidate.address, candidate.why),
+        ));
+        fix.steps
+            .push(format!("set spec.bgp.{field} to {}", candidate.address));
+        fix.manifest = Some(node_manifest(&wrong.node, field, &candidate.address.to_string()));
+        fix.setting = Some(setting(candidate, v6));
+    } else {
+        fix.steps.push(format!(
+            "find its right address: netdiag node autodetect   (on {})",
+            wrong.node
+        ));
+    }
+    Finding {
+        code: wrong.code,
+        severity: Severity::Error,
+        node: wrong.node.clone(),
+        title: format!("wrong address stored for {}: {}", wrong.node, wrong.why),
+        evidence,
+        fix,
+    }
+}
+
+/// What keeps the address right at the next start of calico-node.
+fn setting(candidate: &addresses::Candidate, v6: bool) -> String {
+    let variable = if v6 {
+        "IP6_AUTODETECTION_METHOD"
+    } else {
+        "IP_AUTODETECTION_METHOD"
+    };
+    match &candidate.link {
+        Some(link) => format!("{variable}=interface=^{}$", regex::escape(link)),
+        None => format!("{variable}=cidr={}", candidate.address.trunc()),
+    }
+}
+
+/// A Node that names only what the fix changes. It is a v1 document: those are merged field by field.
+fn node_manifest(name: &str, field: &str, address: &str) -> Resource {
+    let mut resource = Resource::new(Kind::Node, name);
+    resource.body.insert(
+        "spec".to_owned(),
+        serde_json::json!({ "bgp": { field: address } }),
+    );
+    resource
+}
+
+/// The sessions that don't come up for it, in one line.
+fn sessions_down(world: &World, name: &str, ip: IpAddr) -> Option<Evidence> {
+    if let Some(bird) = world.state(name).and_then(|state| state.bird.known()) {
+        let all = bird.sessions().count();
+        let up = bird
+            .sessions()
+            .filter(|(_, session)| session.state == "Established")
+            .count();
+        return Some(Evidence::new(
+            format!("BIRD on {name}"),
+            format!("{up} of {all} sessions are Established"),
+        ));
+    }
+    world.nodes.iter().find_map(|state| {
+        let (protocol, _) = state
+            .bird
+            .known()?
+            .sessions()
+            .find(|(_, session)| session.neighbor_address == Some(ip))?;
+        Some(Evidence::new(
+            format!("BIRD on {}", state.name),
+            format!("{} is {}: {}", protocol.name, protocol.state, protocol.info),
+        ))
+    })
+}
+
+/// A finding for each session that is down and that no wrong address explains.
+fn sessions(world: &World, node: &NodeState, report: &mut Report) {
+    for bird in [node.bird.known(), node.bird6.known()].into_iter().flatten() {
+        for (protocol, session) in bird.sessions() {
+            let Some(explanation) = explain(world, node, protocol, session) else {
+                report.unseen.push(format!(
+                    "{} on {}: BIRD shows no neighbor address",
+                    protocol.name, node.name
+                ));
+                continue;
+            };
+            match explanation.cause {
+                Cause::Established | Cause::NodeAddress => {}
+                Cause::Connecting => report.notes.push(format!(
+                    "{} on {}: {}; look again in some seconds",
+                    protocol.name, node.name, explanation.text
+                )),
+                _ => report.findings.push(session_finding(node, protocol, explanation)),
+            }
+        }
+    }
+}
+
+fn session_finding(node: &NodeState, protocol: &Protocol, explanation: Explanation) -> Finding {
+    let code = match explanation.cause {
+        Cause::PortDropped | Cause::PortRejected => "B02",
+        Cause::WrongAs => "B04",
+        Cause::NobodyHasAddress => "B05",
+        Cause::PeerIsSelf | Cause::SameRouterId => "B06",
+        _ => "B01",
+    };
+    let likely = if explanation.certain { "" } else { "probably " };
+    Finding {
+        code,
+        severity: Severity::Error,
+        node: node.name.clone(),
+        title: format!(
+            "BGP session {} of {} is down: {likely}{}",
+            protocol.name, node.name, explanation.text
+        ),
+        evidence: explanation.evidence,
+        fix: Fix {
+            steps: explanation.next.into_iter().collect(),
+            ..Fix::default()
+        },
+    }
+}
+
+/// B11: the mesh means a session that BIRD doesn't have.
+fn missing_sessions(cluster: &Cluster, node: &NodeState, report: &mut Report) {
+    let (Some(bird), Some(object)) = (node.bird.known(), cluster.node(&node.name)) else {
+        return;
+    };
+    let Some(own) = object.ipv4.filter(|_| cluster.mesh) else {
+        return;
+    };
+    for other in cluster.nodes.iter().filter(|other| other.name != node.name) {
+        let Some(address) = other.ipv4.filter(|address| address.ip != own.ip) else {
+            continue;
+        };
+        // A reflector takes part in no mesh, and a node-specific session replaces the mesh's.
+        if other.route_reflector_cluster_id.is_some() || object.route_reflector_cluster_id.is_some() {
+            continue;
+        }
+        if bird
+            .sessions()
+            .any(|(_, session)| session.neighbor_address == Some(address.ip))
+        {
+            continue;
+        }
+        report.findings.push(Finding {
+            code: "B11",
+            severity: Severity::Error,
+            node: node.name.clone(),
+            title: format!(
+                "{}'s BIRD has no session with {} ({}), though the mesh is on",
+                node.name, other.name, address.ip
+            ),
+            evidence: vec![
+                Evidence::new(
+                    format!("Node({})", other.name),
+                    format!("spec.bgp.ipv4Address is {address}"),
+                ),
+                Evidence::new(
+                    format!("BIRD on {}", node.name),
+                    format!("no protocol has neighbor {}", address.ip),
+                ),
+            ],
+            fix: Fix {
+                steps: vec![format!(
+                    "restart calico-node on {}: its bird.cfg is out of step with {}",
+                    node.name, cluster.store
+                )],
+                ..Fix::default()
+            },
+        });
+    }
+}
+
+/// Routes to pods that somebody put in by hand: they hide a fault, and outlive its repair.
+fn manual_routes(cluster: &Cluster, node: &NodeState, broken: bool, report: &mut Report) {
+    for route in node
+        .routes
+        .items()
+        .iter()
+        .filter(|route| is_manual_pod_route(cluster, node, route))
+    {
+        let gateway = route.next_hops.iter().find_map(|hop| hop.gateway);
+        let Some(gateway) = gateway else { continue };
+        let command = format!("ip route del {} via {gateway}", route.dst);
+        report.notes.push(if broken {
+            format!(
+                "{} has a hand-made route to pods, {} via {gateway} (proto {}): once BGP is mended it is in the way: {command}",
+                node.name, route.dst, route.proto
+            )
+        } else {
+            format!(
+                "{} has a hand-made route to pods, {} via {gateway} (proto {}): it is not needed: {command}",
+                node.name, route.dst, route.proto
+            )
+        });
+    }
+}
+
+fn is_manual_pod_route(cluster: &Cluster, node: &NodeState, route: &Route) -> bool {
+    route.table == TableId::MAIN
+        && route.proto.is_manual()
+        && cluster.pools.iter().any(|pool| pool.contains(&route.dst))
+        && route
+            .next_hops
+            .iter()
+            .filter_map(|hop| hop.link.and_then(|link| node.link(link)))
+            .all(|link| !link.name.starts_with("cali"))
+}
+
+/// The one calico-node setting that keeps all the addresses right, when there is one for all.
+fn setting_note(report: &mut Report) {
+    let mut settings: BTreeMap<&str, usize> = BTreeMap::new();
+    for setting in report
+        .findings
+        .iter()
+        .filter_map(|finding| finding.fix.setting.as_deref())
+    {
+        *settings.entry(setting).or_default() += 1;
+    }
+    if settings.is_empty() {
+        return;
+    }
+    let list: Vec<&str> = settings.keys().copied().collect();
+    report.notes.push(format!(
+        "to keep the addresses, set {} in calico-node's environment; without it the next restart may detect the wrong link again",
+        list.join(" or ")
+    ));
+}

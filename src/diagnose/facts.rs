@@ -1,0 +1,296 @@
+//! What the tables of one node say about one peer.
+
+use std::net::IpAddr;
+
+use super::finding::Evidence;
+use super::world::{Peer, World};
+use crate::forward::filter::{Blocked, Packet, blocked};
+use crate::state::NodeState;
+use crate::state::bird::{BgpSession, BirdConfig, ConfiguredPeer, Protocol};
+use crate::state::link::{Link, Neighbor};
+use crate::state::route::{Route, RouteType, lookup_main};
+use crate::state::socket::{TcpSocket, TcpState};
+
+/// BGP's port (RFC 4271).
+pub(super) const BGP_PORT: u16 = 179;
+
+/// A source port for the packet that the rules are asked about: any of the ephemeral ones.
+const EPHEMERAL: u16 = 49_152;
+
+/// How packets to the peer leave the node.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Path<'a> {
+    /// The peer is on a segment of this link.
+    OnLink { link: &'a Link },
+    /// Over a gateway; `default` when only the default route matches.
+    Gateway {
+        gateway: IpAddr,
+        link: &'a Link,
+        default: bool,
+    },
+    /// No route, or one that drops.
+    None,
+    /// The routes are not known.
+    Unknown,
+}
+
+/// One session of one node, and all that bears on it.
+pub(super) struct Facts<'a> {
+    pub world: &'a World<'a>,
+    pub node: &'a NodeState,
+    pub protocol: &'a Protocol,
+    pub session: &'a BgpSession,
+    /// The peer's address.
+    pub ip: IpAddr,
+    pub port: u16,
+    pub peer: Peer,
+    pub path: Path<'a>,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn new(
+        world: &'a World<'a>,
+        node: &'a NodeState,
+        protocol: &'a Protocol,
+        session: &'a BgpSession,
+    ) -> Option<Self> {
+        let ip = session.neighbor_address?;
+        Some(Self {
+            world,
+            node,
+            protocol,
+            session,
+            ip,
+            port: session
+                .neighbor_port
+                .or_else(|| port_in_name(&protocol.name))
+                .unwrap_or(BGP_PORT),
+            peer: world.peer_at(node, ip),
+            path: path(node, ip),
+        })
+    }
+
+    /// The name the peer goes by in sentences.
+    pub(super) fn peer_name(&self) -> String {
+        match &self.peer {
+            Peer::Unknown | Peer::Nobody => self.ip.to_string(),
+            peer => peer.name(),
+        }
+    }
+
+    /// What is known of the peer itself, when it is a node that can be seen.
+    pub(super) fn other(&self) -> Option<&'a NodeState> {
+        match &self.peer {
+            Peer::Node(name) => self.world.state(name),
+            _ => None,
+        }
+    }
+
+    /// The session's last error: of the details, else of the table's last column.
+    pub(super) fn error(&self) -> &'a str {
+        let info = self.protocol.info.split_once(' ').map_or("", |(_, error)| error);
+        self.session.last_error.as_deref().unwrap_or(info)
+    }
+
+    /// This node's address for the session.
+    pub(super) fn local_ip(&self) -> Option<IpAddr> {
+        self.session
+            .source_address
+            .or_else(|| self.configured().and_then(|peer| peer.source_address))
+            .or_else(|| match self.path {
+                Path::OnLink { link } | Path::Gateway { link, .. } => self
+                    .node
+                    .addresses
+                    .items()
+                    .iter()
+                    .find(|address| address.link == link.index && address.ip.is_ipv6() == self.ip.is_ipv6())
+                    .map(|address| address.ip),
+                _ => None,
+            })
+    }
+
+    /// This session in the node's `bird.cfg`.
+    pub(super) fn configured(&self) -> Option<&'a ConfiguredPeer> {
+        let config = self.node.bird_config.known()?;
+        config.peers.iter().find(|peer| peer.name == self.protocol.name)
+    }
+
+    /// The session that the peer has with us, in its `bird.cfg`.
+    pub(super) fn mirror(&self) -> Option<&'a ConfiguredPeer> {
+        let config = self.other()?.bird_config.known()?;
+        self.configured_towards_us(config)
+    }
+
+    fn configured_towards_us(&self, config: &'a BirdConfig) -> Option<&'a ConfiguredPeer> {
+        let ours = self.local_ip()?;
+        config.peers.iter().find(|peer| peer.neighbor == Some(ours))
+    }
+
+    /// The peer's session with us, as its BIRD shows it.
+    pub(super) fn mirror_session(&self) -> Option<(&'a Protocol, &'a BgpSession)> {
+        let ours = self.local_ip()?;
+        let bird = self.other()?.bird.known()?;
+        bird.sessions()
+            .find(|(_, session)| session.neighbor_address == Some(ours))
+    }
+
+    /// The neighbor entry of the next hop.
+    pub(super) fn neighbor(&self) -> Option<&'a Neighbor> {
+        let (next_hop, link) = match self.path {
+            Path::OnLink { link } => (self.ip, link),
+            Path::Gateway { gateway, link, .. } => (gateway, link),
+            _ => return None,
+        };
+        self.node
+            .neighbors
+            .items()
+            .iter()
+            .find(|neighbor| neighbor.ip == next_hop && neighbor.link == link.index)
+    }
+
+    /// A connection attempt that has no answer yet.
+    pub(super) fn syn_sent(&self) -> Option<&'a TcpSocket> {
+        self.socket_in(TcpState::SynSent)
+    }
+
+    /// A TCP connection with the peer, whichever side opened it.
+    pub(super) fn established(&self) -> Option<&'a TcpSocket> {
+        self.socket_in(TcpState::Established)
+    }
+
+    fn socket_in(&self, state: TcpState) -> Option<&'a TcpSocket> {
+        self.node.tcp.items().iter().find(|socket| {
+            socket.state == state
+                && socket.remote.ip() == self.ip
+                && (socket.remote.port() == self.port || socket.local.port() == BGP_PORT)
+        })
+    }
+
+    /// The rule of the node that stops BGP with the peer, in either direction.
+    pub(super) fn rule_here(&self) -> Option<Blocked> {
+        rule(self.node, self.local_ip()?, self.ip, self.port)
+    }
+
+    /// The rule of the peer that stops BGP with us.
+    pub(super) fn rule_there(&self) -> Option<Blocked> {
+        rule(self.other()?, self.ip, self.local_ip()?, BGP_PORT)
+    }
+
+    /// `BIRD on node1`: the session's row.
+    pub(super) fn bird_evidence(&self) -> Evidence {
+        let mut text = format!("{} is {}", self.protocol.name, self.protocol.state);
+        if !self.protocol.info.is_empty() {
+            text = format!("{text}: {}", self.protocol.info);
+        }
+        if !self.error().is_empty() && !self.protocol.info.contains(self.error()) {
+            text = format!("{text} (last error: {})", self.error());
+        }
+        Evidence::new(format!("BIRD on {}", self.node.name), text)
+    }
+
+    /// The way to the peer, in a line.
+    pub(super) fn path_evidence(&self) -> Evidence {
+        let text = match self.path {
+            Path::OnLink { link } => format!("{} is on the segment of {}", self.ip, link.name),
+            Path::Gateway {
+                gateway,
+                link,
+                default: true,
+            } => format!(
+                "only the default route leads to {}: via {gateway} dev {}",
+                self.ip, link.name
+            ),
+            Path::Gateway { gateway, link, .. } => {
+                format!("{} is reached via {gateway} dev {}", self.ip, link.name)
+            }
+            Path::None => format!("no route to {}", self.ip),
+            Path::Unknown => "routes are not known".to_owned(),
+        };
+        Evidence::new(format!("ip route on {}", self.node.name), text)
+    }
+
+    /// The neighbor entry, in a line.
+    pub(super) fn neighbor_evidence(&self) -> Option<Evidence> {
+        let neighbor = self.neighbor()?;
+        let link = self
+            .node
+            .link(neighbor.link)
+            .map_or("?", |link| link.name.as_str());
+        let mac = neighbor.mac.as_deref().unwrap_or("no answer");
+        Some(Evidence::new(
+            format!("ip neigh on {}", self.node.name),
+            format!("{} dev {link}: {mac}, {}", neighbor.ip, neighbor.state),
+        ))
+    }
+}
+
+/// The rule of `node` that stops its own side of a BGP session between `ours` and `theirs`.
+fn rule(node: &NodeState, ours: IpAddr, theirs: IpAddr, port: u16) -> Option<Blocked> {
+    let rulesets = node.netfilter.known()?;
+    let link = match path(node, theirs) {
+        Path::OnLink { link } | Path::Gateway { link, .. } => Some(link.name.as_str()),
+        _ => None,
+    };
+    // Outgoing attempts, incoming attempts, and the answers to the outgoing ones.
+    let out = Packet {
+        src: ours,
+        dst: theirs,
+        sport: EPHEMERAL,
+        dport: port,
+        in_link: None,
+        out_link: link,
+        new: true,
+    };
+    let incoming = Packet {
+        src: theirs,
+        dst: ours,
+        sport: EPHEMERAL,
+        dport: BGP_PORT,
+        in_link: link,
+        out_link: None,
+        new: true,
+    };
+    let answer = Packet {
+        sport: port,
+        dport: EPHEMERAL,
+        new: false,
+        ..incoming.clone()
+    };
+    blocked(rulesets, "INPUT", &incoming)
+        .or_else(|| blocked(rulesets, "OUTPUT", &out))
+        .or_else(|| blocked(rulesets, "INPUT", &answer))
+}
+
+/// How packets to an address leave the node, by its main table.
+pub(super) fn path(node: &NodeState, ip: IpAddr) -> Path<'_> {
+    let Some(routes) = node.routes.known() else {
+        return Path::Unknown;
+    };
+    let Some(route) = lookup_main(routes, ip).filter(|route| route.kind == RouteType::Unicast) else {
+        return Path::None;
+    };
+    let Some((hop, link)) = usable_hop(node, route) else {
+        return Path::None;
+    };
+    match hop {
+        None => Path::OnLink { link },
+        Some(gateway) => Path::Gateway {
+            gateway,
+            link,
+            default: route.dst.prefix_len() == 0,
+        },
+    }
+}
+
+fn usable_hop<'a>(node: &'a NodeState, route: &Route) -> Option<(Option<IpAddr>, &'a Link)> {
+    route
+        .next_hops
+        .iter()
+        .filter(|hop| !hop.dead)
+        .find_map(|hop| Some((hop.gateway, node.link(hop.link?)?)))
+}
+
+/// confd writes a peer's port into the protocol's name: `Global_10_0_0_1_port_1790`.
+fn port_in_name(name: &str) -> Option<u16> {
+    name.rsplit_once("_port_")?.1.parse().ok()
+}

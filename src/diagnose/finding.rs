@@ -1,0 +1,79 @@
+//! What a check says: findings, each with its evidence and its fix.
+
+use serde::Serialize;
+
+use crate::calico::resource::Resource;
+
+/// How much it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Traffic is lost.
+    Error,
+    /// Traffic may be lost, or will be after the next change.
+    Warning,
+}
+
+impl Severity {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One fact that a finding rests on, and where it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// For example `Node(node1) spec.bgp.ipv4Address` or `ip neigh on node1`.
+    pub source: String,
+    pub text: String,
+}
+
+impl Evidence {
+    pub fn new(source: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            source: source.into(),
+            text: text.into(),
+        }
+    }
+}
+
+/// What mends it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Fix {
+    /// What to do, a line a step.
+    pub steps: Vec<String>,
+    /// The object as it should be, for `netdiag apply -f`.
+    pub manifest: Option<Resource>,
+    /// The calico-node setting that keeps it mended (`IP_AUTODETECTION_METHOD=…`).
+    pub setting: Option<String>,
+}
+
+/// One fault.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// The check's id in the catalogue, for example `A01`.
+    pub code: &'static str,
+    pub severity: Severity,
+    /// The node it is about.
+    pub node: String,
+    pub title: String,
+    pub evidence: Vec<Evidence>,
+    pub fix: Fix,
+}
+
+/// All that a check found, and what it could not see.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    pub findings: Vec<Finding>,
+    /// What was looked at, a line each.
+    pub seen: Vec<String>,
+    /// What could not be looked at, and why.
+    pub unseen: Vec<String>,
+    /// Without it nothing can be said: no datastore and no BIRD, for example.
+    pub undecidable: Option<String>,
+    /// Worth knowing, but no fault.
+    pub notes: Vec<String>,
+}

@@ -1,0 +1,14 @@
+//! Findings over what is known: pure functions, so that every diagnosis can be repeated from a snapshot.
+
+mod addresses;
+mod check;
+mod facts;
+mod finding;
+mod session;
+mod silence;
+mod world;
+
+pub use check::check;
+pub use finding::{Evidence, Finding, Fix, Report, Severity};
+pub use session::{Cause, Explanation, explain};
+pub use world::{Peer, World};

@@ -1,0 +1,202 @@
+//! Connection attempts that nobody answers: which of the many reasons.
+
+use super::facts::{Facts, Path};
+use super::finding::Evidence;
+use super::session::{Cause, Explanation, nobody};
+use super::world::Peer;
+use crate::state::NodeState;
+
+/// Why a connection attempt is unanswered right now. None when BIRD isn't waiting for an answer.
+pub(super) fn explain(facts: &Facts) -> Option<Explanation> {
+    let waits = facts.syn_sent().is_some() || facts.session.state == "Connect";
+    if !waits {
+        return None;
+    }
+    let unanswered = facts
+        .neighbor()
+        .is_some_and(|neighbor| neighbor.state.unanswered());
+    if unanswered && matches!(facts.path, Path::OnLink { .. }) {
+        return Some(nobody_answers(facts));
+    }
+    if let Some(explanation) = rule(facts).or_else(|| password(facts)) {
+        return Some(explanation);
+    }
+    if let Some(other) = facts.other()
+        && let Some(why) = other.bird.why()
+        && other.links.known().is_some()
+    {
+        let peer = facts.peer_name();
+        return Some(
+            facts
+                .because(
+                    Cause::BirdDown,
+                    format!("{peer}'s BIRD does not answer on its control socket either"),
+                )
+                .with([Evidence::new(format!("BIRD on {peer}"), why)])
+                .uncertain(),
+        );
+    }
+    if facts.peer == Peer::Nobody {
+        return Some(nobody(facts));
+    }
+    Some(vanished(facts))
+}
+
+/// The local or the peer's rule that stops the session's packets.
+pub(super) fn rule(facts: &Facts) -> Option<Explanation> {
+    let (node, blocked) = match (facts.rule_here(), facts.rule_there()) {
+        (Some(blocked), _) => (facts.node.name.clone(), blocked),
+        (None, Some(blocked)) => (facts.peer_name(), blocked),
+        (None, None) => return None,
+    };
+    let (cause, verb) = if blocked.rejects {
+        (Cause::PortRejected, "rejects")
+    } else {
+        (Cause::PortDropped, "drops")
+    };
+    let counted = blocked
+        .packets
+        .map_or_else(String::new, |packets| format!(" ({packets} packets)"));
+    let explanation = facts
+        .because(
+            cause,
+            format!(
+                "a firewall rule on {node} {verb} BGP with {}",
+                if node == facts.node.name {
+                    facts.peer_name()
+                } else {
+                    facts.node.name.clone()
+                }
+            ),
+        )
+        .with([Evidence::new(
+            format!("netfilter on {node}"),
+            format!("{}{counted}", blocked.rule),
+        )])
+        .next(format!("{}   (on {node})", blocked.undo));
+    Some(if blocked.certain {
+        explanation
+    } else {
+        explanation.uncertain()
+    })
+}
+
+/// Counters of segments that the kernel dropped for their TCP MD5 signature (RFC 2385).
+const MD5_COUNTERS: [(&str, &str); 3] = [
+    (
+        "TCPMD5NotFound",
+        "a password is expected here, the peer sends none",
+    ),
+    ("TCPMD5Unexpected", "the peer sends a password, none is set here"),
+    ("TCPMD5Failure", "the peer's password is another one"),
+];
+
+/// A TCP MD5 password that one side lacks, or that differs: the kernel drops the segments without a word.
+fn password(facts: &Facts) -> Option<Explanation> {
+    let peer = facts.peer_name();
+    let ours = facts.configured().map(|peer| peer.password);
+    let theirs = facts.mirror().map(|peer| peer.password);
+    let mut evidence: Vec<Evidence> = dropped_segments(facts.node).collect();
+    evidence.extend(facts.other().into_iter().flat_map(dropped_segments));
+    let text = match (ours, theirs) {
+        (Some(true), Some(false)) => format!("{} uses a BGP password, {peer} doesn't", facts.node.name),
+        (Some(false), Some(true)) => format!("{peer} uses a BGP password, {} doesn't", facts.node.name),
+        _ if evidence.is_empty() => return None,
+        (Some(false), Some(false)) => return None,
+        _ => format!("the BGP passwords of {} and {peer} don't match", facts.node.name),
+    };
+    let certain = theirs.is_some() || ours == Some(true);
+    let explanation = facts
+        .because(Cause::PasswordMismatch, text)
+        .with(evidence)
+        .with(facts.neighbor_evidence())
+        .next("set the same secret on both sides: BGPPeer spec.password, or nodeMeshPassword of BGPConfiguration");
+    Some(if certain {
+        explanation
+    } else {
+        explanation.uncertain()
+    })
+}
+
+fn dropped_segments(node: &NodeState) -> impl Iterator<Item = Evidence> {
+    MD5_COUNTERS.into_iter().filter_map(|(counter, meaning)| {
+        let count = *node.tcp_counters.known()?.get(counter)?;
+        (count > 0).then(|| {
+            Evidence::new(
+                format!("nstat on {}", node.name),
+                format!("{counter} {count}: {meaning}"),
+            )
+        })
+    })
+}
+
+/// The peer's address stays unresolved on its own segment.
+pub(super) fn nobody_answers(facts: &Facts) -> Explanation {
+    let evidence = facts.neighbor_evidence();
+    if let Peer::Node(name) = &facts.peer {
+        let down = facts
+            .other()
+            .into_iter()
+            .flat_map(|other| other.links.items())
+            .filter(|link| !link.up)
+            .map(|link| Evidence::new(format!("ip link on {name}"), format!("{} is down", link.name)));
+        return facts
+            .because(
+                Cause::NodeDown,
+                format!(
+                    "{name} doesn't answer ARP for {}: the node is down, or its link is",
+                    facts.ip
+                ),
+            )
+            .with(evidence)
+            .with(down)
+            .next(format!(
+                "look at {name}: power, cable, ip link, and whether it still has {}",
+                facts.ip
+            ));
+    }
+    if facts.peer == Peer::Nobody {
+        return nobody(facts);
+    }
+    facts
+        .because(Cause::NodeDown, format!("nobody answers ARP for {}", facts.ip))
+        .with(evidence)
+        .next("look whether that host is up, and whether its address is right")
+}
+
+/// The host is there, the attempts vanish, and nothing known says why.
+fn vanished(facts: &Facts) -> Explanation {
+    let peer = facts.peer_name();
+    let alive = facts.neighbor().is_some_and(|neighbor| neighbor.state.answered());
+    let may_be_password = facts.configured().is_none_or(|peer| peer.password);
+    let text = match facts.path {
+        Path::OnLink { .. } if alive && may_be_password => format!(
+            "{peer} answers ARP, but connections to its port {} stay unanswered: a firewall drops them, or the BGP passwords differ",
+            facts.port
+        ),
+        Path::OnLink { .. } if alive => format!(
+            "{peer} answers ARP, but connections to its port {} stay unanswered: a firewall there or on the way drops them",
+            facts.port
+        ),
+        _ => format!("connections to {peer} port {} stay unanswered", facts.port),
+    };
+    let cause = if alive && !may_be_password {
+        Cause::PortDropped
+    } else {
+        Cause::Unanswered
+    };
+    facts
+        .because(cause, text)
+        .uncertain()
+        .with(facts.syn_sent().map(|socket| {
+            Evidence::new(
+                format!("ss on {}", facts.node.name),
+                format!("SYN-SENT {} → {}", socket.local, socket.remote),
+            )
+        }))
+        .with([facts.path_evidence()])
+        .with(facts.neighbor_evidence())
+        .next(format!(
+            "netdiag check   (on {peer}: it names the rule, or the password)"
+        ))
+}

@@ -1,0 +1,3 @@
+//! How a packet goes through the tables of a node. Pure.
+
+pub mod filter;

@@ -1,0 +1,245 @@
+//! The cluster as its objects describe it, and who should peer with whom.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde_json::Value;
+
+use crate::calico::as_number::AsNumber;
+use crate::calico::node::{Node, NodeAddress};
+use crate::calico::release::Release;
+use crate::calico::resource::{Kind, Resource};
+use crate::state::Objects;
+
+/// The objects that decide addresses and BGP sessions.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    /// Which datastore, for people.
+    pub store: String,
+    /// Sorted by name.
+    pub nodes: Vec<Node>,
+    /// AS of nodes that have none of their own (BGPConfiguration `default`).
+    pub default_as: u32,
+    /// Whether every node peers with every other (`nodeToNodeMeshEnabled`).
+    pub mesh: bool,
+    pub peers: Vec<BgpPeer>,
+    /// `spec.cidr` of the pools.
+    pub pools: Vec<IpNet>,
+    /// ClusterInformation's `calicoVersion`.
+    pub release: Option<Release>,
+    /// Objects that could not be understood, each with its reason.
+    pub unreadable: Vec<String>,
+}
+
+/// A BGPPeer whose peer is given by address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BgpPeer {
+    pub name: String,
+    /// The one node it is for; none for all.
+    pub node: Option<String>,
+    /// Whether a selector narrows it (`nodeSelector`, `peerSelector`): netdiag doesn't evaluate those yet.
+    pub by_selector: bool,
+    pub peer_ip: Option<IpAddr>,
+    pub as_number: Option<u32>,
+}
+
+impl Cluster {
+    /// Reads the objects; what can't be understood is listed, not dropped.
+    pub fn new(objects: &Objects) -> Self {
+        let mut cluster = Self {
+            store: objects.store.clone(),
+            nodes: Vec::new(),
+            default_as: AsNumber::DEFAULT.get(),
+            mesh: true,
+            peers: Vec::new(),
+            pools: Vec::new(),
+            release: None,
+            unreadable: Vec::new(),
+        };
+        for (key, why) in &objects.unreadable {
+            cluster.unreadable.push(format!("{key}: {why}"));
+        }
+        for value in &objects.resources {
+            match Resource::from_value(value.clone()) {
+                Ok(resource) => cluster.add(&resource),
+                Err(why) => cluster.unreadable.push(why),
+            }
+        }
+        cluster.nodes.sort_by(|a, b| a.name.cmp(&b.name));
+        cluster
+    }
+
+    fn add(&mut self, resource: &Resource) {
+        match resource.kind {
+            Kind::Node => match Node::from_resource(resource) {
+                Ok(node) => self.nodes.push(node),
+                Err(error) => self.unreadable.push(error.to_string()),
+            },
+            Kind::BgpConfiguration if resource.name() == "default" => {
+                if let Some(mesh) = resource
+                    .field(&["spec", "nodeToNodeMeshEnabled"])
+                    .and_then(Value::as_bool)
+                {
+                    self.mesh = mesh;
+                }
+                if let Some(number) = as_number(resource) {
+                    self.default_as = number;
+                }
+            }
+            Kind::BgpConfiguration => {}
+            Kind::BgpPeer => self.peers.push(BgpPeer {
+                name: resource.name().to_owned(),
+                node: resource
+                    .text(&["spec", "node"])
+                    .filter(|node| !node.is_empty())
+                    .map(str::to_owned),
+                by_selector: ["nodeSelector", "peerSelector", "localWorkloadSelector"]
+                    .iter()
+                    .any(|field| {
+                        resource
+                            .text(&["spec", field])
+                            .is_some_and(|text| !text.is_empty())
+                    }),
+                peer_ip: resource.text(&["spec", "peerIP"]).and_then(peer_ip),
+                as_number: as_number(resource),
+            }),
+            Kind::ClusterInformation => {
+                self.release = resource
+                    .text(&["spec", "calicoVersion"])
+                    .and_then(|version| version.parse().ok());
+            }
+            Kind::IpPool => match resource.text(&["spec", "cidr"]).map(str::parse) {
+                Some(Ok(cidr)) => self.pools.push(cidr),
+                _ => self
+                    .unreadable
+                    .push(format!("IPPool({}): spec.cidr is no CIDR", resource.name())),
+            },
+        }
+    }
+
+    /// The Node of this name.
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// The Nodes that have this address stored: more than one is a fault of its own.
+    pub fn nodes_at(&self, ip: IpAddr) -> Vec<&Node> {
+        self.nodes
+            .iter()
+            .filter(|node| stored_address(node, ip.is_ipv6()).is_some_and(|address| address.ip == ip))
+            .collect()
+    }
+
+    /// The AS number of a node: its own, else the cluster's.
+    pub fn as_of(&self, node: &Node) -> u32 {
+        node.as_number.unwrap_or(self.default_as)
+    }
+
+    /// The BGPPeer objects that name this address, for this node or for all.
+    pub fn peer_objects<'a>(&'a self, node: &'a str, ip: IpAddr) -> impl Iterator<Item = &'a BgpPeer> {
+        self.peers.iter().filter(move |peer| {
+            peer.peer_ip == Some(ip) && peer.node.as_deref().is_none_or(|owner| owner == node)
+        })
+    }
+}
+
+/// The address Calico stores for the node in this family.
+pub const fn stored_address(node: &Node, v6: bool) -> Option<NodeAddress> {
+    if v6 { node.ipv6 } else { node.ipv4 }
+}
+
+fn as_number(resource: &Resource) -> Option<u32> {
+    AsNumber::from_json(resource.field(&["spec", "asNumber"])?)
+        .ok()
+        .map(AsNumber::get)
+}
+
+/// `10.0.0.1`, `10.0.0.1:1790` or `[fd00::1]:1790`.
+fn peer_ip(text: &str) -> Option<IpAddr> {
+    let with_port = || {
+        text.parse::<std::net::SocketAddr>()
+            .ok()
+            .map(|address| address.ip())
+    };
+    text.parse().ok().or_else(with_port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn objects(values: &[Value]) -> Objects {
+        Objects {
+            store: "test".into(),
+            resources: values.to_vec(),
+            unreadable: Vec::new(),
+        }
+    }
+
+    fn resource(kind: &str, name: &str, spec: Value) -> Value {
+        serde_json::json!({"kind": kind, "apiVersion": "projectcalico.org/v3", "metadata": {"name": name}, "spec": spec})
+    }
+
+    #[test]
+    fn defaults_hold_until_an_object_says_otherwise() {
+        let cluster = Cluster::new(&objects(&[]));
+        assert!(cluster.mesh);
+        assert_eq!(cluster.default_as, 64512);
+        let cluster = Cluster::new(&objects(&[
+            resource(
+                "BGPConfiguration",
+                "default",
+                serde_json::json!({"nodeToNodeMeshEnabled": false, "asNumber": "1.10"}),
+            ),
+            resource("BGPConfiguration", "node.a", serde_json::json!({"asNumber": 3})),
+            resource(
+                "ClusterInformation",
+                "default",
+                serde_json::json!({"calicoVersion": "v3.14.2"}),
+            ),
+        ]));
+        assert!(!cluster.mesh);
+        assert_eq!(cluster.default_as, 65546);
+        assert_eq!(cluster.release, Some(Release::new(3, 14, 2)));
+    }
+
+    #[test]
+    fn what_can_not_be_understood_is_listed() {
+        let cluster = Cluster::new(&objects(&[
+            resource(
+                "Node",
+                "a",
+                serde_json::json!({"bgp": {"ipv4Address": "10.0.0.300/24"}}),
+            ),
+            resource("Nod", "b", serde_json::json!({})),
+            resource("IPPool", "p", serde_json::json!({"cidr": "x"})),
+        ]));
+        assert!(cluster.nodes.is_empty());
+        assert_eq!(cluster.unreadable.len(), 3, "{:?}", cluster.unreadable);
+    }
+
+    #[test]
+    fn a_peer_object_with_a_port_is_found_by_its_address() {
+        let cluster = Cluster::new(&objects(&[
+            resource(
+                "BGPPeer",
+                "tor",
+                serde_json::json!({"node": "a", "peerIP": "[fd00::1]:1790", "asNumber": 1}),
+            ),
+            resource(
+                "BGPPeer",
+                "all",
+                serde_json::json!({"peerIP": "fd00::1", "asNumber": 2}),
+            ),
+        ]));
+        let ip = "fd00::1".parse().unwrap();
+        let names = |node: &'static str| {
+            cluster
+                .peer_objects(node, ip)
+                .map(|peer| peer.name.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names("a"), ["tor", "all"]);
+        assert_eq!(names("b"), ["all"]);
+    }
+}

@@ -1,0 +1,6 @@
+//! What is *meant*: the datastore's objects, turned into what each node should have. Pure.
+
+pub mod autodetect;
+pub mod cluster;
+
+pub use cluster::Cluster;
