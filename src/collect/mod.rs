@@ -25,7 +25,28 @@ pub struct Options {
 
 /// Reads everything netdiag knows to read of the node it runs on.
 pub async fn node(options: &Options) -> NodeState {
-    let mut node = daemons(options).await;
+    let mut node = kernel().await;
+    let (bird, bird6) = bird::both(options, node.processes.known()).await;
+    node.bird = bird;
+    node.bird6 = bird6;
+    node.bird_config = bird::config(node.processes.known());
+    node.tcp = procfs::tcp();
+    node.tcp_counters = procfs::tcp_counters();
+    node.netfilter = iptables::rulesets();
+    node.hosts =
+        read(Path::new("/etc/hosts")).map_or_else(Fact::absent, |text| Fact::Known(parse::hosts::hosts(&text)));
+    node
+}
+
+/// Reads names, processes and the kernel's tables; the daemons are not asked.
+pub async fn kernel() -> NodeState {
+    let processes = procfs::calico_processes();
+    let mut node = NodeState {
+        name: node_name(processes.known().and_then(|processes| processes.environment.get("NODENAME"))),
+        taken: time::now_rfc3339(),
+        processes,
+        ..NodeState::default()
+    };
     match netlink::Tables::read().await {
         Ok(tables) => {
             node.links = Fact::Known(tables.links);
@@ -41,32 +62,7 @@ pub async fn node(options: &Options) -> NodeState {
             node.neighbors = Fact::absent(why);
         }
     }
-    node.tcp = procfs::tcp();
-    node.tcp_counters = procfs::tcp_counters();
-    node.netfilter = iptables::rulesets();
-    node.hosts = read(Path::new("/etc/hosts"))
-        .map_or_else(Fact::absent, |text| Fact::Known(parse::hosts::hosts(&text)));
     node
-}
-
-/// Reads what BIRD and the process table say: enough for a table of peers.
-pub async fn daemons(options: &Options) -> NodeState {
-    let processes = procfs::calico_processes();
-    let (bird, bird6) = bird::both(options, processes.known()).await;
-    let bird_config = bird::config(processes.known());
-    NodeState {
-        name: node_name(
-            processes
-                .known()
-                .and_then(|processes| processes.environment.get("NODENAME")),
-        ),
-        taken: time::now_rfc3339(),
-        processes,
-        bird,
-        bird6,
-        bird_config,
-        ..NodeState::default()
-    }
 }
 
 /// The name Calico uses for this node: calico-node's `NODENAME`, else what it stored at its first start, else the

@@ -42,6 +42,15 @@ pub(super) struct Candidate {
     pub why: String,
 }
 
+/// What is wrong with the addresses stored for a node, in the middle of a sentence; empty when nothing is.
+pub fn own_address_fault(world: &World, name: &str) -> Vec<String> {
+    [false, true]
+        .into_iter()
+        .filter_map(|v6| wrong(world, name, v6))
+        .map(|wrong| wrong.why)
+        .collect()
+}
+
 /// Judges the stored address of a node in one family.
 pub(super) fn wrong(world: &World, name: &str, v6: bool) -> Option<Wrong> {
     let cluster = world.cluster.ok()?;

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::addresses::{self, Wrong};
-use super::finding::{Evidence, Finding, Fix, Report, Severity};
+use super::finding::{Change, Evidence, Finding, Fix, Report, Severity};
 use super::session::{Cause, Explanation, explain};
 use super::world::World;
-use crate::calico::resource::{Kind, Resource};
 use crate::intent::Cluster;
 use crate::state::NodeState;
 use crate::state::bird::Protocol;
@@ -124,7 +123,11 @@ fn address_finding(world: &World, wrong: Wrong) -> Finding {
         ));
         fix.steps
             .push(format!("set spec.bgp.{field} to {}", candidate.address));
-        fix.manifest = Some(node_manifest(&wrong.node, field, &candidate.address.to_string()));
+        fix.change = Some(Change {
+            node: wrong.node.clone(),
+            bgp_field: field,
+            value: candidate.address.to_string(),
+        });
         fix.setting = Some(setting(candidate, v6));
     } else {
         fix.steps.push(format!(
@@ -136,6 +139,7 @@ fn address_finding(world: &World, wrong: Wrong) -> Finding {
         code: wrong.code,
         severity: Severity::Error,
         node: wrong.node.clone(),
+        cause: Some(Cause::NodeAddress),
         title: format!("wrong address stored for {}: {}", wrong.node, wrong.why),
         evidence,
         fix,
@@ -153,16 +157,6 @@ fn setting(candidate: &addresses::Candidate, v6: bool) -> String {
         Some(link) => format!("{variable}=interface=^{}$", regex::escape(link)),
         None => format!("{variable}=cidr={}", candidate.address.trunc()),
     }
-}
-
-/// A Node that names only what the fix changes. It is a v1 document: those are merged field by field.
-fn node_manifest(name: &str, field: &str, address: &str) -> Resource {
-    let mut resource = Resource::new(Kind::Node, name);
-    resource.body.insert(
-        "spec".to_owned(),
-        serde_json::json!({ "bgp": { field: address } }),
-    );
-    resource
 }
 
 /// The sessions that don't come up for it, in one line.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::calico::resource::Resource;
+use super::session::Cause;
 
 /// How much it matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -45,10 +45,20 @@ impl Evidence {
 pub struct Fix {
     /// What to do, a line a step.
     pub steps: Vec<String>,
-    /// The object as it should be, for `netdiag apply -f`.
-    pub manifest: Option<Resource>,
+    /// The field that has to change, for `netdiag apply -f`.
+    pub change: Option<Change>,
     /// The calico-node setting that keeps it mended (`IP_AUTODETECTION_METHOD=…`).
     pub setting: Option<String>,
+}
+
+/// One field of a Node object, and what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    pub node: String,
+    /// A field of `spec.bgp`, for example `ipv4Address`.
+    pub bgp_field: &'static str,
+    pub value: String,
 }
 
 /// One fault.
@@ -60,6 +70,8 @@ pub struct Finding {
     /// The node it is about.
     pub node: String,
     pub title: String,
+    /// Why the session is down, when it is about one.
+    pub cause: Option<Cause>,
     pub evidence: Vec<Evidence>,
     pub fix: Fix,
 }

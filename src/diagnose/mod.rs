@@ -4,11 +4,13 @@ mod addresses;
 mod check;
 mod facts;
 mod finding;
+pub mod manifests;
 mod session;
 mod silence;
 mod world;
 
 pub use check::check;
-pub use finding::{Evidence, Finding, Fix, Report, Severity};
+pub use addresses::own_address_fault;
+pub use finding::{Change, Evidence, Finding, Fix, Report, Severity};
 pub use session::{Cause, Explanation, explain};
 pub use world::{Peer, World};

@@ -46,6 +46,8 @@ pub enum Cause {
     BirdDown,
     /// The peer refuses the port: no BIRD, or a rule that rejects.
     PeerRefuses,
+    /// This node's BIRD lacks a session that the objects mean.
+    NotConfigured,
     /// The peer's BIRD has no session with this node.
     NotConfiguredOnPeer,
     /// The peer closes at once: no session with this node, or a disabled one.
@@ -299,22 +301,12 @@ fn node_address(facts: &Facts) -> Option<Explanation> {
         Peer::Node(name) => addresses::wrong(facts.world, name, facts.ip.is_ipv6()),
         _ => None,
     };
-    let wrong = own.as_ref().or(theirs.as_ref())?;
-    // An address of ours that is wrong explains nothing where packets to the peer leave by the stored address's link.
-    let mut sentences: Vec<String> = Vec::new();
-    if let Some(theirs) = &theirs {
-        sentences.push(format!(
-            "the address stored for {} is wrong: {}",
-            theirs.node, theirs.why
-        ));
-    }
-    if let Some(own) = &own {
-        sentences.push(format!("{}'s own stored address is wrong: {}", own.node, own.why));
-    }
+    let wrong = theirs.as_ref().or(own.as_ref())?;
+    let text = format!("wrong address stored for {}: {}", wrong.node, wrong.why);
     let evidence = wrong.evidence.iter().cloned();
     let certain = own.iter().chain(&theirs).any(|wrong| wrong.certain);
     let explanation = facts
-        .because(Cause::NodeAddress, sentences.join("; "))
+        .because(Cause::NodeAddress, text)
         .with([facts.path_evidence()])
         .with(evidence)
         .next("netdiag check --fix-to fix.yaml, then netdiag apply -f fix.yaml");

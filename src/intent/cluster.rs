@@ -172,7 +172,7 @@ mod tests {
         Objects {
             store: "test".into(),
             resources: values.to_vec(),
-            unreadable: Vec::new(),
+            ..Objects::default()
         }
     }
 

@@ -3,5 +3,6 @@
 pub mod document;
 pub mod style;
 pub mod table;
+pub mod text;
 
 pub use style::{Color, Style};

@@ -34,6 +34,9 @@ pub struct Snapshot {
 pub struct Objects {
     /// Which datastore, for people.
     pub store: String,
+    /// Whether the store's own calicoctl reads v1 manifests (etcd v2 clusters), not v3.
+    #[serde(default)]
+    pub v1_manifests: bool,
     /// Calico v3 resources, whole.
     pub resources: Vec<Value>,
     /// Keys that hold no resource, each with its reason.

@@ -1,0 +1,31 @@
+//! `netdiag node`: this node's BGP sessions and addresses.
+
+mod autodetect;
+mod peers;
+mod status;
+
+use clap::{Args as ClapArgs, Subcommand};
+
+use super::{Context, Error, Outcome};
+
+/// This node's BGP sessions and the address Calico detects for it
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Status(status::Args),
+    Autodetect(autodetect::Args),
+}
+
+impl Args {
+    pub fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
+        match &self.command {
+            Command::Status(args) => args.run(cx),
+            Command::Autodetect(args) => args.run(cx),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Where a reading command gets its facts from: this host and its datastore, or snapshots.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{Context, Error};
+use crate::calico::resource::Kind;
+use crate::collect;
+use crate::datastore::Datastore;
+use crate::diagnose::World;
+use crate::intent::Cluster;
+use crate::state::{Fact, Objects, Snapshot, snapshot};
+
+/// What every reading command can be pointed at.
+#[derive(Debug, Clone, Args)]
+pub struct Source {
+    /// Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture
+    #[arg(long, value_name = "FILE|DIR")]
+    snapshot: Vec<PathBuf>,
+    /// Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)
+    #[arg(long, value_name = "PATH")]
+    bird_socket: Option<PathBuf>,
+}
+
+/// How much of the node a command needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// BIRD, processes and kernel tables.
+    Whole,
+    /// Links and addresses decide; the daemons are not asked.
+    Kernel,
+}
+
+impl Source {
+    /// Reads the snapshots given, or this host and its datastore at once.
+    pub fn read(&self, cx: &Context, depth: Depth) -> Result<Snapshot, Error> {
+        if !self.snapshot.is_empty() {
+            return read_snapshots(&self.snapshot);
+        }
+        let options = collect::Options {
+            bird_socket: self.bird_socket.clone(),
+            timeout: cx.timeout(),
+        };
+        let objects = objects(cx);
+        let node = cx.block_on(async {
+            match depth {
+                Depth::Whole => collect::node(&options).await,
+                Depth::Kernel => collect::kernel().await,
+            }
+        });
+        Ok(Snapshot {
+            netdiag_snapshot: snapshot::VERSION,
+            nodes: vec![node],
+            objects,
+        })
+    }
+
+    /// Whether the facts come from files.
+    pub fn is_snapshot(&self) -> bool {
+        !self.snapshot.is_empty()
+    }
+}
+
+/// The objects that diagnosis needs, or why they are not known.
+fn objects(cx: &Context) -> Fact<Objects> {
+    super::datastore::open(cx)
+        .and_then(|store| cx.block_on(list(store.as_ref())))
+        .map_err(|error| error.message)
+        .into()
+}
+
+async fn list(store: &dyn Datastore) -> Result<Objects, Error> {
+    let mut objects = Objects {
+        store: store.describe(),
+        v1_manifests: store.describe().starts_with("etcd v2"),
+        ..Objects::default()
+    };
+    for kind in Kind::ALL {
+        let list = store.list(kind).await?;
+        objects
+            .resources
+            .extend(list.items.into_iter().map(|resource| resource.body.into()));
+        objects
+            .unreadable
+            .extend(list.unreadable.into_iter().map(|bad| (bad.key, bad.why)));
+    }
+    Ok(objects)
+}
+
+/// Reads files, and directories of `.json` files, into one picture. The objects of the first file that has them hold.
+fn read_snapshots(paths: &[PathBuf]) -> Result<Snapshot, Error> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            files.extend(directory(path)?);
+        } else {
+            files.push(path.clone());
+        }
+    }
+    let mut whole = Snapshot {
+        netdiag_snapshot: snapshot::VERSION,
+        ..Snapshot::default()
+    };
+    for file in files {
+        let one = read_snapshot(&file)?;
+        for node in one.nodes {
+            if let Some(twice) = whole.nodes.iter().find(|other| other.name == node.name) {
+                let message = format!("{}: node {} is in another snapshot already", file.display(), twice.name);
+                return Err(Error::new(message).hint("give one snapshot a node"));
+            }
+            whole.nodes.push(node);
+        }
+        if whole.objects.known().is_none() {
+            whole.objects = one.objects;
+        }
+    }
+    Ok(whole)
+}
+
+fn directory(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = std::fs::read_dir(path).map_err(|error| Error::new(format!("{}: {error}", path.display())))?;
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .collect();
+    files.sort();
+    if files.is_empty() {
+        return Err(Error::new(format!("{}: no .json file in this directory", path.display())));
+    }
+    Ok(files)
+}
+
+fn read_snapshot(path: &Path) -> Result<Snapshot, Error> {
+    let fail = |why: String| {
+        Error::new(format!("{}: {why}", path.display())).hint("save one with: netdiag snapshot save -o FILE")
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+    let snapshot: Snapshot =
+        serde_json::from_str(&text).map_err(|error| fail(format!("not a netdiag snapshot: {error}")))?;
+    if snapshot.netdiag_snapshot > snapshot::VERSION {
+        let version = snapshot.netdiag_snapshot;
+        return Err(fail(format!("snapshot format {version} is newer than this netdiag reads")));
+    }
+    Ok(snapshot)
+}
+
+/// The picture as diagnosis wants it: objects understood.
+pub struct Picture {
+    pub snapshot: Snapshot,
+    cluster: Result<Cluster, String>,
+}
+
+impl Picture {
+    pub fn new(snapshot: Snapshot) -> Self {
+        let cluster = match &snapshot.objects {
+            Fact::Known(objects) => Ok(Cluster::new(objects)),
+            Fact::Absent { why } => Err(why.clone()),
+        };
+        Self { snapshot, cluster }
+    }
+
+    pub fn world(&self) -> World<'_> {
+        World {
+            nodes: &self.snapshot.nodes,
+            cluster: self.cluster.as_ref().map_err(String::as_str),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Lines of prose.
+
+/// Wraps text at blanks so that no line is longer than `width` columns, with `indent` before every line but the first.
+/// Words longer than a line stay whole: an address or a command must be copied as it is.
+pub fn wrap(text: &str, width: usize, first: &str, indent: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = first.to_owned();
+    let mut empty = true;
+    for word in text.split(' ') {
+        let length = line.chars().count() + usize::from(!empty) + word.chars().count();
+        if !empty && length > width {
+            lines.push(std::mem::replace(&mut line, indent.to_owned()));
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    lines.push(line);
+    lines.join("\n")
+}
+
+/// `1 peer`, `2 peers`.
+pub fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_at_blanks_and_long_words_stay_whole() {
+        assert_eq!(wrap("one two three", 9, "- ", "  "), "- one two\n  three");
+        assert_eq!(wrap("one fd00:10:244:1234::1", 8, "", "  "), "one\n  fd00:10:244:1234::1");
+        assert_eq!(wrap("", 8, "", ""), "");
+    }
+}
