@@ -1,3 +1,14 @@
 //! Calico's own language. Pure: no I/O, no clock, no environment.
 
+pub mod as_number;
+pub mod manifest;
+pub mod merge;
+pub mod names;
+pub mod nearest;
+pub mod node;
+mod node_schema;
 pub mod resource;
+mod scalar;
+pub mod schema;
+pub mod tree;
+pub mod v1;
