@@ -80,13 +80,11 @@ pub fn read(file: &str, text: &[u8]) -> Result<Vec<Document>, Vec<Problem>> {
 
 /// Where the byte after this text is.
 fn position(before: &[u8]) -> Mark {
-    let line_start = before
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |index| index + 1);
+    let mut lines = before.split(|byte| *byte == b'\n');
+    let last = lines.next_back().unwrap_or_default();
     Mark {
-        line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
-        column: 1 + String::from_utf8_lossy(&before[line_start..]).chars().count(),
+        line: 1 + lines.count(),
+        column: 1 + String::from_utf8_lossy(last).chars().count(),
     }
 }
 

@@ -252,9 +252,10 @@ fn find(shape: &Shape, name: &str, path: &str) -> Option<String> {
                 "" => field.name.to_owned(),
                 path => format!("{path}.{}", field.name),
             };
-            match field.name == name {
-                true => Some(path),
-                false => find(&field.shape, name, &path),
+            if field.name == name {
+                Some(path)
+            } else {
+                find(&field.shape, name, &path)
             }
         }),
         Shape::List(item) => find(item, name, &format!("{path}[]")),

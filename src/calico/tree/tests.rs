@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use std::fmt::Write;
 
 fn one(text: &str) -> Result<Tree, SyntaxError> {
     let mut documents = read(text);
@@ -96,15 +97,13 @@ fn what_would_grow_without_bound_is_refused() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..10 {
         let alias = format!("*a{}", level - 1);
-        bomb.push_str(&format!(
-            "a{level}: &a{level} [{}]\n",
-            [alias.as_str(); 10].join(", ")
-        ));
+        let items = [alias.as_str(); 10].join(", ");
+        writeln!(bomb, "a{level}: &a{level} [{items}]").unwrap();
     }
     assert!(refused(&bomb).contains("aliases add more than"));
     let mut chain = String::from("a0: &a0 [x]\n");
     for level in 1..100 {
-        chain.push_str(&format!("a{level}: &a{level} [*a{}]\n", level - 1));
+        writeln!(chain, "a{level}: &a{level} [*a{}]", level - 1).unwrap();
     }
     assert!(refused(&chain).contains("levels"), "{}", refused(&chain));
     assert!(refused(&"[".repeat(100_000)).contains("more than 64 levels"));
