@@ -81,8 +81,8 @@ fn assumption(resource: &Resource, field: &str) -> String {
     let address = resource.text(&["spec", "bgp", field]).unwrap_or_default();
     let length = address.rsplit('/').next().unwrap_or_default();
     format!(
-        "spec.bgp.{field} has no prefix length: /{length} assumed. CrossSubnet pools then take every other node as \
-         in another subnet, and encapsulate; give the length of the node's subnet"
+        "spec.bgp.{field} has no prefix length, /{length} assumed: pools in CrossSubnet mode will take every other \
+         node as in another subnet"
     )
 }
 

@@ -130,8 +130,13 @@ impl Reader<'_> {
     fn as_number(&mut self, tree: &Tree, path: &str) -> Option<Value> {
         let text = match &tree.data {
             Data::Text(text) => text,
-            Data::Number(number, _) if number.is_u64() => &number.to_string(),
-            Data::Number(_, raw) => raw,
+            Data::Number(number, _) if !number.is_f64() => &number.to_string(),
+            // As a number, 1.10 is 1.1 and 64512.0 is 64512: neither is what the dotted form means.
+            Data::Number(_, raw) => {
+                let why = format!("is the number {raw}; if it is a dotted AS number, quote it, \"{raw}\"");
+                self.fault(tree.at, path, why);
+                return None;
+            }
             _ => {
                 let why = format!("is {}, must be an AS number", tree.describe());
                 self.fault(tree.at, path, why);
@@ -151,7 +156,12 @@ impl Reader<'_> {
     fn strings(&mut self, tree: &Tree, path: &str, check: fn(&str) -> Result<(), String>) -> Option<Value> {
         let mut object = Map::new();
         for Entry { key, at, value } in self.entries(tree, path)? {
-            let path = format!("{path}.{key}");
+            let plain = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+            let path = if key.chars().all(plain) {
+                format!("{path}.{key}")
+            } else {
+                format!("{path}[{key:?}]")
+            };
             if let Err(why) = names::check_key(key) {
                 self.fault(*at, &path, why);
             }

@@ -143,13 +143,17 @@ apiVersion: [v3]
   kind: Node
   metadata: {name: ok}
   spec: {bgp: {}}
+- apiVersion: projectcalico.org/v3
+  kind: Node
+  metadata: {name: dotted}
+  spec: {bgp: {asNumber: 1.10}}
 - just text
 ---
 a: b: c
 "#), @r#"
     f.yaml:5: metadata.name: "Node_1" must consist of lower case letters, digits, '-' and '.', and each part between dots must start and end with a letter or a digit
     f.yaml:6: metadata.labels.rack: is the number 1, must be a text: quote it, "1"
-    f.yaml:6: metadata.labels.a b: key "a b" must be [prefix/]name, the name of 1 to 63 letters, digits, '-', '_' and '.', starting and ending with a letter or a digit
+    f.yaml:6: metadata.labels["a b"]: key "a b" must be [prefix/]name, the name of 1 to 63 letters, digits, '-', '_' and '.', starting and ending with a letter or a digit
     f.yaml:6: metadata.labels.ok: label value "-" must have at most 63 letters, digits, '-', '_' and '.', and start and end with a letter or a digit
     f.yaml:7: metadata.namespace: namespace should not be specified for a non-namespaced resource. Node is not a namespaced resource
     f.yaml:9: spec.ipv4Address: unknown field here; it belongs at spec.bgp.ipv4Address
@@ -166,8 +170,9 @@ a: b: c
     f.yaml:21: spec.vxlanTunnelMACAddr: "66:cf" is not a MAC address, such as 66:cf:23:df:22:07
     f.yaml:24: apiVersion: is a list, must be a text
     f.yaml:29: spec.bgp: is empty: give it one of asNumber, ipv4Address, ipv6Address, ipv4IPIPTunnelAddr, routeReflectorClusterID, or leave it out
-    f.yaml:30: is the text "just text", not a resource (a map with apiVersion, kind, metadata and spec)
-    f.yaml:32: mapping values are not allowed in this context
+    f.yaml:33: spec.bgp.asNumber: is the number 1.10; if it is a dotted AS number, quote it, "1.10"
+    f.yaml:34: is the text "just text", not a resource (a map with apiVersion, kind, metadata and spec)
+    f.yaml:36: mapping values are not allowed in this context
     "#);
 }
 
@@ -203,7 +208,7 @@ fn a_wrong_kind_gets_the_right_one_as_a_hint() {
 #[test]
 fn v1_addresses_without_a_length_get_the_longest_and_names_are_normalised() {
     let text = "{apiVersion: v1, kind: node, metadata: {name: Node_1, labels: {a: b}},
-        spec: {bgp: {ipv4Address: 192.0.2.1, ipv6Address: '2001:db8::1', asNumber: 1.10}}}";
+        spec: {bgp: {ipv4Address: 192.0.2.1, ipv6Address: '2001:db8::1', asNumber: '1.10'}}}";
     let document = accepted(("f.yaml", text.as_bytes())).remove(0);
     assert_eq!(
         document.form,
