@@ -2,6 +2,7 @@
 //! with what it does (packets), names the first place where they part, proves it, and writes the manifest that
 //! mends it. `ARCHITECTURE.md` is the map of the rooms below.
 
+pub mod apply;
 pub mod calico;
 pub mod cli;
 pub mod collect;

@@ -2,6 +2,15 @@
 
 pub mod as_number;
 pub mod autodetect;
+pub mod manifest;
+pub mod merge;
+pub mod names;
+pub mod nearest;
 pub mod node;
+mod node_schema;
 pub mod release;
 pub mod resource;
+mod scalar;
+pub mod schema;
+pub mod tree;
+pub mod v1;

@@ -1,6 +1,10 @@
 //! The command line: one file a command, each an `Args` struct whose doc comments are the help, and one function.
 
+mod apply;
+mod datastore;
 mod error;
+mod get;
+mod input;
 
 use std::future::Future;
 use std::io::Write;
@@ -65,11 +69,17 @@ pub struct Global {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Get(get::Get),
+    Apply(apply::Apply),
+}
 
 impl Command {
-    fn run(&self, _cx: &mut Context) -> Result<Outcome, Error> {
-        match *self {}
+    fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
+        match self {
+            Self::Get(get) => get.run(cx),
+            Self::Apply(apply) => apply.run(cx),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! How things look, never what is true: colour, width, tables, JSON and YAML.
 
+pub mod diff;
 pub mod document;
 pub mod style;
 pub mod table;

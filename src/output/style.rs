@@ -37,7 +37,7 @@ impl Style {
             Color::Always => true,
             Color::Never => false,
             Color::Auto => {
-                !env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+                env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
                     && (set("CLICOLOR_FORCE")
                         || (std::io::stdout().is_terminal() && env::var("TERM").as_deref() != Ok("dumb")))
             }

@@ -1,0 +1,136 @@
+use super::memory::Memory;
+use super::*;
+use crate::calico::manifest;
+use serde_json::{Value, json};
+
+fn node(name: &str, address: &str) -> Value {
+    json!({
+        "apiVersion": "projectcalico.org/v3", "kind": "Node", "metadata": {"name": name},
+        "spec": {"bgp": {"ipv4Address": address, "ipv4IPIPTunnelAddr": "192.168.115.128"}},
+    })
+}
+
+fn v1(name: &str, address: &str) -> String {
+    format!(
+        "- {{apiVersion: v1, kind: node, metadata: {{name: {name}}}, spec: {{bgp: {{ipv4Address: {address}}}}}}}\n"
+    )
+}
+
+fn documents(text: &str) -> Vec<Document> {
+    manifest::read("f.yaml", text.as_bytes()).unwrap()
+}
+
+/// Applies, and tells the outcome of each document and how often a plan was shown.
+async fn run(store: &Memory, text: &str, mode: Mode) -> (Vec<Result<Done, String>>, usize) {
+    let mut shown = 0;
+    let results = apply_all(store, &documents(text), mode, &mut |_| shown += 1).await;
+    let results = results
+        .into_iter()
+        .map(|result| result.map_err(|error| error.to_string()))
+        .collect();
+    (results, shown)
+}
+
+fn address(store: &Memory, name: &str) -> Option<String> {
+    let node = store.find(Kind::Node, name)?;
+    node.text(&["spec", "bgp", "ipv4Address"]).map(str::to_owned)
+}
+
+#[tokio::test]
+async fn creates_updates_and_leaves_alone() {
+    let store = Memory::with([node("a", "10.0.0.1/24"), node("b", "10.0.0.2/24")]);
+    let text = v1("a", "10.0.1.1/24") + &v1("b", "10.0.0.2/24") + &v1("c", "10.0.0.3/24");
+    let (results, shown) = run(&store, &text, Mode::Write).await;
+    assert_eq!(
+        results,
+        [Ok(Done::Updated), Ok(Done::Unchanged), Ok(Done::Created)]
+    );
+    assert_eq!((shown, store.writes.get()), (3, 2));
+    let a = store.find(Kind::Node, "a").unwrap();
+    assert_eq!(
+        a.body["spec"],
+        json!({"bgp": {"ipv4Address": "10.0.1.1/24", "ipv4IPIPTunnelAddr": "192.168.115.128"}})
+    );
+    assert_eq!(address(&store, "c").as_deref(), Some("10.0.0.3/24"));
+}
+
+#[tokio::test]
+async fn a_dry_run_plans_the_same_and_writes_nothing() {
+    let store = Memory::with([node("a", "10.0.0.1/24")]);
+    let text = v1("a", "10.0.1.1/24") + &v1("c", "10.0.0.3/24");
+    let (results, shown) = run(&store, &text, Mode::DryRun).await;
+    assert_eq!(results, [Ok(Done::Updated), Ok(Done::Created)]);
+    assert_eq!((shown, store.writes.get()), (2, 0));
+}
+
+#[tokio::test]
+async fn what_someone_else_writes_meanwhile_is_kept() {
+    for stored in [Some("a"), None] {
+        let store = Memory::with(stored.map(|name| node(name, "10.0.0.1/24")));
+        store.intruders.set(TRIES - 1);
+        let (results, shown) = run(&store, &v1("a", "10.0.1.1/24"), Mode::Write).await;
+        assert_eq!(results, [Ok(Done::Updated)]);
+        assert_eq!(shown, TRIES);
+        let a = store.find(Kind::Node, "a").unwrap();
+        assert!(a.field(&["metadata", "labels", "intruder"]).is_some());
+        assert_eq!(address(&store, "a").as_deref(), Some("10.0.1.1/24"));
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_that_does_not_end_is_an_error() {
+    let store = Memory::with([node("a", "10.0.0.1/24")]);
+    store.intruders.set(TRIES);
+    let (results, _) = run(&store, &v1("a", "10.0.1.1/24"), Mode::Write).await;
+    assert!(
+        results[0]
+            .as_ref()
+            .is_err_and(|error| error.starts_with("update conflict: Node(a)"))
+    );
+    assert_eq!(address(&store, "a").as_deref(), Some("10.0.0.1/24"));
+}
+
+#[tokio::test]
+async fn a_resource_version_in_the_file_must_be_the_stored_one() {
+    let versioned = |name: &str, version: &str| {
+        format!(
+            "- {{apiVersion: projectcalico.org/v3, kind: Node, metadata: {{name: {name}, resourceVersion: '{version}'}}}}\n"
+        )
+    };
+    let store = Memory::with([node("a", "10.0.0.1/24"), node("b", "10.0.0.2/24")]);
+    let text = versioned("a", "1") + &versioned("b", "1") + &versioned("c", "1");
+    let (results, _) = run(&store, &text, Mode::Write).await;
+    let conflict = |text: &str| Err(format!("update conflict: {text}"));
+    assert_eq!(
+        results,
+        [
+            Ok(Done::Updated),
+            conflict("Node(b): the file is for resourceVersion 1, stored is 2"),
+            conflict("Node(c): the file is for resourceVersion 1, stored is none"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_failure_does_not_stop_the_others_but_an_unreachable_datastore_does() {
+    let store = Memory::default();
+    store.broken.borrow_mut().push("b".into());
+    let text: String = ["a", "b", "c"].map(|name| v1(name, "10.0.0.1/24")).concat();
+    let (results, _) = run(&store, &text, Mode::Write).await;
+    assert_eq!(
+        results,
+        [Ok(Done::Created), Err("b: broken".into()), Ok(Done::Created)]
+    );
+    store.unreachable.set(true);
+    let (results, _) = run(&store, &text, Mode::Write).await;
+    assert!(
+        results[0]
+            .as_ref()
+            .is_err_and(|error| error.contains("cannot reach"))
+    );
+    assert!(
+        results[1]
+            .as_ref()
+            .is_err_and(|error| error.contains("not tried"))
+    );
+}

@@ -1,0 +1,272 @@
+//! Manifests: the text of a file as checked resources, or everything that is wrong with it.
+//!
+//! Accepted, as calicoctl does: several `---` documents, JSON, a list of resources as one document, `NodeList`; and
+//! what calicoctl v3 refuses, the v1 form of old articles (`apiVersion: v1`, `kind: node`), converted to v3.
+
+use super::nearest::nearest;
+use super::node_schema::{LIST, NODE};
+use super::resource::{API_VERSION, Kind, Resource};
+use super::schema::{self, Fault};
+use super::tree::{self, Data, Mark, Tree};
+use super::v1;
+
+/// The form a document is written in, which decides how it is merged with what is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Form {
+    /// `projectcalico.org/v3`: replaces labels, annotations and spec whole.
+    V3,
+    /// `v1`: sets the fields it names. `assumed` are the fields under `spec.bgp` whose address came without a
+    /// prefix length and were given the longest.
+    V1 { assumed: Vec<&'static str> },
+}
+
+/// One resource of a manifest: valid, in v3 form, and nothing in it that only a server sets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// As given to [`read`].
+    pub file: String,
+    /// Where the resource starts.
+    pub at: Mark,
+    pub form: Form,
+    pub resource: Resource,
+    /// What the conversion changed that the author should know of.
+    pub notes: Vec<String>,
+}
+
+impl Document {
+    /// `file:line`.
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.file, self.at.line)
+    }
+}
+
+/// Something wrong in a manifest, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{}: {}{}{why}", at.line, path, if path.is_empty() { "" } else { ": " })]
+pub struct Problem {
+    pub file: String,
+    pub at: Mark,
+    /// The field, such as `spec.bgp.ipv4Address`; empty for a whole document.
+    pub path: String,
+    pub why: String,
+}
+
+/// Reads a manifest. `file` is only its name, for messages. A text without resources gives none.
+///
+/// # Errors
+/// Everything that is wrong in the whole text, in its order.
+pub fn read(file: &str, text: &[u8]) -> Result<Vec<Document>, Vec<Problem>> {
+    let mut reader = Reader {
+        file,
+        documents: Vec::new(),
+        faults: Vec::new(),
+    };
+    match std::str::from_utf8(text) {
+        Ok(text) => reader.text(text),
+        Err(error) => reader.fault(position(&text[..error.valid_up_to()]), "is not UTF-8 text"),
+    }
+    if reader.faults.is_empty() {
+        return Ok(reader.documents);
+    }
+    reader.faults.sort_by_key(|fault| fault.at);
+    let problem = |fault: Fault| Problem {
+        file: file.to_owned(),
+        at: fault.at,
+        path: fault.path,
+        why: fault.why,
+    };
+    Err(reader.faults.into_iter().map(problem).collect())
+}
+
+/// Where the byte after this text is.
+fn position(before: &[u8]) -> Mark {
+    let mut lines = before.split(|byte| *byte == b'\n');
+    let last = lines.next_back().unwrap_or_default();
+    Mark {
+        line: 1 + lines.count(),
+        column: 1 + String::from_utf8_lossy(last).chars().count(),
+    }
+}
+
+struct Reader<'f> {
+    file: &'f str,
+    documents: Vec<Document>,
+    faults: Vec<Fault>,
+}
+
+/// The `apiVersion` and `kind` that the items of a list may leave out.
+type Inherited<'a> = Option<(&'a str, &'a str)>;
+
+impl Reader<'_> {
+    fn fault(&mut self, at: Mark, why: impl Into<String>) {
+        self.faults.push(Fault {
+            at,
+            path: String::new(),
+            why: why.into(),
+        });
+    }
+
+    fn text(&mut self, text: &str) {
+        for document in tree::read(text) {
+            match document {
+                Ok(Tree {
+                    data: Data::Sequence(items),
+                    ..
+                }) => {
+                    for item in &items {
+                        self.resource(item, None);
+                    }
+                }
+                Ok(tree) => self.resource(&tree, None),
+                Err(error) => self.fault(error.at, error.why),
+            }
+        }
+    }
+
+    /// One resource or list kind.
+    fn resource(&mut self, tree: &Tree, inherited: Inherited<'_>) {
+        if tree.entries().is_none() {
+            let why = format!(
+                "is {}, not a resource (a map with apiVersion, kind, metadata and spec)",
+                tree.describe()
+            );
+            return self.fault(tree.at, why);
+        }
+        let (version, kind) = match (
+            self.header(tree, "apiVersion"),
+            self.header(tree, "kind"),
+            inherited,
+        ) {
+            (Ok(None), Ok(None), Some(inherited)) => inherited,
+            (Ok(Some(version)), Ok(Some(kind)), _) => (version, kind),
+            (Err(()), ..) | (_, Err(()), _) => return,
+            (version, ..) => {
+                let missing = if matches!(version, Ok(None)) {
+                    "apiVersion"
+                } else {
+                    "kind"
+                };
+                let why = format!(
+                    "{missing} is missing; a Calico node has apiVersion: {API_VERSION} and kind: Node"
+                );
+                return self.fault(tree.at, why);
+            }
+        };
+        match (version, kind) {
+            (API_VERSION, "Node") => self.node(tree),
+            (v1::API_VERSION, "node") => self.v1_node(tree),
+            (API_VERSION, "NodeList") if inherited.is_none() => self.list(tree, (version, "Node")),
+            (v1::API_VERSION, "nodeList") if inherited.is_none() => self.list(tree, (version, "node")),
+            _ => {
+                let at = tree.get("kind").map_or(tree.at, |kind| kind.at);
+                self.fault(at, refusal(version, kind));
+            }
+        }
+    }
+
+    /// `apiVersion` or `kind`, if it is there.
+    fn header<'t>(&mut self, tree: &'t Tree, key: &str) -> Result<Option<&'t str>, ()> {
+        let Some(value) = tree.get(key) else {
+            return Ok(None);
+        };
+        if let Some(text) = value.text() {
+            return Ok(Some(text));
+        }
+        self.faults.push(Fault {
+            at: value.at,
+            path: key.to_owned(),
+            why: format!("is {}, must be a text", value.describe()),
+        });
+        Err(())
+    }
+
+    fn list(&mut self, tree: &Tree, item_kind: (&str, &str)) {
+        schema::read(&LIST, tree, &mut self.faults);
+        match tree.get("items").map(|items| (items.at, &items.data)) {
+            Some((_, Data::Sequence(items))) => {
+                for item in items {
+                    self.resource(item, Some(item_kind));
+                }
+            }
+            // Missing: said by the schema.
+            None | Some((_, Data::Null)) => {}
+            Some((at, _)) => self.fault(at, "items must be a list of resources"),
+        }
+    }
+
+    fn node(&mut self, tree: &Tree) {
+        let before = self.faults.len();
+        let value = schema::read(&NODE, tree, &mut self.faults);
+        if self.faults.len() > before {
+            return;
+        }
+        let mut resource = Resource::new(Kind::Node, "");
+        if let serde_json::Value::Object(fields) = value {
+            resource.body.extend(fields);
+        }
+        self.documents.push(Document {
+            file: self.file.to_owned(),
+            at: tree.at,
+            form: Form::V3,
+            resource,
+            notes: Vec::new(),
+        });
+    }
+
+    fn v1_node(&mut self, tree: &Tree) {
+        if let Some(node) = v1::node(tree, &mut self.faults) {
+            self.documents.push(Document {
+                file: self.file.to_owned(),
+                at: tree.at,
+                form: Form::V1 {
+                    assumed: node.assumed,
+                },
+                resource: node.resource,
+                notes: node.notes,
+            });
+        }
+    }
+}
+
+/// Why this kind and version is not read, and what to write instead.
+fn refusal(version: &str, kind: &str) -> String {
+    let what = format!("unknown resource type ({kind}) and/or version ({version})");
+    let hint = match (version, kind) {
+        ("v1", "List") => {
+            "this is a Kubernetes List; write its items as documents separated by ---, as a YAML list, or as a NodeList"
+        }
+        ("v1", "Node") => {
+            "this is Kubernetes' own Node; Calico's is apiVersion: projectcalico.org/v3 with kind: Node, or the old \
+             apiVersion: v1 with kind: node"
+        }
+        ("crd.projectcalico.org/v1", _) => {
+            "this is the form Calico stores in Kubernetes; write apiVersion: projectcalico.org/v3"
+        }
+        _ => return format!("{what}: {}", refusal_of_kind(version, kind)),
+    };
+    format!("{what}: {hint}")
+}
+
+fn refusal_of_kind(version: &str, kind: &str) -> String {
+    let readable = "netdiag writes Node (projectcalico.org/v3) and node (v1)";
+    let lower = kind.to_lowercase();
+    match (version, lower.as_str()) {
+        (API_VERSION, "node") => return "the kind is spelled Node".into(),
+        (API_VERSION, "nodelist") => return "the kind is spelled NodeList".into(),
+        (v1::API_VERSION, "nodelist") => return "the kind is spelled nodeList".into(),
+        (_, "node" | "nodelist") => {
+            return format!("the version of a Calico node is {API_VERSION}, or v1 for old manifests");
+        }
+        _ => {}
+    }
+    if Kind::from_argument(kind).is_some() {
+        return format!("this kind can be read but not written yet; {readable}");
+    }
+    match nearest(kind, ["Node", "NodeList"]) {
+        Some(name) => format!("did you mean {name}? {readable}"),
+        None => readable.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
