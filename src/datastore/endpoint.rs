@@ -17,7 +17,7 @@ use super::{Error, Step, tls_error};
 /// The port of an endpoint that names none.
 const DEFAULT_PORT: u16 = 2379;
 /// A handshake that takes longer makes netdiag ask whether the port speaks plain HTTP: etcd answers a TLS hello on a
-/// plain port by waiting for more.
+/// plain port by waiting for more. A second look at a failure takes no longer than this either.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// When to give up.
@@ -42,6 +42,18 @@ impl Deadline {
         Self::after(left / tries)
     }
 
+    /// The same, but no longer than this from now.
+    pub(super) fn at_most(self, allowed: Duration) -> Self {
+        let left = self.at.saturating_duration_since(Instant::now());
+        Self::after(left.min(allowed))
+    }
+
+    /// What to say when nothing came: the time allowed, in tenths of a second.
+    fn expired(self) -> String {
+        let seconds = (self.allowed.as_secs_f64() * 10.0).round() / 10.0;
+        format!("no answer within {seconds} s")
+    }
+
     /// Runs a step; when time runs out, the error says so.
     pub(super) async fn bound<T>(
         self,
@@ -52,7 +64,7 @@ impl Deadline {
         let why = match timeout_at(self.at, work).await {
             Ok(Ok(done)) => return Ok(done),
             Ok(Err(why)) => why,
-            Err(_) => format!("no answer within {:.1} s", self.allowed.as_secs_f64()),
+            Err(_) => self.expired(),
         };
         Err(endpoint.failed(step, why))
     }
@@ -218,6 +230,7 @@ impl Dialer {
     /// Looks for a better reason after a request failed: a server that ends TLS only after the handshake (a client
     /// certificate it wants or rejects), or one that speaks TLS where http was asked for.
     pub(super) async fn second_look(&self, endpoint: &Endpoint, deadline: Deadline) -> Option<Error> {
+        let deadline = deadline.at_most(PATIENCE);
         if !endpoint.tls {
             return speaks_tls(endpoint, deadline).await.then(|| {
                 endpoint.failed(
@@ -268,10 +281,7 @@ async fn tcp(endpoint: &Endpoint, deadline: Deadline) -> Result<TcpStream, Error
                     return Ok(stream);
                 }
                 Ok(Err(error)) => failures.push(format!("{address}: {}", bare(&error))),
-                Err(_) => failures.push(format!(
-                    "{address}: no answer within {:.1} s",
-                    share.allowed.as_secs_f64()
-                )),
+                Err(_) => failures.push(format!("{address}: {}", share.expired())),
             }
         }
         Err(failures.join("; "))
@@ -316,12 +326,13 @@ async fn ask_version(
     Ok(answer)
 }
 
+/// Whether the port answers plain HTTP. Many TLS servers do that too, but only to complain, with status 400.
 async fn speaks_plain_http(endpoint: &Endpoint, deadline: Deadline) -> bool {
     let Ok(mut stream) = tcp(endpoint, deadline).await else {
         return false;
     };
-    matches!(timeout_at(deadline.at, ask_version(&mut stream, endpoint)).await,
-        Ok(Ok(answer)) if answer.starts_with(b"HTTP/"))
+    let answer = timeout_at(deadline.at, ask_version(&mut stream, endpoint)).await;
+    matches!(answer, Ok(Ok(answer)) if answer.starts_with(b"HTTP/") && answer.get(9..12) != Some(b"400"))
 }
 
 /// Whether the port answers a TLS hello: any TLS record, be it an alert, will do.

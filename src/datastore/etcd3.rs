@@ -144,6 +144,7 @@ impl Etcd3 {
 
     async fn insert(&self, resource: &Resource) -> Result<Resource, Error> {
         let mut new = resource.clone();
+        identity::check_name(&new)?;
         identity::give(&mut new)?;
         let key = key(new.kind, new.name());
         let txn = Txn::new()

@@ -1,4 +1,4 @@
-//! What a resource gets when it is created: a uid and a time.
+//! Who a resource is: its name, and what it gets when it is created, a uid and a time.
 
 use serde_json::{Map, Value};
 use time::format_description::well_known::Rfc3339;
@@ -18,6 +18,18 @@ pub(super) fn give(resource: &mut Resource) -> Result<(), Error> {
     insert(resource, "uid", uid.into());
     insert(resource, "creationTimestamp", now.into());
     Ok(())
+}
+
+/// Refuses a name that would become several parts of a key.
+pub(super) fn check_name(resource: &Resource) -> Result<(), Error> {
+    let name = resource.name();
+    if !name.is_empty() && !name.contains('/') && !name.starts_with('.') {
+        return Ok(());
+    }
+    Err(Error::BadValue {
+        key: format!("{}({name})", resource.kind),
+        why: "metadata.name is missing, has a slash, or begins with a dot".into(),
+    })
 }
 
 /// Whether a resource has both.

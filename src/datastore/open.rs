@@ -14,12 +14,19 @@ use crate::calico::apiconfig::{ApiConfig, DatastoreType, Generation, Lookup};
 /// Where calicoctl's configuration is, unless a file is named.
 pub const DEFAULT_CONFIG: &str = "/etc/calico/calicoctl.cfg";
 
+/// How long connecting may take longer for the sake of a note.
+const HINT: Duration = Duration::from_secs(1);
+
 /// Reads the configuration as calicoctl does: the named file, else the default one if it exists, else the environment.
 ///
 /// # Errors
 /// [`Error::Config`] when the named file is missing, a file is wrong, or nothing says where the datastore is.
 pub fn load_config(named: Option<&Path>, environment: Lookup) -> Result<ApiConfig, Error> {
-    let path = named.unwrap_or(Path::new(DEFAULT_CONFIG));
+    load(named, Path::new(DEFAULT_CONFIG), environment)
+}
+
+fn load(named: Option<&Path>, default: &Path, environment: Lookup) -> Result<ApiConfig, Error> {
+    let path = named.unwrap_or(default);
     let name = path.display().to_string();
     match std::fs::read_to_string(path) {
         Ok(text) => ApiConfig::from_file(&name, &text, environment),
@@ -53,8 +60,8 @@ pub async fn connect(config: &ApiConfig, deadline: Duration) -> Result<Box<dyn D
     }
     let plan = Plan::new(config, deadline)?;
     match config.datastore {
-        DatastoreType::EtcdV2 => plan.v2().await,
-        _ => plan.v3().await,
+        DatastoreType::EtcdV2 => Box::pin(plan.v2()).await,
+        _ => Box::pin(plan.v3()).await,
     }
 }
 
@@ -109,7 +116,19 @@ impl<'a> Plan<'a> {
     /// What to tell the user, whichever store answers.
     fn notes(&self) -> Vec<String> {
         let assumed = self.endpoints.iter().filter_map(|endpoint| endpoint.note.clone());
-        self.config.notes.iter().cloned().chain(assumed).collect()
+        let tls = &self.config.tls;
+        let unused = [&tls.authority, &tls.certificate, &tls.key]
+            .into_iter()
+            .flatten()
+            .filter(|_| self.dialer.tls.is_none())
+            .map(|setting| format!("{} is not used, because no endpoint is https", setting.setting));
+        self.config
+            .notes
+            .iter()
+            .cloned()
+            .chain(assumed)
+            .chain(unused)
+            .collect()
     }
 
     async fn etcd3(&self) -> Result<Etcd3, Error> {
@@ -124,7 +143,7 @@ impl<'a> Plan<'a> {
         store.notes = self.notes();
         if store.empty {
             let old = Etcd2::new(self.config, store.endpoint(), &self.dialer, self.per_call);
-            if let Ok(Served::WithCalico) = old.probe(self.total).await {
+            if let Ok(Served::WithCalico) = old.probe(self.total.at_most(HINT)).await {
                 store.notes.push(format!(
                     "{} holds no Calico v3 objects, but a Calico tree in its v2 store: for that, set \
                      DATASTORE_TYPE=etcdv2 or datastoreType: etcdv2",
@@ -167,5 +186,29 @@ impl<'a> Plan<'a> {
             newer.endpoint()
         ));
         Ok(Box::new(newer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_counts_if_it_exists_and_else_the_environment() {
+        let directory = tempfile::tempdir().unwrap();
+        let (absent, present) = (directory.path().join("absent"), directory.path().join("present"));
+        let text =
+            "apiVersion: projectcalico.org/v3\nkind: CalicoAPIConfig\nspec: {etcdEndpoints: http://file:1}\n";
+        std::fs::write(&present, text).unwrap();
+        let environment: Lookup = &|key| (key == "ETCD_ENDPOINTS").then(|| "http://env:1".to_owned());
+        let endpoint = |named: Option<&Path>, default: &Path| {
+            let config = load(named, default, environment).map_err(|error| error.to_string());
+            config.map(|mut config| config.endpoints.remove(0))
+        };
+        assert_eq!(endpoint(None, &absent).as_deref(), Ok("http://env:1"));
+        assert_eq!(endpoint(None, &present).as_deref(), Ok("http://file:1"));
+        assert_eq!(endpoint(Some(&present), &absent).as_deref(), Ok("http://file:1"));
+        let error = endpoint(Some(&absent), &present).unwrap_err();
+        assert!(error.ends_with("absent: No such file or directory"), "{error}");
     }
 }

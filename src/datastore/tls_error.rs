@@ -3,10 +3,12 @@
 use std::io;
 use std::net::IpAddr;
 
+use time::format_description::well_known::Rfc3339;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{AlertDescription, CertificateError, Error as Rustls};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::time::ASN1Time;
 
 use super::tls::{HandshakeFailure, authority_name, bare, place};
 use crate::calico::apiconfig::{Pem, TlsSettings};
@@ -109,14 +111,14 @@ fn certificate(
             format!("{server} is for {names}, not for {host}: use one of its names in the endpoint")
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            let end = parsed.map(|parsed| parsed.validity().not_after.to_string());
+            let end = parsed.map(|parsed| date(parsed.validity().not_after));
             format!(
                 "{server} expired on {}: renew it, or mend this clock",
                 end.unwrap_or_default()
             )
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            let start = parsed.map(|parsed| parsed.validity().not_before.to_string());
+            let start = parsed.map(|parsed| date(parsed.validity().not_before));
             format!(
                 "{server} is valid only from {}: is this clock right?",
                 start.unwrap_or_default()
@@ -124,6 +126,13 @@ fn certificate(
         }
         other => format!("{server} is not acceptable: {other}"),
     }
+}
+
+/// `2020-01-01T00:00:00Z`.
+fn date(time: ASN1Time) -> String {
+    time.to_datetime()
+        .format(&Rfc3339)
+        .unwrap_or_else(|_| time.to_string())
 }
 
 /// `subject CN=etcd, issuer CN=ca`.

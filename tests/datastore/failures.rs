@@ -42,14 +42,14 @@ fn a_server_that_never_answers_is_a_failed_request() {
     let url = format!("http://{}", silent.local_addr().unwrap());
     for text in said(&url) {
         assert!(
-            text.contains(&format!("{url}: request: no answer within 2.0 s")),
+            text.contains(&format!("{url}: request: no answer within 2 s")),
             "{text}"
         );
     }
     let url = url.replace("http:", "https:");
     for text in said(&url) {
         assert!(
-            text.contains(&format!("{url}: TLS handshake: no answer within 2.0 s")),
+            text.contains(&format!("{url}: TLS handshake: no answer within 2 s")),
             "{text}"
         );
     }
@@ -57,11 +57,10 @@ fn a_server_that_never_answers_is_a_failed_request() {
 
 #[test]
 fn an_unknown_host_is_a_failure_to_resolve() {
-    for text in said("http://no-such-host.invalid:2379") {
-        assert!(
-            text.contains("http://no-such-host.invalid:2379: resolve the name: "),
-            "{text}"
-        );
+    // Too long for DNS: no resolver asks the network for it.
+    let url = format!("http://{}.invalid:2379", "x".repeat(64));
+    for text in said(&url) {
+        assert!(text.contains(&format!("{url}: resolve the name: ")), "{text}");
     }
 }
 
@@ -72,7 +71,7 @@ fn when_all_endpoints_fail_there_is_a_line_for_each() {
     let refused = format!("http://127.0.0.1:{}", free_port());
     for text in said(&format!("{silent},{refused}")) {
         assert!(
-            text.contains(&format!("\n{silent}: request: no answer within 1.0 s")),
+            text.contains(&format!("\n{silent}: request: no answer within 1 s")),
             "{text}"
         );
         assert!(text.contains(&format!("\n{refused}: connect: ")), "{text}");

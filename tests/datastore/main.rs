@@ -43,7 +43,7 @@ pub(crate) fn run<T>(work: impl Future<Output = T>) -> T {
 }
 
 pub(crate) async fn open(variables: &[(&str, &str)]) -> Box<dyn Datastore> {
-    connect(&config(variables), DEADLINE).await.unwrap()
+    Box::pin(connect(&config(variables), DEADLINE)).await.unwrap()
 }
 
 /// Connects where that must fail, and checks that it does so in time.

@@ -1,5 +1,9 @@
 //! etcd v2: the tree of the 2017 cluster, read and mended.
 
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+
 use netdiag::calico::apiconfig::ApiConfig;
 use netdiag::calico::resource::{Kind, Resource};
 use netdiag::datastore::{Datastore, Error, Step, connect};
@@ -102,6 +106,56 @@ fn of_two_concurrent_updates_exactly_one_wins() {
             assert!(matches!(lost, Error::Conflict { .. }), "{lost}");
         }
     });
+}
+
+/// A way to etcd on which, just before the second write, somebody else changes a key.
+fn meddling(etcd: &Arc<Etcd>, key: &'static str, value: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let etcd = Arc::downgrade(etcd);
+    std::thread::spawn(move || {
+        let mut writes = 0;
+        for client in listener.incoming() {
+            let Some(etcd) = etcd.upgrade() else { return };
+            let mut client = client.unwrap();
+            let mut request = vec![0; 4096];
+            let length = client.read(&mut request).unwrap();
+            request.truncate(length);
+            if request.starts_with(b"PUT") {
+                writes += 1;
+                if writes == 2 {
+                    etcd.set2(key, value);
+                }
+            }
+            let mut server = TcpStream::connect(&etcd.authority).unwrap();
+            server.write_all(&request).unwrap();
+            std::io::copy(&mut server, &mut client).unwrap();
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_conflict_half_way_says_what_was_written() {
+    let Some(etcd) = Etcd::start() else { return };
+    let etcd = Arc::new(etcd);
+    seed(&etcd, "n", "10.0.0.1", "10.0.0.0/24");
+    let url = meddling(&etcd, "/calico/bgp/v1/host/n/network_v4", "10.9.9.0/24");
+    run(async {
+        let store = open(&[("DATASTORE_TYPE", "etcdv2"), ("ETCD_ENDPOINTS", &url)]).await;
+        let node = store.get(Kind::Node, "n").await.unwrap();
+        let error = store
+            .update(&with_address(node, "10.0.7.1/24"))
+            .await
+            .unwrap_err();
+        assert!(matches!(error, Error::HalfWritten { .. }), "{error}");
+        assert_eq!(
+            error.to_string(),
+            "update conflict: Node(n) was changed by someone else while /calico/bgp/v1/host/n/ip_addr_v4 had been written"
+        );
+    });
+    let network = etcd.ctl(2, "", &["get", "/calico/bgp/v1/host/n/network_v4"]);
+    assert_eq!(network.trim(), "10.9.9.0/24");
 }
 
 #[test]

@@ -73,6 +73,10 @@ fn a_resource_makes_the_round_trip_and_is_stored_as_calico_stores_it() {
             store.get(Kind::Node, "nope").await,
             Err(Error::NotFound { .. })
         ));
+        for name in ["a/b", ".."] {
+            let refused = store.create(&node(name, "10.0.0.1/24")).await;
+            assert!(matches!(refused, Err(Error::BadValue { .. })));
+        }
     });
 }
 

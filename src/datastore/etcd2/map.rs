@@ -199,18 +199,17 @@ pub(super) fn bgp_peers(tree: &Tree) -> List {
 
 /// Node (none for a global peer) and address of a peer's key.
 fn peer_key(key: &str) -> Option<(Option<&str>, &str)> {
-    let below = |root: &str, key: &'static str| -> String { format!("{root}{key}") };
-    let address = |rest: &'_ str| -> Option<usize> {
-        ["peer_v4/", "peer_v6/"]
-            .iter()
-            .find(|family| rest.starts_with(**family))
-            .map(|family| family.len())
+    let below = |root: &str| key.strip_prefix(root)?.strip_prefix('/');
+    let (node, rest) = match below(BGP_GLOBAL) {
+        Some(rest) => (None, rest),
+        None => below(BGP_HOSTS)?
+            .split_once('/')
+            .map(|(node, rest)| (Some(node), rest))?,
     };
-    if let Some(rest) = key.strip_prefix(&below(BGP_GLOBAL, "/")) {
-        return address(rest).map(|length| (None, &rest[length..]));
-    }
-    let (node, rest) = key.strip_prefix(&below(BGP_HOSTS, "/"))?.split_once('/')?;
-    address(rest).map(|length| (Some(node), &rest[length..]))
+    let address = rest
+        .strip_prefix("peer_v4/")
+        .or_else(|| rest.strip_prefix("peer_v6/"))?;
+    Some((node, address))
 }
 
 fn peer(ip: &str, text: &str) -> Result<(IpAddr, u32), String> {
@@ -301,7 +300,7 @@ fn json(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))
 }
 
-fn address(text: &str) -> Result<IpAddr, String> {
+pub(super) fn address(text: &str) -> Result<IpAddr, String> {
     text.parse().map_err(|_| format!("{text:?} is not an IP address"))
 }
 

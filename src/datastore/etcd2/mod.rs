@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::endpoint::{Deadline, Dialer, Endpoint};
-use super::{Answer, Datastore, Error, List, Step};
+use super::{Answer, Datastore, Error, List, Step, identity};
 use crate::calico::apiconfig::ApiConfig;
 use crate::calico::resource::{Kind, Resource};
 use http::{COMPARE_FAILED, EXISTS, Guard, Http, NOT_FOUND, Reply, Tree};
@@ -148,6 +148,7 @@ impl Etcd2 {
 
     async fn insert(&self, new: &Resource) -> Result<Resource, Error> {
         self.only_nodes(new)?;
+        identity::check_name(new)?;
         let (kind, name) = (new.kind, new.name().to_owned());
         let exists = Error::AlreadyExists {
             kind,
@@ -157,14 +158,14 @@ impl Etcd2 {
         if !map::nodes(&tree).items.is_empty() {
             return Err(exists);
         }
-        let mut changes = self.changes(&tree, &Resource::new(kind, &name), new)?;
+        let mut writes = changes(&tree, &Resource::new(kind, &name), new)?;
         let address = format!("{}/{name}/ip_addr_v4", map::BGP_HOSTS);
-        if changes.first().is_none_or(|change| change.key != address) {
+        if writes.first().is_none_or(|change| change.key != address) {
             // The guard against a second creator, and what BIRD's templates expect.
-            changes.insert(0, create(address, String::new()));
+            writes.insert(0, create(address, String::new()));
         }
-        changes.push(create(format!("{}/{name}/metadata", map::HOSTS), "{}".into()));
-        match self.write(new, changes).await {
+        writes.push(create(format!("{}/{name}/metadata", map::HOSTS), "{}".into()));
+        match self.write(new, writes).await {
             Err(Error::Conflict { .. }) => Err(exists),
             Err(error) => Err(error),
             Ok(()) => self.find(kind, &name).await,
@@ -189,16 +190,9 @@ impl Etcd2 {
         if old.resource_version() != Some(version) {
             return Err(Error::Conflict { kind, name });
         }
-        let changes = self.changes(&tree, &old, new)?;
-        self.write(new, changes).await?;
+        let writes = changes(&tree, &old, new)?;
+        self.write(new, writes).await?;
         self.find(kind, &name).await
-    }
-
-    fn changes(&self, tree: &Tree, old: &Resource, new: &Resource) -> Result<Vec<Change>, Error> {
-        node::changes(tree, old, new).map_err(|why| Error::BadValue {
-            key: format!("{}({})", new.kind, new.name()),
-            why,
-        })
     }
 
     /// Writes key after key, each guarded; stops at the first that somebody else has changed.
@@ -242,6 +236,13 @@ impl Etcd2 {
         }
         Ok(())
     }
+}
+
+fn changes(tree: &Tree, old: &Resource, new: &Resource) -> Result<Vec<Change>, Error> {
+    node::changes(tree, old, new).map_err(|why| Error::BadValue {
+        key: format!("{}({})", new.kind, new.name()),
+        why,
+    })
 }
 
 fn create(key: String, value: String) -> Change {

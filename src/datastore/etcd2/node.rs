@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::http::{Guard, Tree};
-use super::map::{BGP_HOSTS, HOSTS, as_number};
+use super::map::{BGP_HOSTS, HOSTS, address, as_number};
 use crate::calico::resource::Resource;
 
 /// One key to write, or with `None` to delete.
@@ -52,33 +52,35 @@ pub(super) fn changes(tree: &Tree, old: &Resource, new: &Resource) -> Result<Vec
     let name = new.name();
     let mut writes: Vec<(String, Option<String>)> = Vec::new();
     for (field, suffix) in [("ipv4Address", "v4"), ("ipv6Address", "v6")] {
-        if let Some(address) = changed(old, new, &["spec", "bgp", field], |text| network(text, suffix))? {
+        let (changed, address) = compare(old, new, &["spec", "bgp", field], |text| network(text, suffix))?;
+        if changed {
             writes.extend(address_keys(name, suffix, address));
         }
     }
-    if let Some(number) = changed(old, new, &["spec", "bgp", "asNumber"], as_number)? {
-        writes.push((
-            format!("{BGP_HOSTS}/{name}/as_num"),
-            number.map(|number| number.to_string()),
-        ));
+    let (changed, number) = compare(old, new, &["spec", "bgp", "asNumber"], as_number)?;
+    if changed {
+        let number = number.map(|number| number.to_string());
+        writes.push((format!("{BGP_HOSTS}/{name}/as_num"), number));
     }
-    let path = ["spec", "bgp", "ipv4IPIPTunnelAddr"];
-    let parse = |text: &str| {
-        text.parse::<IpAddr>()
-            .map_err(|_| format!("{text:?} is not an IP address"))
-    };
-    if let Some(tunnel) = changed(old, new, &path, parse)? {
-        let key = format!("{HOSTS}/{name}/config/IpInIpTunnelAddr");
-        writes.push((key, tunnel.map(|tunnel| tunnel.to_string())));
+    let (changed, tunnel) = compare(old, new, &["spec", "bgp", "ipv4IPIPTunnelAddr"], address)?;
+    if changed {
+        let tunnel = tunnel.map(|tunnel| tunnel.to_string());
+        writes.push((format!("{HOSTS}/{name}/config/IpInIpTunnelAddr"), tunnel));
     }
-    let references = |resource: &Resource| resource.field(&["spec", "orchRefs"]).map(Value::to_string);
     if references(old) != references(new) {
-        writes.push((format!("{HOSTS}/{name}/orchestrator_refs"), references(new)));
+        let references = references(new).map(|list| Value::from(list.clone()).to_string());
+        writes.push((format!("{HOSTS}/{name}/orchestrator_refs"), references));
     }
     Ok(writes
         .into_iter()
         .filter_map(|(key, value)| guarded(tree, key, value))
         .collect())
+}
+
+/// The orchestrators' names of a node; none when the list is empty.
+fn references(resource: &Resource) -> Option<&Vec<Value>> {
+    let list = resource.field(&["spec", "orchRefs"])?.as_array()?;
+    (!list.is_empty()).then_some(list)
 }
 
 /// Address, network and, for IPv4, Felix's copy of the address.
@@ -106,25 +108,24 @@ fn guarded(tree: &Tree, key: String, value: Option<String>) -> Option<Change> {
     Some(Change { key, value, guard })
 }
 
-/// The new value of a field, when it differs from the old: `Some(None)` when it was removed.
-fn changed<T: PartialEq>(
+/// Whether a field differs between two Nodes, and its value in the new one.
+fn compare<T: PartialEq>(
     old: &Resource,
     new: &Resource,
     path: &[&str],
     parse: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<Option<T>>, String> {
-    let read = |resource: &Resource| -> Result<Option<T>, String> {
+) -> Result<(bool, Option<T>), String> {
+    let read = |resource: &Resource| {
         let text = match resource.field(path) {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::String(text)) => text.clone(),
             Some(other) => other.to_string(),
         };
-        parse(&text)
-            .map(Some)
-            .map_err(|why| format!("{}: {why}", path.join(".")))
+        parse(&text).map(Some)
     };
-    let wanted = read(new)?;
-    Ok((read(old).ok().flatten() != wanted).then_some(wanted))
+    let wanted = read(new).map_err(|why| format!("{}: {why}", path.join(".")))?;
+    // An old value that doesn't parse is there to be replaced.
+    Ok((read(old).ok().flatten() != wanted, wanted))
 }
 
 /// Reads an address with or without a length, of the family `v4` or `v6`.
