@@ -19,27 +19,19 @@ impl AsNumber {
         self.0
     }
 
-<<<<<<< HEAD
-    /// Reads the JSON of an `asNumber` field: a number or a text.
-=======
     /// Reads the JSON of an `asNumber` field: a whole number or a text. A fraction is refused: `1.10` as a number is
     /// `1.1`, another AS.
->>>>>>> manifest
     ///
     /// # Errors
     /// Says why it is neither.
     pub fn from_json(value: &serde_json::Value) -> Result<Self, ParseAsNumberError> {
         match value {
             serde_json::Value::String(text) => text.parse(),
-<<<<<<< HEAD
-            other => other.to_string().parse(),
-=======
             other => other
                 .as_u64()
                 .and_then(|number| number.try_into().ok())
                 .map(Self)
                 .ok_or_else(|| ParseAsNumberError(other.to_string())),
->>>>>>> manifest
         }
     }
 }
@@ -123,12 +115,8 @@ mod tests {
         ] {
             assert_eq!(AsNumber::from_json(&value), Ok(AsNumber::new(65546)));
         }
-<<<<<<< HEAD
-        assert!(AsNumber::from_json(&serde_json::json!(1.5e9)).is_err());
-=======
         assert!(AsNumber::from_json(&serde_json::json!(1.5)).is_err());
         assert!(AsNumber::from_json(&serde_json::json!(64512.0)).is_err());
->>>>>>> manifest
         assert!(AsNumber::from_json(&serde_json::json!(null)).is_err());
     }
 }

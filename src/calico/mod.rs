@@ -1,5 +1,6 @@
 //! Calico's own language. Pure: no I/O, no clock, no environment.
 
+pub mod apiconfig;
 pub mod as_number;
 pub mod autodetect;
 pub mod manifest;
@@ -12,5 +13,6 @@ pub mod release;
 pub mod resource;
 mod scalar;
 pub mod schema;
+pub mod secret;
 pub mod tree;
 pub mod v1;

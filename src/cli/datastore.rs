@@ -1,8 +1,15 @@
 //! Opens the datastore that the configuration names.
 
 use super::{Context, Error};
-use crate::datastore::Datastore;
+use crate::datastore::{self, Datastore};
 
-pub(super) fn open(_cx: &Context<'_>) -> Result<Box<dyn Datastore>, Error> {
-    Err(Error::new("no datastore backend is connected yet"))
+/// Reads the configuration, then reaches the datastore. Notes of both go to standard error.
+pub(super) fn open(cx: &mut Context<'_>) -> Result<Box<dyn Datastore>, Error> {
+    let environment = |name: &str| std::env::var(name).ok();
+    let config = datastore::load_config(cx.global.config.as_deref(), &environment)?;
+    let store = cx.block_on(datastore::connect(&config, cx.timeout()))?;
+    for note in store.notes() {
+        writeln!(cx.err, "{} {note}", cx.style.warn("note:"))?;
+    }
+    Ok(store)
 }

@@ -1,10 +1,15 @@
 //! The command line: one file a command, each an `Args` struct whose doc comments are the help, and one function.
 
 mod apply;
+mod check;
 mod datastore;
 mod error;
+mod files;
 mod get;
 mod input;
+mod node;
+mod snapshot;
+mod source;
 
 use std::future::Future;
 use std::io::Write;
@@ -54,15 +59,10 @@ pub struct Global {
     /// Colour the output: auto (a terminal without NO_COLOR), always or never
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     color: Color,
-    /// Datastore configuration: calicoctl.cfg, v3 CalicoAPIConfig or v1 calicoApiConfig
-    #[arg(
-        short,
-        long,
-        global = true,
-        default_value = "/etc/calico/calicoctl.cfg",
-        value_name = "FILE"
-    )]
-    pub config: std::path::PathBuf,
+    /// Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there
+    /// is one, else the environment: ETCD_ENDPOINTS and its like)
+    #[arg(short, long, global = true, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
     /// Seconds that each datastore call may take
     #[arg(long, global = true, default_value_t = 5.0, value_name = "SECONDS")]
     timeout: f64,
@@ -70,13 +70,19 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Node(node::Args),
+    Check(check::Args),
     Get(get::Get),
     Apply(apply::Apply),
+    Snapshot(snapshot::Args),
 }
 
 impl Command {
     fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
         match self {
+            Self::Node(node) => node.run(cx),
+            Self::Check(check) => check.run(cx),
+            Self::Snapshot(snapshot) => snapshot.run(cx),
             Self::Get(get) => get.run(cx),
             Self::Apply(apply) => apply.run(cx),
         }

@@ -34,7 +34,7 @@ pub enum Depth {
 
 impl Source {
     /// Reads the snapshots given, or this host and its datastore at once.
-    pub fn read(&self, cx: &Context, depth: Depth) -> Result<Snapshot, Error> {
+    pub fn read(&self, cx: &mut Context, depth: Depth) -> Result<Snapshot, Error> {
         if !self.snapshot.is_empty() {
             return read_snapshots(&self.snapshot);
         }
@@ -63,11 +63,12 @@ impl Source {
 }
 
 /// The objects that diagnosis needs, or why they are not known.
-fn objects(cx: &Context) -> Fact<Objects> {
-    super::datastore::open(cx)
-        .and_then(|store| cx.block_on(list(store.as_ref())))
-        .map_err(|error| error.message)
-        .into()
+fn objects(cx: &mut Context) -> Fact<Objects> {
+    let store = match super::datastore::open(cx) {
+        Ok(store) => store,
+        Err(error) => return Fact::absent(error.message),
+    };
+    cx.block_on(list(store.as_ref())).map_err(|error| error.message).into()
 }
 
 async fn list(store: &dyn Datastore) -> Result<Objects, Error> {

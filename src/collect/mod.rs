@@ -6,7 +6,7 @@ pub mod iptables;
 pub mod netlink;
 pub mod procfs;
 pub mod reach;
-mod time;
+
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub async fn kernel() -> NodeState {
     let processes = procfs::calico_processes();
     let mut node = NodeState {
         name: node_name(processes.known().and_then(|processes| processes.environment.get("NODENAME"))),
-        taken: time::now_rfc3339(),
+        taken: now(),
         processes,
         ..NodeState::default()
     };
@@ -92,4 +92,11 @@ fn read(path: &Path) -> Result<String, String> {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) => Err(format!("{}: {error}", path.display())),
     }
+}
+
+/// Now in RFC 3339, UTC, whole seconds: `2026-11-21T10:56:59Z`.
+fn now() -> String {
+    let now = time::OffsetDateTime::now_utc();
+    let whole = now.replace_nanosecond(0).unwrap_or(now);
+    whole.format(&time::format_description::well_known::Rfc3339).unwrap_or_default()
 }

@@ -3,6 +3,16 @@
 //! Every call has a deadline: an endpoint that doesn't answer is an error that names the endpoint and the step
 //! that failed, never a hang.
 
+mod endpoint;
+mod etcd2;
+mod etcd3;
+mod identity;
+mod open;
+mod tls;
+mod tls_error;
+
+pub use open::{DEFAULT_CONFIG, connect, load_config};
+
 use std::future::Future;
 use std::pin::Pin;
 
@@ -30,6 +40,11 @@ pub struct Unreadable {
 pub trait Datastore {
     /// For messages: `etcd v3 at http://127.0.0.1:2379`. Never holds a secret.
     fn describe(&self) -> String;
+
+    /// What the user should know about this store, one sentence each: what was assumed, or looks like a mistake.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// One resource, with `metadata.resourceVersion` set. [`Error::NotFound`] when there is none.
     fn get<'a>(&'a self, kind: Kind, name: &'a str) -> Answer<'a, Resource>;
@@ -75,6 +90,13 @@ pub enum Error {
     AlreadyExists { kind: Kind, name: String },
     #[error("update conflict: {kind}({name}) was changed by someone else since it was read")]
     Conflict { kind: Kind, name: String },
+    /// A store without transactions had taken a part of an update when somebody else's change stopped it.
+    #[error("update conflict: {kind}({name}) was changed by someone else while {} had been written", written.join(", "))]
+    HalfWritten {
+        kind: Kind,
+        name: String,
+        written: Vec<String>,
+    },
     /// One line an endpoint: which step failed and why.
     #[error("cannot reach the datastore\n{}", failures.join("\n"))]
     Unreachable { failures: Vec<String> },

@@ -221,6 +221,7 @@ fn session_finding(node: &NodeState, protocol: &Protocol, explanation: Explanati
         code,
         severity: Severity::Error,
         node: node.name.clone(),
+        cause: Some(explanation.cause),
         title: format!(
             "BGP session {} of {} is down: {likely}{}",
             protocol.name, node.name, explanation.text
@@ -259,6 +260,7 @@ fn missing_sessions(cluster: &Cluster, node: &NodeState, report: &mut Report) {
             code: "B11",
             severity: Severity::Error,
             node: node.name.clone(),
+            cause: Some(Cause::NotConfigured),
             title: format!(
                 "{}'s BIRD has no session with {} ({}), though the mesh is on",
                 node.name, other.name, address.ip

@@ -19,6 +19,8 @@ const DEFAULT_WIDTH: u16 = 80;
 /// Whether to colour, and how many columns a line may have.
 #[derive(Debug, Clone, Copy)]
 pub struct Style {
+    /// Standard output is a terminal.
+    pub terminal: bool,
     pub color: bool,
     pub width: u16,
 }
@@ -26,6 +28,7 @@ pub struct Style {
 impl Style {
     /// No colour, 80 columns: pipes and tests.
     pub const PLAIN: Self = Self {
+        terminal: false,
         color: false,
         width: DEFAULT_WIDTH,
     };
@@ -50,6 +53,7 @@ impl Style {
             .or_else(terminal_width)
             .unwrap_or(DEFAULT_WIDTH);
         Self {
+            terminal: std::io::stdout().is_terminal(),
             color,
             width: width.max(40),
         }

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use super::{ParseError, excerpt};
-use crate::state::bird::{BgpSession, Protocol, RouteCounts};
+use crate::state::bird::{Protocol, RouteCounts};
 
 /// Codes of a reply (BIRD `doc/reply_codes`).
 const END: u16 = 0;
@@ -252,6 +252,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::state::bird::BgpSession;
 
     const BIRD1: &str = include_str!("../../fixtures/bird/1.6.8-protocols-all.txt");
     const BIRD2: &str = include_str!("../../fixtures/bird/2.0.12-protocols-all.txt");

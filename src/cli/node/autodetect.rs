@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use super::super::source::{Depth, Picture, Source};
-use super::super::{Context, Error, Outcome};
+use crate::cli::source::{Depth, Picture, Source};
+use crate::cli::{Context, Error, Outcome};
 use crate::calico::autodetect::{Detection, Interface, Method, Sources, Verdict, detect};
 use crate::calico::release::Release;
 use crate::collect::reach;

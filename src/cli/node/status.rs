@@ -1,13 +1,12 @@
 //! `netdiag node status`: what calicoctl shows, and why each peer that is down is down.
 
-use std::io::Write;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use super::super::source::{Depth, Picture, Source};
-use super::super::{Context, Error, Outcome};
+use crate::cli::source::{Depth, Picture, Source};
+use crate::cli::{Context, Error, Outcome};
 use super::peers::{Row, rows};
 use crate::calico::node::Node;
 use crate::diagnose::{Cause, World, own_address_fault};

@@ -1,0 +1,280 @@
+//! etcd v2, the store of Calico v1 and v2 (2016 to 2018): a tree of small values, shown as v3 resources. Only Nodes
+//! can be written; every key is compared and swapped on its own, because this API has no transactions.
+
+mod http;
+mod map;
+mod node;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::endpoint::{Deadline, Dialer, Endpoint};
+use super::{Answer, Datastore, Error, List, Step, identity};
+use crate::calico::apiconfig::ApiConfig;
+use crate::calico::resource::{Kind, Resource};
+use http::{COMPARE_FAILED, EXISTS, Guard, Http, NOT_FOUND, Reply, Tree};
+use node::Change;
+
+/// What an endpoint has to offer here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Served {
+    /// Not the v2 API.
+    No,
+    /// The v2 API, with nothing of Calico in it.
+    Empty,
+    WithCalico,
+}
+
+/// One etcd server, asked by HTTP.
+pub(super) struct Etcd2 {
+    http: Http,
+    per_call: Duration,
+    pub(super) notes: Vec<String>,
+}
+
+impl Etcd2 {
+    pub(super) fn new(
+        config: &ApiConfig,
+        endpoint: &Endpoint,
+        dialer: &Arc<Dialer>,
+        per_call: Duration,
+    ) -> Self {
+        Self {
+            http: Http {
+                endpoint: endpoint.clone(),
+                dialer: dialer.clone(),
+                user: config.username.clone().zip(config.password.clone()),
+            },
+            per_call,
+            notes: Vec::new(),
+        }
+    }
+
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.http.endpoint
+    }
+
+    /// Asks whether the endpoint serves the v2 API, and whether Calico is in it.
+    pub(super) async fn probe(&self, deadline: Deadline) -> Result<Served, Error> {
+        match self.http.get("/calico", false, deadline).await {
+            Ok(Reply::Done(_)) => Ok(Served::WithCalico),
+            Ok(Reply::Refused { code: NOT_FOUND, .. }) => Ok(Served::Empty),
+            Ok(Reply::Refused { message, .. }) => Err(self.endpoint().failed(Step::Request, message)),
+            Ok(Reply::Foreign { status: 404 }) => Ok(Served::No),
+            Ok(Reply::Foreign { .. }) => {
+                let error = self.endpoint().failed(Step::Request, "the answer is not etcd's");
+                Err(self.better(error, deadline).await)
+            }
+            Err(error) => Err(self.better(error, deadline).await),
+        }
+    }
+
+    async fn better(&self, error: Error, deadline: Deadline) -> Error {
+        match error {
+            Error::Failed {
+                step: Step::Request, ..
+            } => {
+                let second = self.http.dialer.second_look(self.endpoint(), deadline).await;
+                second.unwrap_or(error)
+            }
+            other => other,
+        }
+    }
+
+    /// Everything below these directories; one that doesn't exist is empty.
+    async fn read(&self, roots: &[String]) -> Result<Tree, Error> {
+        let deadline = Deadline::after(self.per_call);
+        let mut tree = Tree::new();
+        for root in roots {
+            match self.http.get(root, true, deadline).await? {
+                Reply::Done(found) => tree.extend(found),
+                Reply::Refused { code: NOT_FOUND, .. } => {}
+                Reply::Refused { message, .. } => return Err(self.endpoint().failed(Step::Request, message)),
+                Reply::Foreign { status } => {
+                    let why = format!("the answer is not etcd's (HTTP status {status})");
+                    return Err(self.endpoint().failed(Step::Request, why));
+                }
+            }
+        }
+        Ok(tree)
+    }
+
+    async fn node_tree(&self, name: &str) -> Result<Tree, Error> {
+        if name.is_empty() || name.contains('/') || name.starts_with('.') {
+            return Ok(Tree::new());
+        }
+        let roots = [map::BGP_HOSTS, map::HOSTS].map(|root| format!("{root}/{name}"));
+        self.read(&roots).await
+    }
+
+    async fn find(&self, kind: Kind, name: &str) -> Result<Resource, Error> {
+        let list = match kind {
+            Kind::Node => map::nodes(&self.node_tree(name).await?),
+            _ => self.read_all(kind).await?,
+        };
+        let mut items = list.items.into_iter();
+        items
+            .find(|resource| resource.name() == name)
+            .ok_or_else(|| Error::NotFound {
+                kind,
+                name: name.to_owned(),
+            })
+    }
+
+    async fn read_all(&self, kind: Kind) -> Result<List, Error> {
+        let read = |roots: &[&str]| {
+            let roots: Vec<String> = roots.iter().map(|root| (*root).to_owned()).collect();
+            async move { self.read(&roots).await }
+        };
+        Ok(match kind {
+            Kind::Node => map::nodes(&read(&[map::BGP_HOSTS, map::HOSTS]).await?),
+            Kind::BgpConfiguration => map::bgp_configuration(&read(&[map::BGP_GLOBAL]).await?),
+            Kind::BgpPeer => map::bgp_peers(&read(&[map::BGP_GLOBAL, map::BGP_HOSTS]).await?),
+            Kind::IpPool => map::ip_pools(&read(&[map::POOLS]).await?),
+            // Calico v1 had no such object.
+            Kind::ClusterInformation => List::default(),
+        })
+    }
+
+    fn only_nodes(&self, resource: &Resource) -> Result<(), Error> {
+        if resource.kind == Kind::Node {
+            return Ok(());
+        }
+        Err(Error::Unsupported {
+            kind: resource.kind,
+            store: format!("{} (netdiag writes only Nodes there)", self.describe()),
+        })
+    }
+
+    async fn insert(&self, new: &Resource) -> Result<Resource, Error> {
+        self.only_nodes(new)?;
+        identity::check_name(new)?;
+        let (kind, name) = (new.kind, new.name().to_owned());
+        let exists = Error::AlreadyExists {
+            kind,
+            name: name.clone(),
+        };
+        let tree = self.node_tree(&name).await?;
+        if !map::nodes(&tree).items.is_empty() {
+            return Err(exists);
+        }
+        let mut writes = changes(&tree, &Resource::new(kind, &name), new)?;
+        let address = format!("{}/{name}/ip_addr_v4", map::BGP_HOSTS);
+        if writes.first().is_none_or(|change| change.key != address) {
+            // The guard against a second creator, and what BIRD's templates expect.
+            writes.insert(0, create(address, String::new()));
+        }
+        writes.push(create(format!("{}/{name}/metadata", map::HOSTS), "{}".into()));
+        match self.write(new, writes).await {
+            Err(Error::Conflict { .. }) => Err(exists),
+            Err(error) => Err(error),
+            Ok(()) => self.find(kind, &name).await,
+        }
+    }
+
+    async fn replace(&self, new: &Resource) -> Result<Resource, Error> {
+        self.only_nodes(new)?;
+        let (kind, name) = (new.kind, new.name().to_owned());
+        let tree = self.node_tree(&name).await?;
+        let mut found = map::nodes(&tree).items.into_iter();
+        let Some(old) = found.next() else {
+            return Err(Error::NotFound { kind, name });
+        };
+        let Some(version) = new.resource_version() else {
+            let why = "metadata.resourceVersion is missing: read the resource before updating it".into();
+            return Err(Error::BadValue {
+                key: format!("{kind}({name})"),
+                why,
+            });
+        };
+        if old.resource_version() != Some(version) {
+            return Err(Error::Conflict { kind, name });
+        }
+        let writes = changes(&tree, &old, new)?;
+        self.write(new, writes).await?;
+        self.find(kind, &name).await
+    }
+
+    /// Writes key after key, each guarded; stops at the first that somebody else has changed.
+    async fn write(&self, new: &Resource, changes: Vec<Change>) -> Result<(), Error> {
+        let deadline = Deadline::after(self.per_call);
+        let mut written: Vec<String> = Vec::new();
+        for change in changes {
+            let reply = self
+                .http
+                .put(&change.key, change.value.as_deref(), change.guard, deadline)
+                .await;
+            let why = match reply {
+                Ok(Reply::Done(_)) => {
+                    written.push(change.key);
+                    continue;
+                }
+                Ok(Reply::Refused {
+                    code: COMPARE_FAILED | EXISTS | NOT_FOUND,
+                    ..
+                }) => {
+                    let (kind, name) = (new.kind, new.name().to_owned());
+                    return Err(if written.is_empty() {
+                        Error::Conflict { kind, name }
+                    } else {
+                        Error::HalfWritten { kind, name, written }
+                    });
+                }
+                Ok(Reply::Refused { message, .. }) => message,
+                Ok(Reply::Foreign { status }) => format!("the answer is not etcd's (HTTP status {status})"),
+                Err(error) if written.is_empty() => return Err(error),
+                Err(error) => error.to_string(),
+            };
+            let done = if written.is_empty() {
+                String::new()
+            } else {
+                format!("; already written: {}", written.join(", "))
+            };
+            return Err(self
+                .endpoint()
+                .failed(Step::Request, format!("{}: {why}{done}", change.key)));
+        }
+        Ok(())
+    }
+}
+
+fn changes(tree: &Tree, old: &Resource, new: &Resource) -> Result<Vec<Change>, Error> {
+    node::changes(tree, old, new).map_err(|why| Error::BadValue {
+        key: format!("{}({})", new.kind, new.name()),
+        why,
+    })
+}
+
+fn create(key: String, value: String) -> Change {
+    Change {
+        key,
+        value: Some(value),
+        guard: Guard::Absent,
+    }
+}
+
+impl Datastore for Etcd2 {
+    fn describe(&self) -> String {
+        format!("etcd v2 at {}", self.endpoint())
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+
+    fn get<'a>(&'a self, kind: Kind, name: &'a str) -> Answer<'a, Resource> {
+        Box::pin(self.find(kind, name))
+    }
+
+    fn list(&self, kind: Kind) -> Answer<'_, List> {
+        Box::pin(self.read_all(kind))
+    }
+
+    fn create<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource> {
+        Box::pin(self.insert(resource))
+    }
+
+    fn update<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource> {
+        Box::pin(self.replace(resource))
+    }
+}

@@ -1,0 +1,362 @@
+//! etcd v3 over gRPC: keys and values exactly as Calico writes them (libcalico-go `lib/backend/etcdv3`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcd_client::{
+    Channel, Client, Compare, CompareOp, ConnectOptions, Error as Etcd, GetOptions, KeyValue, KvClient, Txn,
+    TxnOp, TxnOpResponse,
+};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tonic::Code;
+
+use super::endpoint::{Deadline, Dialer, Endpoint};
+use super::{Answer, Datastore, Error, List, Step, Unreadable, identity};
+use crate::calico::apiconfig::ApiConfig;
+use crate::calico::resource::{Kind, Resource};
+
+/// Where Calico v3 keeps its resources.
+const ROOT: &str = "/calico/resources/v3/projectcalico.org";
+/// gRPC over TLS is chosen by this protocol name.
+const ALPN: [&[u8]; 1] = [b"h2"];
+/// HTTP/2 windows: a list of some megabytes shouldn't wait for credit.
+const WINDOW: u32 = 4 << 20;
+
+/// A connection to one etcd server.
+pub(super) struct Etcd3 {
+    kv: KvClient,
+    endpoint: Endpoint,
+    deadline: Duration,
+    pub(super) notes: Vec<String>,
+    /// No Calico v3 resource exists.
+    pub(super) empty: bool,
+}
+
+impl Etcd3 {
+    /// Connects to one endpoint, logs in when a user is configured, and proves with one small read that it answers.
+    pub(super) async fn connect(
+        config: &ApiConfig,
+        endpoint: &Endpoint,
+        dialer: &Arc<Dialer>,
+        deadline: Deadline,
+        per_call: Duration,
+    ) -> Result<Self, Error> {
+        let stream = dialer.dial(endpoint, &ALPN, deadline).await?;
+        let channel = channel(endpoint, dialer, stream, per_call)?;
+        let client = log_in(config, endpoint, channel, deadline).await;
+        let client = match client {
+            Err(Error::Failed {
+                step: Step::Request, ..
+            }) => {
+                return Err(better(dialer, endpoint, deadline, client.err()).await);
+            }
+            other => other?,
+        };
+        let mut store = Self {
+            kv: client.kv_client().max_decoding_message_size(usize::MAX),
+            endpoint: endpoint.clone(),
+            deadline: per_call,
+            notes: Vec::new(),
+            empty: false,
+        };
+        match store.is_empty(deadline).await {
+            Ok(empty) => store.empty = empty,
+            // Roles may allow other keys: the server is there, and later calls say what they may not read.
+            Err(Error::Failed { why, .. }) if why.contains(PERMISSION) => {}
+            Err(error) => return Err(better(dialer, endpoint, deadline, Some(error)).await),
+        }
+        Ok(store)
+    }
+
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    async fn is_empty(&self, deadline: Deadline) -> Result<bool, Error> {
+        let options = GetOptions::new().with_prefix().with_keys_only().with_limit(1);
+        let answer = deadline
+            .bound(&self.endpoint, Step::Request, async {
+                self.kv
+                    .clone()
+                    .get(format!("{ROOT}/"), Some(options))
+                    .await
+                    .map_err(|error| why(&error))
+            })
+            .await;
+        answer
+            .map(|answer| answer.kvs().is_empty())
+            .map_err(|error| self.authentication(error))
+    }
+
+    /// A request refused for want of a user is a failure to log in.
+    fn authentication(&self, error: Error) -> Error {
+        match error {
+            Error::Failed { why, .. } if why.contains(NO_USER) => {
+                self.endpoint.failed(Step::Authenticate, no_user())
+            }
+            other => other,
+        }
+    }
+
+    /// Runs one call within the deadline.
+    async fn call<T>(&self, work: impl Future<Output = Result<T, Etcd>>) -> Result<T, Error> {
+        let bounded = async { work.await.map_err(|error| why(&error)) };
+        Deadline::after(self.deadline)
+            .bound(&self.endpoint, Step::Request, bounded)
+            .await
+            .map_err(|error| self.authentication(error))
+    }
+
+    async fn read(&self, kind: Kind, name: &str) -> Result<Resource, Error> {
+        let key = key(kind, name);
+        let answer = self.call(self.kv.clone().get(key.as_str(), None)).await?;
+        match answer.kvs().first() {
+            None => Err(Error::NotFound {
+                kind,
+                name: name.to_owned(),
+            }),
+            Some(pair) => parse(kind, name, pair).map_err(|why| Error::BadValue { key, why }),
+        }
+    }
+
+    async fn read_all(&self, kind: Kind) -> Result<List, Error> {
+        let prefix = format!("{ROOT}/{}/", kind.plural());
+        let options = GetOptions::new().with_prefix();
+        let answer = self
+            .call(self.kv.clone().get(prefix.as_str(), Some(options)))
+            .await?;
+        let mut list = List::default();
+        for pair in answer.kvs() {
+            let key = String::from_utf8_lossy(pair.key());
+            let name = key.strip_prefix(prefix.as_str()).unwrap_or_default();
+            match parse(kind, name, pair) {
+                Ok(resource) => list.items.push(resource),
+                Err(why) => list.unreadable.push(Unreadable {
+                    key: key.into_owned(),
+                    why,
+                }),
+            }
+        }
+        Ok(list)
+    }
+
+    async fn insert(&self, resource: &Resource) -> Result<Resource, Error> {
+        let mut new = resource.clone();
+        identity::check_name(&new)?;
+        identity::give(&mut new)?;
+        let key = key(new.kind, new.name());
+        let txn = Txn::new()
+            .when([Compare::version(key.as_str(), CompareOp::Equal, 0)])
+            .and_then([TxnOp::put(key.as_str(), encode(&new), None)]);
+        let answer = self.call(self.kv.clone().txn(txn)).await?;
+        if !answer.succeeded() {
+            return Err(Error::AlreadyExists {
+                kind: new.kind,
+                name: new.name().to_owned(),
+            });
+        }
+        new.set_resource_version(answer.header().map(|header| header.revision().to_string()));
+        Ok(new)
+    }
+
+    async fn replace(&self, resource: &Resource) -> Result<Resource, Error> {
+        let mut new = resource.clone();
+        let (kind, name) = (new.kind, new.name().to_owned());
+        let key = key(kind, &name);
+        let revision = revision(&new).map_err(|why| Error::BadValue {
+            key: key.clone(),
+            why,
+        })?;
+        if !identity::has(&new) {
+            identity::copy(&self.read(kind, &name).await?, &mut new);
+        }
+        let txn = Txn::new()
+            .when([Compare::mod_revision(key.as_str(), CompareOp::Equal, revision)])
+            .and_then([TxnOp::put(key.as_str(), encode(&new), None)])
+            .or_else([TxnOp::get(key.as_str(), Some(GetOptions::new().with_keys_only()))]);
+        let answer = self.call(self.kv.clone().txn(txn)).await?;
+        if answer.succeeded() {
+            new.set_resource_version(answer.header().map(|header| header.revision().to_string()));
+            return Ok(new);
+        }
+        let exists = matches!(answer.op_responses().first(),
+            Some(TxnOpResponse::Get(found)) if !found.kvs().is_empty());
+        Err(if exists {
+            Error::Conflict { kind, name }
+        } else {
+            Error::NotFound { kind, name }
+        })
+    }
+}
+
+impl Datastore for Etcd3 {
+    fn describe(&self) -> String {
+        format!("etcd v3 at {}", self.endpoint)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+
+    fn get<'a>(&'a self, kind: Kind, name: &'a str) -> Answer<'a, Resource> {
+        Box::pin(self.read(kind, name))
+    }
+
+    fn list(&self, kind: Kind) -> Answer<'_, List> {
+        Box::pin(self.read_all(kind))
+    }
+
+    fn create<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource> {
+        Box::pin(self.insert(resource))
+    }
+
+    fn update<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource> {
+        Box::pin(self.replace(resource))
+    }
+}
+
+/// A gRPC channel that starts on a stream already open; should that break, it dials again.
+fn channel(
+    endpoint: &Endpoint,
+    dialer: &Arc<Dialer>,
+    stream: super::endpoint::Stream,
+    per_call: Duration,
+) -> Result<Channel, Error> {
+    let invalid = |error: String| endpoint.failed(Step::Connect, error);
+    let origin = endpoint
+        .to_string()
+        .parse()
+        .map_err(|error| invalid(format!("{error}")))?;
+    // Always http here: TLS is below, in the stream.
+    let transport = tonic::transport::Endpoint::from_shared(format!("http://{}", endpoint.authority()))
+        .map_err(|error| invalid(error.to_string()))?
+        .origin(origin)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW);
+    let ready = Arc::new(Mutex::new(Some(stream)));
+    let (dialer, endpoint) = (dialer.clone(), endpoint.clone());
+    let connector = tower::service_fn(move |_| {
+        let (ready, dialer, endpoint) = (ready.clone(), dialer.clone(), endpoint.clone());
+        async move {
+            let stream = match ready.lock().await.take() {
+                Some(stream) => stream,
+                None => dialer.dial(&endpoint, &ALPN, Deadline::after(per_call)).await?,
+            };
+            Ok::<_, Error>(TokioIo::new(stream))
+        }
+    });
+    Ok(Channel::Tonic(transport.connect_with_connector_lazy(connector)))
+}
+
+/// Makes a client, with a token when a user is configured.
+async fn log_in(
+    config: &ApiConfig,
+    endpoint: &Endpoint,
+    channel: Channel,
+    deadline: Deadline,
+) -> Result<Client, Error> {
+    let anonymous = ConnectOptions::new();
+    let options = match (&config.username, &config.password) {
+        (Some(user), Some(password)) => anonymous
+            .clone()
+            .with_user(user, password.expose())
+            .with_auto_token_refresh(true),
+        _ => anonymous.clone(),
+    };
+    let attempt = async { Ok(Client::from_channel(channel.clone(), Some(options)).await) };
+    match deadline.bound(endpoint, Step::Request, attempt).await? {
+        Ok(client) => Ok(client),
+        // As calicoctl: a user is harmless on a server without authentication.
+        Err(Etcd::GRpcStatus(status)) if status.code() == Code::FailedPrecondition => {
+            Client::from_channel(channel, Some(anonymous))
+                .await
+                .map_err(|error| endpoint.failed(Step::Authenticate, why(&error)))
+        }
+        Err(Etcd::GRpcStatus(status)) if !is_transport(&status) => Err(endpoint.failed(
+            Step::Authenticate,
+            format!(
+                "user {:?}: {}",
+                config.username.as_deref().unwrap_or_default(),
+                status.message().trim_start_matches("etcdserver: ")
+            ),
+        )),
+        Err(error) => Err(endpoint.failed(Step::Request, why(&error))),
+    }
+}
+
+/// The reason that a second look finds, or else the first one.
+async fn better(dialer: &Dialer, endpoint: &Endpoint, deadline: Deadline, first: Option<Error>) -> Error {
+    let first = first.unwrap_or_else(|| endpoint.failed(Step::Request, "no answer"));
+    if !matches!(
+        first,
+        Error::Failed {
+            step: Step::Request,
+            ..
+        }
+    ) {
+        return first;
+    }
+    dialer.second_look(endpoint, deadline).await.unwrap_or(first)
+}
+
+const PERMISSION: &str = "permission denied";
+const NO_USER: &str = "user name is empty";
+
+pub(super) fn no_user() -> &'static str {
+    "the server wants a user and a password: set etcdUsername and etcdPassword (ETCD_USERNAME, ETCD_PASSWORD)"
+}
+
+/// A status that tonic made because the connection failed, not one that etcd sent.
+fn is_transport(status: &tonic::Status) -> bool {
+    std::error::Error::source(status).is_some()
+}
+
+/// What an etcd error says, down to its cause.
+fn why(error: &Etcd) -> String {
+    let Etcd::GRpcStatus(status) = error else {
+        return error.to_string();
+    };
+    let mut text = status.message().trim_start_matches("etcdserver: ").to_owned();
+    let mut cause = std::error::Error::source(status);
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+fn key(kind: Kind, name: &str) -> String {
+    format!("{ROOT}/{}/{name}", kind.plural())
+}
+
+/// The value of a key: everything but the revision, which etcd itself keeps.
+fn encode(resource: &Resource) -> String {
+    let mut stored = resource.clone();
+    stored.set_resource_version(None);
+    Value::Object(stored.body).to_string()
+}
+
+/// Reads a value, checking that it is what its key says.
+fn parse(kind: Kind, name: &str, pair: &KeyValue) -> Result<Resource, String> {
+    let value = serde_json::from_slice(pair.value()).map_err(|error| format!("not JSON: {error}"))?;
+    let mut resource = Resource::from_value(value)?;
+    if resource.kind != kind || resource.name() != name {
+        return Err(format!("the value is {}({})", resource.kind, resource.name()));
+    }
+    resource.set_resource_version(Some(pair.mod_revision().to_string()));
+    Ok(resource)
+}
+
+/// The revision to compare with.
+fn revision(resource: &Resource) -> Result<i64, String> {
+    let text = resource
+        .resource_version()
+        .ok_or("metadata.resourceVersion is missing: read the resource before updating it")?;
+    text.parse()
+        .map_err(|_| format!("metadata.resourceVersion {text:?} is not a number"))
+}
