@@ -17,7 +17,7 @@ use crate::state::Snapshot;
 ///
 /// Exit status: 0 no findings, 2 findings, 3 not decidable, 1 error.
 #[derive(Debug, ClapArgs)]
-pub struct Args {
+pub(super) struct Args {
     #[command(flatten)]
     source: Source,
     /// Write the manifests that mend the findings, for `netdiag apply -f FILE`; `-` is standard output
@@ -36,7 +36,7 @@ enum Format {
 }
 
 impl Args {
-    pub fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
+    pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
         let picture = Picture::new(self.source.read(cx, Depth::Whole)?);
         let report = check(&picture.world());
         let to_stdout = self.fix_to.as_ref().is_some_and(|path| path.as_os_str() == "-");

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::Error;
 
 /// Writes a text beside the file, then takes the file's place.
-pub fn write_whole(path: &Path, text: &str) -> Result<(), Error> {
+pub(super) fn write_whole(path: &Path, text: &str) -> Result<(), Error> {
     let fail = |error: std::io::Error| Error::new(format!("{}: {error}", path.display()));
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         // A pipe or a device can't be replaced.

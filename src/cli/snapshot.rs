@@ -10,7 +10,7 @@ use crate::output::document;
 
 /// Save what this node and its datastore show, to look at it elsewhere
 #[derive(Debug, ClapArgs)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
 }
@@ -31,7 +31,7 @@ struct Save {
 }
 
 impl Args {
-    pub fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
+    pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
         let Command::Save(save) = &self.command;
         let snapshot = save.source.read(cx, Depth::Whole)?;
         let text = document::json(&snapshot);

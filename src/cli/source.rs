@@ -14,7 +14,7 @@ use crate::state::{Fact, Objects, Snapshot, snapshot};
 
 /// What every reading command can be pointed at.
 #[derive(Debug, Clone, Args)]
-pub struct Source {
+pub(super) struct Source {
     /// Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture
     #[arg(long, value_name = "FILE|DIR")]
     snapshot: Vec<PathBuf>,
@@ -25,7 +25,7 @@ pub struct Source {
 
 /// How much of the node a command needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
+pub(super) enum Depth {
     /// BIRD, processes and kernel tables.
     Whole,
     /// Links and addresses decide; the daemons are not asked.
@@ -34,7 +34,7 @@ pub enum Depth {
 
 impl Source {
     /// Reads the snapshots given, or this host and its datastore at once.
-    pub fn read(&self, cx: &mut Context, depth: Depth) -> Result<Snapshot, Error> {
+    pub(super) fn read(&self, cx: &mut Context, depth: Depth) -> Result<Snapshot, Error> {
         if !self.snapshot.is_empty() {
             return read_snapshots(&self.snapshot);
         }
@@ -57,7 +57,7 @@ impl Source {
     }
 
     /// Whether the facts come from files.
-    pub fn is_snapshot(&self) -> bool {
+    pub(super) fn is_snapshot(&self) -> bool {
         !self.snapshot.is_empty()
     }
 }
@@ -147,13 +147,13 @@ fn read_snapshot(path: &Path) -> Result<Snapshot, Error> {
 }
 
 /// The picture as diagnosis wants it: objects understood.
-pub struct Picture {
+pub(super) struct Picture {
     pub snapshot: Snapshot,
     cluster: Result<Cluster, String>,
 }
 
 impl Picture {
-    pub fn new(snapshot: Snapshot) -> Self {
+    pub(super) fn new(snapshot: Snapshot) -> Self {
         let cluster = match &snapshot.objects {
             Fact::Known(objects) => Ok(Cluster::new(objects)),
             Fact::Absent { why } => Err(why.clone()),
@@ -161,7 +161,7 @@ impl Picture {
         Self { snapshot, cluster }
     }
 
-    pub fn world(&self) -> World<'_> {
+    pub(super) fn world(&self) -> World<'_> {
         World {
             nodes: &self.snapshot.nodes,
             cluster: self.cluster.as_ref().map_err(String::as_str),

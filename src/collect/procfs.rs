@@ -41,6 +41,7 @@ pub(super) fn calico_processes() -> Fact<CalicoProcesses> {
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .collect();
     pids.sort_unstable();
+    let own_network = network_namespace("self");
     for pid in pids {
         let Ok(bytes) = fs::read(format!("/proc/{pid}/cmdline")) else {
             continue;
@@ -51,14 +52,31 @@ pub(super) fn calico_processes() -> Fact<CalicoProcesses> {
             pid,
             command: argv.join(" "),
         };
+        if !(is_bird(&argv) || is_felix(&argv)) || is_elsewhere(pid, own_network.as_deref()) {
+            continue;
+        }
         if is_bird(&argv) {
             found.bird.push(process());
-        } else if is_felix(&argv) && found.felix.is_none() {
+        } else if found.felix.is_none() {
             found.felix = Some(process());
             found.environment = settings(pid);
         }
     }
     Fact::Known(found)
+}
+
+/// The network namespace of a process; none without the right to look.
+fn network_namespace(pid: &str) -> Option<std::path::PathBuf> {
+    fs::read_link(format!("/proc/{pid}/ns/net")).ok()
+}
+
+/// Whether the process is known to belong to another node: calico-node shares its host's network namespace, while a
+/// machine with nodes in containers shows their processes too.
+fn is_elsewhere(pid: u32, own: Option<&Path>) -> bool {
+    match (network_namespace(&pid.to_string()), own) {
+        (Some(theirs), Some(own)) => theirs != own,
+        _ => false,
+    }
 }
 
 fn program<'a>(argv: &[&'a str]) -> &'a str {

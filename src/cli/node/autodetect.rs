@@ -22,7 +22,7 @@ use crate::state::NodeState;
 ///
 /// Exit status: 0 the stored address stays, 2 a restart would change it or finds none, 1 error.
 #[derive(Debug, ClapArgs)]
-pub struct Args {
+pub(super) struct Args {
     #[command(flatten)]
     source: Source,
     /// Method to walk with: first-found, interface=REGEX, skip-interface=REGEX, can-reach=HOST, cidr=CIDR or
@@ -48,7 +48,7 @@ enum Format {
 }
 
 impl Args {
-    pub fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
+    pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
         let picture = Picture::new(self.source.read(cx, Depth::Kernel)?);
         let world = picture.world();
         let Some(node) = world.nodes.first() else {

@@ -10,7 +10,7 @@ use super::{Context, Error, Outcome};
 
 /// This node's BGP sessions and the address Calico detects for it
 #[derive(Debug, ClapArgs)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
 }
@@ -22,7 +22,7 @@ enum Command {
 }
 
 impl Args {
-    pub fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
+    pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
         match &self.command {
             Command::Status(args) => args.run(cx),
             Command::Autodetect(args) => args.run(cx),

@@ -11,7 +11,7 @@ use crate::state::bird::{Bird, BgpSession, Protocol};
 /// One session, as JSON shows it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Row {
+pub(super) struct Row {
     /// BIRD's name of the protocol.
     pub name: String,
     /// As calicoctl shows it: with a port, `10.0.0.1:1790` or `[fd00::1]:1790`.
@@ -41,12 +41,12 @@ pub struct Row {
 }
 
 impl Row {
-    pub fn is_up(&self) -> bool {
+    pub(super) fn is_up(&self) -> bool {
         self.cause == Some(Cause::Established)
     }
 
     /// `node2`, `BGPPeer(tor)`, or nothing when BIRD shows no address.
-    pub fn peer_name(&self) -> String {
+    pub(super) fn peer_name(&self) -> String {
         match &self.peer {
             Some(Peer::Unknown) | None => String::new(),
             Some(peer) => peer.name(),
@@ -55,7 +55,7 @@ impl Row {
 }
 
 /// All BGP sessions of a daemon.
-pub fn rows(world: &World, node: &NodeState, bird: &Bird) -> Vec<Row> {
+pub(super) fn rows(world: &World, node: &NodeState, bird: &Bird) -> Vec<Row> {
     bird.protocols
         .iter()
         .filter(|protocol| protocol.proto == "BGP")

@@ -18,7 +18,7 @@ use crate::state::{Fact, NodeState};
 ///
 /// Exit status: 0 all peers are Established, 2 a peer is down or BIRD doesn't run, 3 BIRD could not be asked, 1 error.
 #[derive(Debug, ClapArgs)]
-pub struct Args {
+pub(super) struct Args {
     #[command(flatten)]
     source: Source,
     /// How to show it; wide adds AS, router id, timers, route counts and the last error
@@ -41,7 +41,7 @@ enum Format {
 }
 
 impl Args {
-    pub fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
+    pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
         let Some(seconds) = self.watch else {
             return self.once(cx);
         };
