@@ -1,0 +1,3 @@
+//! The harness itself.
+
+mod story;
