@@ -7,9 +7,19 @@ fn main() -> Result<(), String> {
     println!("cargo::rerun-if-changed=idle/main.rs");
     println!("cargo::rerun-if-changed=build.rs");
     let rustc = env::var("RUSTC").map_err(|error| format!("RUSTC: {error}"))?;
-    let target = PathBuf::from(env::var("OUT_DIR").map_err(|error| format!("OUT_DIR: {error}"))?).join("idle");
+    let target =
+        PathBuf::from(env::var("OUT_DIR").map_err(|error| format!("OUT_DIR: {error}"))?).join("idle");
     let status = Command::new(rustc)
-        .args(["--edition", "2024", "-C", "opt-level=s", "-C", "strip=symbols", "idle/main.rs", "-o"])
+        .args([
+            "--edition",
+            "2024",
+            "-C",
+            "opt-level=s",
+            "-C",
+            "strip=symbols",
+            "idle/main.rs",
+            "-o",
+        ])
         .arg(&target)
         .status()
         .map_err(|error| format!("rustc: {error}"))?;

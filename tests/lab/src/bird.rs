@@ -49,9 +49,13 @@ impl Bird {
     /// Starts it in `node` with the configuration that is there, and waits until it answers.
     pub fn start(self, node: &Node) -> Result<()> {
         self.launch(node, "bird", CONFIG, LOG)?;
-        wait_for(&format!("{}: bird answers", node.name()), Duration::from_secs(5), || ask(node, "show status").ok())
-            .map(drop)
-            .map_err(|error| Error::failed(format!("{error}\n{}", node.read(LOG).unwrap_or_default())))
+        wait_for(
+            &format!("{}: bird answers", node.name()),
+            Duration::from_secs(5),
+            || ask(node, "show status").ok(),
+        )
+        .map(drop)
+        .map_err(|error| Error::failed(format!("{error}\n{}", node.read(LOG).unwrap_or_default())))
     }
 
     /// Starts the daemon for IPv6, without any peer; BIRD 2 needs none.
@@ -62,13 +66,24 @@ impl Bird {
         let config = "router id 0.0.0.1;\nprotocol device device1 { scan time 2; }\n";
         node.write(CONFIG6, config)?;
         self.launch(node, "bird6", CONFIG6, LOG6)?;
-        wait_for(&format!("{}: bird6 answers", node.name()), Duration::from_secs(5), || node.connect(SOCKET6).ok())
-            .map(drop)
+        wait_for(
+            &format!("{}: bird6 answers", node.name()),
+            Duration::from_secs(5),
+            || node.connect(SOCKET6).ok(),
+        )
+        .map(drop)
     }
 
     fn launch(self, node: &Node, name: &str, config: &str, log: &str) -> Result<()> {
         let program = daemons::path(self.package(), &format!("usr/sbin/{name}"))?;
-        let arguments = ["-R", "-s", &format!("/var/run/calico/{name}.ctl"), "-d", "-c", config];
+        let arguments = [
+            "-R",
+            "-s",
+            &format!("/var/run/calico/{name}.ctl"),
+            "-d",
+            "-c",
+            config,
+        ];
         let daemon = Daemon {
             program,
             called: name.into(),
@@ -84,12 +99,16 @@ impl Bird {
 pub fn ask(node: &Node, question: &str) -> Result<Vec<String>> {
     let what = |part: &str| Error::io(format!("{}: bird: {part}", node.name()));
     let mut socket = node.connect(SOCKET)?;
-    socket.set_read_timeout(Some(Duration::from_secs(3))).map_err(what("timeout"))?;
+    socket
+        .set_read_timeout(Some(Duration::from_secs(3)))
+        .map_err(what("timeout"))?;
     let mut lines = BufReader::new(socket.try_clone().map_err(what("socket"))?).lines();
     let mut answer = || {
         let mut said = Vec::new();
         loop {
-            let line = lines.next().ok_or_else(|| Error::failed("bird closed its socket"))?;
+            let line = lines
+                .next()
+                .ok_or_else(|| Error::failed("bird closed its socket"))?;
             let line = line.map_err(what("answer"))?;
             let code = line.get(..4).and_then(|code| code.parse::<u16>().ok());
             let last = code.is_some() && line.as_bytes().get(4) != Some(&b'-');
@@ -102,23 +121,37 @@ pub fn ask(node: &Node, question: &str) -> Result<Vec<String>> {
         }
     };
     answer()?;
-    socket.write_all(format!("{question}\n").as_bytes()).map_err(what("question"))?;
+    socket
+        .write_all(format!("{question}\n").as_bytes())
+        .map_err(what("question"))?;
     answer()
 }
 
 /// The BGP sessions as BIRD in `node` shows them.
 pub fn sessions(node: &Node) -> Result<Vec<Session>> {
-    Ok(ask(node, "show protocols")?.iter().filter_map(|line| session(line)).collect())
+    Ok(ask(node, "show protocols")?
+        .iter()
+        .filter_map(|line| session(line))
+        .collect())
 }
 
 fn session(line: &str) -> Option<Session> {
     // The first row carries the code, later ones begin with a blank.
     let row = line.strip_prefix("1002-").or_else(|| line.strip_prefix(' '))?;
     let mut words = row.split_whitespace();
-    let (name, protocol, _table, state, _since) =
-        (words.next()?, words.next()?, words.next()?, words.next()?, words.next()?);
+    let (name, protocol, _table, state, _since) = (
+        words.next()?,
+        words.next()?,
+        words.next()?,
+        words.next()?,
+        words.next()?,
+    );
     let info = words.collect::<Vec<_>>().join(" ");
-    (protocol == "BGP").then(|| Session { name: name.into(), state: state.into(), info })
+    (protocol == "BGP").then(|| Session {
+        name: name.into(),
+        state: state.into(),
+        info,
+    })
 }
 
 #[cfg(test)]
@@ -127,9 +160,15 @@ mod tests {
 
     #[test]
     fn a_session_is_read_from_a_row_and_other_protocols_are_left_out() {
-        let row = session(" Mesh_10_244_2_1 BGP  master   start  10:56:59    Active   Socket: Connection closed");
+        let row =
+            session(" Mesh_10_244_2_1 BGP  master   start  10:56:59    Active   Socket: Connection closed");
         assert_eq!(row.unwrap().info, "Active Socket: Connection closed");
-        assert_eq!(session("1002-Mesh_1 BGP --- up 10:00:00.123 Established").unwrap().state, "up");
+        assert_eq!(
+            session("1002-Mesh_1 BGP --- up 10:00:00.123 Established")
+                .unwrap()
+                .state,
+            "up"
+        );
         assert_eq!(session("1002-kernel1  Kernel   master   up     10:56:57"), None);
     }
 }

@@ -14,8 +14,10 @@ pub(crate) fn path(package: &str, file: &str) -> Result<String> {
         PathBuf::from,
     );
     let path = daemons.join(package).join(file);
-    let path = path.canonicalize().map_err(|_| {
-        Error::Skip(format!("no {} (scripts/test-deps unpacks it)", path.display()))
-    })?;
-    path.into_os_string().into_string().map_err(|path| Error::failed(format!("{} is not UTF-8", path.display())))
+    let path = path
+        .canonicalize()
+        .map_err(|_| Error::Skip(format!("no {} (scripts/test-deps unpacks it)", path.display())))?;
+    path.into_os_string()
+        .into_string()
+        .map_err(|path| Error::failed(format!("{} is not UTF-8", path.display())))
 }

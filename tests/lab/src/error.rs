@@ -40,7 +40,11 @@ impl Error {
 /// # Panics
 /// When the lab failed for another reason, and, with `CI=true` in the environment, instead of skipping: there,
 /// nothing that can run may be skipped.
-#[expect(clippy::print_stdout, clippy::panic, reason = "tests call it, and this is how tests speak")]
+#[expect(
+    clippy::print_stdout,
+    clippy::panic,
+    reason = "tests call it, and this is how tests speak"
+)]
 #[track_caller]
 pub fn or_skip<T>(lab: Result<T>) -> Option<T> {
     match lab {

@@ -48,13 +48,19 @@ impl Etcd {
             log: "/var/log/etcd.log".into(),
         };
         node.start("etcd", &daemon)?;
-        Ok(Self { namespaces: Arc::clone(&node.namespaces), endpoint, store })
+        Ok(Self {
+            namespaces: Arc::clone(&node.namespaces),
+            endpoint,
+            store,
+        })
     }
 
     /// Waits until it serves.
     pub fn wait_ready(&self) -> Result<()> {
         wait_for("etcd serves", Duration::from_secs(10), || {
-            self.call("GET", "/health", "", "").ok().filter(|(_, health)| health["health"] == "true")
+            self.call("GET", "/health", "", "")
+                .ok()
+                .filter(|(_, health)| health["health"] == "true")
         })
         .map(drop)
     }
@@ -72,21 +78,31 @@ impl Etcd {
     /// Writes a key.
     pub fn put(&self, key: &str, value: &str) -> Result<()> {
         match self.store {
-            Store::V3 => self.v3("put", &json!({"key": encode(key), "value": encode(value)})).map(drop),
-            Store::V2 => self.v2("PUT", key, &format!("value={}", percent(value))).map(drop),
+            Store::V3 => self
+                .v3("put", &json!({"key": encode(key), "value": encode(value)}))
+                .map(drop),
+            Store::V2 => self
+                .v2("PUT", key, &format!("value={}", percent(value)))
+                .map(drop),
         }
     }
 
     /// Writes many keys, on one connection's worth of time.
     pub fn put_all<'a>(&self, entries: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<()> {
-        entries.into_iter().try_for_each(|(key, value)| self.put(key, value))
+        entries
+            .into_iter()
+            .try_for_each(|(key, value)| self.put(key, value))
     }
 
     /// What a key holds.
     pub fn get(&self, key: &str) -> Result<Option<String>> {
         match self.store {
-            Store::V3 => Ok(pairs_v3(&self.v3("range", &json!({"key": encode(key)}))?).pop().map(|(_, value)| value)),
-            Store::V2 => Ok(self.v2("GET", key, "")?["node"]["value"].as_str().map(str::to_owned)),
+            Store::V3 => Ok(pairs_v3(&self.v3("range", &json!({"key": encode(key)}))?)
+                .pop()
+                .map(|(_, value)| value)),
+            Store::V2 => Ok(self.v2("GET", key, "")?["node"]["value"]
+                .as_str()
+                .map(str::to_owned)),
         }
     }
 
@@ -119,8 +135,17 @@ impl Etcd {
     }
 
     fn v3(&self, verb: &str, body: &Value) -> Result<Value> {
-        let (status, answer) = self.call("POST", &format!("/v3/kv/{verb}"), "application/json", &body.to_string())?;
-        if status == 200 { Ok(answer) } else { Err(Error::failed(format!("etcd: {verb}: {status} {answer}"))) }
+        let (status, answer) = self.call(
+            "POST",
+            &format!("/v3/kv/{verb}"),
+            "application/json",
+            &body.to_string(),
+        )?;
+        if status == 200 {
+            Ok(answer)
+        } else {
+            Err(Error::failed(format!("etcd: {verb}: {status} {answer}")))
+        }
     }
 
     fn v2(&self, method: &str, key: &str, body: &str) -> Result<Value> {
@@ -151,7 +176,10 @@ impl Etcd {
             Ok::<_, ureq::Error>((answer.status().as_u16(), answer.body_mut().read_to_string()?))
         })?;
         let (status, text) = answered.map_err(|error| failed(&error))?;
-        Ok((status, serde_json::from_str(&text).map_err(|error| failed(&format!("{error} in {text}")))?))
+        Ok((
+            status,
+            serde_json::from_str(&text).map_err(|error| failed(&format!("{error} in {text}")))?,
+        ))
     }
 }
 
@@ -168,11 +196,15 @@ fn percent(text: &str) -> String {
 
 fn pairs_v3(answer: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| {
-        let bytes = BASE64_STANDARD.decode(value.as_str().unwrap_or_default()).unwrap_or_default();
+        let bytes = BASE64_STANDARD
+            .decode(value.as_str().unwrap_or_default())
+            .unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     };
     let pairs = answer["kvs"].as_array().into_iter().flatten();
-    pairs.map(|pair| (text(&pair["key"]), text(&pair["value"]))).collect()
+    pairs
+        .map(|pair| (text(&pair["key"]), text(&pair["value"])))
+        .collect()
 }
 
 fn pairs_v2(node: &Value, pairs: &mut Vec<(String, String)>) {

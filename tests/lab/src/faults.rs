@@ -152,7 +152,9 @@ impl Fault {
     /// Brings about what is not a matter of configuration; `session` names a peer's protocol.
     pub(crate) fn inflict(&self, node: &Node, session: impl Fn(&str) -> Result<String>) -> Result<()> {
         match self {
-            Self::TakenDown { peer, .. } => crate::bird::ask(node, &format!("disable {}", session(peer)?)).map(drop),
+            Self::TakenDown { peer, .. } => {
+                crate::bird::ask(node, &format!("disable {}", session(peer)?)).map(drop)
+            }
             Self::Filter { verdict, .. } => iptables(node, "-I", *verdict),
             Self::BirdKilled { .. } => node.kill("bird"),
             Self::BirdFrozen { .. } => node.freeze("bird"),
@@ -173,7 +175,9 @@ impl Fault {
         session: impl Fn(&str) -> Result<String>,
     ) -> Result<()> {
         match self {
-            Self::TakenDown { peer, .. } => crate::bird::ask(node, &format!("enable {}", session(peer)?)).map(drop),
+            Self::TakenDown { peer, .. } => {
+                crate::bird::ask(node, &format!("enable {}", session(peer)?)).map(drop)
+            }
             Self::Filter { verdict, .. } => iptables(node, "-D", *verdict),
             Self::BirdKilled { .. } => bird.start(node),
             Self::BirdFrozen { .. } => node.thaw("bird"),
@@ -190,6 +194,7 @@ impl Fault {
 /// Puts in or takes out what breaks sessions of either direction.
 fn iptables(node: &Node, action: &str, verdict: Verdict) -> Result<()> {
     let target = verdict.target();
-    let rules = ["INPUT", "OUTPUT"].map(|chain| format!("iptables {action} {chain} -p tcp --dport 179 -j {target}"));
+    let rules =
+        ["INPUT", "OUTPUT"].map(|chain| format!("iptables {action} {chain} -p tcp --dport 179 -j {target}"));
     node.sh(&rules.join("\n")).ok().map(drop)
 }

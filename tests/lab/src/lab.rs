@@ -15,7 +15,9 @@ pub struct Lab {
 
 impl Lab {
     pub(crate) fn new(nodes: Vec<Node>) -> Self {
-        Self { nodes: nodes.into_iter().map(Arc::new).collect() }
+        Self {
+            nodes: nodes.into_iter().map(Arc::new).collect(),
+        }
     }
 
     /// The node of that name.
@@ -26,14 +28,24 @@ impl Lab {
         self.shared(name)
     }
 
+    pub(crate) fn all(&self) -> &Vec<Arc<Node>> {
+        &self.nodes
+    }
+
     #[expect(clippy::panic, reason = "a misspelt name in a test")]
     pub(crate) fn shared(&self, name: &str) -> &Arc<Node> {
-        self.nodes.iter().find(|node| node.name() == name).unwrap_or_else(|| panic!("no node {name} in this lab"))
+        self.nodes
+            .iter()
+            .find(|node| node.name() == name)
+            .unwrap_or_else(|| panic!("no node {name} in this lab"))
     }
 
     /// All nodes, without the fabric.
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.nodes.iter().map(Arc::as_ref).filter(|node| node.name() != FABRIC)
+        self.nodes
+            .iter()
+            .map(Arc::as_ref)
+            .filter(|node| node.name() != FABRIC)
     }
 
     /// The node that the segments' switches are in.

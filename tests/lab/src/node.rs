@@ -38,7 +38,11 @@ pub struct Daemon {
 
 impl Node {
     pub(crate) fn new(name: &str, namespaces: Namespaces) -> Self {
-        Self { name: name.into(), namespaces: Arc::new(namespaces), daemons: Mutex::default() }
+        Self {
+            name: name.into(),
+            namespaces: Arc::new(namespaces),
+            daemons: Mutex::default(),
+        }
     }
 
     /// Its name.
@@ -87,13 +91,16 @@ impl Node {
     /// Writes the file, directories included.
     pub fn write(&self, path: &str, text: &str) -> Result<()> {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC;
-        let mut file = self.namespaces.open(path, flags).or_else(|error| match path.rsplit_once('/') {
-            Some((directory, _)) if !directory.is_empty() => {
-                self.run(["mkdir", "-p", directory]).ok()?;
-                self.namespaces.open(path, flags)
-            }
-            _ => Err(error),
-        })?;
+        let mut file = self
+            .namespaces
+            .open(path, flags)
+            .or_else(|error| match path.rsplit_once('/') {
+                Some((directory, _)) if !directory.is_empty() => {
+                    self.run(["mkdir", "-p", directory]).ok()?;
+                    self.namespaces.open(path, flags)
+                }
+                _ => Err(error),
+            })?;
         file.write_all(text.as_bytes()).map_err(Error::io(path))
     }
 
@@ -109,12 +116,23 @@ impl Node {
         let script = r#"mkdir -p "${1%/*}"; log=$1 called=$2; shift 2
             (exec -a "$called" "$@" </dev/null >>"$log" 2>&1) & echo $!"#;
         let mut enter = self.namespaces.enter_detached();
-        enter.args(["bash", "-c", script, "bash", &daemon.log, &daemon.called, &daemon.program]);
+        enter.args([
+            "bash",
+            "-c",
+            script,
+            "bash",
+            &daemon.log,
+            &daemon.called,
+            &daemon.program,
+        ]);
         enter.args(&daemon.arguments);
         enter.env_remove("LC_ALL");
         enter.envs(daemon.environment.iter().map(|(name, value)| (name, value)));
         let pid = crate::spawn::feed(enter, &format!("{}: {name}", self.name), "")?;
-        let pid = pid.trim().parse().map_err(|_| Error::failed(format!("{name}: no process number in {pid:?}")))?;
+        let pid = pid
+            .trim()
+            .parse()
+            .map_err(|_| Error::failed(format!("{name}: no process number in {pid:?}")))?;
         self.daemons().insert(name.into(), pid);
         Ok(())
     }
@@ -126,12 +144,15 @@ impl Node {
 
     /// Whether the daemon was started and has not ended.
     pub fn is_running(&self, name: &str) -> bool {
-        self.daemon(name).is_some_and(|pid| self.namespaces.outside_path(&format!("/proc/{pid}")).exists())
+        self.daemon(name)
+            .is_some_and(|pid| self.namespaces.outside_path(&format!("/proc/{pid}")).exists())
     }
 
     /// Sends the daemon a signal, by its name without `SIG`.
     pub fn signal(&self, name: &str, signal: &str) -> Result<()> {
-        let pid = self.daemon(name).ok_or_else(|| Error::failed(format!("{}: no {name} here", self.name)))?;
+        let pid = self
+            .daemon(name)
+            .ok_or_else(|| Error::failed(format!("{}: no {name} here", self.name)))?;
         self.run(["kill", "-s", signal, &pid.to_string()]).ok().map(drop)
     }
 
@@ -163,7 +184,9 @@ impl Node {
     fn end(&self, name: &str, signal: &str) -> Result<()> {
         self.signal(name, signal)?;
         let what = format!("{}: the end of {name}", self.name);
-        crate::wait_until(&what, std::time::Duration::from_secs(5), || !self.is_running(name))?;
+        crate::wait_until(&what, std::time::Duration::from_secs(5), || {
+            !self.is_running(name)
+        })?;
         self.daemons().remove(name);
         Ok(())
     }

@@ -15,7 +15,11 @@ pub(crate) fn write(etcd: &Etcd, healthy: bool, calico_version: &str, bgp_config
         Store::V2 => write_v2(etcd)?,
     }
     HOSTS.iter().try_for_each(|host| {
-        write_node(etcd, host.name, if healthy { host.address } else { host.leftover })
+        write_node(
+            etcd,
+            host.name,
+            if healthy { host.address } else { host.leftover },
+        )
     })
 }
 
@@ -26,12 +30,18 @@ pub(crate) fn write_node(etcd: &Etcd, name: &str, address: &str) -> Result<()> {
             let spec = format!(
                 r#"{{"bgp":{{"ipv4Address":"{address}/24"}},"orchRefs":[{{"nodeName":"{name}","orchestrator":"k8s"}}]}}"#
             );
-            etcd.put(&format!("{RESOURCES}/nodes/{name}"), &resource("Node", name, &spec))
+            etcd.put(
+                &format!("{RESOURCES}/nodes/{name}"),
+                &resource("Node", name, &spec),
+            )
         }
         Store::V2 => {
             let network = address.rsplit_once('.').map_or(address, |(network, _)| network);
             etcd.put(&format!("/calico/bgp/v1/host/{name}/ip_addr_v4"), address)?;
-            etcd.put(&format!("/calico/bgp/v1/host/{name}/network_v4"), &format!("{network}.0/24"))?;
+            etcd.put(
+                &format!("/calico/bgp/v1/host/{name}/network_v4"),
+                &format!("{network}.0/24"),
+            )?;
             etcd.put(&format!("/calico/v1/host/{name}/bird_ip"), address)
         }
     }
@@ -49,7 +59,12 @@ fn write_v3(etcd: &Etcd, calico_version: &str, bgp_configuration: bool) -> Resul
         r#"{{"cidr":"{POOL}","vxlanMode":"Never","ipipMode":"Never","natOutgoing":true,"blockSize":26,"nodeSelector":"all()"}}"#
     );
     let mut objects = vec![
-        ("clusterinformations", "ClusterInformation", "default", information.as_str()),
+        (
+            "clusterinformations",
+            "ClusterInformation",
+            "default",
+            information.as_str(),
+        ),
         ("ippools", "IPPool", "default-ipv4-ippool", pool.as_str()),
     ];
     if bgp_configuration {
@@ -57,7 +72,10 @@ fn write_v3(etcd: &Etcd, calico_version: &str, bgp_configuration: bool) -> Resul
         objects.push(("bgpconfigurations", "BGPConfiguration", "default", spec));
     }
     objects.into_iter().try_for_each(|(plural, kind, name, spec)| {
-        etcd.put(&format!("{RESOURCES}/{plural}/{name}"), &resource(kind, name, spec))
+        etcd.put(
+            &format!("{RESOURCES}/{plural}/{name}"),
+            &resource(kind, name, spec),
+        )
     })
 }
 
@@ -93,9 +111,18 @@ fn resource(kind: &str, name: &str, spec: &str) -> String {
 
 /// Looks random, and is the same every time.
 fn uid(kind: &str, name: &str) -> String {
-    let hash = kind.bytes().chain(name.bytes()).fold(0x6c62_272e_07bb_0142_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = kind
+        .bytes()
+        .chain(name.bytes())
+        .fold(0x6c62_272e_07bb_0142_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
     let (high, low) = (hash >> 32, hash & 0xffff_ffff);
-    format!("{high:08x}-{:04x}-4{:03x}-9{:03x}-{:04x}{high:08x}", low >> 16, low & 0xfff, high & 0xfff, low & 0xffff)
+    format!(
+        "{high:08x}-{:04x}-4{:03x}-9{:03x}-{:04x}{high:08x}",
+        low >> 16,
+        low & 0xfff,
+        high & 0xfff,
+        low & 0xffff
+    )
 }

@@ -72,7 +72,10 @@ impl Plan {
 
     /// A node and what it has.
     pub fn node(mut self, name: &str, describe: impl FnOnce(NodePlan) -> NodePlan) -> Self {
-        self.nodes.push(describe(NodePlan { name: name.into(), ..NodePlan::default() }));
+        self.nodes.push(describe(NodePlan {
+            name: name.into(),
+            ..NodePlan::default()
+        }));
         self
     }
 
@@ -103,11 +106,19 @@ impl Plan {
                 .iter()
                 .map(|plan| {
                     let node = lab.node(&plan.name);
-                    scope.spawn(|| spawn::feed(shell(node), &format!("{}: its network", plan.name), &plan.script()))
+                    scope.spawn(|| {
+                        spawn::feed(
+                            shell(node),
+                            &format!("{}: its network", plan.name),
+                            &plan.script(),
+                        )
+                    })
                 })
                 .collect();
             work.into_iter().try_for_each(|work| {
-                work.join().unwrap_or_else(|_| Err(Error::failed("bring-up of a node panicked"))).map(drop)
+                work.join()
+                    .unwrap_or_else(|_| Err(Error::failed("bring-up of a node panicked")))
+                    .map(drop)
             })
         })?;
         Ok(lab)
@@ -117,7 +128,10 @@ impl Plan {
     fn lay_cables(&self, lab: &Lab) -> Result<()> {
         let mut lines = String::from("link set lo up\n");
         for (name, address) in &self.segments {
-            say(&mut lines, format_args!("link add {name} type bridge stp_state 0 forward_delay 0"));
+            say(
+                &mut lines,
+                format_args!("link add {name} type bridge stp_state 0 forward_delay 0"),
+            );
             say(&mut lines, format_args!("link set {name} up"));
             if !address.is_empty() {
                 say(&mut lines, format_args!("address add {address} dev {name}"));
@@ -127,13 +141,24 @@ impl Plan {
             let pid = lab.node(&plan.name).pid();
             for (link, segment) in &plan.cables {
                 let port = Lab::port(&plan.name, link);
-                say(&mut lines, format_args!("link add {port} type veth peer name {link} netns {pid}"));
+                say(
+                    &mut lines,
+                    format_args!("link add {port} type veth peer name {link} netns {pid}"),
+                );
                 say(&mut lines, format_args!("link set {port} master {segment} up"));
             }
         }
         // Only the network namespace is entered: processes of the other nodes have no number in the fabric's own.
         let mut ip = std::process::Command::new("nsenter");
-        ip.args(["-t", &lab.fabric().pid().to_string(), "-n", "--", "ip", "-batch", "-"]);
+        ip.args([
+            "-t",
+            &lab.fabric().pid().to_string(),
+            "-n",
+            "--",
+            "ip",
+            "-batch",
+            "-",
+        ]);
         spawn::feed(ip, "cables", &lines).map(drop)
     }
 }
@@ -154,7 +179,11 @@ impl NodePlan {
     pub fn link(mut self, link: &str, segment: &str, address: &str) -> Self {
         self.cables.push((link.into(), segment.into()));
         self = self.ip(&format!("link set {link} up"));
-        if address.is_empty() { self } else { self.ip(&format!("address add {address} dev {link}")) }
+        if address.is_empty() {
+            self
+        } else {
+            self.ip(&format!("address add {address} dev {link}"))
+        }
     }
 
     /// A bridge with an address.
@@ -177,7 +206,8 @@ impl NodePlan {
 
     /// Lets it forward packets between its links.
     pub fn forward(self) -> Self {
-        self.sh("echo 1 >/proc/sys/net/ipv4/ip_forward").sh("echo 1 >/proc/sys/net/ipv6/conf/all/forwarding")
+        self.sh("echo 1 >/proc/sys/net/ipv4/ip_forward")
+            .sh("echo 1 >/proc/sys/net/ipv6/conf/all/forwarding")
     }
 
     /// Any lines for the shell.
@@ -188,8 +218,8 @@ impl NodePlan {
 
     /// A pod.
     pub fn pod(mut self, pod: PodPlan) -> Self {
-        let PodPlan { name, address, link } = &pod;
-        let link = link.clone().unwrap_or_else(|| cali_name(&self.name, name));
+        let PodPlan { name, address, link } = pod;
+        let link = link.unwrap_or_else(|| cali_name(&self.name, &name));
         for line in [
             format!("netns add {name}"),
             format!("link add {link} type veth peer name eth0 netns {name}"),
@@ -205,8 +235,13 @@ impl NodePlan {
             "route add 169.254.1.1 dev eth0 scope link".to_owned(),
             "route add default via 169.254.1.1 dev eth0".to_owned(),
         ];
+        // As Felix sets it: answer at once for every address that the node has a route to.
         self.sh(&format!("echo 1 >/proc/sys/net/ipv4/conf/{link}/proxy_arp"))
-            .sh(&format!("ip -n {name} -batch - <<'END'\n{}\nEND", in_pod.join("\n")))
+            .sh(&format!("echo 0 >/proc/sys/net/ipv4/neigh/{link}/proxy_delay"))
+            .sh(&format!(
+                "ip -n {name} -batch - <<'END'\n{}\nEND",
+                in_pod.join("\n")
+            ))
     }
 
     /// The script that sets the node up.
@@ -233,7 +268,11 @@ impl NodePlan {
 impl PodPlan {
     /// A pod connected as Calico does it: a veth pair without a bridge, proxy ARP for 169.254.1.1, a /32 route.
     pub fn calico(name: &str, address: &str) -> Self {
-        Self { name: name.into(), address: address.into(), link: None }
+        Self {
+            name: name.into(),
+            address: address.into(),
+            link: None,
+        }
     }
 
     /// The name of its link on the node (else one is made up, `cali` and eleven hexadecimal digits).
@@ -245,8 +284,12 @@ impl PodPlan {
 
 /// `cali` and eleven digits that only depend on the names.
 fn cali_name(node: &str, pod: &str) -> String {
-    let hash = node.bytes().chain([b'.']).chain(pod.bytes()).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = node
+        .bytes()
+        .chain([b'.'])
+        .chain(pod.bytes())
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
     format!("cali{:011x}", hash >> 20)
 }

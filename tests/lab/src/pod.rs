@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, time::Duration};
 
-use crate::{Node, Run, Result};
+use crate::{Node, Result, Run};
 
 /// A pod of a node.
 #[derive(Debug, Clone)]
@@ -13,7 +13,10 @@ pub struct Pod<'a> {
 
 impl<'a> Pod<'a> {
     pub(crate) fn new(node: &'a Node, name: &str) -> Self {
-        Self { node, name: name.into() }
+        Self {
+            node,
+            name: name.into(),
+        }
     }
 
     /// A command line to run in the pod.
@@ -25,7 +28,9 @@ impl<'a> Pod<'a> {
 
     /// Whether `address` answers a ping within a second.
     pub fn pings(&self, address: &str) -> Result<bool> {
-        let ping = self.run(["ping", "-n", "-c", "1", "-W", "1", address]).within(Duration::from_secs(5));
+        let ping = self
+            .run(["ping", "-n", "-c", "1", "-W", "1", address])
+            .within(Duration::from_secs(5));
         Ok(ping.output()?.status.success())
     }
 }

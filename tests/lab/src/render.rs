@@ -31,7 +31,10 @@ impl Cluster {
     }
 
     fn number(&self, node: &str) -> u32 {
-        self.nodes.get(node).and_then(|(_, number)| *number).unwrap_or(self.number)
+        self.nodes
+            .get(node)
+            .and_then(|(_, number)| *number)
+            .unwrap_or(self.number)
     }
 }
 
@@ -49,7 +52,11 @@ pub(crate) fn render(
     faults: &[Fault],
 ) -> Option<String> {
     let own = cluster.address(node)?;
-    let faults: Vec<Fault> = faults.iter().copied().filter(|fault| fault.on() == node).collect();
+    let faults: Vec<Fault> = faults
+        .iter()
+        .copied()
+        .filter(|fault| fault.on() == node)
+        .collect();
     let mut router_id = own;
     let mut number = cluster.number(node);
     for fault in &faults {
@@ -63,7 +70,9 @@ pub(crate) fn render(
     if cluster.mesh {
         for peer in cluster.nodes.keys().filter(|peer| *peer != node) {
             let about: Vec<_> = faults.iter().filter(|fault| concerns(fault, peer)).collect();
-            let Some(address) = cluster.address(peer).filter(|address| *address != own) else { continue };
+            let Some(address) = cluster.address(peer).filter(|address| *address != own) else {
+                continue;
+            };
             if about.iter().any(|fault| matches!(fault, Fault::Missing { .. })) {
                 continue;
             }
@@ -108,9 +117,14 @@ fn base(router_id: &str, number: u32, block: &str, settings: Settings) -> String
         Bird::V2 => format!("ipv4 {{ {words} }};"),
     };
     let kernel = channel("import all; export filter calico_kernel_programming;");
-    let merge = if settings.bird == Bird::V1 { "merge paths on; " } else { "" };
+    let merge = if settings.bird == Bird::V1 {
+        "merge paths on; "
+    } else {
+        ""
+    };
     let (direct, blackholes) = (channel(""), channel(""));
-    let routes = channel("gateway recursive; add paths on; import all; export filter calico_export_to_bgp_peers;");
+    let routes =
+        channel("gateway recursive; add paths on; import all; export filter calico_export_to_bgp_peers;");
     format!(
         r#"# Rendered from the datastore; changes here do not last.
 router id {router_id};
@@ -130,6 +144,8 @@ filter calico_export_to_bgp_peers {{
 }}
 
 filter calico_kernel_programming {{
+  # The kernel made routes to its own links itself.
+  if ( source = RTS_DEVICE ) then reject;
   accept;
 }}
 
@@ -174,14 +190,21 @@ mod tests {
     fn cluster() -> Cluster {
         let node = |address: &str| (Some(address.to_owned()), None);
         Cluster {
-            nodes: BTreeMap::from([("node1".into(), node("10.0.0.9")), ("node2".into(), node("10.0.0.10"))]),
+            nodes: BTreeMap::from([
+                ("node1".into(), node("10.0.0.9")),
+                ("node2".into(), node("10.0.0.10")),
+            ]),
             mesh: true,
             number: 64512,
         }
     }
 
     fn rendered(node: &str, one_directional: bool, faults: &[Fault]) -> String {
-        let settings = Settings { bird: Bird::V1, one_directional, hold_time: 9 };
+        let settings = Settings {
+            bird: Bird::V1,
+            one_directional,
+            hold_time: 9,
+        };
         render(node, "192.168.1.0/26", &cluster(), settings, faults).unwrap()
     }
 
@@ -194,16 +217,34 @@ mod tests {
 
     #[test]
     fn a_fault_is_in_the_configuration_of_its_node_only() {
-        let fault = [Fault::Password { on: "node1", peer: "node2", password: "secret" }];
+        let fault = [Fault::Password {
+            on: "node1",
+            peer: "node2",
+            password: "secret",
+        }];
         assert!(rendered("node1", false, &fault).contains("password \"secret\";"));
         assert_eq!(rendered("node2", false, &fault), rendered("node2", false, &[]));
     }
 
     #[test]
     fn a_missing_session_is_left_out_and_an_extra_one_added() {
-        let missing = rendered("node1", false, &[Fault::Missing { on: "node1", peer: "node2" }]);
+        let missing = rendered(
+            "node1",
+            false,
+            &[Fault::Missing {
+                on: "node1",
+                peer: "node2",
+            }],
+        );
         assert!(!missing.contains("protocol bgp Mesh"));
-        let extra = rendered("node1", false, &[Fault::Extra { on: "node1", address: "10.0.0.77" }]);
+        let extra = rendered(
+            "node1",
+            false,
+            &[Fault::Extra {
+                on: "node1",
+                address: "10.0.0.77",
+            }],
+        );
         assert!(extra.contains("protocol bgp Mesh_10_0_0_77 from bgp_template"));
     }
 }

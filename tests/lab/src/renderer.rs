@@ -48,7 +48,13 @@ struct State {
 impl Renderer {
     /// Renders once for all nodes, and from then on whenever something changes.
     pub(crate) fn start(etcd: Etcd, nodes: Vec<(Arc<Node>, String)>, settings: Settings) -> Result<Self> {
-        let shared = Shared { etcd, nodes, settings, ended: AtomicBool::new(false), state: Mutex::default() };
+        let shared = Shared {
+            etcd,
+            nodes,
+            settings,
+            ended: AtomicBool::new(false),
+            state: Mutex::default(),
+        };
         let shared = Arc::new(shared);
         shared.update(|_| ())?;
         let looking = Arc::clone(&shared);
@@ -59,7 +65,10 @@ impl Renderer {
                 let _ = looking.update(|_| ());
             }
         });
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
     }
 
     /// Changes the faults, and the configurations with them.
@@ -89,7 +98,9 @@ impl Shared {
         change(&mut state.faults);
         let cluster = cluster(&self.etcd)?;
         for (node, block) in &self.nodes {
-            let Some(text) = render(node.name(), block, &cluster, self.settings, &state.faults) else { continue };
+            let Some(text) = render(node.name(), block, &cluster, self.settings, &state.faults) else {
+                continue;
+            };
             if state.rendered.get(node.name()) == Some(&text) {
                 continue;
             }
@@ -107,13 +118,19 @@ impl Shared {
 
 /// Reads the datastore.
 fn cluster(etcd: &Etcd) -> Result<Cluster> {
-    let mut cluster = Cluster { nodes: BTreeMap::new(), mesh: true, number: 64512 };
+    let mut cluster = Cluster {
+        nodes: BTreeMap::new(),
+        mesh: true,
+        number: 64512,
+    };
     match etcd.store() {
         Store::V3 => {
             for (key, value) in etcd.list(V3_NODES)? {
                 let bgp = &json(&value)["spec"]["bgp"];
                 let address = bgp["ipv4Address"].as_str().map(host);
-                cluster.nodes.insert(key[V3_NODES.len()..].into(), (address, number(&bgp["asNumber"])));
+                cluster
+                    .nodes
+                    .insert(key[V3_NODES.len()..].into(), (address, number(&bgp["asNumber"])));
             }
             if let Some(value) = etcd.get(V3_BGP)? {
                 let spec = &json(&value)["spec"];
@@ -132,7 +149,9 @@ fn cluster(etcd: &Etcd) -> Result<Cluster> {
                         cluster.nodes.entry(node.into()).or_default().1 = value.parse().ok();
                     }
                     ["global", "as_num"] => cluster.number = value.parse().unwrap_or(cluster.number),
-                    ["global", "node_mesh"] => cluster.mesh = json(&value)["enabled"].as_bool().unwrap_or(true),
+                    ["global", "node_mesh"] => {
+                        cluster.mesh = json(&value)["enabled"].as_bool().unwrap_or(true)
+                    }
                     _ => {}
                 }
             }
@@ -152,5 +171,8 @@ fn host(address: &str) -> String {
 
 /// An AS number, which Calico writes as a number or as text.
 fn number(value: &Value) -> Option<u32> {
-    value.as_str().map_or_else(|| value.as_u64().and_then(|number| number.try_into().ok()), |text| text.parse().ok())
+    value.as_str().map_or_else(
+        || value.as_u64().and_then(|number| number.try_into().ok()),
+        |text| text.parse().ok(),
+    )
 }

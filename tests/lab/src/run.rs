@@ -46,7 +46,12 @@ impl Run {
         if let Some(profile) = std::env::var_os("LLVM_PROFILE_FILE") {
             enter.env("LLVM_PROFILE_FILE", profile);
         }
-        Self { command: enter, said, input: String::new(), within: Duration::from_secs(10) }
+        Self {
+            command: enter,
+            said,
+            input: String::new(),
+            within: Duration::from_secs(10),
+        }
     }
 
     /// One more variable in its environment.
@@ -89,12 +94,17 @@ impl Run {
         thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(input.as_bytes())));
         let status = wait(&mut child, self.within).map_err(Error::io(&self.said))?;
         let (stdout, stderr) = (stdout.text(), stderr.text());
+        let (said, within) = (self.said, self.within);
         match status {
-            Some(status) => Ok(Output { stdout, stderr, status, said: self.said }),
-            None => {
-                let (said, within) = (self.said, self.within);
-                Err(Error::failed(format!("{said}: still running after {within:?}; printed {stdout}{stderr}")))
-            }
+            Some(status) => Ok(Output {
+                stdout,
+                stderr,
+                status,
+                said,
+            }),
+            None => Err(Error::failed(format!(
+                "{said}: still running after {within:?}; printed {stdout}{stderr}"
+            ))),
         }
     }
 
@@ -110,7 +120,12 @@ impl Output {
         if self.status.success() {
             return Ok(self.stdout);
         }
-        let Self { said, status, stdout, stderr } = self;
+        let Self {
+            said,
+            status,
+            stdout,
+            stderr,
+        } = self;
         Err(Error::failed(format!("{said}: {status}\n{stdout}{stderr}")))
     }
 
@@ -133,7 +148,10 @@ fn read(mut stream: Option<impl Read + Send + 'static>) -> Reading {
     thread::spawn(move || {
         let mut part = [0; 8192];
         while let Some(Ok(length @ 1..)) = stream.as_mut().map(|stream| stream.read(&mut part)) {
-            target.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&part[..length]);
+            target
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend_from_slice(&part[..length]);
         }
         let _ = end.send(());
     });

@@ -46,7 +46,9 @@ exec cat >/dev/null 2>&1
 "#;
 
 /// Programs that nodes are made with.
-const TOOLS: [&str; 8] = ["unshare", "nsenter", "setpriv", "mount", "ip", "bash", "ping", "iptables"];
+const TOOLS: [&str; 8] = [
+    "unshare", "nsenter", "setpriv", "mount", "ip", "bash", "ping", "iptables",
+];
 
 /// A started set of namespaces; dropped, it kills all that runs inside.
 #[derive(Debug)]
@@ -63,17 +65,28 @@ pub(crate) struct Starting {
 /// Why labs can't run here, if they can't.
 pub(crate) fn check_machine() -> Result<()> {
     if !geteuid().is_root() {
-        return Err(Error::Skip("labs make network namespaces: that needs root".into()));
+        return Err(Error::Skip(
+            "labs make network namespaces: that needs root".into(),
+        ));
     }
-    let missing: Vec<_> = TOOLS.into_iter().filter(|tool| find_in_path(tool).is_none()).collect();
+    let missing: Vec<_> = TOOLS
+        .into_iter()
+        .filter(|tool| find_in_path(tool).is_none())
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
-    Err(Error::Skip(format!("not on this machine: {} (scripts/test-deps installs them)", missing.join(", "))))
+    Err(Error::Skip(format!(
+        "not on this machine: {} (scripts/test-deps installs them)",
+        missing.join(", ")
+    )))
 }
 
 fn find_in_path(tool: &str) -> Option<PathBuf> {
-    SEARCH_PATH.split(':').map(|directory| PathBuf::from(directory).join(tool)).find(|path| path.exists())
+    SEARCH_PATH
+        .split(':')
+        .map(|directory| PathBuf::from(directory).join(tool))
+        .find(|path| path.exists())
 }
 
 /// PATH in every node: the lab's own programs, then the machine's.
@@ -83,7 +96,16 @@ pub(crate) const SEARCH_PATH: &str =
 /// Begins to make the namespaces of the node `name`.
 pub(crate) fn start(name: &str) -> Result<Starting> {
     let child = Command::new("unshare")
-        .args(["--net", "--mount", "--uts", "--pid", "--ipc", "--fork", "--kill-child", "--"])
+        .args([
+            "--net",
+            "--mount",
+            "--uts",
+            "--pid",
+            "--ipc",
+            "--fork",
+            "--kill-child",
+            "--",
+        ])
         .args(["sh", "-c", FIRST_PROCESS, "node", name])
         .env_clear()
         .env("PATH", SEARCH_PATH)
@@ -101,11 +123,18 @@ impl Starting {
     /// Waits until the namespaces stand.
     pub(crate) fn ready(mut self) -> Result<Namespaces> {
         // unshare itself keeps the pipe open, so its end tells of failure only.
-        let mut lines = self.child.stdout.take().map(|stdout| BufReader::new(stdout).lines());
+        let mut lines = self
+            .child
+            .stdout
+            .take()
+            .map(|stdout| BufReader::new(stdout).lines());
         let mut line = || lines.as_mut()?.next()?.ok();
         let pid = line().and_then(|pid| pid.parse().ok());
         if let (Some(pid), Some("ready")) = (pid, line().as_deref()) {
-            return Ok(Namespaces { child: Mutex::new(Some(self.child)), pid });
+            return Ok(Namespaces {
+                child: Mutex::new(Some(self.child)),
+                pid,
+            });
         }
         let mut complaint = String::new();
         if let Some(mut stderr) = self.child.stderr.take() {
@@ -115,7 +144,11 @@ impl Starting {
         let _ = self.child.wait();
         // Without even a first process it is the machine that forbids namespaces.
         let complaint = format!("namespaces can't be made here: {}", complaint.trim());
-        Err(if pid.is_none() { Error::Skip(complaint) } else { Error::Failed(complaint) })
+        Err(if pid.is_none() {
+            Error::Skip(complaint)
+        } else {
+            Error::Failed(complaint)
+        })
     }
 }
 
@@ -152,7 +185,8 @@ impl Namespaces {
         thread::scope(|scope| {
             scope
                 .spawn(move || {
-                    setns(&namespace, CloneFlags::CLONE_NEWNET).map_err(|errno| Error::io("setns")(errno.into()))?;
+                    setns(&namespace, CloneFlags::CLONE_NEWNET)
+                        .map_err(|errno| Error::io("setns")(errno.into()))?;
                     Ok(work())
                 })
                 .join()
@@ -164,7 +198,9 @@ impl Namespaces {
     pub(crate) fn open(&self, path: &str, flags: OFlag) -> Result<File> {
         let said = |what: &str| Error::io(format!("{path} {what}"));
         let root = File::open(format!("/proc/{}/root", self.pid)).map_err(said("in a node"))?;
-        let mut how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_IN_ROOT);
+        let mut how = OpenHow::new()
+            .flags(flags | OFlag::O_CLOEXEC)
+            .resolve(ResolveFlag::RESOLVE_IN_ROOT);
         if flags.contains(OFlag::O_CREAT) {
             how = how.mode(Mode::from_bits_truncate(0o644));
         }
@@ -212,5 +248,8 @@ pub(crate) fn feed(mut command: Command, what: &str, input: &str) -> Result<Stri
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    Err(Error::failed(format!("{what}: {}", String::from_utf8_lossy(&output.stderr).trim())))
+    Err(Error::failed(format!(
+        "{what}: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    )))
 }

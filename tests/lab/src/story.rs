@@ -3,7 +3,8 @@
 use std::{thread, time::Duration};
 
 use crate::{
-    Bird, Daemon, Error, Etcd, Fault, Lab, Node, Plan, PodPlan, Result, Run, Session, Store, bird, daemons, objects,
+    Bird, Daemon, Error, Etcd, Fault, Lab, Node, Plan, PodPlan, Result, Run, Session, Store, bird, daemons,
+    objects,
     render::{Settings, mesh_name},
     renderer::Renderer,
     wait_until,
@@ -72,6 +73,7 @@ pub struct Story {
 /// A story that is not up yet.
 #[derive(Debug, Clone)]
 #[must_use = "nothing exists before `up`"]
+#[expect(clippy::struct_excessive_bools, reason = "each is one switch of the story")]
 pub struct StoryPlan {
     bird: Bird,
     store: Store,
@@ -165,7 +167,7 @@ impl StoryPlan {
 
     /// Brings it up; sessions are not awaited.
     pub fn up(self) -> Result<Story> {
-        let lab = self.network().up()?;
+        let lab = Self::network().up()?;
         let etcd = Etcd::start(lab.node("node1"), ETCD, self.store)?;
         for host in HOSTS {
             self.furnish(lab.node(host.name))?;
@@ -173,10 +175,18 @@ impl StoryPlan {
         etcd.wait_ready()?;
         objects::write(&etcd, self.healthy, &self.calico_version, self.bgp_configuration)?;
         let nodes = HOSTS.map(|host| (lab.shared(host.name).clone(), host.block.to_owned()));
-        let settings =
-            Settings { bird: self.bird, one_directional: self.one_directional, hold_time: self.hold_time };
+        let settings = Settings {
+            bird: self.bird,
+            one_directional: self.one_directional,
+            hold_time: self.hold_time,
+        };
         let renderer = Renderer::start(etcd.clone(), nodes.into(), settings)?;
-        let story = Story { renderer, etcd, lab, plan: self };
+        let story = Story {
+            renderer,
+            etcd,
+            lab,
+            plan: self,
+        };
         let (configured, others): (Vec<_>, Vec<_>) =
             story.plan.faults.iter().copied().partition(Fault::is_configured);
         story.renderer.change(|faults| faults.extend(configured))?;
@@ -185,20 +195,22 @@ impl StoryPlan {
         Ok(story)
     }
 
-    fn network(&self) -> Plan {
-        HOSTS.iter().fold(Plan::new().segment("lan", "192.168.80.254/24"), |plan, host| {
-            plan.node(host.name, |node| {
-                let [pod1, pod2] = host.pods;
-                node.link("eth0", "lan", &format!("{}/24", host.address))
-                    .route("default via 192.168.80.254")
-                    .forward()
-                    .bridge("docker0", "172.17.0.1/16")
-                    .pod(PodPlan::calico("pod1", pod1))
-                    .pod(PodPlan::calico("pod2", pod2))
-                    // Another network's leftover, and the youngest link: the one that first-found took.
-                    .bridge("cni0", &format!("{}/24", host.leftover))
+    fn network() -> Plan {
+        HOSTS
+            .iter()
+            .fold(Plan::new().segment("lan", "192.168.80.254/24"), |plan, host| {
+                plan.node(host.name, |node| {
+                    let [pod1, pod2] = host.pods;
+                    node.link("eth0", "lan", &format!("{}/24", host.address))
+                        .route("default via 192.168.80.254")
+                        .forward()
+                        .bridge("docker0", "172.17.0.1/16")
+                        .pod(PodPlan::calico("pod1", pod1))
+                        .pod(PodPlan::calico("pod2", pod2))
+                        // Another network's leftover, and the youngest link: the one that first-found took.
+                        .bridge("cni0", &format!("{}/24", host.leftover))
+                })
             })
-        })
     }
 
     /// What calico-node leaves on a machine, and its Felix.
@@ -238,7 +250,9 @@ impl StoryPlan {
             program,
             called: called.into(),
             arguments,
-            environment: environment.map(|(name, value)| (name.into(), value.into())).into(),
+            environment: environment
+                .map(|(name, value)| (name.into(), value.into()))
+                .into(),
             log: "/var/log/calico/felix/current".into(),
         };
         node.start("felix", &felix)
@@ -265,7 +279,9 @@ impl Story {
     pub fn netdiag(&self, program: &str, on: &str, arguments: &[&str]) -> Run {
         let command = std::iter::once(program).chain(arguments.iter().copied());
         let run = self.node(on).run(command).within(Duration::from_secs(30));
-        self.environment().into_iter().fold(run, |run, (name, value)| run.env(name, value))
+        self.environment()
+            .into_iter()
+            .fold(run, |run, (name, value)| run.env(name, value))
     }
 
     /// The variables that point a client at the datastore.
@@ -291,17 +307,26 @@ impl Story {
         };
         wait_until("all sessions Established", within, || {
             let late: Vec<_> = self.lab.nodes().filter(|node| !established(node)).collect();
-            last = late.iter().map(|node| format!("\n{}: {:?}", node.name(), bird::sessions(node))).collect();
+            let said = late
+                .iter()
+                .map(|node| format!("{}: {:?}", node.name(), bird::sessions(node)));
+            last = said.collect::<Vec<_>>().join("\n");
             late.is_empty()
         })
-        .map_err(|error| Error::failed(format!("{error}{last}")))
+        .map_err(|error| Error::failed(format!("{error}\n{last}")))
     }
 
     /// The blocks that a node's kernel has routes to, made by BIRD (its own blackhole left out).
     pub fn learned_blocks(&self, node: &str) -> Result<Vec<String>> {
-        let routes = self.node(node).run(["ip", "route", "show", "proto", "bird"]).ok()?;
+        let routes = self
+            .node(node)
+            .run(["ip", "route", "show", "proto", "bird"])
+            .ok()?;
         let routes = routes.lines().filter(|route| !route.starts_with("blackhole"));
-        Ok(routes.filter_map(|route| route.split_whitespace().next()).map(str::to_owned).collect())
+        Ok(routes
+            .filter_map(|route| route.split_whitespace().next())
+            .map(str::to_owned)
+            .collect())
     }
 
     /// Breaks something.
@@ -316,29 +341,47 @@ impl Story {
     /// Mends what [`Story::inject`] broke.
     pub fn clear(&self, fault: Fault) -> Result<()> {
         if fault.is_configured() {
-            self.renderer.change(|faults| faults.retain(|other| *other != fault))
+            self.renderer
+                .change(|faults| faults.retain(|other| *other != fault))
         } else {
-            fault.relieve(self.node(fault.on()), self.plan.bird, |peer| self.session_name(peer))
+            fault.relieve(self.node(fault.on()), self.plan.bird, |peer| {
+                self.session_name(peer)
+            })
         }
     }
 
     /// Writes the right addresses into the datastore, as netdiag is to do.
     pub fn mend(&self) -> Result<()> {
-        HOSTS.iter().try_for_each(|host| objects::write_node(&self.etcd, host.name, host.address))
+        HOSTS
+            .iter()
+            .try_for_each(|host| objects::write_node(&self.etcd, host.name, host.address))
     }
 
     /// The protocol that the other nodes have for a node.
     fn session_name(&self, peer: &str) -> Result<String> {
         let cluster = self.renderer.cluster()?;
-        cluster.address(peer).map(mesh_name).ok_or_else(|| Error::failed(format!("{peer} has no address")))
+        cluster
+            .address(peer)
+            .map(mesh_name)
+            .ok_or_else(|| Error::failed(format!("{peer} has no address")))
     }
 
     fn start_bird(&self) -> Result<()> {
         thread::scope(|scope| {
-            let start = |node| self.plan.bird.start(node).and_then(|()| self.plan.bird.start_ipv6(node));
-            let work: Vec<_> = self.lab.nodes().map(|node| scope.spawn(move || start(node))).collect();
+            let start = |node| {
+                self.plan
+                    .bird
+                    .start(node)
+                    .and_then(|()| self.plan.bird.start_ipv6(node))
+            };
+            let work: Vec<_> = self
+                .lab
+                .nodes()
+                .map(|node| scope.spawn(move || start(node)))
+                .collect();
             work.into_iter().try_for_each(|work| {
-                work.join().unwrap_or_else(|_| Err(Error::failed("the start of bird panicked")))
+                work.join()
+                    .unwrap_or_else(|_| Err(Error::failed("the start of bird panicked")))
             })
         })
     }

@@ -1,13 +1,17 @@
 //! The founding story, with its parts real.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use netdiag_lab::{Bird, HOSTS, Store, Story, StoryPlan, or_skip};
 
 fn assert_connected(story: &Story) {
     story.wait_established(Duration::from_secs(20)).unwrap();
     for host in HOSTS {
-        let mut others: Vec<_> = HOSTS.iter().map(|other| other.block).filter(|block| *block != host.block).collect();
+        let mut others: Vec<_> = HOSTS
+            .iter()
+            .map(|other| other.block)
+            .filter(|block| *block != host.block)
+            .collect();
         others.sort_unstable();
         netdiag_lab::wait_until("routes to the other blocks", Duration::from_secs(10), || {
             let mut learned = story.learned_blocks(host.name).unwrap();
@@ -23,11 +27,10 @@ fn assert_connected(story: &Story) {
 }
 
 fn healthy(plan: StoryPlan) {
-    let begin = Instant::now();
-    let Some(story) = or_skip(plan.healthy().up()) else { return };
-    println!("up after {:?}", begin.elapsed());
+    let Some(story) = or_skip(plan.healthy().up()) else {
+        return;
+    };
     assert_connected(&story);
-    println!("connected after {:?}", begin.elapsed());
 }
 
 #[test]
@@ -45,7 +48,10 @@ fn broken_then_mended(plan: StoryPlan) {
     for host in HOSTS {
         let sessions = story.sessions(host.name).unwrap();
         assert_eq!(sessions.len(), 3);
-        assert!(sessions.iter().all(|session| session.state == "start"), "{sessions:?}");
+        assert!(
+            sessions.iter().all(|session| session.state == "start"),
+            "{sessions:?}"
+        );
         assert_eq!(story.learned_blocks(host.name).unwrap(), Vec::<String>::new());
     }
     let pod = story.node("node1").pod("pod1");
