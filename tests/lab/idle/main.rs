@@ -1,0 +1,7 @@
+//! Sleeps, whatever its arguments are.
+
+fn main() {
+    loop {
+        std::thread::park();
+    }
+}

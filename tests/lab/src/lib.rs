@@ -1,0 +1,35 @@
+//! Real networks on one machine, for tests: nodes are sets of namespaces, pods are network namespaces in them, and
+//! real daemons run inside. Nothing of the machine's own network is touched, and nothing is left behind.
+//!
+//! [`Plan`] describes any network; [`StoryPlan`] is the founding story of netdiag, with Calico's parts.
+
+pub mod bird;
+mod daemons;
+mod error;
+mod etcd;
+mod faults;
+mod lab;
+mod node;
+mod objects;
+mod on;
+mod plan;
+mod pod;
+mod render;
+mod renderer;
+mod run;
+mod spawn;
+mod story;
+mod wait;
+
+pub use bird::{Bird, Session};
+pub use error::{Error, Result, or_skip};
+pub use etcd::{Etcd, Store};
+pub use faults::{Fault, Verdict};
+pub use lab::Lab;
+pub use node::{Daemon, Node};
+pub use on::OnOtherNodes;
+pub use plan::{NodePlan, Plan, PodPlan};
+pub use pod::Pod;
+pub use run::{Output, Run};
+pub use story::{ETCD, HOSTS, Host, Story, StoryPlan};
+pub use wait::{wait_for, wait_until};

@@ -1,0 +1,36 @@
+//! A pod: a named network namespace in a node.
+
+use std::{ffi::OsStr, time::Duration};
+
+use crate::{Node, Result, Run};
+
+/// A pod of a node.
+#[derive(Debug, Clone)]
+pub struct Pod<'a> {
+    node: &'a Node,
+    name: String,
+}
+
+impl<'a> Pod<'a> {
+    pub(crate) fn new(node: &'a Node, name: &str) -> Self {
+        Self {
+            node,
+            name: name.into(),
+        }
+    }
+
+    /// A command line to run in the pod.
+    pub fn run(&self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Run {
+        let mut enter = self.node.enter();
+        enter.args(["ip", "netns", "exec", &self.name]);
+        Run::new(enter, &format!("{}/{}", self.node.name(), self.name), words)
+    }
+
+    /// Whether `address` answers a ping within a second.
+    pub fn pings(&self, address: &str) -> Result<bool> {
+        let ping = self
+            .run(["ping", "-n", "-c", "1", "-W", "1", address])
+            .within(Duration::from_secs(5));
+        Ok(ping.output()?.status.success())
+    }
+}
