@@ -71,10 +71,10 @@ fn when_all_endpoints_fail_there_is_a_line_for_each() {
     let refused = format!("http://127.0.0.1:{}", free_port());
     for text in said(&format!("{silent},{refused}")) {
         assert!(
-            text.contains(&format!("\n{silent}: request: no answer within 1 s")),
+            text.contains(&format!("\n  {silent}: request: no answer within 1 s")),
             "{text}"
         );
-        assert!(text.contains(&format!("\n{refused}: connect: ")), "{text}");
+        assert!(text.contains(&format!("\n  {refused}: connect: ")), "{text}");
     }
 }
 
