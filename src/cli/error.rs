@@ -41,7 +41,9 @@ impl From<crate::datastore::Error> for Error {
         use crate::datastore::Error as Store;
         let new = Self::new(error.to_string());
         match error {
-            Store::Conflict { .. } => new.hint("read it again with `netdiag get`, then repeat the change"),
+            Store::Conflict { .. } | Store::HalfWritten { .. } => {
+                new.hint("read it again with `netdiag get`, then repeat the change")
+            }
             Store::Unreachable { .. } => new.hint(
                 "set the endpoints with ETCD_ENDPOINTS=http://HOST:PORT or in the file given by --config",
             ),

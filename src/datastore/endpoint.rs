@@ -274,14 +274,16 @@ async fn tcp(endpoint: &Endpoint, deadline: Deadline) -> Result<TcpStream, Error
         let mut failures = Vec::new();
         for (tried, address) in addresses.iter().enumerate() {
             let share = deadline.share(addresses.len() - tried);
+            let named = endpoint.host.parse::<IpAddr>().is_err();
+            let line = |why: String| if named { format!("{address}: {why}") } else { why };
             match timeout_at(share.at, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => {
                     // Small requests, each waiting for its answer.
                     stream.set_nodelay(true).ok();
                     return Ok(stream);
                 }
-                Ok(Err(error)) => failures.push(format!("{address}: {}", bare(&error))),
-                Err(_) => failures.push(format!("{address}: {}", share.expired())),
+                Ok(Err(error)) => failures.push(line(bare(&error))),
+                Err(_) => failures.push(line(share.expired())),
             }
         }
         Err(failures.join("; "))

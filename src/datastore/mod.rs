@@ -98,7 +98,7 @@ pub enum Error {
         written: Vec<String>,
     },
     /// One line an endpoint: which step failed and why.
-    #[error("cannot reach the datastore\n{}", failures.join("\n"))]
+    #[error("cannot reach the datastore\n  {}", failures.join("\n  "))]
     Unreachable { failures: Vec<String> },
     #[error("{endpoint}: {step}: {why}")]
     Failed {

@@ -5,12 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls;
-use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio_rustls::rustls::server::ParsedCertificate;
+use tokio_rustls::rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::calico::apiconfig::{Pem, PemSetting, TlsSettings};
 
@@ -19,7 +23,7 @@ use crate::calico::apiconfig::{Pem, PemSetting, TlsSettings};
 pub(super) struct TlsClient {
     pub(super) settings: TlsSettings,
     provider: Arc<CryptoProvider>,
-    verifier: Arc<WebPkiServerVerifier>,
+    judge: Arc<Judge>,
     identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
 }
 
@@ -38,18 +42,15 @@ impl TlsClient {
     /// belong together.
     pub(super) fn load(settings: &TlsSettings) -> Result<Self, String> {
         let provider = Arc::new(ring::default_provider());
-        let roots = Arc::new(load_roots(settings.authority.as_ref())?);
-        let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider.clone())
-            .build()
-            .map_err(|error| format!("{}: {error}", authority_name(settings)))?;
+        let judge = Arc::new(Judge::load(settings, &provider)?);
         let client = Self {
             identity: load_identity(settings)?,
             settings: settings.clone(),
             provider,
-            verifier,
+            judge,
         };
         // Key and certificate are compared here, not at the first handshake.
-        client.config(&[], Arc::new(Recorder::new(client.verifier.clone())))?;
+        client.config(&[], Arc::new(Recorder::new(client.judge.clone())))?;
         Ok(client)
     }
 
@@ -57,7 +58,7 @@ impl TlsClient {
         let builder = ClientConfig::builder_with_provider(self.provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
-            .dangerous() // The recorder leaves every decision to rustls' own verifier.
+            .dangerous() // The judge leaves chains to rustls' own verifier.
             .with_custom_certificate_verifier(recorder);
         let mut config = match &self.identity {
             None => builder.with_no_client_auth(),
@@ -83,7 +84,7 @@ impl TlsClient {
         host: &str,
         alpn: &[&[u8]],
     ) -> Result<TlsStream<TcpStream>, HandshakeFailure> {
-        let recorder = Arc::new(Recorder::new(self.verifier.clone()));
+        let recorder = Arc::new(Recorder::new(self.judge.clone()));
         let fail = |error| HandshakeFailure {
             error,
             shown: recorder.shown(),
@@ -141,18 +142,19 @@ fn load_certificates(setting: &PemSetting) -> Result<Vec<CertificateDer<'static>
     Ok(certificates)
 }
 
-fn load_roots(authority: Option<&PemSetting>) -> Result<RootCertStore, String> {
+fn load_roots(
+    configured: &[CertificateDer<'static>],
+    settings: &TlsSettings,
+) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    if let Some(setting) = authority {
-        for certificate in load_certificates(setting)? {
-            roots
-                .add(certificate)
-                .map_err(|error| format!("{}: {error}", place(setting)))?;
-        }
-        return Ok(roots);
+    for certificate in configured {
+        roots
+            .add(certificate.clone())
+            .map_err(|error| format!("{}: {error}", authority_name(settings)))?;
     }
-    let system = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(system.certs);
+    if settings.authority.is_none() {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
     if roots.is_empty() {
         return Err(
             "this system has no certificate authorities: set etcdCACertFile (ETCD_CA_CERT_FILE)".into(),
@@ -184,15 +186,58 @@ fn load_identity(settings: &TlsSettings) -> Result<Option<Identity>, String> {
     }
 }
 
-/// Remembers the certificates that a server shows; judging them stays with rustls.
+/// Decides whom to trust: chains by rustls, and a server whose very certificate is the configured authority, which
+/// rustls refuses when it is marked as one, while Go, and so calicoctl, takes it.
+#[derive(Debug)]
+struct Judge {
+    chains: Arc<WebPkiServerVerifier>,
+    configured: Vec<CertificateDer<'static>>,
+}
+
+impl Judge {
+    fn load(settings: &TlsSettings, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
+        let configured = settings
+            .authority
+            .as_ref()
+            .map(load_certificates)
+            .transpose()?
+            .unwrap_or_default();
+        let roots = Arc::new(load_roots(&configured, settings)?);
+        let chains = WebPkiServerVerifier::builder_with_provider(roots, provider.clone())
+            .build()
+            .map_err(|error| format!("{}: {error}", authority_name(settings)))?;
+        Ok(Self { chains, configured })
+    }
+
+    /// Judges a certificate that needs no chain, by its time and its names.
+    fn verify_itself(
+        certificate: &CertificateDer<'_>,
+        server_name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let (_, parsed) =
+            X509Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        if now > parsed.validity().not_after.timestamp() {
+            return Err(CertificateError::Expired.into());
+        }
+        if now < parsed.validity().not_before.timestamp() {
+            return Err(CertificateError::NotValidYet.into());
+        }
+        verify_server_name(&ParsedCertificate::try_from(certificate)?, server_name)?;
+        Ok(ServerCertVerified::assertion())
+    }
+}
+
+/// Remembers the certificates that a server shows.
 #[derive(Debug)]
 struct Recorder {
-    judge: Arc<WebPkiServerVerifier>,
+    judge: Arc<Judge>,
     shown: Mutex<Vec<CertificateDer<'static>>>,
 }
 
 impl Recorder {
-    fn new(judge: Arc<WebPkiServerVerifier>) -> Self {
+    fn new(judge: Arc<Judge>) -> Self {
         Self {
             judge,
             shown: Mutex::default(),
@@ -217,7 +262,11 @@ impl ServerCertVerifier for Recorder {
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = chain
             .map(|certificate| certificate.clone().into_owned())
             .collect();
+        if self.judge.configured.iter().any(|known| known == end_entity) {
+            return Judge::verify_itself(end_entity, server_name, now);
+        }
         self.judge
+            .chains
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
@@ -227,7 +276,9 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.judge.verify_tls12_signature(message, certificate, signature)
+        self.judge
+            .chains
+            .verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -236,10 +287,12 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.judge.verify_tls13_signature(message, certificate, signature)
+        self.judge
+            .chains
+            .verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.judge.supported_verify_schemes()
+        self.judge.chains.supported_verify_schemes()
     }
 }

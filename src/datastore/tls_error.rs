@@ -103,11 +103,12 @@ fn certificate(
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             let names = parsed.as_ref().map(names).unwrap_or_default();
-            let names = if names.is_empty() {
-                "no name at all".into()
-            } else {
-                names.join(", ")
-            };
+            if names.is_empty() {
+                return format!(
+                    "{server} has no subject alternative name: issue it anew, with the name {host}"
+                );
+            }
+            let names = names.join(", ");
             format!("{server} is for {names}, not for {host}: use one of its names in the endpoint")
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {

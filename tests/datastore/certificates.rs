@@ -22,12 +22,18 @@ pub(crate) struct Pair {
 
 impl Authority {
     pub(crate) fn new(name: &str) -> Self {
-        let mut params = params(name, &[]);
+        Self::with_names(name, &[])
+    }
+
+    /// An authority whose own certificate a server can show.
+    pub(crate) fn with_names(name: &str, names: &[&str]) -> Self {
+        let mut params = params(name, names);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let directory = tempfile::tempdir().unwrap();
         let certificate = params.self_signed(&key).unwrap();
         std::fs::write(directory.path().join("ca.pem"), certificate.pem()).unwrap();
+        std::fs::write(directory.path().join("ca-key.pem"), key.serialize_pem()).unwrap();
         Self {
             issuer: Issuer::new(params, key),
             directory,
@@ -36,6 +42,14 @@ impl Authority {
 
     pub(crate) fn path(&self) -> String {
         text(&self.directory.path().join("ca.pem"))
+    }
+
+    /// Its own certificate and key.
+    pub(crate) fn itself(&self) -> Pair {
+        Pair {
+            certificate: self.path(),
+            key: text(&self.directory.path().join("ca-key.pem")),
+        }
     }
 
     /// A certificate for these names; one that ended in 2020 when `expired`.

@@ -151,6 +151,34 @@ fn a_wrong_server_name_is_told_with_the_names_that_are_right() {
 }
 
 #[test]
+fn a_server_that_shows_the_configured_certificate_itself_is_trusted_under_its_names_only() {
+    let own = Authority::with_names("self", &["127.0.0.1"]);
+    let Some(etcd) = serve(&own.itself(), &[]) else {
+        return;
+    };
+    run(async {
+        let (url, ca) = (etcd.url(), own.path());
+        let store = open(&[("ETCD_ENDPOINTS", &url), ("ETCD_CA_CERT_FILE", &ca)]).await;
+        store.list(Kind::Node).await.unwrap();
+    });
+    let nameless = Authority::new("nameless");
+    let Some(etcd) = serve(&nameless.itself(), &[]) else {
+        return;
+    };
+    let found = failures(&[
+        ("ETCD_ENDPOINTS", &etcd.url()),
+        ("ETCD_CA_CERT_FILE", &nameless.path()),
+    ]);
+    assert_all(
+        &found,
+        &[
+            "CN=nameless",
+            "has no subject alternative name: issue it anew, with the name 127.0.0.1",
+        ],
+    );
+}
+
+#[test]
 fn an_expired_certificate_is_told_with_its_end() {
     let authority = Authority::new("ca");
     let Some(etcd) = serve(&authority.issue("etcd", &["127.0.0.1"], true), &[]) else {

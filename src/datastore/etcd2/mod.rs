@@ -1,5 +1,8 @@
 //! etcd v2, the store of Calico v1 and v2 (2016 to 2018): a tree of small values, shown as v3 resources. Only Nodes
 //! can be written; every key is compared and swapped on its own, because this API has no transactions.
+//!
+//! Such resources have neither uid nor creationTimestamp. `resourceVersion` is the highest `modifiedIndex` of their
+//! keys. A value that doesn't parse leaves its field out; lists report its key.
 
 mod http;
 mod map;
