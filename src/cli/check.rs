@@ -53,14 +53,24 @@ impl Args {
         Ok(outcome(&report))
     }
 
-    fn write_fix(&self, cx: &mut Context, report: &Report, snapshot: &Snapshot, path: &PathBuf) -> Result<(), Error> {
+    fn write_fix(
+        &self,
+        cx: &mut Context,
+        report: &Report,
+        snapshot: &Snapshot,
+        path: &PathBuf,
+    ) -> Result<(), Error> {
         let documents = snapshot
             .objects
             .known()
             .map(|objects| manifests::manifests(report, objects))
             .unwrap_or_default();
         if documents.is_empty() {
-            writeln!(cx.err, "no manifest mends these findings: {} not written", path.display())?;
+            writeln!(
+                cx.err,
+                "no manifest mends these findings: {} not written",
+                path.display()
+            )?;
             return Ok(());
         }
         let mut yaml = fix_header(report);
@@ -97,7 +107,11 @@ fn outcome(report: &Report) -> Outcome {
 /// Why the file is as it is, for whoever reads it before applying it.
 fn fix_header(report: &Report) -> String {
     let mut header = String::from("# Written by netdiag check. Look at it, then: netdiag apply -f FILE\n");
-    for finding in report.findings.iter().filter(|finding| finding.fix.change.is_some()) {
+    for finding in report
+        .findings
+        .iter()
+        .filter(|finding| finding.fix.change.is_some())
+    {
         header.push_str(&format!("# {} {}\n", finding.code, finding.title));
     }
     let mut settings: Vec<&str> = report
@@ -108,7 +122,9 @@ fn fix_header(report: &Report) -> String {
     settings.sort_unstable();
     settings.dedup();
     for setting in settings {
-        header.push_str(&format!("# To keep it, set in calico-node's environment: {setting}\n"));
+        header.push_str(&format!(
+            "# To keep it, set in calico-node's environment: {setting}\n"
+        ));
     }
     header
 }
@@ -187,7 +203,11 @@ fn show(cx: &mut Context, report: &Report) -> Result<(), Error> {
         writeln!(cx.out, "{}", style.faint(&line))?;
     }
     for seen in &report.seen {
-        writeln!(cx.out, "{}", style.faint(&text::wrap(seen, width, "seen: ", "  ")))?;
+        writeln!(
+            cx.out,
+            "{}",
+            style.faint(&text::wrap(seen, width, "seen: ", "  "))
+        )?;
     }
     let summary = match (report.findings.len(), &report.undecidable) {
         (0, None) => style.good("No findings."),
@@ -223,7 +243,11 @@ fn show_finding(cx: &mut Context, finding: &Finding, width: usize) -> Result<(),
     }
     for step in &finding.fix.steps {
         let first = format!("  {:column$}  ", "do");
-        writeln!(cx.out, "{}", style.strong(&text::wrap(step, width, &first, &indent)))?;
+        writeln!(
+            cx.out,
+            "{}",
+            style.strong(&text::wrap(step, width, &first, &indent))
+        )?;
     }
     writeln!(cx.out)?;
     Ok(())

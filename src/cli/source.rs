@@ -68,7 +68,9 @@ fn objects(cx: &mut Context) -> Fact<Objects> {
         Ok(store) => store,
         Err(error) => return Fact::absent(error.message),
     };
-    cx.block_on(list(store.as_ref())).map_err(|error| error.message).into()
+    cx.block_on(list(store.as_ref()))
+        .map_err(|error| error.message)
+        .into()
 }
 
 async fn list(store: &dyn Datastore) -> Result<Objects, Error> {
@@ -107,7 +109,11 @@ fn read_snapshots(paths: &[PathBuf]) -> Result<Snapshot, Error> {
         let one = read_snapshot(&file)?;
         for node in one.nodes {
             if let Some(twice) = whole.nodes.iter().find(|other| other.name == node.name) {
-                let message = format!("{}: node {} is in another snapshot already", file.display(), twice.name);
+                let message = format!(
+                    "{}: node {} is in another snapshot already",
+                    file.display(),
+                    twice.name
+                );
                 return Err(Error::new(message).hint("give one snapshot a node"));
             }
             whole.nodes.push(node);
@@ -120,14 +126,18 @@ fn read_snapshots(paths: &[PathBuf]) -> Result<Snapshot, Error> {
 }
 
 fn directory(path: &Path) -> Result<Vec<PathBuf>, Error> {
-    let entries = std::fs::read_dir(path).map_err(|error| Error::new(format!("{}: {error}", path.display())))?;
+    let entries =
+        std::fs::read_dir(path).map_err(|error| Error::new(format!("{}: {error}", path.display())))?;
     let mut files: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
         .collect();
     files.sort();
     if files.is_empty() {
-        return Err(Error::new(format!("{}: no .json file in this directory", path.display())));
+        return Err(Error::new(format!(
+            "{}: no .json file in this directory",
+            path.display()
+        )));
     }
     Ok(files)
 }
@@ -141,7 +151,9 @@ fn read_snapshot(path: &Path) -> Result<Snapshot, Error> {
         serde_json::from_str(&text).map_err(|error| fail(format!("not a netdiag snapshot: {error}")))?;
     if snapshot.netdiag_snapshot > snapshot::VERSION {
         let version = snapshot.netdiag_snapshot;
-        return Err(fail(format!("snapshot format {version} is newer than this netdiag reads")));
+        return Err(fail(format!(
+            "snapshot format {version} is newer than this netdiag reads"
+        )));
     }
     Ok(snapshot)
 }

@@ -7,7 +7,6 @@ pub mod netlink;
 pub mod procfs;
 pub mod reach;
 
-
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,8 +32,8 @@ pub async fn node(options: &Options) -> NodeState {
     node.tcp = procfs::tcp();
     node.tcp_counters = procfs::tcp_counters();
     node.netfilter = iptables::rulesets();
-    node.hosts =
-        read(Path::new("/etc/hosts")).map_or_else(Fact::absent, |text| Fact::Known(parse::hosts::hosts(&text)));
+    node.hosts = read(Path::new("/etc/hosts"))
+        .map_or_else(Fact::absent, |text| Fact::Known(parse::hosts::hosts(&text)));
     node
 }
 
@@ -42,7 +41,11 @@ pub async fn node(options: &Options) -> NodeState {
 pub async fn kernel() -> NodeState {
     let processes = procfs::calico_processes();
     let mut node = NodeState {
-        name: node_name(processes.known().and_then(|processes| processes.environment.get("NODENAME"))),
+        name: node_name(
+            processes
+                .known()
+                .and_then(|processes| processes.environment.get("NODENAME")),
+        ),
         taken: now(),
         processes,
         ..NodeState::default()
@@ -98,5 +101,7 @@ fn read(path: &Path) -> Result<String, String> {
 fn now() -> String {
     let now = time::OffsetDateTime::now_utc();
     let whole = now.replace_nanosecond(0).unwrap_or(now);
-    whole.format(&time::format_description::well_known::Rfc3339).unwrap_or_default()
+    whole
+        .format(&time::format_description::well_known::Rfc3339)
+        .unwrap_or_default()
 }

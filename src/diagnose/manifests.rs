@@ -9,7 +9,11 @@ use crate::state::Objects;
 /// documents are merged field by field and name only what changes.
 pub fn manifests(report: &Report, objects: &Objects) -> Vec<Value> {
     let mut documents: Vec<Value> = Vec::new();
-    for change in report.findings.iter().filter_map(|finding| finding.fix.change.as_ref()) {
+    for change in report
+        .findings
+        .iter()
+        .filter_map(|finding| finding.fix.change.as_ref())
+    {
         let same_node = |document: &&mut Value| document["metadata"]["name"] == change.node.as_str();
         match documents.iter_mut().find(same_node) {
             Some(document) => set(document, change),
@@ -76,7 +80,10 @@ mod tests {
             },
         };
         Report {
-            findings: vec![finding("ipv4Address", "192.168.80.23/24"), finding("ipv6Address", "fd00::23/64")],
+            findings: vec![
+                finding("ipv4Address", "192.168.80.23/24"),
+                finding("ipv6Address", "fd00::23/64"),
+            ],
             ..Report::default()
         }
     }
@@ -108,8 +115,10 @@ mod tests {
         let documents = manifests(&report(), &objects(true));
         assert_eq!(
             documents,
-            [json!({"apiVersion": "v1", "kind": "node", "metadata": {"name": "node1"},
-                "spec": {"bgp": {"ipv4Address": "192.168.80.23/24", "ipv6Address": "fd00::23/64"}}})]
+            [
+                json!({"apiVersion": "v1", "kind": "node", "metadata": {"name": "node1"},
+                "spec": {"bgp": {"ipv4Address": "192.168.80.23/24", "ipv6Address": "fd00::23/64"}}})
+            ]
         );
     }
 }

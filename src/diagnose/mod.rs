@@ -9,8 +9,8 @@ mod session;
 mod silence;
 mod world;
 
-pub use check::check;
 pub use addresses::own_address_fault;
+pub use check::check;
 pub use finding::{Change, Evidence, Finding, Fix, Report, Severity};
 pub use session::{Cause, Explanation, explain};
 pub use world::{Peer, World};

@@ -34,7 +34,10 @@ mod tests {
     #[test]
     fn lines_break_at_blanks_and_long_words_stay_whole() {
         assert_eq!(wrap("one two three", 9, "- ", "  "), "- one two\n  three");
-        assert_eq!(wrap("one fd00:10:244:1234::1", 8, "", "  "), "one\n  fd00:10:244:1234::1");
+        assert_eq!(
+            wrap("one fd00:10:244:1234::1", 8, "", "  "),
+            "one\n  fd00:10:244:1234::1"
+        );
         assert_eq!(wrap("", 8, "", ""), "");
     }
 }

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use crate::cli::source::{Depth, Picture, Source};
-use crate::cli::{Context, Error, Outcome};
 use crate::calico::autodetect::{Detection, Interface, Method, Sources, Verdict, detect};
 use crate::calico::release::Release;
+use crate::cli::source::{Depth, Picture, Source};
+use crate::cli::{Context, Error, Outcome};
 use crate::collect::reach;
 use crate::diagnose::World;
 use crate::intent::{autodetect, cluster::stored_address};
@@ -124,7 +124,9 @@ impl Args {
         };
         let method = Method::parse(&text).map_err(Error::new)?;
         let detection = detect(&method, release, interfaces, v6, sources);
-        let stored = world.object(&node.name).and_then(|object| stored_address(object, v6));
+        let stored = world
+            .object(&node.name)
+            .and_then(|object| stored_address(object, v6));
         let mut family = Family {
             family: if v6 { "IPv6" } else { "IPv4" },
             method: method.to_string(),
@@ -143,13 +145,20 @@ impl Args {
 
 /// Whether the next start of calico-node changes the stored address.
 fn warning(family: &Family, ip: Option<&str>, what_if: bool) -> Option<String> {
-    let when = if what_if { "with this method, a restart" } else { "the next restart of calico-node" };
+    let when = if what_if {
+        "with this method, a restart"
+    } else {
+        "the next restart of calico-node"
+    };
     // IPv6 is detected only when IP6 says so; IPv4 unless an address is stored or given (startup.go).
     let detects = match ip {
         Some("autodetect") => true,
         Some("none") => return None,
         Some(address) if !address.is_empty() => {
-            let fixed = family.stored.as_deref().and_then(|stored| stored.split('/').next());
+            let fixed = family
+                .stored
+                .as_deref()
+                .and_then(|stored| stored.split('/').next());
             let given = address.split('/').next();
             return (fixed.is_some() && fixed != given)
                 .then(|| format!("calico-node is told to use {address}, but another address is stored"));
@@ -180,14 +189,28 @@ fn other_methods(
     let mut methods = vec![Method::FirstFound, Method::KubernetesInternalIp];
     let mut segments: Vec<ipnet::IpNet> = Vec::new();
     for interface in interfaces.iter().rev() {
-        for address in interface.addresses.iter().filter(|address| address.addr().is_ipv6() == v6) {
+        for address in interface
+            .addresses
+            .iter()
+            .filter(|address| address.addr().is_ipv6() == v6)
+        {
             let usable = detection.candidates.iter().any(|candidate| {
                 candidate.address == Some(*address) && !matches!(candidate.verdict, Verdict::NotUsable { .. })
             });
-            if usable && !address.addr().is_loopback() && !is_link_local(address.addr()) && !segments.contains(&address.trunc()) {
+            if usable
+                && !address.addr().is_loopback()
+                && !is_link_local(address.addr())
+                && !segments.contains(&address.trunc())
+            {
                 segments.push(address.trunc());
-                methods.push(Method::Interface(vec![format!("^{}$", regex::escape(&interface.name))]));
-                methods.push(Method::SkipInterface(vec![format!("^{}$", regex::escape(&interface.name))]));
+                methods.push(Method::Interface(vec![format!(
+                    "^{}$",
+                    regex::escape(&interface.name)
+                )]));
+                methods.push(Method::SkipInterface(vec![format!(
+                    "^{}$",
+                    regex::escape(&interface.name)
+                )]));
                 methods.push(Method::Cidr(vec![address.trunc()]));
             }
         }
@@ -221,12 +244,22 @@ fn candidates(node: &NodeState, detection: &Detection) -> Vec<Row> {
         .candidates
         .iter()
         .map(|candidate| {
-            let link = node.links.items().iter().find(|link| link.name == candidate.interface);
+            let link = node
+                .links
+                .items()
+                .iter()
+                .find(|link| link.name == candidate.interface);
             Row {
                 interface: candidate.interface.clone(),
                 index: link.map(|link| link.index.0),
                 kind: link.map(|link| link.kind_name().to_owned()),
-                state: link.map(|link| if link.up { link.operstate.clone() } else { "admin down".to_owned() }),
+                state: link.map(|link| {
+                    if link.up {
+                        link.operstate.clone()
+                    } else {
+                        "admin down".to_owned()
+                    }
+                }),
                 address: candidate.address.map(|address| address.to_string()),
                 picked: candidate.verdict == Verdict::Picked,
                 verdict: candidate.verdict.to_string(),
@@ -332,9 +365,22 @@ fn show(cx: &mut Context, detected: &Detected) -> Result<(), Error> {
         };
         writeln!(cx.out, "{}", text::wrap(&picked, width, "", "  "))?;
         let stored = family.stored.as_deref().unwrap_or("no address");
-        writeln!(cx.out, "{}", text::wrap(&format!("stored: {stored} ({})", detected.store.replace('\n', "; ")), width, "", "  "))?;
+        writeln!(
+            cx.out,
+            "{}",
+            text::wrap(
+                &format!("stored: {stored} ({})", detected.store.replace('\n', "; ")),
+                width,
+                "",
+                "  "
+            )
+        )?;
         if let Some(warning) = &family.warning {
-            writeln!(cx.out, "{}", style.bad(&text::wrap(warning, width, "warning: ", "  ")))?;
+            writeln!(
+                cx.out,
+                "{}",
+                style.bad(&text::wrap(warning, width, "warning: ", "  "))
+            )?;
         }
         let others: Vec<Vec<String>> = family
             .others
@@ -347,7 +393,11 @@ fn show(cx: &mut Context, detected: &Detected) -> Result<(), Error> {
                 vec![other.method.clone(), picks]
             })
             .collect();
-        writeln!(cx.out, "{}", table::boxed(&["OTHER METHODS", "WOULD PICK"], &others, style))?;
+        writeln!(
+            cx.out,
+            "{}",
+            table::boxed(&["OTHER METHODS", "WOULD PICK"], &others, style)
+        )?;
     }
     Ok(())
 }

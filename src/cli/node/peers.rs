@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::diagnose::{Cause, Evidence, Peer, World, explain};
 use crate::state::NodeState;
-use crate::state::bird::{Bird, BgpSession, Protocol};
+use crate::state::bird::{BgpSession, Bird, Protocol};
 
 /// One session, as JSON shows it.
 #[derive(Debug, Serialize)]
@@ -66,7 +66,9 @@ pub(super) fn rows(world: &World, node: &NodeState, bird: &Bird) -> Vec<Row> {
 fn row(world: &World, node: &NodeState, protocol: &Protocol) -> Row {
     let (kind, rest) = kind(&protocol.name);
     let session = protocol.bgp.as_ref();
-    let ip = session.and_then(|session| session.neighbor_address).or_else(|| address_in_name(rest));
+    let ip = session
+        .and_then(|session| session.neighbor_address)
+        .or_else(|| address_in_name(rest));
     let explanation = session.and_then(|session| explain(world, node, protocol, session));
     let established = session.is_some_and(|session| session.state == "Established");
     let mut row = Row {
@@ -120,7 +122,10 @@ fn kind(name: &str) -> (String, &str) {
 /// `10_244_1_1` or `fd00__1`: how confd writes an address into a name.
 fn address_in_name(rest: &str) -> Option<IpAddr> {
     let rest = rest.split_once("_port_").map_or(rest, |(address, _)| address);
-    rest.replace('_', ".").parse().or_else(|_| rest.replace('_', ":").parse()).ok()
+    rest.replace('_', ".")
+        .parse()
+        .or_else(|_| rest.replace('_', ":").parse())
+        .ok()
 }
 
 fn peer_address(ip: Option<IpAddr>, protocol: &Protocol, rest: &str) -> String {
@@ -128,8 +133,13 @@ fn peer_address(ip: Option<IpAddr>, protocol: &Protocol, rest: &str) -> String {
         return rest.to_owned();
     };
     let session = protocol.bgp.as_ref();
-    let in_name = rest.split_once("_port_").and_then(|(_, port)| port.parse::<u16>().ok());
-    let port = session.and_then(|session| session.neighbor_port).or(in_name).filter(|port| *port != 179);
+    let in_name = rest
+        .split_once("_port_")
+        .and_then(|(_, port)| port.parse::<u16>().ok());
+    let port = session
+        .and_then(|session| session.neighbor_port)
+        .or(in_name)
+        .filter(|port| *port != 179);
     let link = session.and_then(|session| session.neighbor_link.as_deref());
     match (port, link) {
         (Some(port), _) if ip.is_ipv6() => format!("[{ip}]:{port}"),
@@ -145,9 +155,15 @@ mod tests {
 
     #[test]
     fn names_of_confd_tell_type_address_and_port() {
-        assert_eq!(kind("Mesh_10_244_1_1"), ("node-to-node mesh".to_owned(), "10_244_1_1"));
+        assert_eq!(
+            kind("Mesh_10_244_1_1"),
+            ("node-to-node mesh".to_owned(), "10_244_1_1")
+        );
         assert_eq!(kind("uplink").0, "other (uplink)");
-        assert_eq!(address_in_name("10_0_0_9_port_1179"), Some("10.0.0.9".parse().unwrap()));
+        assert_eq!(
+            address_in_name("10_0_0_9_port_1179"),
+            Some("10.0.0.9".parse().unwrap())
+        );
         assert_eq!(address_in_name("fd00__2"), Some("fd00::2".parse().unwrap()));
         let protocol = Protocol::default();
         let address = |ip: &str, rest: &str| peer_address(Some(ip.parse().unwrap()), &protocol, rest);

@@ -5,10 +5,10 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use crate::cli::source::{Depth, Picture, Source};
-use crate::cli::{Context, Error, Outcome};
 use super::peers::{Row, rows};
 use crate::calico::node::Node;
+use crate::cli::source::{Depth, Picture, Source};
+use crate::cli::{Context, Error, Outcome};
 use crate::diagnose::{Cause, World, own_address_fault};
 use crate::output::{document, table, text};
 use crate::state::bird::Bird;
@@ -74,7 +74,10 @@ impl Args {
         }
         if statuses.is_empty() {
             let names: Vec<&str> = world.nodes.iter().map(|node| node.name.as_str()).collect();
-            return Err(Error::new(format!("no such node; there are: {}", names.join(", "))));
+            return Err(Error::new(format!(
+                "no such node; there are: {}",
+                names.join(", ")
+            )));
         }
         match self.output {
             Format::Table | Format::Wide => {
@@ -93,7 +96,11 @@ impl Args {
                     many => serde_json::to_value(many.iter().map(|(_, status)| status).collect::<Vec<_>>()),
                 }
                 .map_err(|error| Error::new(error.to_string()))?;
-                let text = if self.output == Format::Json { document::json(&value) } else { document::yaml(&value) };
+                let text = if self.output == Format::Json {
+                    document::json(&value)
+                } else {
+                    document::yaml(&value)
+                };
                 cx.out.write_all(text.as_bytes())?;
             }
         }
@@ -170,7 +177,10 @@ impl Status {
             netdiag_node_status: 1,
             node: Identity::new(world, node),
             process: process(node),
-            bird: [Daemon::new("IPv4", &node.bird, node, "bird"), Daemon::new("IPv6", v6, node, "bird6")],
+            bird: [
+                Daemon::new("IPv4", &node.bird, node, "bird"),
+                Daemon::new("IPv6", v6, node, "bird6"),
+            ],
             established: peers.iter().filter(|row| row.is_up()).count(),
             peers,
         }
@@ -181,16 +191,25 @@ impl Status {
         if v4.version.is_none() && v6.version.is_none() {
             // Running but silent, or not to be asked: nothing is known. Not running: that is the finding.
             let running = v4.running || v6.running || self.process == "not visible";
-            return if running { Outcome::NotDecidable } else { Outcome::Findings };
+            return if running {
+                Outcome::NotDecidable
+            } else {
+                Outcome::Findings
+            };
         }
-        if self.established < self.peers.len() { Outcome::Findings } else { Outcome::Good }
+        if self.established < self.peers.len() {
+            Outcome::Findings
+        } else {
+            Outcome::Good
+        }
     }
 }
 
 impl Identity {
     fn new(world: &World, node: &NodeState) -> Self {
         let object = world.object(&node.name);
-        let text = |address: Option<crate::calico::node::NodeAddress>| address.map(|address| address.to_string());
+        let text =
+            |address: Option<crate::calico::node::NodeAddress>| address.map(|address| address.to_string());
         let local_as = || {
             let bird = node.bird.known()?;
             bird.sessions().find_map(|(_, session)| session.local_as)
@@ -201,9 +220,19 @@ impl Identity {
             ipv6_address: object.and_then(|object| text(object.ipv6)),
             as_number: match (world.cluster, object) {
                 (Ok(cluster), Some(object)) => Some(cluster.as_of(object)),
-                _ => local_as().or_else(|| node.bird_config.known()?.peers.iter().find_map(|peer| peer.local_as)),
+                _ => local_as().or_else(|| {
+                    node.bird_config
+                        .known()?
+                        .peers
+                        .iter()
+                        .find_map(|peer| peer.local_as)
+                }),
             },
-            router_id: node.bird.known().and_then(|bird| bird.router_id).map(|id| id.to_string()),
+            router_id: node
+                .bird
+                .known()
+                .and_then(|bird| bird.router_id)
+                .map(|id| id.to_string()),
             unknown: unknown(world, node, object),
             faults: own_address_fault(world, &node.name),
         }
@@ -227,7 +256,9 @@ impl Daemon {
                 name.rsplit('/').next() == Some(program)
             })
         });
-        let refuses = bird.why().is_some_and(|why| why.contains("permission denied") || why.contains("did not"));
+        let refuses = bird
+            .why()
+            .is_some_and(|why| why.contains("permission denied") || why.contains("did not"));
         Self {
             family,
             version: known.map(|bird| bird.version.clone()),
@@ -262,7 +293,11 @@ fn show(cx: &mut Context, world: &World, node: &NodeState, status: &Status, wide
         writeln!(cx.out)?;
         let peers: Vec<&Row> = status.peers.iter().filter(|row| row.v6 == v6).collect();
         if daemon.version.is_some() || !peers.is_empty() {
-            writeln!(cx.out, "{}", style.strong(&format!("{} BGP status", daemon.family)))?;
+            writeln!(
+                cx.out,
+                "{}",
+                style.strong(&format!("{} BGP status", daemon.family))
+            )?;
             if peers.is_empty() {
                 writeln!(cx.out, "No {} peers found.", daemon.family)?;
             } else {
@@ -270,9 +305,17 @@ fn show(cx: &mut Context, world: &World, node: &NodeState, status: &Status, wide
             }
         } else if v6 && status.bird[0].version.is_some() {
             // Most clusters have no bird6: no reason to alarm anybody.
-            writeln!(cx.out, "{}\nNo IPv6 peers found.", style.strong("IPv6 BGP status"))?;
+            writeln!(
+                cx.out,
+                "{}\nNo IPv6 peers found.",
+                style.strong("IPv6 BGP status")
+            )?;
         } else {
-            let what = if daemon.running { "does not answer" } else { "is not running" };
+            let what = if daemon.running {
+                "does not answer"
+            } else {
+                "is not running"
+            };
             let why = daemon.why.as_deref().unwrap_or_default();
             let line = format!("BIRD for {} {what}: {why}", daemon.family);
             writeln!(cx.out, "{}", text::wrap(&line, width, "", "  "))?;
@@ -286,7 +329,16 @@ fn show(cx: &mut Context, world: &World, node: &NodeState, status: &Status, wide
 fn peer_table(peers: &[&Row], style: crate::output::Style, wide: bool) -> String {
     let mut headings = vec!["PEER ADDRESS", "PEER TYPE", "STATE", "SINCE", "INFO"];
     if wide {
-        headings.extend(["NODE", "AS", "ROUTER ID", "HOLD", "KEEPALIVE", "IN", "OUT", "LAST ERROR"]);
+        headings.extend([
+            "NODE",
+            "AS",
+            "ROUTER ID",
+            "HOLD",
+            "KEEPALIVE",
+            "IN",
+            "OUT",
+            "LAST ERROR",
+        ]);
     }
     let rows: Vec<Vec<String>> = peers
         .iter()
@@ -341,7 +393,11 @@ fn identity(cx: &mut Context, status: &Status, width: usize) -> Result<(), Error
     writeln!(cx.out, "{} {}", style.strong("This node:"), parts.join(", "))?;
     if let Some(unknown) = &node.unknown {
         for (index, line) in unknown.lines().enumerate() {
-            let first = if index == 0 { "  objects not known: " } else { "    " };
+            let first = if index == 0 {
+                "  objects not known: "
+            } else {
+                "    "
+            };
             writeln!(cx.out, "{}", style.faint(&text::wrap(line, width, first, "    ")))?;
         }
     }
@@ -353,7 +409,13 @@ fn identity(cx: &mut Context, status: &Status, width: usize) -> Result<(), Error
 }
 
 /// One entry a peer that is down, then what to type.
-fn explanations(cx: &mut Context, _world: &World, _node: &NodeState, status: &Status, width: usize) -> Result<(), Error> {
+fn explanations(
+    cx: &mut Context,
+    _world: &World,
+    _node: &NodeState,
+    status: &Status,
+    width: usize,
+) -> Result<(), Error> {
     let style = cx.style;
     let down: Vec<&Row> = status.peers.iter().filter(|row| !row.is_up()).collect();
     if down.is_empty() {
@@ -363,15 +425,32 @@ fn explanations(cx: &mut Context, _world: &World, _node: &NodeState, status: &St
         }
         return Ok(());
     }
-    let line = format!("{} of {} down:", down.len(), text::count(status.peers.len(), "peer"));
+    let line = format!(
+        "{} of {} down:",
+        down.len(),
+        text::count(status.peers.len(), "peer")
+    );
     writeln!(cx.out, "{}", style.bad(&line))?;
     let mut steps: Vec<&str> = Vec::new();
     for row in down {
-        let likely = if row.certain || row.cause == Some(Cause::Connecting) { "" } else { "likely: " };
+        let likely = if row.certain || row.cause == Some(Cause::Connecting) {
+            ""
+        } else {
+            "likely: "
+        };
         let name = row.peer_name();
-        let who = if name.is_empty() { String::new() } else { format!(" ({name})") };
+        let who = if name.is_empty() {
+            String::new()
+        } else {
+            format!(" ({name})")
+        };
         let why = row.explanation.as_deref().unwrap_or("BIRD tells nothing of it");
-        let line = text::wrap(&format!("{likely}{why}"), width, &format!("  {}{who}: ", row.peer_address), "      ");
+        let line = text::wrap(
+            &format!("{likely}{why}"),
+            width,
+            &format!("  {}{who}: ", row.peer_address),
+            "      ",
+        );
         writeln!(cx.out, "{line}")?;
         if let Some(next) = row.next.as_deref()
             && !steps.contains(&next)
