@@ -360,7 +360,11 @@ fn unseen(world: &World, cluster: &Cluster, object: &Node, stored: NodeAddress) 
     let link = state.link(beside.link)?;
     evidence.push(Evidence::new(
         format!("ip addr on {}", state.name),
-        format!("{} is on the segment of {} {beside}", candidate.address.addr(), link.name),
+        format!(
+            "{} is on the segment of {} {beside}",
+            candidate.address.addr(),
+            link.name
+        ),
     ));
     Some(Wrong {
         node: object.name.clone(),
@@ -386,7 +390,8 @@ fn known_as(world: &World, object: &Node, stored: NodeAddress) -> Option<Candida
         .into_iter()
         .find(|ip| ip.is_ipv6() == v6)
         .map(|ip| (ip, "InternalIP of its Node object"));
-    let (ip, why) = internal.or_else(|| Some((world.resolve(&object.name, v6)?, "its name in /etc/hosts")))?;
+    let (ip, why) =
+        internal.or_else(|| Some((world.resolve(&object.name, v6)?, "its name in /etc/hosts")))?;
     if ip == stored.ip {
         return None;
     }
