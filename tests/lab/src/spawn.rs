@@ -24,7 +24,7 @@ use crate::{Error, Result};
 
 /// What the first process of a node does: private mounts, its name, and then nothing until its input ends.
 ///
-/// `trap '' CHLD` makes the kernel reap daemons that end. /etc, /var/lib and /var/log are private but show what the
+/// `trap '' CHLD` (which dash does not know) makes the kernel reap daemons that end. /etc, /var/lib and /var/log are private but show what the
 /// machine has (log directories excepted); /tmp is the machine's, so that paths of test files work inside.
 const FIRST_PROCESS: &str = r#"
 set -eu
@@ -106,7 +106,7 @@ pub(crate) fn start(name: &str) -> Result<Starting> {
             "--kill-child",
             "--",
         ])
-        .args(["sh", "-c", FIRST_PROCESS, "node", name])
+        .args(["bash", "-c", FIRST_PROCESS, "node", name])
         .env_clear()
         .env("PATH", SEARCH_PATH)
         .current_dir("/")

@@ -2,4 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod cleanup;
+mod faults;
+mod plans;
 mod story;
