@@ -34,7 +34,7 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=755 tmpfs /var/log
-mkdir -p /run/lab/bin /run/lock /run/netns /run/calico /run/lab/etc/upper /run/lab/etc/work /run/lab/lib/upper \
+mkdir -p /run/lab/bin /run/lab/home /run/lock /run/netns /run/calico /run/lab/etc/upper /run/lab/etc/work /run/lab/lib/upper \
     /run/lab/lib/work
 mount -t overlay -o lowerdir=/etc,upperdir=/run/lab/etc/upper,workdir=/run/lab/etc/work overlay /etc
 mount -t overlay -o lowerdir=/var/lib,upperdir=/run/lab/lib/upper,workdir=/run/lab/lib/work overlay /var/lib
@@ -92,6 +92,9 @@ fn find_in_path(tool: &str) -> Option<PathBuf> {
 /// PATH in every node: the lab's own programs, then the machine's.
 pub(crate) const SEARCH_PATH: &str =
     "/run/lab/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Where commands in a node begin, in its own memory.
+const HOME: &str = "/run/lab/home";
 
 /// Begins to make the namespaces of the node `name`.
 pub(crate) fn start(name: &str) -> Result<Starting> {
@@ -169,10 +172,13 @@ impl Namespaces {
     pub(crate) fn enter_detached(&self) -> Command {
         let mut command = Command::new("nsenter");
         command
-            .args(["-t", &self.pid.to_string(), "-n", "-m", "-u", "-p", "-i", "--"])
+            .args(["-t", &self.pid.to_string(), "-n", "-m", "-u", "-p", "-i"])
+            // What is written without a full path must not end up in the machine's files.
+            .arg(format!("--wd=/proc/{}/root{HOME}", self.pid))
+            .arg("--")
             .env_clear()
             .env("PATH", SEARCH_PATH)
-            .env("HOME", "/root")
+            .env("HOME", HOME)
             .env("LC_ALL", "C.UTF-8")
             .current_dir("/");
         command

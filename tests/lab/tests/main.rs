@@ -1,5 +1,5 @@
 //! The harness itself.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod cleanup;
 mod faults;

@@ -87,6 +87,8 @@ fn files_of_a_node_are_its_own() {
     assert!(
         !std::path::Path::new(path).exists() && !std::path::Path::new("/etc/calico/calicoctl.cfg").exists()
     );
+    lab.node("a").sh("echo words >note").ok().unwrap();
+    assert_eq!(lab.node("a").read("/run/lab/home/note").unwrap(), "words\n");
     assert_eq!(lab.node("b").run(["hostname"]).ok().unwrap(), "b\n");
 }
 
