@@ -121,11 +121,13 @@ async fn ask(path: &Path, timeout: Duration) -> Result<Bird, Failure> {
     let mut client = Client::connect(path, deadline, timeout).await?;
     let version = parse::bird::greeting(&client.reply().await?).map_err(|error| error.to_string())?;
     let status = client.query("show status").await?;
+    let status = parse::bird::status(&status).map_err(|error| format!("show status: {error}"))?;
     let protocols = client.query("show protocols all").await?;
     Ok(Bird {
         socket: path.display().to_string(),
         version,
-        router_id: parse::bird::router_id(&status).map_err(|error| format!("show status: {error}"))?,
+        router_id: status.router_id,
+        server_time: status.server_time,
         protocols: parse::bird::protocols(&protocols)
             .map_err(|error| format!("show protocols all: {error}"))?,
     })

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use netdiag_lab::{Bird, Fault, Story, StoryPlan, Verdict, or_skip};
+use netdiag_lab::{Bird, Fault, HOSTS, Story, StoryPlan, Verdict, or_skip};
 use serde_json::Value;
 
 use crate::netdiag::{check_all, findings, json, peer};
@@ -62,6 +62,11 @@ impl Case {
     fn run(self, bird: Bird) {
         let plan = StoryPlan::first_found().healthy().bird(bird).hold_time(6);
         let Some(story) = or_skip(plan.up()) else { return };
+        // A minute of the kernel's patience with a silent neighbour, in a second or two.
+        for host in HOSTS {
+            let timers = "cd /proc/sys/net/ipv4/neigh/eth0; echo 1000 >base_reachable_time_ms; echo 1 >delay_first_probe_time";
+            story.node(host.name).sh(timers).ok().unwrap();
+        }
         story.wait_established(Duration::from_secs(30)).unwrap();
         for fault in &self.faults {
             story.inject(*fault).unwrap();
@@ -92,7 +97,11 @@ impl Case {
         let watch = Instant::now();
         while watch.elapsed() < Duration::from_secs(5) {
             let row = cause(story).1;
-            assert_eq!(row["cause"], self.alone, "{:?} alone: {row:#}; before: {last:#}", self.faults);
+            assert_eq!(
+                row["cause"], self.alone,
+                "{:?} alone: {row:#}; before: {last:#}",
+                self.faults
+            );
             last = row;
             thread::sleep(Duration::from_millis(200));
         }
