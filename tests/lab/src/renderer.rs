@@ -150,7 +150,7 @@ fn cluster(etcd: &Etcd) -> Result<Cluster> {
                     }
                     ["global", "as_num"] => cluster.number = value.parse().unwrap_or(cluster.number),
                     ["global", "node_mesh"] => {
-                        cluster.mesh = json(&value)["enabled"].as_bool().unwrap_or(true)
+                        cluster.mesh = json(&value)["enabled"].as_bool().unwrap_or(true);
                     }
                     _ => {}
                 }
