@@ -58,7 +58,7 @@ fn manual_pages_are_fresh() {
 
 /// The page of a command, and those of its subcommands.
 fn pages(command: &Command, files: &mut Vec<(String, String)>) {
-    let man = Man::new(command.clone());
+    let man = Man::new(command.clone()).source(concat!("netdiag ", env!("CARGO_PKG_VERSION")));
     files.push((man.get_filename(), page(&man, command)));
     for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
         pages(command, files);
@@ -89,5 +89,7 @@ fn page(man: &Man, command: &Command) -> String {
         roff.text([bold("netdiag"), roman("(1): exit status, environment, files")]);
     }
     roff.to_writer(&mut text).unwrap();
-    String::from_utf8(text).unwrap()
+    // Each section starts with the same lines, which are needed once.
+    let start = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
+    format!("{start}{}", String::from_utf8(text).unwrap().replace(start, ""))
 }

@@ -35,7 +35,6 @@ fn below(directory: &str) -> Vec<(String, String)> {
             if path.is_dir() {
                 directories.push(path);
             } else {
-                let name = path.strip_prefix(root("")).unwrap().to_str().unwrap().to_owned();
                 found.push((
                     name,
                     String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned(),
