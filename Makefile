@@ -10,11 +10,7 @@ demo:
 	@scripts/demo
 
 test:
-	scripts/test-deps
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
-	cargo test --workspace --locked
+	@scripts/test
 
 lab-story:
 	@scripts/lab-story

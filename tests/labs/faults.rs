@@ -92,7 +92,11 @@ impl Case {
         let watch = Instant::now();
         while watch.elapsed() < Duration::from_secs(5) {
             let row = cause(story).1;
-            assert_eq!(row["cause"], self.alone, "{:?} alone: {row:#}; before: {last:#}", self.faults);
+            assert_eq!(
+                row["cause"], self.alone,
+                "{:?} alone: {row:#}; before: {last:#}",
+                self.faults
+            );
             last = row;
             thread::sleep(Duration::from_millis(200));
         }
