@@ -54,7 +54,7 @@ fn the_readme_shows_what_netdiag_prints() {
         for line in block.lines() {
             assert!(line.chars().count() <= 80, "wider than 80 columns: {line}");
         }
-        new.push_str(&format!("{OPEN}{block}{CLOSE}{prose}"));
+        new.extend([OPEN, &block, CLOSE, prose]);
     }
     fresh("README.md", &new);
 }
