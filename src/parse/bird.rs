@@ -217,7 +217,7 @@ fn detail(protocol: &mut Protocol, line: &str) {
         return;
     }
     if key == "BGP state" {
-        protocol.bgp.get_or_insert_default().state = value.to_owned();
+        value.clone_into(&mut protocol.bgp.get_or_insert_default().state);
         return;
     }
     if protocol.proto != "BGP" {
