@@ -161,7 +161,10 @@ fn mutate(document: &mut Value, place: &Index, mutation: &Mutation) {
             }
         }
         Mutation::Copy(from) => {
-            let value = document.pointer(from.get::<String>(&all)).cloned().unwrap_or_default();
+            let value = document
+                .pointer(from.get::<String>(&all))
+                .cloned()
+                .unwrap_or_default();
             set(document, path, value);
         }
         Mutation::Set(value) => set(document, path, value.clone()),

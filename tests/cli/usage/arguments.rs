@@ -25,7 +25,10 @@ fn an_unknown_flag_or_command_is_an_error_of_status_1_with_the_usage() {
         let output = Netdiag::through(&[]).args(args).run();
         output.exits(1);
         assert_eq!(output.stdout, "", "{output}");
-        assert!(output.stderr.contains("Usage: netdiag"), "{output}");
+        assert!(
+            output.stderr.contains("Usage: netdiag") || output.stderr.contains("try '--help'"),
+            "{output}"
+        );
     }
 }
 
@@ -77,7 +80,10 @@ fn every_commands_help_names_its_exit_statuses() {
 fn a_watch_that_never_comes_round_is_refused() {
     for seconds in ["-1", "NaN", "1e300"] {
         let watch = format!("--watch={seconds}");
-        netdiag(["node", "status", &watch]).run().exits(1).says(&watch);
+        netdiag(["node", "status", &watch])
+            .run()
+            .exits(1)
+            .says("error: --watch=");
     }
 }
 
@@ -91,7 +97,7 @@ fn arguments_that_are_not_utf_8_are_paths_or_errors_but_no_panic() {
     with(&["apply", "-f"]).exits(1).says("No such file or directory");
     with(&["check", "--config"]).says("/nowhere/");
     with(&["node", "status", "--bird-socket"])
-        .exits(2)
+        .exits_without_bird()
         .says("no control socket; tried /nowhere/");
     for args in [
         &["get"][..],

@@ -104,7 +104,7 @@ fn a_snapshot_that_is_no_text_is_an_error() {
     fs::write(&path, b"\xff\xfe{\x00}").unwrap();
     check(&path)
         .exits(1)
-        .says("not valid UTF-8")
+        .says("valid UTF-8")
         .says(&path.display().to_string());
     netdiag(["check", "--snapshot", "/dev/null"]).run().exits(1);
 }
