@@ -5,9 +5,11 @@ use std::path::Path;
 
 use super::Error;
 
-/// Writes a text beside the file, then takes the file's place.
+/// Writes a text beside the file, then takes the file's place; a link stays, and leads to the new file.
 pub(super) fn write_whole(path: &Path, text: &str) -> Result<(), Error> {
     let fail = |error: std::io::Error| Error::new(format!("{}: {error}", path.display()));
+    let real = fs::canonicalize(path);
+    let path = real.as_deref().unwrap_or(path);
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         // A pipe or a device can't be replaced.
         return fs::write(path, text).map_err(fail);

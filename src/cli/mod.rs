@@ -14,7 +14,7 @@ mod snapshot;
 mod source;
 
 use std::future::Future;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -126,8 +126,15 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::from(error.use_stderr()));
         }
     };
-    let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
     let style = Style::detect(cli.global.color);
+    let stdout = std::io::stdout().lock();
+    let mut out: Box<dyn Write> = if style.terminal {
+        Box::new(stdout)
+    } else {
+        // Nobody watches the lines come, and a node may have thousands of peers.
+        Box::new(BufWriter::with_capacity(64 << 10, stdout))
+    };
+    let mut err = std::io::stderr().lock();
     let result = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -140,9 +147,10 @@ pub fn main() -> ExitCode {
                 global: cli.global,
                 runtime,
             };
-            let outcome = cli.command.run(&mut cx)?;
+            // Results that were there before an error are shown before it.
+            let outcome = cli.command.run(&mut cx);
             cx.out.flush()?;
-            Ok(outcome)
+            outcome
         });
     match result {
         Ok(outcome) => ExitCode::from(outcome.exit_code()),

@@ -1,6 +1,7 @@
 //! BIRD over its control socket. Only `show` commands are ever sent.
 
 use std::io::{Error, ErrorKind};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -149,7 +150,7 @@ impl Client {
             }),
             Ok(Err(error)) => Err(Failure {
                 missing: error.kind() == ErrorKind::NotFound,
-                why: connect_error(&error),
+                why: connect_error(path, &error),
             }),
             Err(_) => Err(silent("accept the connection", timeout).into()),
         }
@@ -204,14 +205,25 @@ fn silent(what: &str, timeout: Duration) -> String {
     )
 }
 
-fn connect_error(error: &Error) -> String {
+fn connect_error(path: &Path, error: &Error) -> String {
     match error.kind() {
+        // The kernel refuses those as it refuses a socket that nobody listens on.
+        ErrorKind::ConnectionRefused if !is_socket(path) => "this is not a socket".into(),
         ErrorKind::ConnectionRefused => "nobody listens on this socket: BIRD is not running".into(),
         ErrorKind::PermissionDenied => {
             "permission denied: run as root, or as a user who may write to the socket".into()
         }
+        ErrorKind::WouldBlock => {
+            "BIRD did not accept the connection, and others wait for it: the daemon hangs or is stopped"
+                .into()
+        }
         _ => error.to_string(),
     }
+}
+
+fn is_socket(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|metadata| metadata.file_type().is_socket())
 }
 
 /// Reads the configuration that the running `bird` was started with, or the one confd writes for Calico.

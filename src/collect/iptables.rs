@@ -3,8 +3,8 @@
 //! `iptables-legacy-save` prints the tables that exist (`/proc/net/ip_tables_names`) and `iptables-nft-save` what is in
 //! nftables: neither creates a table, as `iptables -L` would.
 
-use std::io::ErrorKind;
-use std::process::{Command, Stdio};
+use std::io::{Error, ErrorKind};
+use std::process::{Child, Command, Stdio};
 
 use crate::parse::iptables_save::iptables_save;
 use crate::state::Fact;
@@ -21,9 +21,13 @@ const DIALECTS: [Dialect; 4] = [
 pub(super) fn rulesets() -> Fact<Vec<Ruleset>> {
     let mut rulesets = Vec::new();
     let mut failures = Vec::new();
-    for dialect in DIALECTS {
+    let saves = DIALECTS.map(|dialect| {
         let command = format!("{}-save", dialect.command());
-        match save(&command) {
+        let child = start(&command);
+        (dialect, command, child)
+    });
+    for (dialect, command, child) in saves {
+        match finish(&command, child) {
             Ok(text) => match iptables_save(&text, dialect) {
                 Ok(ruleset) => rulesets.push(ruleset),
                 Err(error) => failures.push(format!("{command}: {error}")),
@@ -37,17 +41,23 @@ pub(super) fn rulesets() -> Fact<Vec<Ruleset>> {
     Fact::Known(rulesets)
 }
 
-fn save(command: &str) -> Result<String, String> {
-    let output = ["", "/usr/sbin/", "/sbin/"]
+/// Starts a command where it is installed, so that all of them run side by side.
+fn start(command: &str) -> Option<Result<Child, Error>> {
+    ["", "/usr/sbin/", "/sbin/"]
         .iter()
         .map(|directory| {
             Command::new(format!("{directory}{command}"))
                 .arg("-c")
                 .stdin(Stdio::null())
-                .output()
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
         })
-        .find(|result| !matches!(result, Err(error) if error.kind() == ErrorKind::NotFound));
-    match output {
+        .find(|result| !matches!(result, Err(error) if error.kind() == ErrorKind::NotFound))
+}
+
+fn finish(command: &str, child: Option<Result<Child, Error>>) -> Result<String, String> {
+    match child.map(|child| child.and_then(Child::wait_with_output)) {
         None => Err(format!("{command}: not installed")),
         Some(Err(error)) => Err(format!("{command}: {error}")),
         Some(Ok(output)) if output.status.success() => {

@@ -24,6 +24,8 @@ pub struct Options {
 
 /// Reads everything netdiag knows to read of the node it runs on.
 pub async fn node(options: &Options) -> NodeState {
+    // The tools for it take longer than all the rest.
+    let netfilter = std::thread::spawn(iptables::rulesets);
     let mut node = kernel().await;
     let (bird, bird6) = bird::both(options, node.processes.known()).await;
     node.bird = bird;
@@ -31,9 +33,11 @@ pub async fn node(options: &Options) -> NodeState {
     node.bird_config = bird::config(node.processes.known());
     node.tcp = procfs::tcp();
     node.tcp_counters = procfs::tcp_counters();
-    node.netfilter = iptables::rulesets();
     node.hosts = read(Path::new("/etc/hosts"))
         .map_or_else(Fact::absent, |text| Fact::Known(parse::hosts::hosts(&text)));
+    node.netfilter = netfilter
+        .join()
+        .unwrap_or_else(|_| Fact::absent("reading the rules failed"));
     node
 }
 

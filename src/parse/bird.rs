@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use super::{ParseError, excerpt};
-use crate::state::bird::{Protocol, RouteCounts};
+use crate::state::bird::{BgpSession, Protocol, RouteCounts};
 
 /// Codes of a reply (BIRD `doc/reply_codes`).
 const END: u16 = 0;
@@ -91,6 +91,8 @@ fn lines(reply: &str) -> Result<Vec<Line<'_>>, ParseError> {
 /// # Errors
 /// When the line is no greeting.
 pub fn greeting(line: &str) -> Result<String, ParseError> {
+    // Another daemon may have said more before it said something like an end.
+    let line = line.lines().next().unwrap_or_default();
     let version = split_code(line)
         .filter(|(code, ..)| *code == GREETING)
         .and_then(|(_, _, text)| text.strip_prefix("BIRD "))
@@ -182,6 +184,11 @@ fn row(line: Line) -> Result<Protocol, ParseError> {
         ));
     };
     let (since, info) = since(rest);
+    let bgp = (*proto == "BGP").then(|| BgpSession {
+        // What the details say again, when there are any.
+        state: info.split(' ').next().unwrap_or_default().to_owned(),
+        ..BgpSession::default()
+    });
     Ok(Protocol {
         name: (*name).to_owned(),
         proto: (*proto).to_owned(),
@@ -189,7 +196,8 @@ fn row(line: Line) -> Result<Protocol, ParseError> {
         state: (*state).to_owned(),
         since,
         info,
-        ..Protocol::default()
+        description: None,
+        bgp,
     })
 }
 
@@ -267,8 +275,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::state::bird::BgpSession;
-
     const BIRD1: &str = include_str!("../../fixtures/bird/1.6.8-protocols-all.txt");
     const BIRD2: &str = include_str!("../../fixtures/bird/2.0.12-protocols-all.txt");
 
@@ -309,6 +315,19 @@ mod tests {
         assert_eq!(bgp.neighbor_address, Some("fd00::2".parse().unwrap()));
         assert_eq!(bgp.local_as, Some(64512));
         assert!(bgp.connect_delay.is_some());
+    }
+
+    #[test]
+    fn a_session_without_details_has_the_state_of_its_row() {
+        let reply = "2002-name proto table state since info\n\
+            1002-Mesh_1 BGP master start 10:00:00 Active Socket: Connection refused\n\
+            \x20Mesh_2 BGP master up 10:00:00 Established\n\x20Mesh_3 BGP master down 10:00:00\n0000 \n";
+        let protocols = protocols(reply).unwrap();
+        let state = |name| session(&protocols, name).1.state.as_str();
+        assert_eq!(
+            [state("Mesh_1"), state("Mesh_2"), state("Mesh_3")],
+            ["Active", "Established", ""]
+        );
     }
 
     #[test]

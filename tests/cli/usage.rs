@@ -1,0 +1,7 @@
+//! Arguments, environment and files that are not as they should be.
+
+mod arguments;
+mod datastore;
+mod rights;
+mod snapshot;
+mod surroundings;
