@@ -210,10 +210,7 @@ proptest! {
     #[test]
     fn no_snapshot_makes_a_diagnosis_panic_or_waver(snapshot in snapshot()) {
         let cluster = snapshot.objects.known().map(Cluster::new);
-        let world = World {
-            nodes: &snapshot.nodes,
-            cluster: cluster.as_ref().ok_or("not known"),
-        };
+        let world = World::new(&snapshot.nodes, cluster.as_ref().ok_or("not known"));
         let report = check(&world);
         prop_assert_eq!(&check(&world), &report);
         if let Some(objects) = snapshot.objects.known() {
@@ -223,9 +220,9 @@ proptest! {
             own_address_fault(&world, &node.name);
             for bird in [node.bird.known(), node.bird6.known()].into_iter().flatten() {
                 for (protocol, session) in bird.sessions() {
-                    let explanation = explain(&world, node, protocol, session);
+                    let explanation = explain(&world, node, bird, protocol, session);
                     prop_assert_eq!(explanation.is_some(), session.neighbor_address.is_some());
-                    prop_assert_eq!(explain(&world, node, protocol, session), explanation);
+                    prop_assert_eq!(explain(&world, node, bird, protocol, session), explanation);
                 }
             }
         }
