@@ -211,11 +211,11 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Picked => f.write_str("picked"),
-            Self::Eligible => f.write_str("accepted, but an earlier one is taken"),
-            Self::Excluded { by } => write!(f, "name matches excluded {by}"),
-            Self::NotIncluded => f.write_str("name matches no interface= expression"),
-            Self::NoAddress => f.write_str("no address of this family"),
-            Self::NotUsable { because } => write!(f, "{because} address"),
+            Self::Eligible => f.write_str("usable, but comes later"),
+            Self::Excluded { by } => write!(f, "excluded by {by}"),
+            Self::NotIncluded => f.write_str("matches no expression"),
+            Self::NoAddress => f.write_str("no such address"),
+            Self::NotUsable { because } => f.write_str(because),
             Self::OutsideCidrs => f.write_str("in none of the CIDRs"),
             Self::NotAsked => f.write_str("not the address asked for"),
         }
@@ -520,11 +520,11 @@ mod tests {
         assert_eq!(
             rows,
             [
-                "cni0: name matches excluded ^cni.*",
-                "cali5f8b38bf007: name matches excluded ^cali.*",
-                "docker0: name matches excluded ^docker.*",
+                "cni0: excluded by ^cni.*",
+                "cali5f8b38bf007: excluded by ^cali.*",
+                "docker0: excluded by ^docker.*",
                 "eth0: picked",
-                "lo: name matches excluded ^lo",
+                "lo: excluded by ^lo",
             ]
         );
     }

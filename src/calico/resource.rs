@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 /// `apiVersion` of every v3 resource (libcalico-go `lib/apis/v3`).
 pub const API_VERSION: &str = "projectcalico.org/v3";
 
-/// The kinds netdiag reads. One row of [`Kind::row`] a kind; nothing else has to change for a new one.
+/// The kinds netdiag reads. One row of `Kind::row` a kind; nothing else has to change for a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Node,

@@ -1,14 +1,15 @@
 //! `netdiag check`: what is broken, where, how we know, and what mends it.
 
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::source::{Depth, Picture, Source};
 use super::{Context, Error, Outcome, files};
-use crate::diagnose::{Change, Evidence, Finding, Report, Severity, check, manifests};
-use crate::output::{document, text};
+use crate::diagnose::{Cause, Change, Evidence, Finding, Report, Severity, check, manifests};
+use crate::output::{document, table, text};
 use crate::state::Snapshot;
 
 /// Find what is broken, prove it, and write the manifests that mend it
@@ -42,7 +43,7 @@ impl Args {
         let to_stdout = self.fix_to.as_ref().is_some_and(|path| path.as_os_str() == "-");
         if !to_stdout {
             match self.output {
-                Format::Table => show(cx, &report)?,
+                Format::Table => show(cx, &report, self.fix_to.as_deref())?,
                 Format::Json => cx.out.write_all(document::json(&Json::new(&report)).as_bytes())?,
                 Format::Yaml => cx.out.write_all(document::yaml(&Json::new(&report)).as_bytes())?,
             }
@@ -112,19 +113,13 @@ fn fix_header(report: &Report) -> String {
         .iter()
         .filter(|finding| finding.fix.change.is_some())
     {
-        header.push_str(&format!("# {} {}\n", finding.code, finding.title));
+        let _ = writeln!(header, "# {} {}", finding.code, finding.title);
     }
-    let mut settings: Vec<&str> = report
-        .findings
-        .iter()
-        .filter_map(|finding| finding.fix.setting.as_deref())
-        .collect();
-    settings.sort_unstable();
-    settings.dedup();
-    for setting in settings {
-        header.push_str(&format!(
-            "# To keep it, set in calico-node's environment: {setting}\n"
-        ));
+    for setting in &report.settings {
+        let _ = writeln!(
+            header,
+            "# To keep it, set in calico-node's environment: {setting}"
+        );
     }
     header
 }
@@ -137,6 +132,7 @@ struct Json<'a> {
     netdiag_check: u32,
     findings: Vec<JsonFinding<'a>>,
     notes: &'a [String],
+    settings: &'a [String],
     seen: &'a [String],
     unseen: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -151,13 +147,12 @@ struct JsonFinding<'a> {
     node: &'a str,
     title: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<crate::diagnose::Cause>,
+    cause: Option<Cause>,
+    certain: bool,
     evidence: &'a [Evidence],
     steps: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<&'a Change>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    setting: Option<&'a str>,
 }
 
 impl<'a> Json<'a> {
@@ -166,6 +161,7 @@ impl<'a> Json<'a> {
             netdiag_check: 1,
             findings: report.findings.iter().map(JsonFinding::new).collect(),
             notes: &report.notes,
+            settings: &report.settings,
             seen: &report.seen,
             unseen: &report.unseen,
             undecidable: report.undecidable.as_deref(),
@@ -181,26 +177,49 @@ impl<'a> JsonFinding<'a> {
             node: &finding.node,
             title: &finding.title,
             cause: finding.cause,
+            certain: finding.certain,
             evidence: &finding.evidence,
             steps: &finding.fix.steps,
             change: finding.fix.change.as_ref(),
-            setting: finding.fix.setting.as_deref(),
         }
     }
 }
 
-fn show(cx: &mut Context, report: &Report) -> Result<(), Error> {
+fn show(cx: &mut Context, report: &Report, fix_to: Option<&Path>) -> Result<(), Error> {
     let style = cx.style;
     let width = usize::from(style.width);
-    for finding in &report.findings {
+    let summary = match (report.findings.len(), &report.undecidable) {
+        (0, None) => style.good("No findings."),
+        (0, Some(why)) => style.warn(&format!("Not decidable: {why}.")),
+        (number, _) => style.bad(&format!("{}.", text::count(number, "finding"))),
+    };
+    writeln!(cx.out, "{summary}")?;
+    let (grouped, single): (Vec<&Finding>, Vec<&Finding>) = report
+        .findings
+        .iter()
+        .partition(|finding| finding.fix.change.is_some() && !finding.certain);
+    // Those seen from the inside prove the most: they come first.
+    let (first, rest): (Vec<&Finding>, Vec<&Finding>) = single
+        .into_iter()
+        .partition(|finding| finding.cause == Some(Cause::NodeAddress));
+    for finding in first {
         show_finding(cx, finding, width)?;
+    }
+    match grouped[..] {
+        [] => {}
+        [one] => show_finding(cx, one, width)?,
+        [..] => show_group(cx, &grouped, width)?,
+    }
+    for finding in rest {
+        show_finding(cx, finding, width)?;
+    }
+    writeln!(cx.out)?;
+    for setting in &report.settings {
+        let line = format!("so that it stays: set {setting} in calico-node's environment");
+        writeln!(cx.out, "{}", text::wrap(&line, width, "", "  "))?;
     }
     for note in &report.notes {
         writeln!(cx.out, "{}", text::wrap(note, width, "note: ", "  "))?;
-    }
-    for unseen in &report.unseen {
-        let line = text::wrap(&unseen.replace('\n', " "), width, "not seen: ", "  ");
-        writeln!(cx.out, "{}", style.faint(&line))?;
     }
     for seen in &report.seen {
         writeln!(
@@ -209,12 +228,60 @@ fn show(cx: &mut Context, report: &Report) -> Result<(), Error> {
             style.faint(&text::wrap(seen, width, "seen: ", "  "))
         )?;
     }
-    let summary = match (report.findings.len(), &report.undecidable) {
-        (0, None) => style.good("No findings."),
-        (0, Some(why)) => style.warn(&format!("Not decidable: {why}.")),
-        (number, _) => style.bad(&format!("{}.", text::count(number, "finding"))),
+    for unseen in &report.unseen {
+        let line = text::wrap(&unseen.replace('\n', " "), width, "not seen: ", "  ");
+        writeln!(cx.out, "{}", style.faint(&line))?;
+    }
+    if fix_to.is_none() && report.findings.iter().any(|finding| finding.fix.change.is_some()) {
+        let line = "Next: netdiag check --fix-to fix.yaml, then netdiag apply -f fix.yaml";
+        writeln!(cx.out, "{}", style.strong(line))?;
+    }
+    Ok(())
+}
+
+/// Many nodes with one fault, judged from the nodes that can be seen: a row a node, and the evidence of the first.
+fn show_group(cx: &mut Context, findings: &[&Finding], width: usize) -> Result<(), Error> {
+    let style = cx.style;
+    let [first, ..] = findings else {
+        return Ok(());
     };
-    writeln!(cx.out, "{summary}")?;
+    let title = format!(
+        "{} {}: wrong addresses stored for {}",
+        first.code,
+        first.severity.name(),
+        text::count(findings.len(), "other node")
+    );
+    writeln!(cx.out, "\n{}", style.bad(&title))?;
+    let rows: Vec<Vec<String>> = findings
+        .iter()
+        .filter_map(|finding| {
+            let change = finding.fix.change.as_ref()?;
+            Some(vec![
+                format!("  {}", finding.node),
+                change.from.clone(),
+                change.value.clone(),
+                change.why.clone(),
+            ])
+        })
+        .collect();
+    write!(
+        cx.out,
+        "{}",
+        table::columns(&["  NODE", "STORED", "RIGHT", "KNOWN BY"], &rows, 2)
+    )?;
+    let line = format!(
+        "as for {}: {}",
+        first.node,
+        first
+            .evidence
+            .iter()
+            .skip(1)
+            .map(|evidence| format!("{} ({})", evidence.text, evidence.source))
+            .take(2)
+            .collect::<Vec<_>>()
+            .join("; ")
+    );
+    writeln!(cx.out, "{}", text::wrap(&line, width, "  ", "  "))?;
     Ok(())
 }
 
@@ -227,7 +294,7 @@ fn show_finding(cx: &mut Context, finding: &Finding, width: usize) -> Result<(),
         Severity::Error => style.bad(&title),
         Severity::Warning => style.warn(&title),
     };
-    writeln!(cx.out, "{title}")?;
+    writeln!(cx.out, "\n{title}")?;
     let column = finding
         .evidence
         .iter()

@@ -2,12 +2,14 @@
 
 mod apply;
 mod check;
+mod completion;
 mod datastore;
 mod error;
 mod files;
 mod get;
 mod input;
 mod node;
+pub mod reference;
 mod snapshot;
 mod source;
 
@@ -45,7 +47,7 @@ impl Outcome {
 
 /// Find, explain, prove and mend why containers can't reach each other.
 #[derive(Debug, Parser)]
-#[command(name = "netdiag", version, disable_help_subcommand = true)]
+#[command(name = "netdiag", version, disable_help_subcommand = true, after_long_help = reference::text())]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
@@ -75,6 +77,7 @@ enum Command {
     Get(get::Get),
     Apply(apply::Apply),
     Snapshot(snapshot::Args),
+    Completion(completion::Args),
 }
 
 impl Command {
@@ -85,6 +88,7 @@ impl Command {
             Self::Snapshot(snapshot) => snapshot.run(cx),
             Self::Get(get) => get.run(cx),
             Self::Apply(apply) => apply.run(cx),
+            Self::Completion(completion) => completion.run(cx),
         }
     }
 }

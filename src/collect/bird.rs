@@ -124,14 +124,15 @@ async fn ask(path: &Path, timeout: Duration) -> Result<Bird, Failure> {
     let odd = |error: String| format!("BIRD did not answer as it should: {error}");
     let version = parse::bird::greeting(&client.reply().await?).map_err(|error| odd(error.to_string()))?;
     let status = client.query("show status").await?;
-    let router_id = parse::bird::router_id(&status).map_err(|error| odd(format!("show status: {error}")))?;
+    let status = parse::bird::status(&status).map_err(|error| odd(format!("show status: {error}")))?;
     let protocols = client.query("show protocols all").await?;
     let protocols =
         parse::bird::protocols(&protocols).map_err(|error| odd(format!("show protocols all: {error}")))?;
     Ok(Bird {
         socket: path.display().to_string(),
         version,
-        router_id,
+        router_id: status.router_id,
+        server_time: status.server_time,
         protocols,
     })
 }

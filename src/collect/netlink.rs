@@ -119,13 +119,19 @@ fn address(message: AddressMessage) -> Option<Address> {
     })
 }
 
+/// Clock ticks a second in what the kernel tells user space (time(7)); 100 on every architecture but Alpha and IA-64.
+const USER_HZ: u64 = 100;
+
 fn neighbor(message: NeighbourMessage) -> Option<Neighbor> {
-    let (mut ip, mut mac) = (None, None);
+    let (mut ip, mut mac, mut confirmed_seconds) = (None, None, None);
     for attribute in message.attributes {
         match attribute {
             NeighbourAttribute::Destination(NeighbourAddress::Inet(v4)) => ip = Some(IpAddr::V4(v4)),
             NeighbourAttribute::Destination(NeighbourAddress::Inet6(v6)) => ip = Some(IpAddr::V6(v6)),
             NeighbourAttribute::LinkLayerAddress(bytes) => mac = Some(mac_text(&bytes)),
+            NeighbourAttribute::CacheInfo(info) => {
+                confirmed_seconds = Some(u64::from(info.confirmed) / USER_HZ);
+            }
             _ => {}
         }
     }
@@ -133,6 +139,7 @@ fn neighbor(message: NeighbourMessage) -> Option<Neighbor> {
         link: IfIndex(message.header.ifindex),
         ip: ip?,
         mac,
+        confirmed_seconds,
         state: match message.header.state {
             NeighbourState::Incomplete => NeighborState::Incomplete,
             NeighbourState::Reachable => NeighborState::Reachable,

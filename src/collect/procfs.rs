@@ -8,7 +8,7 @@ use super::read;
 use crate::parse;
 use crate::state::Fact;
 use crate::state::process::{CalicoProcesses, Process};
-use crate::state::socket::TcpSocket;
+use crate::state::socket::{TcpSocket, TcpState};
 
 /// Settings of calico-node that netdiag may read: none of them is a secret.
 const SETTINGS: [&str; 12] = [
@@ -127,6 +127,8 @@ pub(super) fn tcp() -> Fact<Vec<TcpSocket>> {
     Fact::Known(
         sockets
             .into_iter()
+            // What has ended says nothing, and a busy host has tens of thousands of it.
+            .filter(|(socket, _)| socket.state != TcpState::TimeWait)
             .map(|(mut socket, inode)| {
                 socket.owners = owners.get(&inode).cloned().unwrap_or_default();
                 socket

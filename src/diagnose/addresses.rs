@@ -13,6 +13,7 @@ use super::facts::{Path, path};
 use super::finding::Evidence;
 use super::world::{World, has_address};
 use crate::calico::node::{Node, NodeAddress};
+use crate::intent::autodetect::internal_ips;
 use crate::intent::cluster::{Cluster, stored_address};
 use crate::state::NodeState;
 use crate::state::link::{Address, Link};
@@ -309,7 +310,7 @@ fn judge_candidate(
 
 /// Where a node is known to be: its own links, its InternalIP, its name in `/etc/hosts`. Not what Calico stored.
 fn addresses_of(world: &World, object: &Node, v6: bool) -> Vec<IpAddr> {
-    let mut ips: Vec<IpAddr> = crate::intent::autodetect::internal_ips(Some(object)).unwrap_or_default();
+    let mut ips: Vec<IpAddr> = internal_ips(Some(object)).unwrap_or_default();
     ips.extend(world.resolve(&object.name, v6));
     if let Some(state) = world.state(&object.name) {
         ips.extend(state.addresses.items().iter().map(|address| address.ip));
@@ -355,6 +356,16 @@ fn unseen(world: &World, cluster: &Cluster, object: &Node, stored: NodeAddress) 
     if evidence.is_empty() || cluster.nodes.len() < 2 {
         return None;
     }
+    let (state, beside) = neighbour_of(world, candidate.address.addr())?;
+    let link = state.link(beside.link)?;
+    evidence.push(Evidence::new(
+        format!("ip addr on {}", state.name),
+        format!(
+            "{} is on the segment of {} {beside}",
+            candidate.address.addr(),
+            link.name
+        ),
+    ));
     Some(Wrong {
         node: object.name.clone(),
         code: "A02",
@@ -374,17 +385,27 @@ fn unseen(world: &World, cluster: &Cluster, object: &Node, stored: NodeAddress) 
 /// The address a node that can't be seen goes by, when it is on a segment of a node that can.
 fn known_as(world: &World, object: &Node, stored: NodeAddress) -> Option<Candidate> {
     let v6 = stored.ip.is_ipv6();
-    let internal = crate::intent::autodetect::internal_ips(Some(object)).unwrap_or_default();
+    let internal = internal_ips(Some(object)).unwrap_or_default();
     let internal = internal
         .into_iter()
         .find(|ip| ip.is_ipv6() == v6)
         .map(|ip| (ip, "InternalIP of its Node object"));
-    let (ip, from) =
+    let (ip, why) =
         internal.or_else(|| Some((world.resolve(&object.name, v6)?, "its name in /etc/hosts")))?;
     if ip == stored.ip {
         return None;
     }
-    let (state, address) = world.nodes.iter().find_map(|state| {
+    let (_, beside) = neighbour_of(world, ip)?;
+    Some(Candidate {
+        address: IpNet::new(ip, beside.prefix_len).ok()?,
+        link: None,
+        why: why.to_owned(),
+    })
+}
+
+/// The address of a visible node on whose segment another address is.
+fn neighbour_of<'a>(world: &World<'a>, ip: IpAddr) -> Option<(&'a NodeState, &'a Address)> {
+    world.nodes.iter().find_map(|state| {
         let address = state
             .addresses
             .items()
@@ -392,12 +413,6 @@ fn known_as(world: &World, object: &Node, stored: NodeAddress) -> Option<Candida
             .filter(|address| !address.ip.is_loopback() && address.ip != ip)
             .find(|address| address.network().is_some_and(|segment| segment.contains(&ip)))?;
         Some((state, address))
-    })?;
-    let link = state.link(address.link)?;
-    Some(Candidate {
-        address: IpNet::new(ip, address.prefix_len).ok()?,
-        link: None,
-        why: format!("{from}, on the segment of {} on {}", link.name, state.name),
     })
 }
 

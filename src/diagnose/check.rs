@@ -1,12 +1,12 @@
 //! All checks over a world, in one report.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::addresses::{self, Wrong};
+use super::addresses::{self, Candidate, Wrong};
 use super::finding::{Change, Evidence, Finding, Fix, Report, Severity};
 use super::session::{Cause, Explanation, explain};
 use super::world::World;
+use crate::calico::release::Release;
 use crate::intent::Cluster;
 use crate::state::NodeState;
 use crate::state::bird::Protocol;
@@ -16,26 +16,24 @@ use crate::state::route::{Route, TableId};
 pub fn check(world: &World) -> Report {
     let mut report = Report::default();
     scope(world, &mut report);
-    let mut explained = Vec::new();
-    if let Ok(cluster) = world.cluster {
-        for node in &cluster.nodes {
-            for v6 in [false, true] {
-                if let Some(wrong) = addresses::wrong(world, &node.name, v6) {
-                    explained.push(wrong.node.clone());
-                    report.findings.push(address_finding(world, wrong));
-                }
-            }
-        }
-    }
+    let wrong: Vec<Wrong> = world
+        .cluster
+        .iter()
+        .flat_map(|cluster| &cluster.nodes)
+        .flat_map(|node| [false, true].map(|v6| addresses::wrong(world, &node.name, v6)))
+        .flatten()
+        .collect();
+    report.settings = settings(world, &wrong);
+    let broken = !wrong.is_empty();
+    report
+        .findings
+        .extend(wrong.into_iter().map(|wrong| address_finding(world, wrong)));
     for node in world.nodes {
         sessions(world, node, &mut report);
         if let Ok(cluster) = world.cluster {
             missing_sessions(cluster, node, &mut report);
-            manual_routes(cluster, node, !explained.is_empty(), &mut report);
+            manual_routes(cluster, node, broken, &mut report);
         }
-    }
-    if !explained.is_empty() {
-        setting_note(&mut report);
     }
     report
 }
@@ -126,9 +124,10 @@ fn address_finding(world: &World, wrong: Wrong) -> Finding {
         fix.change = Some(Change {
             node: wrong.node.clone(),
             bgp_field: field,
+            from: wrong.stored.to_string(),
             value: candidate.address.to_string(),
+            why: candidate.why.clone(),
         });
-        fix.setting = Some(setting(candidate, v6));
     } else {
         fix.steps.push(format!(
             "find its right address: netdiag node autodetect   (on {})",
@@ -140,22 +139,60 @@ fn address_finding(world: &World, wrong: Wrong) -> Finding {
         severity: Severity::Error,
         node: wrong.node.clone(),
         cause: Some(Cause::NodeAddress),
+        certain: wrong.certain,
         title: format!("wrong address stored for {}: {}", wrong.node, wrong.why),
         evidence,
         fix,
     }
 }
 
-/// What keeps the address right at the next start of calico-node.
-fn setting(candidate: &addresses::Candidate, v6: bool) -> String {
-    let variable = if v6 {
-        "IP6_AUTODETECTION_METHOD"
+/// The setting that makes calico-node detect the right addresses from now on, the same on all nodes where possible.
+fn settings(world: &World, wrong: &[Wrong]) -> Vec<String> {
+    [false, true]
+        .into_iter()
+        .filter_map(|v6| {
+            let candidates: Vec<&Candidate> = wrong
+                .iter()
+                .filter(|wrong| wrong.stored.ip.is_ipv6() == v6)
+                .filter_map(|wrong| wrong.candidate.as_ref())
+                .collect();
+            let variable = if v6 {
+                "IP6_AUTODETECTION_METHOD"
+            } else {
+                "IP_AUTODETECTION_METHOD"
+            };
+            Some(format!("{variable}={}", setting(world, &candidates)?))
+        })
+        .collect()
+}
+
+/// `cidr=` says what is meant, but Calico knows it from 3.16 on; a link's name works everywhere.
+fn setting(world: &World, candidates: &[&Candidate]) -> Option<String> {
+    const MANY: usize = 3;
+    let mut segments: Vec<String> = candidates
+        .iter()
+        .map(|candidate| candidate.address.trunc().to_string())
+        .collect();
+    segments.sort_unstable();
+    segments.dedup();
+    let release = world.cluster.ok().and_then(|cluster| cluster.release);
+    let knows_cidr = release.is_some_and(|release| release >= Release::new(3, 16, 0));
+    let mut links: Vec<&str> = candidates
+        .iter()
+        .filter_map(|candidate| candidate.link.as_deref())
+        .collect();
+    links.sort_unstable();
+    links.dedup();
+    if segments.is_empty() {
+        None
+    } else if (knows_cidr && segments.len() <= MANY) || links.is_empty() {
+        Some(format!("cidr={}", segments.join(",")))
     } else {
-        "IP_AUTODETECTION_METHOD"
-    };
-    match &candidate.link {
-        Some(link) => format!("{variable}=interface=^{}$", regex::escape(link)),
-        None => format!("{variable}=cidr={}", candidate.address.trunc()),
+        let names: Vec<String> = links
+            .iter()
+            .map(|link| format!("^{}$", regex::escape(link)))
+            .collect();
+        Some(format!("interface={}", names.join(",")))
     }
 }
 
@@ -222,6 +259,7 @@ fn session_finding(node: &NodeState, protocol: &Protocol, explanation: Explanati
         severity: Severity::Error,
         node: node.name.clone(),
         cause: Some(explanation.cause),
+        certain: explanation.certain,
         title: format!(
             "BGP session {} of {} is down: {likely}{}",
             protocol.name, node.name, explanation.text
@@ -261,6 +299,7 @@ fn missing_sessions(cluster: &Cluster, node: &NodeState, report: &mut Report) {
             severity: Severity::Error,
             node: node.name.clone(),
             cause: Some(Cause::NotConfigured),
+            certain: true,
             title: format!(
                 "{}'s BIRD has no session with {} ({}), though the mesh is on",
                 node.name, other.name, address.ip
@@ -320,24 +359,4 @@ fn is_manual_pod_route(cluster: &Cluster, node: &NodeState, route: &Route) -> bo
             .iter()
             .filter_map(|hop| hop.link.and_then(|link| node.link(link)))
             .all(|link| !link.name.starts_with("cali"))
-}
-
-/// The one calico-node setting that keeps all the addresses right, when there is one for all.
-fn setting_note(report: &mut Report) {
-    let mut settings: BTreeMap<&str, usize> = BTreeMap::new();
-    for setting in report
-        .findings
-        .iter()
-        .filter_map(|finding| finding.fix.setting.as_deref())
-    {
-        *settings.entry(setting).or_default() += 1;
-    }
-    if settings.is_empty() {
-        return;
-    }
-    let list: Vec<&str> = settings.keys().copied().collect();
-    report.notes.push(format!(
-        "to keep the addresses, set {} in calico-node's environment; without it the next restart may detect the wrong link again",
-        list.join(" or ")
-    ));
 }

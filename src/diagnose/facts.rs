@@ -6,6 +6,7 @@ use super::finding::Evidence;
 use super::world::{Peer, World};
 use crate::forward::filter::{Blocked, Packet, blocked};
 use crate::state::NodeState;
+use crate::state::bird::seconds_since;
 use crate::state::bird::{BgpSession, BirdConfig, ConfiguredPeer, Protocol};
 use crate::state::link::{Link, Neighbor};
 use crate::state::route::{Route, RouteType, lookup_main};
@@ -148,6 +149,29 @@ impl<'a> Facts<'a> {
             .find(|neighbor| neighbor.ip == next_hop && neighbor.link == link.index)
     }
 
+    /// Seconds since BIRD last changed the protocol's state: since the session broke.
+    fn down_for(&self) -> Option<u64> {
+        let daemons = [self.node.bird.known(), self.node.bird6.known()];
+        let mut daemons = daemons.into_iter().flatten();
+        let bird = daemons.find(|bird| {
+            bird.protocols
+                .iter()
+                .any(|protocol| std::ptr::eq(protocol, self.protocol))
+        })?;
+        seconds_since(&self.protocol.since, &bird.server_time)
+    }
+
+    /// Whether the next hop has answered ARP since the session broke. None when it can't be told: an entry stays
+    /// REACHABLE for up to a minute after its host is gone.
+    pub(super) fn answers_arp(&self) -> Option<bool> {
+        let neighbor = self.neighbor()?;
+        if neighbor.state.unanswered() {
+            return Some(false);
+        }
+        let confirmed = neighbor.confirmed_seconds?;
+        (confirmed + 1 < self.down_for()?).then_some(true)
+    }
+
     /// A connection attempt that has no answer yet.
     pub(super) fn syn_sent(&self) -> Option<&'a TcpSocket> {
         self.socket_in(TcpState::SynSent)
@@ -217,9 +241,13 @@ impl<'a> Facts<'a> {
             .link(neighbor.link)
             .map_or("?", |link| link.name.as_str());
         let mac = neighbor.mac.as_deref().unwrap_or("no answer");
+        let ago = match neighbor.confirmed_seconds {
+            Some(seconds) if neighbor.mac.is_some() => format!(", heard of {seconds} s ago"),
+            _ => String::new(),
+        };
         Some(Evidence::new(
             format!("ip neigh on {}", self.node.name),
-            format!("{} dev {link}: {mac}, {}", neighbor.ip, neighbor.state),
+            format!("{} dev {link}: {mac}, {}{ago}", neighbor.ip, neighbor.state),
         ))
     }
 }
@@ -288,6 +316,27 @@ fn usable_hop<'a>(node: &'a NodeState, route: &Route) -> Option<(Option<IpAddr>,
         .iter()
         .filter(|hop| !hop.dead)
         .find_map(|hop| Some((hop.gateway, node.link(hop.link?)?)))
+}
+
+/// Links with an address that are down.
+pub(super) fn down_links(node: &NodeState) -> impl Iterator<Item = Evidence> {
+    node.links
+        .items()
+        .iter()
+        .filter(|link| !link.up || matches!(link.operstate.as_str(), "down" | "lowerlayerdown"))
+        .filter(|link| !link.is_bridge())
+        .filter(|link| {
+            node.addresses
+                .items()
+                .iter()
+                .any(|address| address.link == link.index)
+        })
+        .map(|link| {
+            Evidence::new(
+                format!("ip link on {}", node.name),
+                format!("{} is down", link.name),
+            )
+        })
 }
 
 /// confd writes a peer's port into the protocol's name: `Global_10_0_0_1_port_1790`.

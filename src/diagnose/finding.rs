@@ -47,8 +47,6 @@ pub struct Fix {
     pub steps: Vec<String>,
     /// The field that has to change, for `netdiag apply -f`.
     pub change: Option<Change>,
-    /// The calico-node setting that keeps it mended (`IP_AUTODETECTION_METHOD=…`).
-    pub setting: Option<String>,
 }
 
 /// One field of a Node object, and what it should be.
@@ -58,7 +56,11 @@ pub struct Change {
     pub node: String,
     /// A field of `spec.bgp`, for example `ipv4Address`.
     pub bgp_field: &'static str,
+    /// What is stored now.
+    pub from: String,
     pub value: String,
+    /// How the right value is known.
+    pub why: String,
 }
 
 /// One fault.
@@ -72,6 +74,8 @@ pub struct Finding {
     pub title: String,
     /// Why the session is down, when it is about one.
     pub cause: Option<Cause>,
+    /// Seen on the node itself; otherwise judged from other nodes.
+    pub certain: bool,
     pub evidence: Vec<Evidence>,
     pub fix: Fix,
 }
@@ -88,4 +92,6 @@ pub struct Report {
     pub undecidable: Option<String>,
     /// Worth knowing, but no fault.
     pub notes: Vec<String>,
+    /// Settings of calico-node that keep the mended addresses (`IP_AUTODETECTION_METHOD=…`).
+    pub settings: Vec<String>,
 }

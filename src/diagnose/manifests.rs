@@ -69,12 +69,15 @@ mod tests {
             node: "node1".into(),
             title: String::new(),
             cause: None,
+            certain: true,
             evidence: Vec::new(),
             fix: Fix {
                 change: Some(Change {
                     node: "node1".into(),
                     bgp_field: field,
+                    from: String::new(),
                     value: value.into(),
+                    why: String::new(),
                 }),
                 ..Fix::default()
             },

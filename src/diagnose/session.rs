@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::facts::{Facts, Path};
+use super::facts::{Facts, Path, down_links};
 use super::finding::Evidence;
 use super::world::{Peer, World};
 use super::{addresses, silence};
@@ -321,6 +321,10 @@ fn hold_timer(facts: &Facts) -> Option<Explanation> {
     if !facts.error().contains("Hold timer expired") {
         return None;
     }
+    let connected = facts.established().is_some() || facts.session.state == "OpenSent";
+    if !connected && let Some(explanation) = silence::now(facts) {
+        return Some(explanation);
+    }
     let peer = facts.peer_name();
     let (text, next) = if facts.error().starts_with("Received") {
         (
@@ -330,7 +334,7 @@ fn hold_timer(facts: &Facts) -> Option<Explanation> {
             ),
             "look for loss on the way: netdiag node status on the peer, link counters, MTU",
         )
-    } else if facts.established().is_some() || facts.session.state == "OpenSent" {
+    } else if connected {
         (
             format!(
                 "{peer} accepts the connection but its BIRD says nothing: the daemon hangs or is stopped"
@@ -425,27 +429,6 @@ fn unreachable(facts: &Facts) -> Option<Explanation> {
         }));
     }
     Some(silence::nobody_answers(facts))
-}
-
-/// Links with an address that are down.
-fn down_links(node: &NodeState) -> impl Iterator<Item = Evidence> {
-    node.links
-        .items()
-        .iter()
-        .filter(|link| !link.up || matches!(link.operstate.as_str(), "down" | "lowerlayerdown"))
-        .filter(|link| !link.is_bridge())
-        .filter(|link| {
-            node.addresses
-                .items()
-                .iter()
-                .any(|address| address.link == link.index)
-        })
-        .map(|link| {
-            Evidence::new(
-                format!("ip link on {}", node.name),
-                format!("{} is down", link.name),
-            )
-        })
 }
 
 fn closed(facts: &Facts) -> Option<Explanation> {
@@ -621,6 +604,9 @@ fn nearest(facts: &Facts) -> Option<(String, IpAddr)> {
 fn other(facts: &Facts) -> Explanation {
     if facts.peer == Peer::Nobody {
         return nobody(facts);
+    }
+    if let Some(explanation) = silence::now(facts) {
+        return explanation;
     }
     if facts.error().is_empty() || matches!(facts.session.state.as_str(), "OpenSent" | "OpenConfirm") {
         return facts

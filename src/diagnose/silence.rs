@@ -1,6 +1,6 @@
 //! Connection attempts that nobody answers: which of the many reasons.
 
-use super::facts::{Facts, Path};
+use super::facts::{Facts, Path, down_links};
 use super::finding::Evidence;
 use super::session::{Cause, Explanation, nobody};
 use super::world::Peer;
@@ -12,13 +12,7 @@ pub(super) fn explain(facts: &Facts) -> Option<Explanation> {
     if !waits {
         return None;
     }
-    let unanswered = facts
-        .neighbor()
-        .is_some_and(|neighbor| neighbor.state.unanswered());
-    if unanswered && matches!(facts.path, Path::OnLink { .. }) {
-        return Some(nobody_answers(facts));
-    }
-    if let Some(explanation) = rule(facts).or_else(|| password(facts)) {
+    if let Some(explanation) = now(facts) {
         return Some(explanation);
     }
     if let Some(other) = facts.other()
@@ -40,6 +34,14 @@ pub(super) fn explain(facts: &Facts) -> Option<Explanation> {
         return Some(nobody(facts));
     }
     Some(vanished(facts))
+}
+
+/// What stops packets to the peer, whatever BIRD is doing at the moment: nobody there, a rule, a password.
+pub(super) fn now(facts: &Facts) -> Option<Explanation> {
+    if facts.answers_arp() == Some(false) && matches!(facts.path, Path::OnLink { .. }) {
+        return Some(nobody_answers(facts));
+    }
+    rule(facts).or_else(|| password(facts))
 }
 
 /// The local or the peer's rule that stops the session's packets.
@@ -134,12 +136,7 @@ fn dropped_segments(node: &NodeState) -> impl Iterator<Item = Evidence> {
 pub(super) fn nobody_answers(facts: &Facts) -> Explanation {
     let evidence = facts.neighbor_evidence();
     if let Peer::Node(name) = &facts.peer {
-        let down = facts
-            .other()
-            .into_iter()
-            .flat_map(|other| other.links.items())
-            .filter(|link| !link.up)
-            .map(|link| Evidence::new(format!("ip link on {name}"), format!("{} is down", link.name)));
+        let down = facts.other().into_iter().flat_map(down_links);
         return facts
             .because(
                 Cause::NodeDown,
@@ -164,26 +161,27 @@ pub(super) fn nobody_answers(facts: &Facts) -> Explanation {
         .next("look whether that host is up, and whether its address is right")
 }
 
-/// The host is there, the attempts vanish, and nothing known says why.
+/// The attempts vanish, and nothing known says why.
 fn vanished(facts: &Facts) -> Explanation {
     let peer = facts.peer_name();
-    let alive = facts.neighbor().is_some_and(|neighbor| neighbor.state.answered());
+    let port = facts.port;
+    let alive = facts.answers_arp() == Some(true) && matches!(facts.path, Path::OnLink { .. });
     let may_be_password = facts.configured().is_none_or(|peer| peer.password);
-    let text = match facts.path {
-        Path::OnLink { .. } if alive && may_be_password => format!(
-            "{peer} answers ARP, but connections to its port {} stay unanswered: a firewall drops them, or the BGP passwords differ",
-            facts.port
-        ),
-        Path::OnLink { .. } if alive => format!(
-            "{peer} answers ARP, but connections to its port {} stay unanswered: a firewall there or on the way drops them",
-            facts.port
-        ),
-        _ => format!("connections to {peer} port {} stay unanswered", facts.port),
-    };
-    let cause = if alive && !may_be_password {
-        Cause::PortDropped
+    let (cause, text) = if alive && may_be_password {
+        let text = format!(
+            "{peer} answers ARP, but connections to its port {port} stay unanswered: a firewall drops them, or the BGP passwords differ"
+        );
+        (Cause::Unanswered, text)
+    } else if alive {
+        let text = format!(
+            "{peer} answers ARP, but connections to its port {port} stay unanswered: a firewall there or on the way drops them"
+        );
+        (Cause::PortDropped, text)
     } else {
-        Cause::Unanswered
+        let text = format!(
+            "connections to {peer} port {port} stay unanswered: it is down, or a firewall drops them"
+        );
+        (Cause::Unanswered, text)
     };
     facts
         .because(cause, text)

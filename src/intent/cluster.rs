@@ -176,7 +176,7 @@ mod tests {
         }
     }
 
-    fn resource(kind: &str, name: &str, spec: Value) -> Value {
+    fn resource(kind: &str, name: &str, spec: &Value) -> Value {
         serde_json::json!({"kind": kind, "apiVersion": "projectcalico.org/v3", "metadata": {"name": name}, "spec": spec})
     }
 
@@ -189,13 +189,13 @@ mod tests {
             resource(
                 "BGPConfiguration",
                 "default",
-                serde_json::json!({"nodeToNodeMeshEnabled": false, "asNumber": "1.10"}),
+                &serde_json::json!({"nodeToNodeMeshEnabled": false, "asNumber": "1.10"}),
             ),
-            resource("BGPConfiguration", "node.a", serde_json::json!({"asNumber": 3})),
+            resource("BGPConfiguration", "node.a", &serde_json::json!({"asNumber": 3})),
             resource(
                 "ClusterInformation",
                 "default",
-                serde_json::json!({"calicoVersion": "v3.14.2"}),
+                &serde_json::json!({"calicoVersion": "v3.14.2"}),
             ),
         ]));
         assert!(!cluster.mesh);
@@ -209,10 +209,10 @@ mod tests {
             resource(
                 "Node",
                 "a",
-                serde_json::json!({"bgp": {"ipv4Address": "10.0.0.300/24"}}),
+                &serde_json::json!({"bgp": {"ipv4Address": "10.0.0.300/24"}}),
             ),
-            resource("Nod", "b", serde_json::json!({})),
-            resource("IPPool", "p", serde_json::json!({"cidr": "x"})),
+            resource("Nod", "b", &serde_json::json!({})),
+            resource("IPPool", "p", &serde_json::json!({"cidr": "x"})),
         ]));
         assert!(cluster.nodes.is_empty());
         assert_eq!(cluster.unreadable.len(), 3, "{:?}", cluster.unreadable);
@@ -224,12 +224,12 @@ mod tests {
             resource(
                 "BGPPeer",
                 "tor",
-                serde_json::json!({"node": "a", "peerIP": "[fd00::1]:1790", "asNumber": 1}),
+                &serde_json::json!({"node": "a", "peerIP": "[fd00::1]:1790", "asNumber": 1}),
             ),
             resource(
                 "BGPPeer",
                 "all",
-                serde_json::json!({"peerIP": "fd00::1", "asNumber": 2}),
+                &serde_json::json!({"peerIP": "fd00::1", "asNumber": 2}),
             ),
         ]));
         let ip = "fd00::1".parse().unwrap();

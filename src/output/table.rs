@@ -2,24 +2,26 @@
 
 use super::Style;
 
-/// A boxed table in ASCII, wrapped to the width of the style.
+/// A boxed table in ASCII with centred headings, as calicoctl draws it, wrapped to the width of the style.
 ///
 /// Every row has as many cells as there are headings.
 pub fn boxed(headings: &[&str], rows: &[Vec<String>], style: Style) -> String {
     let mut table = comfy_table::Table::new();
     table
-        .load_style(comfy_table::presets::ASCII_MARKDOWN)
+        .load_style(comfy_table::presets::ASCII_FULL_CONDENSED)
         .set_content_arrangement(comfy_table::ContentArrangement::Dynamic)
         .set_width(style.width)
-        .set_header(headings);
+        .set_header(headings.iter().map(|heading| {
+            comfy_table::Cell::new(heading).set_alignment(comfy_table::CellAlignment::Center)
+        }));
     for row in rows {
         table.add_row(row);
     }
     table.to_string()
 }
 
-/// Plain columns, three spaces apart, without trailing blanks.
-pub fn columns(headings: &[&str], rows: &[Vec<String>]) -> String {
+/// Plain columns, `gap` blanks apart, without trailing blanks.
+pub fn columns(headings: &[&str], rows: &[Vec<String>], gap: usize) -> String {
     let mut widths: Vec<usize> = headings.iter().map(|heading| heading.chars().count()).collect();
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -31,7 +33,7 @@ pub fn columns(headings: &[&str], rows: &[Vec<String>]) -> String {
     for row in std::iter::once(&headings).chain(rows) {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
-            let pad = width.saturating_sub(cell.chars().count()) + 3;
+            let pad = width.saturating_sub(cell.chars().count()) + gap;
             line.push_str(cell);
             line.push_str(&" ".repeat(pad));
         }

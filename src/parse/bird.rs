@@ -111,19 +111,34 @@ pub fn greeting(line: &str) -> Result<String, ParseError> {
     })
 }
 
-/// The router id in the reply to `show status`.
+/// What `show status` tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    pub router_id: Option<IpAddr>,
+    /// As printed; empty when missing.
+    pub server_time: String,
+}
+
+/// Reads the reply to `show status`.
 ///
 /// # Errors
 /// When the reply is cut or is no status.
-pub fn router_id(reply: &str) -> Result<Option<IpAddr>, ParseError> {
+pub fn status(reply: &str) -> Result<Status, ParseError> {
     let lines = lines(reply)?;
     if lines.last().map(|line| line.code) != Some(STATUS_END) {
         return Err(ParseError::new(lines.len(), "not a reply to `show status`"));
     }
-    Ok(lines
-        .iter()
-        .filter(|line| line.code == STATUS)
-        .find_map(|line| line.text.strip_prefix("Router ID is ")?.trim().parse().ok()))
+    let after = |prefix: &str| {
+        let mut texts = lines
+            .iter()
+            .filter(|line| line.code == STATUS)
+            .map(|line| line.text);
+        texts.find_map(|text| text.strip_prefix(prefix)).map(str::trim)
+    };
+    Ok(Status {
+        router_id: after("Router ID is ").and_then(|id| id.parse().ok()),
+        server_time: after("Current server time is ").unwrap_or_default().to_owned(),
+    })
 }
 
 /// The protocols in the reply to `show protocols` or `show protocols all`.
@@ -217,7 +232,7 @@ fn detail(protocol: &mut Protocol, line: &str) {
         return;
     }
     if key == "BGP state" {
-        protocol.bgp.get_or_insert_default().state = value.to_owned();
+        value.clone_into(&mut protocol.bgp.get_or_insert_default().state);
         return;
     }
     if protocol.proto != "BGP" {
@@ -324,11 +339,13 @@ mod tests {
 
     #[test]
     fn the_router_id_is_in_the_status() {
-        for status in [
+        for text in [
             include_str!("../../fixtures/bird/1.6.8-status.txt"),
             include_str!("../../fixtures/bird/2.0.12-status.txt"),
         ] {
-            assert_eq!(router_id(status).unwrap(), Some("10.0.0.1".parse().unwrap()));
+            let status = status(text).unwrap();
+            assert_eq!(status.router_id, Some("10.0.0.1".parse().unwrap()));
+            assert!(status.server_time.starts_with("20"), "{status:?}");
         }
     }
 
@@ -404,7 +421,7 @@ mod tests {
         fn no_text_makes_it_panic(text in "\\PC{0,200}", code in "(0000|1002|1006|2002|0001|9001)[- ]", tail in "[ -~\\n]{0,300}") {
             let _ = protocols(&text);
             let _ = protocols(&format!("{code}{tail}"));
-            let _ = router_id(&format!("{code}{tail}"));
+            let _ = status(&format!("{code}{tail}"));
             let _ = greeting(&text);
         }
     }

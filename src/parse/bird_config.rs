@@ -29,6 +29,7 @@ pub fn bird_config(text: &str) -> BirdConfig {
         }
         at += 2;
         let mut block = Block::default();
+        let mut name = String::new();
         while at < tokens.len() && tokens[at] != "{" {
             if tokens[at] == "from" {
                 if let Some(template) = tokens.get(at + 1).and_then(|name| templates.get(name)) {
@@ -36,10 +37,11 @@ pub fn bird_config(text: &str) -> BirdConfig {
                 }
                 at += 1;
             } else {
-                tokens[at].clone_into(&mut block.peer.name);
+                name.clone_from(&tokens[at]);
             }
             at += 1;
         }
+        block.peer.name = name;
         at = statements(&tokens, at + 1, &mut block);
         if is_template {
             templates.insert(block.peer.name.clone(), block);
@@ -169,6 +171,7 @@ mod tests {
         let [mesh, global] = config.peers.as_slice() else {
             panic!("{config:?}");
         };
+        assert_eq!(mesh.name, "Mesh_192_168_80_24");
         assert_eq!(mesh.neighbor, Some("192.168.80.24".parse().unwrap()));
         assert_eq!((mesh.local_as, mesh.neighbor_as), (Some(64512), Some(64512)));
         assert_eq!(mesh.source_address, Some("192.168.80.23".parse().unwrap()));

@@ -14,6 +14,9 @@ pub struct Bird {
     pub version: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub router_id: Option<IpAddr>,
+    /// The daemon's clock, as `show status` prints it (`2026-11-21 13:37:32`).
+    #[serde(default)]
+    pub server_time: String,
     pub protocols: Vec<Protocol>,
 }
 
@@ -139,4 +142,42 @@ pub struct ConfiguredPeer {
     pub passive: bool,
     #[serde(default)]
     pub disabled: bool,
+}
+
+/// Seconds from a protocol's `since` to the daemon's `now`: both a time of day, the first perhaps a date. None when
+/// they can't be compared; a day or more counts as one day.
+pub fn seconds_since(since: &str, now: &str) -> Option<u64> {
+    const DAY: u64 = 86_400;
+    let (date, time) = match since.split_once(' ') {
+        Some((date, time)) => (Some(date), time),
+        None if since.contains(':') => (None, since),
+        None => (Some(since), "00:00:00"),
+    };
+    let (today, clock) = now.split_once(' ').unwrap_or(("", now));
+    if date.is_some_and(|date| date != today) {
+        return Some(DAY);
+    }
+    let of_day = |time: &str| {
+        let mut parts = time.split(['.', ':']).map(|part| part.parse::<u64>().ok());
+        Some(parts.next()?? * 3600 + parts.next()?? * 60 + parts.next()??)
+    };
+    // A time of day that is still to come was yesterday's.
+    Some((of_day(clock)? + DAY - of_day(time)?) % DAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_age_of_a_state_is_told_by_the_daemons_clock() {
+        let now = "2026-11-21 13:37:41.034";
+        assert_eq!(seconds_since("13:37:33.446", now), Some(8));
+        assert_eq!(seconds_since("13:37:33", "2026-11-21 13:37:41"), Some(8));
+        assert_eq!(seconds_since("23:59:59", "2026-11-21 00:00:01"), Some(2));
+        assert_eq!(seconds_since("2026-11-20", now), Some(86_400));
+        assert_eq!(seconds_since("2026-11-21 13:00:00", now), Some(2261));
+        assert_eq!(seconds_since("", now), Some(86_400));
+        assert_eq!(seconds_since("13:37:33", ""), None);
+    }
 }

@@ -124,4 +124,7 @@ pub struct Neighbor {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
     pub state: NeighborState,
+    /// Seconds since it last proved to be there (NDA_CACHEINFO): an entry stays REACHABLE for a while after that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_seconds: Option<u64>,
 }

@@ -122,10 +122,10 @@ fn what_failed_is_named_and_the_rest_is_applied() {
     --- stdout
     --- stderr
     fix.yaml:1: Node node1: cannot reach the datastore
-    memory: connect: refused
+      memory: connect: refused
     fix.yaml:8: Node node2: not tried, because the datastore is out of reach
     --- error: failed to apply any 'Node' resources: [cannot reach the datastore
-    memory: connect: refused]
+      memory: connect: refused]
     ");
 }
 

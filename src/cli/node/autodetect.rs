@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use clap::Args as ClapArgs;
+use ipnet::IpNet;
 use serde::Serialize;
 
 use crate::calico::autodetect::{Detection, Interface, Method, Sources, Verdict, detect};
@@ -14,6 +15,8 @@ use crate::diagnose::World;
 use crate::intent::{autodetect, cluster::stored_address};
 use crate::output::{document, table, text};
 use crate::state::NodeState;
+use crate::state::link::Address;
+use crate::state::route::TableId;
 
 /// Re-run Calico's address detection on this node and explain it
 ///
@@ -72,21 +75,21 @@ impl Args {
             (None, Some(release)) => (release, "from the datastore"),
             (None, None) => (Release::NEWEST, "the newest known: the datastore says none"),
         };
-        let live = !self.source.is_snapshot();
-        let source_address = move |destination: &str, v6: bool| -> Result<IpAddr, String> {
-            if live {
-                reach::source_address(destination, v6)
-            } else {
-                Err("not decidable from a snapshot: it holds no route lookup".to_owned())
-            }
-        };
-        let sources = Sources {
-            source_address: &source_address,
-            internal_ips: autodetect::internal_ips(world.object(&node.name)),
-        };
         let families = [false, true]
             .into_iter()
-            .map(|v6| self.family(world, node, &interfaces, release, &sources, v6))
+            .map(|v6| {
+                let walk = Walk {
+                    interfaces: interfaces.clone(),
+                    release,
+                    v6,
+                    reach: if self.source.is_snapshot() {
+                        no_reach
+                    } else {
+                        reach::source_address
+                    },
+                };
+                self.family(world, node, &walk)
+            })
             .collect::<Result<_, _>>()?;
         Ok(Detected {
             netdiag_node_autodetect: 1,
@@ -101,15 +104,8 @@ impl Args {
         })
     }
 
-    fn family(
-        &self,
-        world: &World,
-        node: &NodeState,
-        interfaces: &[Interface],
-        release: Release,
-        sources: &Sources,
-        v6: bool,
-    ) -> Result<Family, Error> {
+    fn family(&self, world: &World, node: &NodeState, walk: &Walk) -> Result<Family, Error> {
+        let v6 = walk.v6;
         let environment = node.processes.known().map(|processes| &processes.environment);
         let setting = |name: &str| environment.and_then(|environment| environment.get(name)).cloned();
         let (given, variable, ip) = if v6 {
@@ -123,7 +119,13 @@ impl Args {
             (None, None) => ("first-found".to_owned(), "Calico's default"),
         };
         let method = Method::parse(&text).map_err(Error::new)?;
-        let detection = detect(&method, release, interfaces, v6, sources);
+        let detection = detect(
+            &method,
+            walk.release,
+            &walk.interfaces,
+            v6,
+            &walk.sources(world, node),
+        );
         let stored = world
             .object(&node.name)
             .and_then(|object| stored_address(object, v6));
@@ -134,40 +136,70 @@ impl Args {
             candidates: candidates(node, &detection),
             picked: detection.address().map(|address| address.to_string()),
             why_none: detection.picked.as_ref().err().cloned(),
-            others: other_methods(&method, &detection, interfaces, release, sources, v6),
+            others: other_methods(world, node, &method, walk, &detection),
             stored: stored.map(|stored| stored.to_string()),
             warning: None,
         };
-        family.warning = warning(&family, setting(ip).as_deref(), given.is_some());
+        let ip = match (
+            setting(ip),
+            environment.is_some_and(|environment| !environment.is_empty()),
+        ) {
+            (Some(value), _) if !value.is_empty() => Setting::Set(value),
+            (_, true) => Setting::Unset,
+            (_, false) => Setting::Unknown,
+        };
+        family.warning = warning(&family, &ip, given.is_some());
         Ok(family)
     }
 }
 
-/// Whether the next start of calico-node changes the stored address.
-fn warning(family: &Family, ip: Option<&str>, what_if: bool) -> Option<String> {
-    let when = if what_if {
-        "with this method, a restart"
-    } else {
-        "the next restart of calico-node"
-    };
-    // IPv6 is detected only when IP6 says so; IPv4 unless an address is stored or given (startup.go).
-    let detects = match ip {
-        Some("autodetect") => true,
-        Some("none") => return None,
-        Some(address) if !address.is_empty() => {
-            let fixed = family
-                .stored
-                .as_deref()
-                .and_then(|stored| stored.split('/').next());
-            let given = address.split('/').next();
-            return (fixed.is_some() && fixed != given)
-                .then(|| format!("calico-node is told to use {address}, but another address is stored"));
+/// One detection: what it looks at, and by which rules.
+struct Walk {
+    interfaces: Vec<Interface>,
+    release: Release,
+    v6: bool,
+    /// Asks the kernel which address it would send from.
+    reach: fn(&str, bool) -> Result<IpAddr, String>,
+}
+
+impl Walk {
+    fn sources(&self, world: &World, node: &NodeState) -> Sources<'_> {
+        Sources {
+            source_address: &self.reach,
+            internal_ips: autodetect::internal_ips(world.object(&node.name)),
         }
-        _ => false,
-    };
-    if !detects && !what_if && (family.stored.is_some() || family.family == "IPv6") {
-        return None;
     }
+}
+
+fn no_reach(_: &str, _: bool) -> Result<IpAddr, String> {
+    Err("not decidable from a snapshot: it holds no route lookup".to_owned())
+}
+
+/// What calico-node's environment says of `IP` or `IP6`.
+enum Setting {
+    /// Its processes can't be seen.
+    Unknown,
+    Unset,
+    Set(String),
+}
+
+/// Whether the next start of calico-node changes the stored address (calico `node/pkg/lifecycle/startup`): `autodetect`
+/// detects at each start, an unset `IP` only while nothing is stored, and IPv6 only when `IP6` says so.
+fn warning(family: &Family, ip: &Setting, what_if: bool) -> Option<String> {
+    let when = match ip {
+        _ if what_if => "with this method, a restart of calico-node",
+        Setting::Set(value) if value == "autodetect" => "the next restart of calico-node",
+        Setting::Set(value) if value == "none" => return None,
+        Setting::Set(value) => {
+            let host = |address: &str| address.split('/').next().unwrap_or_default().to_owned();
+            let stored = family.stored.as_deref()?;
+            return (host(stored) != host(value))
+                .then(|| format!("calico-node is told to use {value}, but {stored} is stored"));
+        }
+        Setting::Unset if family.stored.is_some() || family.family == "IPv6" => return None,
+        Setting::Unset => "the next restart of calico-node",
+        Setting::Unknown => "if calico-node runs with IP=autodetect, as its manifests do, its next restart",
+    };
     match (&family.stored, &family.picked) {
         (Some(stored), Some(picked)) if stored != picked => {
             Some(format!("{when} would change {stored} to {picked}"))
@@ -177,51 +209,40 @@ fn warning(family: &Family, ip: Option<&str>, what_if: bool) -> Option<String> {
     }
 }
 
-/// The other methods that need no setting, and the one that suggests itself: the link of the default choice by name.
+/// What the other methods would take, each with the argument that suggests itself: the uplink's name and segment, the
+/// default gateway, and for skip-interface the link that is taken now.
 fn other_methods(
+    world: &World,
+    node: &NodeState,
     chosen: &Method,
+    walk: &Walk,
     detection: &Detection,
-    interfaces: &[Interface],
-    release: Release,
-    sources: &Sources,
-    v6: bool,
 ) -> Vec<Other> {
-    let mut methods = vec![Method::FirstFound, Method::KubernetesInternalIp];
-    let mut segments: Vec<ipnet::IpNet> = Vec::new();
-    for interface in interfaces.iter().rev() {
-        for address in interface
-            .addresses
-            .iter()
-            .filter(|address| address.addr().is_ipv6() == v6)
-        {
-            let usable = detection.candidates.iter().any(|candidate| {
-                candidate.address == Some(*address) && !matches!(candidate.verdict, Verdict::NotUsable { .. })
-            });
-            if usable
-                && !address.addr().is_loopback()
-                && !is_link_local(address.addr())
-                && !segments.contains(&address.trunc())
-            {
-                segments.push(address.trunc());
-                methods.push(Method::Interface(vec![format!(
-                    "^{}$",
-                    regex::escape(&interface.name)
-                )]));
-                methods.push(Method::SkipInterface(vec![format!(
-                    "^{}$",
-                    regex::escape(&interface.name)
-                )]));
-                methods.push(Method::Cidr(vec![address.trunc()]));
-            }
-        }
+    let mut methods = vec![Method::FirstFound];
+    let name = |name: &str| vec![format!("^{}$", regex::escape(name))];
+    let uplink = uplink(node, walk.v6);
+    if let Some(uplink) = &uplink {
+        methods.push(Method::Interface(name(&uplink.link)));
     }
-    let anywhere = if v6 { "2001:db8::1" } else { "192.0.2.1" };
-    methods.push(Method::CanReach(anywhere.to_owned()));
+    let skip = detection.winner().map(|winner| winner.interface.clone());
+    if let Some(skip) = skip.filter(|skip| uplink.as_ref().is_some_and(|uplink| uplink.link != *skip)) {
+        methods.push(Method::SkipInterface(name(&skip)));
+    }
+    if let Some(uplink) = uplink {
+        methods.extend(
+            uplink
+                .gateway
+                .map(|gateway| Method::CanReach(gateway.to_string())),
+        );
+        methods.extend(uplink.segment.map(|segment| Method::Cidr(vec![segment])));
+    }
+    methods.push(Method::KubernetesInternalIp);
+    let sources = walk.sources(world, node);
     methods
         .into_iter()
         .filter(|method| method != chosen)
         .map(|method| {
-            let found = detect(&method, release, interfaces, v6, sources);
+            let found = detect(&method, walk.release, &walk.interfaces, walk.v6, &sources);
             Other {
                 method: method.to_string(),
                 interface: found.winner().map(|winner| winner.interface.clone()),
@@ -232,11 +253,31 @@ fn other_methods(
         .collect()
 }
 
-fn is_link_local(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local(),
-    }
+/// The link of the default route.
+struct Uplink {
+    link: String,
+    gateway: Option<IpAddr>,
+    segment: Option<IpNet>,
+}
+
+fn uplink(node: &NodeState, v6: bool) -> Option<Uplink> {
+    let default = node.routes.items().iter().find(|route| {
+        route.table == TableId::MAIN && route.dst.prefix_len() == 0 && route.dst.addr().is_ipv6() == v6
+    })?;
+    let hop = default.next_hops.iter().find(|hop| !hop.dead)?;
+    let link = node.link(hop.link?)?;
+    let segment = node
+        .addresses
+        .items()
+        .iter()
+        .filter(|address| address.link == link.index && address.ip.is_ipv6() == v6)
+        .filter_map(Address::network)
+        .find(|segment| hop.gateway.is_none_or(|gateway| segment.contains(&gateway)));
+    Some(Uplink {
+        link: link.name.clone(),
+        gateway: hop.gateway,
+        segment,
+    })
 }
 
 fn candidates(node: &NodeState, detection: &Detection) -> Vec<Row> {
@@ -316,6 +357,18 @@ struct Row {
     verdict: String,
 }
 
+impl Row {
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.interface.clone(),
+            self.kind.clone().unwrap_or_default(),
+            self.state.clone().unwrap_or_default(),
+            self.address.clone().unwrap_or_else(|| "-".to_owned()),
+            self.verdict.clone(),
+        ]
+    }
+}
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Other {
@@ -341,23 +394,10 @@ fn show(cx: &mut Context, detected: &Detected) -> Result<(), Error> {
     for family in &detected.families {
         let heading = format!("{} by {} ({})", family.family, family.method, family.method_from);
         writeln!(cx.out, "\n{}", style.strong(&heading))?;
-        let rows: Vec<Vec<String>> = family
-            .candidates
-            .iter()
-            .map(|row| {
-                vec![
-                    row.interface.clone(),
-                    row.index.map_or_else(String::new, |index| index.to_string()),
-                    row.kind.clone().unwrap_or_default(),
-                    row.state.clone().unwrap_or_default(),
-                    row.address.clone().unwrap_or_else(|| "-".to_owned()),
-                    row.verdict.clone(),
-                ]
-            })
-            .collect();
+        let rows: Vec<Vec<String>> = family.candidates.iter().map(Row::cells).collect();
         if !rows.is_empty() {
-            let headings = ["LINK", "INDEX", "KIND", "STATE", "ADDRESS", "VERDICT"];
-            writeln!(cx.out, "{}", table::boxed(&headings, &rows, style))?;
+            let headings = ["LINK", "KIND", "STATE", "ADDRESS", "VERDICT"];
+            write!(cx.out, "{}", table::columns(&headings, &rows, 2))?;
         }
         let picked = match (&family.picked, &family.why_none) {
             (Some(picked), _) => format!("picks {picked}"),
@@ -393,10 +433,10 @@ fn show(cx: &mut Context, detected: &Detected) -> Result<(), Error> {
                 vec![other.method.clone(), picks]
             })
             .collect();
-        writeln!(
+        write!(
             cx.out,
             "{}",
-            table::boxed(&["OTHER METHODS", "WOULD PICK"], &others, style)
+            table::columns(&["OTHER METHODS", "WOULD PICK"], &others, 2)
         )?;
     }
     Ok(())

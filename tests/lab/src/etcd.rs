@@ -22,6 +22,8 @@ pub struct Etcd {
     namespaces: Arc<Namespaces>,
     endpoint: String,
     store: Store,
+    /// keeps connections, which stay in the network namespace they were made in
+    agent: ureq::Agent,
 }
 
 impl Etcd {
@@ -33,8 +35,8 @@ impl Etcd {
             "--unsafe-no-fsync",
             "--enable-v2",
             // A cluster of one need not listen for others' heartbeats.
-            "--heartbeat-interval=10",
-            "--election-timeout=100",
+            "--heartbeat-interval=50",
+            "--election-timeout=250",
             "--listen-peer-urls=http://127.0.0.1:2380",
             "--logger=zap",
             &format!("--listen-client-urls={endpoint}"),
@@ -48,10 +50,17 @@ impl Etcd {
             log: "/var/log/etcd.log".into(),
         };
         node.start("etcd", &daemon)?;
+        let agent = ureq::Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(3)))
+            .http_status_as_error(false)
+            .proxy(None)
+            .build()
+            .new_agent();
         Ok(Self {
             namespaces: Arc::clone(&node.namespaces),
             endpoint,
             store,
+            agent,
         })
     }
 
@@ -162,16 +171,11 @@ impl Etcd {
         let failed = |error: &dyn std::fmt::Display| Error::failed(format!("etcd: {method} {path}: {error}"));
         let uri = format!("{}{path}", self.endpoint);
         let answered = self.namespaces.in_network(|| {
-            let config = ureq::Agent::config_builder()
-                .timeout_global(Some(Duration::from_secs(3)))
-                .http_status_as_error(false)
-                .proxy(None);
-            let agent = config.build().new_agent();
             let request = ureq::http::Request::builder().method(method).uri(uri);
             let mut answer = if body.is_empty() {
-                agent.run(request.body(())?)?
+                self.agent.run(request.body(())?)?
             } else {
-                agent.run(request.header("Content-Type", kind).body(body)?)?
+                self.agent.run(request.header("Content-Type", kind).body(body)?)?
             };
             Ok::<_, ureq::Error>((answer.status().as_u16(), answer.body_mut().read_to_string()?))
         })?;

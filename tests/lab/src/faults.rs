@@ -1,6 +1,6 @@
 //! What can be broken in a story, one thing at a time.
 
-use crate::{Node, Result};
+use crate::{Lab, Node, Result};
 
 /// Something wrong, with the nodes it is about.
 ///
@@ -150,7 +150,8 @@ impl Fault {
     }
 
     /// Brings about what is not a matter of configuration; `session` names a peer's protocol.
-    pub(crate) fn inflict(&self, node: &Node, session: impl Fn(&str) -> Result<String>) -> Result<()> {
+    pub(crate) fn inflict(&self, lab: &Lab, session: impl Fn(&str) -> Result<String>) -> Result<()> {
+        let node = lab.node(self.on());
         match self {
             Self::TakenDown { peer, .. } => {
                 crate::bird::ask(node, &format!("disable {}", session(peer)?)).map(drop)
@@ -158,7 +159,7 @@ impl Fault {
             Self::Filter { verdict, .. } => iptables(node, "-I", *verdict),
             Self::BirdKilled { .. } => node.kill("bird"),
             Self::BirdFrozen { .. } => node.freeze("bird"),
-            Self::LinkDown { .. } => node.run(["ip", "link", "set", "eth0", "down"]).ok().map(drop),
+            Self::LinkDown { on } => cable(lab, on, "down"),
             Self::NodeDown { .. } => {
                 node.power_off();
                 Ok(())
@@ -167,13 +168,14 @@ impl Fault {
         }
     }
 
-    /// Takes back what [`Fault::inflict`] did, where that can be taken back (`LinkDown` also lost the routes).
+    /// Takes back what [`Fault::inflict`] did, where that can be taken back.
     pub(crate) fn relieve(
         &self,
-        node: &Node,
+        lab: &Lab,
         bird: crate::Bird,
         session: impl Fn(&str) -> Result<String>,
     ) -> Result<()> {
+        let node = lab.node(self.on());
         match self {
             Self::TakenDown { peer, .. } => {
                 crate::bird::ask(node, &format!("enable {}", session(peer)?)).map(drop)
@@ -181,14 +183,19 @@ impl Fault {
             Self::Filter { verdict, .. } => iptables(node, "-D", *verdict),
             Self::BirdKilled { .. } => bird.start(node),
             Self::BirdFrozen { .. } => node.thaw("bird"),
-            Self::LinkDown { .. } => {
-                let script = "ip link set eth0 up; ip route replace default via 192.168.80.254";
-                node.sh(script).ok().map(drop)
-            }
+            Self::LinkDown { on } => cable(lab, on, "up"),
             Self::NodeDown { .. } => Err(crate::Error::failed("a node that is down stays down")),
             _ => Ok(()),
         }
     }
+}
+
+/// Pulls or plugs in the cable of eth0, at the switch: the node keeps its addresses and routes.
+fn cable(lab: &Lab, node: &str, state: &str) -> Result<()> {
+    lab.fabric()
+        .run(["ip", "link", "set", &Lab::port(node, "eth0"), state])
+        .ok()
+        .map(drop)
 }
 
 /// Puts in or takes out what breaks sessions of either direction.

@@ -113,7 +113,7 @@ impl Node {
     /// Starts a daemon under a name that the methods below take.
     pub fn start(&self, name: &str, daemon: &Daemon) -> Result<()> {
         // Its parent ends at once, so it belongs to the node's first process, as it should.
-        let script = r#"mkdir -p "${1%/*}"; log=$1 called=$2; shift 2
+        let script = r#"cd /; mkdir -p "${1%/*}"; log=$1 called=$2; shift 2
             (exec -a "$called" "$@" </dev/null >>"$log" 2>&1) & echo $!"#;
         let mut enter = self.namespaces.enter_detached();
         enter.args([

@@ -1,6 +1,6 @@
 //! What Calico has written into the datastore of the story.
 
-use crate::{Etcd, Result, Store, story::HOSTS};
+use crate::{Etcd, HOSTS, Result, Store};
 
 /// The pool that all blocks are from.
 pub(crate) const POOL: &str = "192.168.0.0/16";

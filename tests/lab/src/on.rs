@@ -30,7 +30,7 @@ trap 'rm -f "$own.reply"' EXIT
 trap 'exit 130' INT
 printf '%s\0' "$@" >"$own.request"
 echo $$ >/run/lab/on/queue
-read -r status <"$own.reply"
+{ read -r status <"$own.reply"; } 2>/dev/null
 exit "$status"
 "#;
 

@@ -161,8 +161,8 @@ template bgp bgp_template {{
   multihop;
   hold time {hold};
   connect delay time 1;
-  connect retry time 3;
-  error wait time 2,5;
+  connect retry time 2;
+  error wait time 1,3;
   graceful restart;
   {routes}
 }}

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        mpsc::{self, RecvTimeoutError},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -21,10 +21,12 @@ const V3_NODES: &str = "/calico/resources/v3/projectcalico.org/nodes/";
 const V3_BGP: &str = "/calico/resources/v3/projectcalico.org/bgpconfigurations/default";
 const V2_BGP: &str = "/calico/bgp/v1/";
 
-/// A thread that looks at the datastore ten times a second.
+/// A thread that looks at the datastore five times a second.
 #[derive(Debug)]
 pub(crate) struct Renderer {
     shared: Arc<Shared>,
+    /// never used but by its end
+    alive: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -34,7 +36,6 @@ struct Shared {
     /// nodes and their blocks
     nodes: Vec<(Arc<Node>, String)>,
     settings: Settings,
-    ended: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -52,21 +53,22 @@ impl Renderer {
             etcd,
             nodes,
             settings,
-            ended: AtomicBool::new(false),
             state: Mutex::default(),
         };
         let shared = Arc::new(shared);
         shared.update(|_| ())?;
         let looking = Arc::clone(&shared);
+        let (alive, ended) = mpsc::channel::<()>();
         let thread = thread::spawn(move || {
-            while !looking.ended.load(Ordering::Relaxed) {
-                thread::park_timeout(Duration::from_millis(100));
+            // Dropping the renderer ends the wait at once.
+            while ended.recv_timeout(Duration::from_millis(200)) == Err(RecvTimeoutError::Timeout) {
                 // An etcd that does not answer now may answer the next time.
                 let _ = looking.update(|_| ());
             }
         });
         Ok(Self {
             shared,
+            alive: Some(alive),
             thread: Some(thread),
         })
     }
@@ -84,9 +86,8 @@ impl Renderer {
 
 impl Drop for Renderer {
     fn drop(&mut self) {
-        self.shared.ended.store(true, Ordering::Relaxed);
+        self.alive = None;
         if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
             let _ = thread.join();
         }
     }
@@ -150,7 +151,7 @@ fn cluster(etcd: &Etcd) -> Result<Cluster> {
                     }
                     ["global", "as_num"] => cluster.number = value.parse().unwrap_or(cluster.number),
                     ["global", "node_mesh"] => {
-                        cluster.mesh = json(&value)["enabled"].as_bool().unwrap_or(true)
+                        cluster.mesh = json(&value)["enabled"].as_bool().unwrap_or(true);
                     }
                     _ => {}
                 }

@@ -24,7 +24,7 @@ use crate::{Error, Result};
 
 /// What the first process of a node does: private mounts, its name, and then nothing until its input ends.
 ///
-/// `trap '' CHLD` makes the kernel reap daemons that end. /etc, /var/lib and /var/log are private but show what the
+/// `trap '' CHLD` (which dash does not know) makes the kernel reap daemons that end. /etc, /var/lib and /var/log are private but show what the
 /// machine has (log directories excepted); /tmp is the machine's, so that paths of test files work inside.
 const FIRST_PROCESS: &str = r#"
 set -eu
@@ -34,7 +34,7 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=755 tmpfs /var/log
-mkdir -p /run/lab/bin /run/lock /run/netns /run/calico /run/lab/etc/upper /run/lab/etc/work /run/lab/lib/upper \
+mkdir -p /run/lab/bin /run/lab/home /run/lock /run/netns /run/calico /run/lab/etc/upper /run/lab/etc/work /run/lab/lib/upper \
     /run/lab/lib/work
 mount -t overlay -o lowerdir=/etc,upperdir=/run/lab/etc/upper,workdir=/run/lab/etc/work overlay /etc
 mount -t overlay -o lowerdir=/var/lib,upperdir=/run/lab/lib/upper,workdir=/run/lab/lib/work overlay /var/lib
@@ -93,6 +93,9 @@ fn find_in_path(tool: &str) -> Option<PathBuf> {
 pub(crate) const SEARCH_PATH: &str =
     "/run/lab/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Where commands in a node begin, in its own memory.
+const HOME: &str = "/run/lab/home";
+
 /// Begins to make the namespaces of the node `name`.
 pub(crate) fn start(name: &str) -> Result<Starting> {
     let child = Command::new("unshare")
@@ -106,7 +109,7 @@ pub(crate) fn start(name: &str) -> Result<Starting> {
             "--kill-child",
             "--",
         ])
-        .args(["sh", "-c", FIRST_PROCESS, "node", name])
+        .args(["bash", "-c", FIRST_PROCESS, "node", name])
         .env_clear()
         .env("PATH", SEARCH_PATH)
         .current_dir("/")
@@ -169,10 +172,13 @@ impl Namespaces {
     pub(crate) fn enter_detached(&self) -> Command {
         let mut command = Command::new("nsenter");
         command
-            .args(["-t", &self.pid.to_string(), "-n", "-m", "-u", "-p", "-i", "--"])
+            .args(["-t", &self.pid.to_string(), "-n", "-m", "-u", "-p", "-i"])
+            // What is written without a full path must not end up in the machine's files.
+            .arg(format!("--wd=/proc/{}/root{HOME}", self.pid))
+            .arg("--")
             .env_clear()
             .env("PATH", SEARCH_PATH)
-            .env("HOME", "/root")
+            .env("HOME", HOME)
             .env("LC_ALL", "C.UTF-8")
             .current_dir("/");
         command

@@ -3,59 +3,12 @@
 use std::{thread, time::Duration};
 
 use crate::{
-    Bird, Daemon, Error, Etcd, Fault, Lab, Node, Plan, PodPlan, Result, Run, Session, Store, bird, daemons,
-    objects,
+    Bird, Daemon, Error, Etcd, Fault, Gateway, HOSTS, Lab, Node, Plan, PodPlan, Result, Run, Session, Store,
+    bird, daemons, objects,
     render::{Settings, mesh_name},
     renderer::Renderer,
     wait_until,
 };
-
-/// A node of the story.
-#[derive(Debug, Clone, Copy)]
-pub struct Host {
-    /// `node1`
-    pub name: &'static str,
-    /// the address on eth0
-    pub address: &'static str,
-    /// the address of the leftover bridge cni0
-    pub leftover: &'static str,
-    /// the pods' block
-    pub block: &'static str,
-    /// the pods' addresses; they are called pod1 and pod2
-    pub pods: [&'static str; 2],
-}
-
-/// The four of them.
-pub const HOSTS: [Host; 4] = [
-    Host {
-        name: "node1",
-        address: "192.168.80.23",
-        leftover: "10.244.1.1",
-        block: "192.168.115.128/26",
-        pods: ["192.168.115.135", "192.168.115.136"],
-    },
-    Host {
-        name: "node2",
-        address: "192.168.80.24",
-        leftover: "10.244.2.1",
-        block: "192.168.250.64/26",
-        pods: ["192.168.250.83", "192.168.250.84"],
-    },
-    Host {
-        name: "node3",
-        address: "192.168.80.25",
-        leftover: "10.244.3.1",
-        block: "192.168.131.0/26",
-        pods: ["192.168.131.5", "192.168.131.6"],
-    },
-    Host {
-        name: "node4",
-        address: "192.168.80.26",
-        leftover: "10.244.4.1",
-        block: "192.168.178.192/26",
-        pods: ["192.168.178.200", "192.168.178.201"],
-    },
-];
 
 /// Where etcd listens (it runs on node1).
 pub const ETCD: &str = "192.168.80.23:6666";
@@ -84,6 +37,7 @@ pub struct StoryPlan {
     calico_version: String,
     bgp_configuration: bool,
     autodetection: Option<String>,
+    gateway: Gateway,
     faults: Vec<Fault>,
 }
 
@@ -101,6 +55,7 @@ impl StoryPlan {
             calico_version: "v3.13.5".into(),
             bgp_configuration: false,
             autodetection: None,
+            gateway: Gateway::Silent,
             faults: Vec::new(),
         }
     }
@@ -159,6 +114,12 @@ impl StoryPlan {
         self
     }
 
+    /// What the gateway does with packets to the leftover bridges' addresses.
+    pub fn gateway(mut self, gateway: Gateway) -> Self {
+        self.gateway = gateway;
+        self
+    }
+
     /// Broken from the start; faults of BIRD's configuration are there before BIRD is.
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
@@ -169,6 +130,7 @@ impl StoryPlan {
     pub fn up(self) -> Result<Story> {
         let lab = Self::network().up()?;
         let etcd = Etcd::start(lab.node("node1"), ETCD, self.store)?;
+        self.gateway.set_up(lab.fabric())?;
         for host in HOSTS {
             self.furnish(lab.node(host.name))?;
         }
@@ -334,7 +296,7 @@ impl Story {
         if fault.is_configured() {
             self.renderer.change(|faults| faults.push(fault))
         } else {
-            fault.inflict(self.node(fault.on()), |peer| self.session_name(peer))
+            fault.inflict(&self.lab, |peer| self.session_name(peer))
         }
     }
 
@@ -344,9 +306,7 @@ impl Story {
             self.renderer
                 .change(|faults| faults.retain(|other| *other != fault))
         } else {
-            fault.relieve(self.node(fault.on()), self.plan.bird, |peer| {
-                self.session_name(peer)
-            })
+            fault.relieve(&self.lab, self.plan.bird, |peer| self.session_name(peer))
         }
     }
 
@@ -355,6 +315,11 @@ impl Story {
         HOSTS
             .iter()
             .try_for_each(|host| objects::write_node(&self.etcd, host.name, host.address))
+    }
+
+    /// Writes one node's address into the datastore, a /24.
+    pub fn set_address(&self, node: &str, address: &str) -> Result<()> {
+        objects::write_node(&self.etcd, node, address)
     }
 
     /// The protocol that the other nodes have for a node.

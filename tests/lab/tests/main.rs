@@ -1,5 +1,7 @@
 //! The harness itself.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod cleanup;
+mod faults;
+mod plans;
 mod story;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use netdiag_lab::{Bird, HOSTS, Store, Story, StoryPlan, or_skip};
+use netdiag_lab::{Bird, Gateway, HOSTS, Store, Story, StoryPlan, or_skip};
 
 fn assert_connected(story: &Story) {
     story.wait_established(Duration::from_secs(20)).unwrap();
@@ -69,4 +69,25 @@ fn the_broken_story_with_bird_1_and_etcd_v3_is_mended_by_the_right_node_addresse
 #[test]
 fn the_broken_story_with_bird_2_and_etcd_v2_is_mended_by_the_right_node_addresses() {
     broken_then_mended(StoryPlan::first_found().bird(Bird::V2).store(Store::V2));
+}
+
+fn bird_says(gateway: Gateway, what: &str) {
+    let Some(story) = or_skip(StoryPlan::first_found().gateway(gateway).up()) else {
+        return;
+    };
+    netdiag_lab::wait_until(what, Duration::from_secs(15), || {
+        let sessions = story.sessions("node1").unwrap();
+        sessions.iter().all(|session| session.info.contains(what))
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_gateway_can_close_the_connections_of_the_broken_story() {
+    bird_says(Gateway::Closes, "Socket: Connection closed");
+}
+
+#[test]
+fn a_gateway_can_refuse_the_packets_of_the_broken_story() {
+    bird_says(Gateway::Unreachable, "Socket: No route to host");
 }

@@ -9,7 +9,7 @@ use std::{
     process::ExitCode,
 };
 
-use netdiag_lab::{Bird, Error, HOSTS, OnOtherNodes, Result, Store, Story, StoryPlan};
+use netdiag_lab::{Bird, Error, Gateway, HOSTS, OnOtherNodes, Result, Store, Story, StoryPlan};
 
 const USAGE: &str = "\
 lab-story [--bird 1|2] [--store etcd-v3|etcd-v2] [--healthy] [--netdiag PATH] [-- COMMAND ...]
@@ -18,7 +18,7 @@ Brings up four nodes that Calico gave the wrong addresses, and leaves a shell in
 the first. With COMMAND, runs that instead of a shell.
 ";
 
-const SHELL_START: &str = "PS1='\\[\\e[1m\\]\\h\\[\\e[0m\\]:\\w# '\n";
+const SHELL_START: &str = "HISTFILE=\nPS1='\\[\\e[1m\\]\\h\\[\\e[0m\\]:\\w# '\n";
 
 struct Arguments {
     plan: StoryPlan,
@@ -40,7 +40,8 @@ fn main() -> ExitCode {
 }
 
 fn parse(words: &mut impl Iterator<Item = String>) -> Result<Option<Arguments>> {
-    let mut plan = StoryPlan::first_found();
+    // The gateway that makes BIRD say what the story is known for.
+    let mut plan = StoryPlan::first_found().gateway(Gateway::Closes);
     let mut netdiag = None;
     let mut command = Vec::new();
     while let Some(word) = words.next() {

@@ -1,0 +1,23 @@
+# make demo       build, and show a diagnosis from recorded snapshots
+# make test       everything that has to pass
+# make lab-story  a broken cluster on this machine, and a shell in it (root)
+# make generate   completions/, man/ and the README's blocks anew
+# make clean      remove what was built
+
+.PHONY: demo test lab-story generate clean
+
+demo:
+	@scripts/demo
+
+test:
+	@scripts/test
+
+lab-story:
+	@scripts/lab-story
+
+generate:
+	@scripts/build-deps
+	UPDATE=1 cargo test --locked --test house
+
+clean:
+	cargo clean

@@ -1,0 +1,6 @@
+//! netdiag against real networks: what it says is held against what really works.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod faults;
+mod netdiag;
+mod story;

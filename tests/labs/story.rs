@@ -1,0 +1,178 @@
+//! The founding story: broken → diagnosed → mended → Established → ping, with three commands.
+
+use std::time::Duration;
+
+use netdiag_lab::{Bird, HOSTS, Store, Story, StoryPlan, or_skip, wait_until};
+
+use crate::netdiag::{check_all, findings, json, netdiag, peer};
+
+/// The three commands, on node1 only.
+fn story(bird: Bird, store: Store) {
+    let Some(story) = or_skip(StoryPlan::first_found().bird(bird).store(store).up()) else {
+        return;
+    };
+    let pod = story.node("node1").pod("pod1");
+    assert!(!pod.pings(HOSTS[1].pods[0]).unwrap(), "broken to begin with");
+
+    broken_status(&story);
+    let fix = diagnosed(&story);
+    mended(&story, &fix);
+
+    story.wait_established(Duration::from_secs(30)).unwrap();
+    for host in HOSTS {
+        wait_until("routes to the other blocks", Duration::from_secs(10), || {
+            story.learned_blocks(host.name).unwrap().len() == HOSTS.len() - 1
+        })
+        .unwrap();
+        for other in HOSTS {
+            let pod = story.node(host.name).pod("pod2");
+            assert!(
+                pod.pings(other.pods[0]).unwrap(),
+                "{} to {}",
+                host.name,
+                other.name
+            );
+        }
+    }
+    healthy(&story);
+}
+
+fn broken_status(story: &Story) {
+    let output = netdiag(story, "node1", &["node", "status"]);
+    assert_eq!(output.code(), Some(2), "{}", output.stderr);
+    let text = &output.stdout;
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    for words in [
+        "Calico process is running.",
+        "IPv4 BGP status",
+        "| PEER ADDRESS |",
+        "| 10.244.2.1   | node-to-node mesh | start |",
+        "No IPv6 peers found.",
+        "This node: node1, 10.244.1.1/24, AS 64512, router id 10.244.1.1",
+        "10.244.1.1 is on cni0, a bridge",
+        "10.244.3.1 (node3)",
+        "node4 is known as 192.168.80.26",
+    ] {
+        assert!(text.contains(words), "{words:?} is not in\n{text}");
+    }
+    let (_, status) = json(story, "node1", &["node", "status"]);
+    assert_eq!(status["established"], 0);
+    assert_eq!(peer(&status, "10.244.2.1")["cause"], "node-address");
+    assert_eq!(peer(&status, "10.244.2.1")["node"], "node2");
+    assert_eq!(peer(&status, "10.244.2.1")["session"]["neighborAs"], 64512);
+}
+
+/// `check` on node1; gives what `--fix-to -` writes.
+fn diagnosed(story: &Story) -> String {
+    let (code, check) = json(story, "node1", &["check"]);
+    assert_eq!(code, 2);
+    let told: Vec<(&str, &str)> = findings(&check)
+        .iter()
+        .map(|finding| {
+            (
+                finding["node"].as_str().unwrap(),
+                finding["change"]["value"].as_str().unwrap_or_default(),
+            )
+        })
+        .collect();
+    let expected = HOSTS.map(|host| (host.name, format!("{}/24", host.address)));
+    assert_eq!(
+        told,
+        expected
+            .each_ref()
+            .map(|(name, address)| (*name, address.as_str())),
+        "{check:#}"
+    );
+    assert_eq!(findings(&check)[0]["code"], "A01");
+    assert_eq!(
+        check["settings"],
+        serde_json::json!(["IP_AUTODETECTION_METHOD=interface=^eth0$"])
+    );
+    assert!(
+        check["unseen"].to_string().contains("node2, node3, node4"),
+        "{check:#}"
+    );
+
+    // From the inside of all nodes, every one of them is on its bridge.
+    let (_, all) = check_all(story, |_| true);
+    let codes: Vec<&str> = findings(&all)
+        .iter()
+        .map(|finding| finding["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(codes, ["A01"; 4], "{all:#}");
+
+    let output = netdiag(story, "node1", &["check", "--fix-to", "-"]);
+    assert_eq!(output.code(), Some(2));
+    output.stdout
+}
+
+/// `apply`: first a dry run that writes nothing, then for good.
+fn mended(story: &Story, fix: &str) {
+    let apply = |arguments: &[&str]| {
+        let mut all = vec!["apply", "-f", "-"];
+        all.extend(arguments);
+        story
+            .netdiag(crate::netdiag::PROGRAM, "node1", &all)
+            .input(fix)
+            .output()
+            .unwrap()
+    };
+    let before = netdiag(story, "node1", &["get", "node", "-o", "yaml"]).stdout;
+    let dry = apply(&["--dry-run"]);
+    assert_eq!(dry.code(), Some(0), "{}", dry.stderr);
+    assert!(
+        dry.stdout
+            .contains("spec.bgp.ipv4Address: 10.244.1.1/24 → 192.168.80.23/24"),
+        "{}",
+        dry.stdout
+    );
+    assert_eq!(
+        netdiag(story, "node1", &["get", "node", "-o", "yaml"]).stdout,
+        before,
+        "a dry run writes nothing"
+    );
+
+    let applied = apply(&[]);
+    assert_eq!(applied.code(), Some(0), "{}", applied.stderr);
+    assert_eq!(applied.stdout, "Successfully applied 4 'Node' resource(s)\n");
+    let wide = netdiag(story, "node1", &["get", "node", "-o", "wide"]).stdout;
+    for host in HOSTS {
+        assert!(wide.contains(&format!("{}/24", host.address)), "{wide}");
+    }
+}
+
+fn healthy(story: &Story) {
+    for host in HOSTS {
+        let status = netdiag(story, host.name, &["node", "status"]);
+        assert_eq!(status.code(), Some(0), "{}", status.stdout);
+        assert!(
+            status.stdout.contains("All 3 peers are Established."),
+            "{}",
+            status.stdout
+        );
+        let (code, check) = json(story, host.name, &["check"]);
+        assert_eq!((code, findings(&check).len()), (0, 0), "{check:#}");
+    }
+    let (code, all) = check_all(story, |_| true);
+    assert_eq!((code, findings(&all).len()), (0, 0), "{all:#}");
+}
+
+#[test]
+fn three_commands_mend_the_cluster_with_bird_1_and_etcd_v3() {
+    story(Bird::V1, Store::V3);
+}
+
+#[test]
+fn three_commands_mend_the_cluster_with_bird_2_and_etcd_v3() {
+    story(Bird::V2, Store::V3);
+}
+
+#[test]
+fn three_commands_mend_the_cluster_with_bird_1_and_etcd_v2() {
+    story(Bird::V1, Store::V2);
+}
+
+#[test]
+fn three_commands_mend_the_cluster_with_bird_2_and_etcd_v2() {
+    story(Bird::V2, Store::V2);
+}
