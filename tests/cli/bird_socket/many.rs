@@ -99,6 +99,7 @@ fn phases_of_five_thousand_peers() {
                 socket: String::new(),
                 version: "1.6.8".into(),
                 router_id: None,
+                server_time: String::new(),
                 protocols,
             }),
             ..NodeState::default()
