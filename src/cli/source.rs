@@ -184,9 +184,9 @@ impl Picture {
     }
 
     pub(super) fn world(&self) -> World<'_> {
-        World {
-            nodes: &self.snapshot.nodes,
-            cluster: self.cluster.as_ref().map_err(String::as_str),
-        }
+        World::new(
+            &self.snapshot.nodes,
+            self.cluster.as_ref().map_err(String::as_str),
+        )
     }
 }

@@ -207,7 +207,8 @@ impl Client {
             }
             self.stream.consume(reply.len() - before);
             if ended {
-                return Ok(String::from_utf8_lossy(&reply).into_owned());
+                return Ok(String::from_utf8(reply)
+                    .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()));
             }
             if reply.len() > MAX_REPLY {
                 return Err(format!(

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::addresses::{self, Candidate, Wrong};
+use super::addresses::Wrong;
+use super::candidate::Candidate;
 use super::finding::{Change, Evidence, Finding, Fix, Report, Severity};
 use super::session::{Cause, Explanation, explain};
 use super::world::World;
@@ -16,11 +17,11 @@ use crate::state::route::{Route, TableId};
 pub fn check(world: &World) -> Report {
     let mut report = Report::default();
     scope(world, &mut report);
-    let wrong: Vec<Wrong> = world
+    let wrong: Vec<&Wrong> = world
         .cluster
         .iter()
         .flat_map(|cluster| &cluster.nodes)
-        .flat_map(|node| [false, true].map(|v6| addresses::wrong(world, &node.name, v6)))
+        .flat_map(|node| [false, true].map(|v6| world.wrong_address(&node.name, v6)))
         .flatten()
         .collect();
     report.settings = settings(world, &wrong);
@@ -95,7 +96,7 @@ fn scope(world: &World, report: &mut Report) {
     }
 }
 
-fn address_finding(world: &World, wrong: Wrong) -> Finding {
+fn address_finding(world: &World, wrong: &Wrong) -> Finding {
     let v6 = wrong.stored.ip.is_ipv6();
     let field = if v6 { "ipv6Address" } else { "ipv4Address" };
     let store = world
@@ -106,7 +107,7 @@ fn address_finding(world: &World, wrong: Wrong) -> Finding {
         format!("Node({})", wrong.node),
         format!("spec.bgp.{field} is {} ({store})", wrong.stored),
     )];
-    evidence.extend(wrong.evidence);
+    evidence.extend(wrong.evidence.iter().cloned());
     let down = sessions_down(world, &wrong.node, wrong.stored.ip);
     evidence.extend(down);
     let mut fix = Fix::default();
@@ -147,7 +148,7 @@ fn address_finding(world: &World, wrong: Wrong) -> Finding {
 }
 
 /// The setting that makes calico-node detect the right addresses from now on, the same on all nodes where possible.
-fn settings(world: &World, wrong: &[Wrong]) -> Vec<String> {
+fn settings(world: &World, wrong: &[&Wrong]) -> Vec<String> {
     [false, true]
         .into_iter()
         .filter_map(|v6| {
@@ -226,7 +227,7 @@ fn sessions_down(world: &World, name: &str, ip: IpAddr) -> Option<Evidence> {
 fn sessions(world: &World, node: &NodeState, report: &mut Report) {
     for bird in [node.bird.known(), node.bird6.known()].into_iter().flatten() {
         for (protocol, session) in bird.sessions() {
-            let Some(explanation) = explain(world, node, protocol, session) else {
+            let Some(explanation) = explain(world, node, bird, protocol, session) else {
                 report.unseen.push(format!(
                     "{} on {}: BIRD shows no neighbor address",
                     protocol.name, node.name

@@ -3,13 +3,12 @@
 use std::net::IpAddr;
 
 use super::finding::Evidence;
-use super::world::{Peer, World};
+use super::path::Path;
+use super::world::{Peer, View, World};
 use crate::forward::filter::{Blocked, Packet, blocked};
 use crate::state::NodeState;
-use crate::state::bird::seconds_since;
-use crate::state::bird::{BgpSession, BirdConfig, ConfiguredPeer, Protocol};
-use crate::state::link::{Link, Neighbor};
-use crate::state::route::{Route, RouteType, lookup_main};
+use crate::state::bird::{BgpSession, Bird, BirdConfig, ConfiguredPeer, Protocol, seconds_since};
+use crate::state::link::Neighbor;
 use crate::state::socket::{TcpSocket, TcpState};
 
 /// BGP's port (RFC 4271).
@@ -18,27 +17,13 @@ pub(super) const BGP_PORT: u16 = 179;
 /// A source port for the packet that the rules are asked about: any of the ephemeral ones.
 const EPHEMERAL: u16 = 49_152;
 
-/// How packets to the peer leave the node.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Path<'a> {
-    /// The peer is on a segment of this link.
-    OnLink { link: &'a Link },
-    /// Over a gateway; `default` when only the default route matches.
-    Gateway {
-        gateway: IpAddr,
-        link: &'a Link,
-        default: bool,
-    },
-    /// No route, or one that drops.
-    None,
-    /// The routes are not known.
-    Unknown,
-}
-
 /// One session of one node, and all that bears on it.
 pub(super) struct Facts<'a> {
     pub world: &'a World<'a>,
+    pub view: &'a View<'a>,
     pub node: &'a NodeState,
+    /// The daemon that has the session.
+    pub bird: &'a Bird,
     pub protocol: &'a Protocol,
     pub session: &'a BgpSession,
     /// The peer's address.
@@ -51,14 +36,18 @@ pub(super) struct Facts<'a> {
 impl<'a> Facts<'a> {
     pub(super) fn new(
         world: &'a World<'a>,
-        node: &'a NodeState,
+        node: &str,
+        bird: &'a Bird,
         protocol: &'a Protocol,
         session: &'a BgpSession,
     ) -> Option<Self> {
         let ip = session.neighbor_address?;
+        let view = world.view(node)?;
         Some(Self {
             world,
-            node,
+            view,
+            node: view.state,
+            bird,
             protocol,
             session,
             ip,
@@ -66,8 +55,8 @@ impl<'a> Facts<'a> {
                 .neighbor_port
                 .or_else(|| port_in_name(&protocol.name))
                 .unwrap_or(BGP_PORT),
-            peer: world.peer_at(node, ip),
-            path: path(node, ip),
+            peer: world.peer_at(view.state, ip),
+            path: view.path(ip),
         })
     }
 
@@ -81,8 +70,12 @@ impl<'a> Facts<'a> {
 
     /// What is known of the peer itself, when it is a node that can be seen.
     pub(super) fn other(&self) -> Option<&'a NodeState> {
+        Some(self.other_view()?.state)
+    }
+
+    fn other_view(&self) -> Option<&'a View<'a>> {
         match &self.peer {
-            Peer::Node(name) => self.world.state(name),
+            Peer::Node(name) => self.world.view(name),
             _ => None,
         }
     }
@@ -129,10 +122,7 @@ impl<'a> Facts<'a> {
 
     /// The peer's session with us, as its BIRD shows it.
     pub(super) fn mirror_session(&self) -> Option<(&'a Protocol, &'a BgpSession)> {
-        let ours = self.local_ip()?;
-        let bird = self.other()?.bird.known()?;
-        bird.sessions()
-            .find(|(_, session)| session.neighbor_address == Some(ours))
+        self.other_view()?.session(self.local_ip()?)
     }
 
     /// The neighbor entry of the next hop.
@@ -151,14 +141,7 @@ impl<'a> Facts<'a> {
 
     /// Seconds since BIRD last changed the protocol's state: since the session broke.
     fn down_for(&self) -> Option<u64> {
-        let daemons = [self.node.bird.known(), self.node.bird6.known()];
-        let mut daemons = daemons.into_iter().flatten();
-        let bird = daemons.find(|bird| {
-            bird.protocols
-                .iter()
-                .any(|protocol| std::ptr::eq(protocol, self.protocol))
-        })?;
-        seconds_since(&self.protocol.since, &bird.server_time)
+        seconds_since(&self.protocol.since, &self.bird.server_time)
     }
 
     /// Whether the next hop has answered ARP since the session broke. None when it can't be told: an entry stays
@@ -192,12 +175,12 @@ impl<'a> Facts<'a> {
 
     /// The rule of the node that stops BGP with the peer, in either direction.
     pub(super) fn rule_here(&self) -> Option<Blocked> {
-        rule(self.node, self.local_ip()?, self.ip, self.port)
+        rule(self.view, self.local_ip()?, self.ip, self.port)
     }
 
     /// The rule of the peer that stops BGP with us.
     pub(super) fn rule_there(&self) -> Option<Blocked> {
-        rule(self.other()?, self.ip, self.local_ip()?, BGP_PORT)
+        rule(self.other_view()?, self.ip, self.local_ip()?, BGP_PORT)
     }
 
     /// `BIRD on node1`: the session's row.
@@ -253,12 +236,9 @@ impl<'a> Facts<'a> {
 }
 
 /// The rule of `node` that stops its own side of a BGP session between `ours` and `theirs`.
-fn rule(node: &NodeState, ours: IpAddr, theirs: IpAddr, port: u16) -> Option<Blocked> {
-    let rulesets = node.netfilter.known()?;
-    let link = match path(node, theirs) {
-        Path::OnLink { link } | Path::Gateway { link, .. } => Some(link.name.as_str()),
-        _ => None,
-    };
+fn rule(view: &View, ours: IpAddr, theirs: IpAddr, port: u16) -> Option<Blocked> {
+    let rulesets = view.state.netfilter.known()?;
+    let link = view.path(theirs).link().map(|link| link.name.as_str());
     // Outgoing attempts, incoming attempts, and the answers to the outgoing ones.
     let out = Packet {
         src: ours,
@@ -287,35 +267,6 @@ fn rule(node: &NodeState, ours: IpAddr, theirs: IpAddr, port: u16) -> Option<Blo
     blocked(rulesets, "INPUT", &incoming)
         .or_else(|| blocked(rulesets, "OUTPUT", &out))
         .or_else(|| blocked(rulesets, "INPUT", &answer))
-}
-
-/// How packets to an address leave the node, by its main table.
-pub(super) fn path(node: &NodeState, ip: IpAddr) -> Path<'_> {
-    let Some(routes) = node.routes.known() else {
-        return Path::Unknown;
-    };
-    let Some(route) = lookup_main(routes, ip).filter(|route| route.kind == RouteType::Unicast) else {
-        return Path::None;
-    };
-    let Some((hop, link)) = usable_hop(node, route) else {
-        return Path::None;
-    };
-    match hop {
-        None => Path::OnLink { link },
-        Some(gateway) => Path::Gateway {
-            gateway,
-            link,
-            default: route.dst.prefix_len() == 0,
-        },
-    }
-}
-
-fn usable_hop<'a>(node: &'a NodeState, route: &Route) -> Option<(Option<IpAddr>, &'a Link)> {
-    route
-        .next_hops
-        .iter()
-        .filter(|hop| !hop.dead)
-        .find_map(|hop| Some((hop.gateway, node.link(hop.link?)?)))
 }
 
 /// Links with an address that are down.

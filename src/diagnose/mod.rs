@@ -1,10 +1,14 @@
 //! Findings over what is known: pure functions, so that every diagnosis can be repeated from a snapshot.
 
 mod addresses;
+mod candidate;
 mod check;
 mod facts;
 mod finding;
 pub mod manifests;
+mod messages;
+mod path;
+mod refusal;
 mod session;
 mod silence;
 mod world;
@@ -14,3 +18,6 @@ pub use check::check;
 pub use finding::{Change, Evidence, Finding, Fix, Report, Severity};
 pub use session::{Cause, Explanation, explain};
 pub use world::{Peer, World};
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! Connection attempts that nobody answers: which of the many reasons.
 
-use super::facts::{Facts, Path, down_links};
+use super::facts::{Facts, down_links};
 use super::finding::Evidence;
+use super::path::Path;
 use super::session::{Cause, Explanation, nobody};
 use super::world::Peer;
 use crate::state::NodeState;

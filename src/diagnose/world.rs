@@ -1,17 +1,63 @@
 //! All that a diagnosis may look at, and who is who in it.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
+use super::addresses::{self, Wrong};
+use super::path::Path;
 use crate::calico::node::Node;
 use crate::intent::Cluster;
+use crate::intent::autodetect::internal_ips;
 use crate::state::NodeState;
+use crate::state::bird::{BgpSession, Protocol};
+use crate::state::route::Fib;
 
-/// The nodes that can be seen, and the objects.
-#[derive(Debug, Clone, Copy)]
+/// The nodes that can be seen, and the objects, indexed: a diagnosis of thousands of peers looks up, it doesn't search.
 pub struct World<'a> {
     pub nodes: &'a [NodeState],
     /// The cluster, or why the objects are not known.
     pub cluster: Result<&'a Cluster, &'a str>,
+    views: HashMap<&'a str, View<'a>>,
+    /// How many visible nodes have an address on a link.
+    holders: HashMap<IpAddr, Vec<&'a str>>,
+    /// Names in the nodes' `/etc/hosts`.
+    names: HashMap<(&'a str, bool), IpAddr>,
+    /// Judged once for all nodes.
+    wrong: HashMap<&'a str, [Option<Wrong>; 2]>,
+}
+
+/// One visible node, indexed.
+pub(super) struct View<'a> {
+    pub state: &'a NodeState,
+    /// None when the routes are not known.
+    fib: Option<Fib<'a>>,
+    sessions: HashMap<IpAddr, (&'a Protocol, &'a BgpSession)>,
+}
+
+impl<'a> View<'a> {
+    fn new(state: &'a NodeState) -> Self {
+        let daemons = [state.bird.known(), state.bird6.known()];
+        let sessions = daemons.into_iter().flatten().flat_map(|bird| bird.sessions());
+        Self {
+            state,
+            fib: state.routes.known().map(|routes| Fib::new(routes)),
+            sessions: sessions
+                .filter_map(|(protocol, session)| Some((session.neighbor_address?, (protocol, session))))
+                .collect(),
+        }
+    }
+
+    /// How packets to an address leave the node, by its main table.
+    pub(super) fn path(&self, ip: IpAddr) -> Path<'a> {
+        self.fib
+            .as_ref()
+            .map_or(Path::Unknown, |fib| Path::new(self.state, fib.lookup(ip)))
+    }
+
+    /// The BGP session with a neighbor.
+    pub(super) fn session(&self, neighbor: IpAddr) -> Option<(&'a Protocol, &'a BgpSession)> {
+        self.sessions.get(&neighbor).copied()
+    }
 }
 
 /// Who has a peer's address.
@@ -43,9 +89,49 @@ impl Peer {
 }
 
 impl<'a> World<'a> {
+    /// Indexes what is known.
+    pub fn new(nodes: &'a [NodeState], cluster: Result<&'a Cluster, &'a str>) -> Self {
+        let mut holders: HashMap<IpAddr, Vec<&str>> = HashMap::new();
+        let mut names = HashMap::new();
+        for node in nodes {
+            for address in node.addresses.items() {
+                holders.entry(address.ip).or_default().push(&node.name);
+            }
+            for entry in node.hosts.items().iter().filter(|entry| !entry.ip.is_loopback()) {
+                for name in &entry.names {
+                    names
+                        .entry((name.as_str(), entry.ip.is_ipv6()))
+                        .or_insert(entry.ip);
+                }
+            }
+        }
+        let mut world = Self {
+            nodes,
+            cluster,
+            views: nodes
+                .iter()
+                .map(|node| (node.name.as_str(), View::new(node)))
+                .collect(),
+            holders,
+            names,
+            wrong: HashMap::new(),
+        };
+        world.wrong = addresses::wrong_addresses(&world);
+        world
+    }
+
     /// What can be seen of a node.
     pub fn state(&self, name: &str) -> Option<&'a NodeState> {
-        self.nodes.iter().find(|node| node.name == name)
+        Some(self.view(name)?.state)
+    }
+
+    pub(super) fn view(&self, name: &str) -> Option<&View<'a>> {
+        self.views.get(name)
+    }
+
+    /// The visible nodes, in their given order.
+    pub(super) fn views(&self) -> impl Iterator<Item = &View<'a>> {
+        self.nodes.iter().filter_map(|node| self.view(&node.name))
     }
 
     /// The stored Node of this name.
@@ -53,26 +139,24 @@ impl<'a> World<'a> {
         self.cluster.ok()?.node(name)
     }
 
+    /// What is wrong with the address stored for a node.
+    pub(super) fn wrong_address(&self, node: &str, v6: bool) -> Option<&Wrong> {
+        self.wrong.get(node)?[usize::from(v6)].as_ref()
+    }
+
     /// Who has this address, from the point of view of a node.
-    pub fn peer_at(&self, node: &'a NodeState, ip: IpAddr) -> Peer {
-        if has_address(node, ip) {
+    pub fn peer_at(&self, node: &NodeState, ip: IpAddr) -> Peer {
+        if self.has_address(&node.name, ip) {
             return Peer::ThisNode;
         }
-        if let Some(other) = self
-            .nodes
-            .iter()
-            .find(|other| other.name != node.name && has_unique_address(self, other, ip))
-        {
-            return Peer::Node(other.name.clone());
+        // An address that several nodes have (docker0 is 172.17.0.1 everywhere) tells nothing.
+        if let Some([other]) = self.holders.get(&ip).map(Vec::as_slice) {
+            return Peer::Node((*other).to_owned());
         }
         let Ok(cluster) = self.cluster else {
             return Peer::Unknown;
         };
-        if let Some(other) = cluster
-            .nodes_at(ip)
-            .into_iter()
-            .find(|other| other.name != node.name)
-        {
+        if let Some(other) = cluster.nodes_at(ip).find(|other| other.name != node.name) {
             return Peer::Node(other.name.clone());
         }
         match cluster.peer_objects(&node.name, ip).next() {
@@ -81,26 +165,34 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What the nodes call this name in their `/etc/hosts`: the first address of the family that is not a loopback.
-    pub fn resolve(&self, name: &str, v6: bool) -> Option<IpAddr> {
-        self.nodes
-            .iter()
-            .flat_map(|node| node.hosts.items())
-            .find(|entry| {
-                entry.names.iter().any(|other| other == name)
-                    && entry.ip.is_ipv6() == v6
-                    && !entry.ip.is_loopback()
-            })
-            .map(|entry| entry.ip)
+    /// Whether a link of this visible node has the address.
+    pub(super) fn has_address(&self, node: &str, ip: IpAddr) -> bool {
+        self.holders
+            .get(&ip)
+            .is_some_and(|holders| holders.contains(&node))
     }
-}
 
-/// Whether a link of the node has this address.
-pub(super) fn has_address(node: &NodeState, ip: IpAddr) -> bool {
-    node.addresses.items().iter().any(|address| address.ip == ip)
-}
+    /// Whether another visible node than this one has the address on a link.
+    pub(super) fn is_elsewhere(&self, node: &str, ip: IpAddr) -> bool {
+        self.holders
+            .get(&ip)
+            .is_some_and(|holders| holders.iter().any(|other| *other != node))
+    }
 
-/// Whether this node has the address and no other visible one has (docker0 is 172.17.0.1 everywhere).
-fn has_unique_address(world: &World, node: &NodeState, ip: IpAddr) -> bool {
-    has_address(node, ip) && world.nodes.iter().filter(|other| has_address(other, ip)).count() == 1
+    /// What the nodes call this name in their `/etc/hosts`: the first address of the family that is not a loopback.
+    pub(super) fn resolve(&self, name: &str, v6: bool) -> Option<IpAddr> {
+        self.names.get(&(name, v6)).copied()
+    }
+
+    /// Where a node is known to be, in one family: on its own links, by its InternalIP, by its name in `/etc/hosts`.
+    /// Not by what Calico stored.
+    pub(super) fn places(&self, object: &Node, v6: bool) -> Vec<IpAddr> {
+        let mut ips = internal_ips(Some(object)).unwrap_or_default();
+        ips.extend(self.resolve(&object.name, v6));
+        if let Some(state) = self.state(&object.name) {
+            ips.extend(state.addresses.items().iter().map(|address| address.ip));
+        }
+        ips.retain(|ip| ip.is_ipv6() == v6);
+        ips
+    }
 }

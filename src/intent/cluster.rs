@@ -1,5 +1,6 @@
 //! The cluster as its objects describe it, and who should peer with whom.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -29,6 +30,11 @@ pub struct Cluster {
     pub release: Option<Release>,
     /// Objects that could not be understood, each with its reason.
     pub unreadable: Vec<String>,
+    /// Where in `nodes` a name is, and a stored address.
+    by_name: HashMap<String, usize>,
+    by_address: HashMap<IpAddr, Vec<usize>>,
+    /// Where in `peers` an address is.
+    by_peer_ip: HashMap<IpAddr, Vec<usize>>,
 }
 
 /// A BGPPeer whose peer is given by address.
@@ -55,6 +61,9 @@ impl Cluster {
             pools: Vec::new(),
             release: None,
             unreadable: Vec::new(),
+            by_name: HashMap::new(),
+            by_address: HashMap::new(),
+            by_peer_ip: HashMap::new(),
         };
         for (key, why) in &objects.unreadable {
             cluster.unreadable.push(format!("{key}: {why}"));
@@ -66,7 +75,22 @@ impl Cluster {
             }
         }
         cluster.nodes.sort_by(|a, b| a.name.cmp(&b.name));
+        cluster.index();
         cluster
+    }
+
+    fn index(&mut self) {
+        for (index, node) in self.nodes.iter().enumerate() {
+            self.by_name.insert(node.name.clone(), index);
+            for address in [node.ipv4, node.ipv6].into_iter().flatten() {
+                self.by_address.entry(address.ip).or_default().push(index);
+            }
+        }
+        for (index, peer) in self.peers.iter().enumerate() {
+            if let Some(ip) = peer.peer_ip {
+                self.by_peer_ip.entry(ip).or_default().push(index);
+            }
+        }
     }
 
     fn add(&mut self, resource: &Resource) {
@@ -119,15 +143,13 @@ impl Cluster {
 
     /// The Node of this name.
     pub fn node(&self, name: &str) -> Option<&Node> {
-        self.nodes.iter().find(|node| node.name == name)
+        self.nodes.get(*self.by_name.get(name)?)
     }
 
     /// The Nodes that have this address stored: more than one is a fault of its own.
-    pub fn nodes_at(&self, ip: IpAddr) -> Vec<&Node> {
-        self.nodes
-            .iter()
-            .filter(|node| stored_address(node, ip.is_ipv6()).is_some_and(|address| address.ip == ip))
-            .collect()
+    pub fn nodes_at(&self, ip: IpAddr) -> impl Iterator<Item = &Node> {
+        let indices = self.by_address.get(&ip).map_or(&[][..], Vec::as_slice);
+        indices.iter().filter_map(|index| self.nodes.get(*index))
     }
 
     /// The AS number of a node: its own, else the cluster's.
@@ -137,9 +159,11 @@ impl Cluster {
 
     /// The BGPPeer objects that name this address, for this node or for all.
     pub fn peer_objects<'a>(&'a self, node: &'a str, ip: IpAddr) -> impl Iterator<Item = &'a BgpPeer> {
-        self.peers.iter().filter(move |peer| {
-            peer.peer_ip == Some(ip) && peer.node.as_deref().is_none_or(|owner| owner == node)
-        })
+        let indices = self.by_peer_ip.get(&ip).map_or(&[][..], Vec::as_slice);
+        indices
+            .iter()
+            .filter_map(|index| self.peers.get(*index))
+            .filter(move |peer| peer.node.as_deref().is_none_or(|owner| owner == node))
     }
 }
 

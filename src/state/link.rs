@@ -71,6 +71,14 @@ impl fmt::Display for Address {
     }
 }
 
+/// Whether an address holds on its link only (169.254.0.0/16, fe80::/10).
+pub const fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}
+
 /// NUD state of a neighbor (`include/uapi/linux/neighbour.h`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,5 +1,7 @@
-//! Routes (rtnetlink(7): RTM_GETROUTE), and the one lookup that needs no policy rules.
+//! Routes (rtnetlink(7): RTM_GETROUTE), and lookups in the main table.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -108,13 +110,46 @@ pub struct Route {
     pub next_hops: Vec<NextHop>,
 }
 
-/// The best route of the main table: longest prefix, then lowest metric. Policy rules are not looked at.
-pub fn lookup_main(routes: &[Route], ip: IpAddr) -> Option<&Route> {
-    routes
-        .iter()
-        .filter(|route| route.table == TableId::MAIN && route.dst.contains(&ip))
-        .filter(|route| route.kind != RouteType::Unicast || route.next_hops.iter().any(|hop| !hop.dead))
-        .min_by_key(|route| (std::cmp::Reverse(route.dst.prefix_len()), route.metric))
+/// The main table, ready for lookups: longest prefix, then lowest metric. Policy rules are not looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Fib<'a> {
+    /// Prefix lengths of each family, the longest first, with the best route of each prefix.
+    tables: [BTreeMap<Reverse<u8>, HashMap<IpAddr, &'a Route>>; 2],
+}
+
+impl<'a> Fib<'a> {
+    /// Takes the routes of the main table that can be used.
+    pub fn new(routes: &'a [Route]) -> Self {
+        let mut fib = Self::default();
+        let usable = |route: &&Route| {
+            route.table == TableId::MAIN
+                && (route.kind != RouteType::Unicast || route.next_hops.iter().any(|hop| !hop.dead))
+        };
+        for route in routes.iter().filter(usable) {
+            let table = &mut fib.tables[usize::from(route.dst.addr().is_ipv6())];
+            table
+                .entry(Reverse(route.dst.prefix_len()))
+                .or_default()
+                .entry(route.dst.network())
+                .and_modify(|best| {
+                    if route.metric < best.metric {
+                        *best = route;
+                    }
+                })
+                .or_insert(route);
+        }
+        fib
+    }
+
+    /// The route that a packet to this address takes.
+    pub fn lookup(&self, ip: IpAddr) -> Option<&'a Route> {
+        self.tables[usize::from(ip.is_ipv6())]
+            .iter()
+            .find_map(|(length, routes)| {
+                let prefix = IpNet::new(ip, length.0).ok()?;
+                routes.get(&prefix.network()).copied()
+            })
+    }
 }
 
 #[cfg(test)]
@@ -145,8 +180,11 @@ mod tests {
             route("10.0.0.0/8", 10, 3),
             route("10.1.0.0/16", 1024, 4),
         ];
-        let link =
-            |ip: &str| lookup_main(&routes, ip.parse().unwrap()).and_then(|route| route.next_hops[0].link);
+        let fib = Fib::new(&routes);
+        let link = |ip: &str| {
+            fib.lookup(ip.parse().unwrap())
+                .and_then(|route| route.next_hops[0].link)
+        };
         assert_eq!(link("10.1.2.3"), Some(IfIndex(4)));
         assert_eq!(link("10.2.2.3"), Some(IfIndex(3)));
         assert_eq!(link("192.0.2.1"), Some(IfIndex(1)));
@@ -158,7 +196,7 @@ mod tests {
         let mut dead = route("10.1.0.0/16", 0, 4);
         dead.next_hops[0].dead = true;
         let routes = [route("0.0.0.0/0", 0, 1), dead];
-        let best = lookup_main(&routes, "10.1.2.3".parse().unwrap()).unwrap();
+        let best = Fib::new(&routes).lookup("10.1.2.3".parse().unwrap()).unwrap();
         assert_eq!(best.next_hops[0].link, Some(IfIndex(1)));
     }
 }

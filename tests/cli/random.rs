@@ -139,7 +139,7 @@ fn places(value: &Value, here: &str, found: &mut Vec<String>) {
     }
 }
 
-fn mutate(document: &mut Value, place: &Index, mutation: &Mutation) {
+fn mutate(document: &mut Value, place: Index, mutation: &Mutation) {
     let mut all = Vec::new();
     places(document, "", &mut all);
     let path = place.get(&all[..]);
@@ -195,7 +195,7 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
         let mut snapshot: Snapshot = serde_json::from_value(document.clone()).unwrap();
         for (place, mutation) in &mutations {
             let mut changed = document.clone();
-            mutate(&mut changed, place, mutation);
+            mutate(&mut changed, *place, mutation);
             if let Ok(read) = serde_json::from_value(changed.clone()) {
                 (document, snapshot) = (changed, read);
             }
@@ -210,10 +210,7 @@ proptest! {
     #[test]
     fn no_snapshot_makes_a_diagnosis_panic_or_waver(snapshot in snapshot()) {
         let cluster = snapshot.objects.known().map(Cluster::new);
-        let world = World {
-            nodes: &snapshot.nodes,
-            cluster: cluster.as_ref().ok_or("not known"),
-        };
+        let world = World::new(&snapshot.nodes, cluster.as_ref().ok_or("not known"));
         let report = check(&world);
         prop_assert_eq!(&check(&world), &report);
         if let Some(objects) = snapshot.objects.known() {
@@ -223,9 +220,9 @@ proptest! {
             own_address_fault(&world, &node.name);
             for bird in [node.bird.known(), node.bird6.known()].into_iter().flatten() {
                 for (protocol, session) in bird.sessions() {
-                    let explanation = explain(&world, node, protocol, session);
+                    let explanation = explain(&world, node, bird, protocol, session);
                     prop_assert_eq!(explanation.is_some(), session.neighbor_address.is_some());
-                    prop_assert_eq!(explain(&world, node, protocol, session), explanation);
+                    prop_assert_eq!(explain(&world, node, bird, protocol, session), explanation);
                 }
             }
         }

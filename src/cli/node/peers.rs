@@ -59,17 +59,17 @@ pub(super) fn rows(world: &World, node: &NodeState, bird: &Bird) -> Vec<Row> {
     bird.protocols
         .iter()
         .filter(|protocol| protocol.proto == "BGP")
-        .map(|protocol| row(world, node, protocol))
+        .map(|protocol| row(world, node, bird, protocol))
         .collect()
 }
 
-fn row(world: &World, node: &NodeState, protocol: &Protocol) -> Row {
+fn row(world: &World, node: &NodeState, bird: &Bird, protocol: &Protocol) -> Row {
     let (kind, rest) = kind(&protocol.name);
     let session = protocol.bgp.as_ref();
     let ip = session
         .and_then(|session| session.neighbor_address)
         .or_else(|| address_in_name(rest));
-    let explanation = session.and_then(|session| explain(world, node, protocol, session));
+    let explanation = session.and_then(|session| explain(world, node, bird, protocol, session));
     let established = session.is_some_and(|session| session.state == "Established");
     let mut row = Row {
         name: protocol.name.clone(),

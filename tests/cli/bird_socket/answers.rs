@@ -9,7 +9,7 @@ use crate::fake_bird::Script;
 fn reply(rows: &[&str]) -> String {
     let mut text = String::from("2002-name     proto    table    state  since       info\n");
     for row in rows {
-        text.push_str(&format!("1002-{row}\n"));
+        text.extend(["1002-", row, "\n"]);
     }
     text.push_str("0000 \n");
     text

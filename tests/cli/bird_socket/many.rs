@@ -1,13 +1,7 @@
 //! A daemon with 5,000 peers.
 
 use std::fmt::Write;
-use std::time::{Duration, Instant};
-
-use netdiag::diagnose::{World, explain};
-use netdiag::output::{Style, table};
-use netdiag::parse;
-use netdiag::state::bird::Bird;
-use netdiag::state::{Fact, NodeState};
+use std::time::Duration;
 
 use super::{BIRD_DOWN_1, HEALTHY_1, status};
 use crate::fake_bird::Script;
@@ -82,60 +76,4 @@ fn the_json_of_five_thousand_peers_has_them_all() {
     let status = output.exits(2).json();
     assert_eq!(status["peers"].as_array().unwrap().len(), PEERS);
     assert_eq!(status["established"], 0);
-}
-
-/// `cargo test --test cli -- --ignored --nocapture phases`: where the time goes.
-#[test]
-#[ignore = "prints, asserts nothing"]
-fn phases_of_five_thousand_peers() {
-    for (what, recorded) in [("up", HEALTHY_1), ("down", BIRD_DOWN_1)] {
-        let reply = many(recorded).protocols;
-        let start = Instant::now();
-        let protocols = parse::bird::protocols(&reply).unwrap();
-        eprintln!("{what}: parse {:?} ({} bytes)", start.elapsed(), reply.len());
-        let node = NodeState {
-            name: "node1".into(),
-            bird: Fact::Known(Bird {
-                socket: String::new(),
-                version: "1.6.8".into(),
-                router_id: None,
-                server_time: String::new(),
-                protocols,
-            }),
-            ..NodeState::default()
-        };
-        let nodes = [node];
-        let world = World {
-            nodes: &nodes,
-            cluster: Err("not known"),
-        };
-        let start = Instant::now();
-        let bird = nodes[0].bird.known().unwrap();
-        for (protocol, session) in bird.sessions() {
-            explain(&world, &nodes[0], protocol, session).unwrap();
-        }
-        eprintln!("{what}: explain {:?}", start.elapsed());
-        let rows: Vec<Vec<String>> = bird
-            .sessions()
-            .map(|(protocol, _)| {
-                let mesh = "node-to-node mesh".to_owned();
-                let cells = [
-                    &protocol.name,
-                    &mesh,
-                    &protocol.state,
-                    &protocol.since,
-                    &protocol.info,
-                ];
-                cells.map(Clone::clone).to_vec()
-            })
-            .collect();
-        let start = Instant::now();
-        let headings = ["PEER ADDRESS", "PEER TYPE", "STATE", "SINCE", "INFO"];
-        let table = table::boxed(&headings, &rows, Style::PLAIN);
-        eprintln!(
-            "{what}: table {:?} ({} lines)",
-            start.elapsed(),
-            table.lines().count()
-        );
-    }
 }
