@@ -120,17 +120,20 @@ impl From<String> for Failure {
 async fn ask(path: &Path, timeout: Duration) -> Result<Bird, Failure> {
     let deadline = Instant::now() + timeout;
     let mut client = Client::connect(path, deadline, timeout).await?;
-    let version = parse::bird::greeting(&client.reply().await?).map_err(|error| error.to_string())?;
+    // It runs, whatever it is: what reads this tells it from one that doesn't.
+    let odd = |error: String| format!("BIRD did not answer as it should: {error}");
+    let version = parse::bird::greeting(&client.reply().await?).map_err(|error| odd(error.to_string()))?;
     let status = client.query("show status").await?;
-    let status = parse::bird::status(&status).map_err(|error| format!("show status: {error}"))?;
+    let status = parse::bird::status(&status).map_err(|error| odd(format!("show status: {error}")))?;
     let protocols = client.query("show protocols all").await?;
+    let protocols =
+        parse::bird::protocols(&protocols).map_err(|error| odd(format!("show protocols all: {error}")))?;
     Ok(Bird {
         socket: path.display().to_string(),
         version,
         router_id: status.router_id,
         server_time: status.server_time,
-        protocols: parse::bird::protocols(&protocols)
-            .map_err(|error| format!("show protocols all: {error}"))?,
+        protocols,
     })
 }
 
@@ -174,27 +177,45 @@ impl Client {
 
     /// Reads to the line that ends a reply. A connection closed before that gives what came, cut: the parser says so.
     async fn reply(&mut self) -> Result<String, String> {
-        let mut bytes = Vec::new();
+        // One deadline around the whole, not one a line: a reply may have a hundred thousand.
+        timeout_at(self.deadline, self.read_reply())
+            .await
+            .unwrap_or_else(|_| Err(silent("answer", self.timeout)))
+    }
+
+    async fn read_reply(&mut self) -> Result<String, String> {
+        let mut reply = Vec::new();
+        let mut line = 0;
         loop {
-            let start = bytes.len();
-            match timeout_at(self.deadline, self.stream.read_until(b'\n', &mut bytes)).await {
-                Ok(Ok(0)) if bytes.is_empty() => {
-                    return Err("BIRD closed the connection without an answer".into());
+            let part = self.stream.fill_buf().await.map_err(|error| error.to_string())?;
+            if part.is_empty() && reply.is_empty() {
+                return Err("BIRD did not answer, but closed the connection".into());
+            }
+            let (part, before) = (part.len(), reply.len());
+            reply.extend_from_slice(self.stream.buffer());
+            let mut seen = before;
+            let mut ended = part == 0;
+            while let Some(length) = reply[seen..].iter().position(|byte| *byte == b'\n') {
+                seen += length + 1;
+                let start = std::mem::replace(&mut line, seen);
+                if parse::bird::ends_reply(&reply[start..seen]) {
+                    // What follows belongs to the next reply.
+                    reply.truncate(seen);
+                    ended = true;
+                    break;
                 }
-                Ok(Ok(0)) => break,
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => return Err(error.to_string()),
-                Err(_) => return Err(silent("answer", self.timeout)),
             }
-            let line = String::from_utf8_lossy(&bytes[start..]);
-            if parse::bird::ends_reply(line.trim_end_matches(['\r', '\n'])) {
-                break;
+            self.stream.consume(reply.len() - before);
+            if ended {
+                return Ok(String::from_utf8(reply)
+                    .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()));
             }
-            if bytes.len() > MAX_REPLY {
-                return Err(format!("the reply is longer than {MAX_REPLY} bytes"));
+            if reply.len() > MAX_REPLY {
+                return Err(format!(
+                    "BIRD did not end its reply: it is longer than {MAX_REPLY} bytes"
+                ));
             }
         }
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 

@@ -17,8 +17,9 @@ const DIALECTS: [Dialect; 4] = [
     Dialect::Ip6tablesNft,
 ];
 
-/// The rules of every back end. Absent when none could be read: not root, or no tool.
-pub(super) fn rulesets() -> Fact<Vec<Ruleset>> {
+/// The rules of every back end, and what `meanwhile` gives: it runs while the tools do. Absent when none could be read:
+/// not root, or no tool.
+pub(super) fn rulesets_while<T>(meanwhile: impl FnOnce() -> T) -> (Fact<Vec<Ruleset>>, T) {
     let mut rulesets = Vec::new();
     let mut failures = Vec::new();
     let saves = DIALECTS.map(|dialect| {
@@ -26,6 +27,7 @@ pub(super) fn rulesets() -> Fact<Vec<Ruleset>> {
         let child = start(&command);
         (dialect, command, child)
     });
+    let other = meanwhile();
     for (dialect, command, child) in saves {
         match finish(&command, child) {
             Ok(text) => match iptables_save(&text, dialect) {
@@ -36,9 +38,9 @@ pub(super) fn rulesets() -> Fact<Vec<Ruleset>> {
         }
     }
     if rulesets.is_empty() {
-        return Fact::absent(failures.join("; "));
+        return (Fact::absent(failures.join("; ")), other);
     }
-    Fact::Known(rulesets)
+    (Fact::Known(rulesets), other)
 }
 
 /// Starts a command where it is installed, so that all of them run side by side.

@@ -24,20 +24,20 @@ pub struct Options {
 
 /// Reads everything netdiag knows to read of the node it runs on.
 pub async fn node(options: &Options) -> NodeState {
-    // The tools for it take longer than all the rest.
-    let netfilter = std::thread::spawn(iptables::rulesets);
+    // The tools for the rules and the kernel's list of sockets take longer than all the rest.
+    let slow = std::thread::spawn(|| iptables::rulesets_while(procfs::tcp));
     let mut node = kernel().await;
     let (bird, bird6) = bird::both(options, node.processes.known()).await;
     node.bird = bird;
     node.bird6 = bird6;
     node.bird_config = bird::config(node.processes.known());
-    node.tcp = procfs::tcp();
     node.tcp_counters = procfs::tcp_counters();
     node.hosts = read(Path::new("/etc/hosts"))
         .map_or_else(Fact::absent, |text| Fact::Known(parse::hosts::hosts(&text)));
-    node.netfilter = netfilter
-        .join()
-        .unwrap_or_else(|_| Fact::absent("reading the rules failed"));
+    (node.netfilter, node.tcp) = slow.join().unwrap_or_else(|_| {
+        let why = "the thread that reads it failed";
+        (Fact::absent(why), Fact::absent(why))
+    });
     node
 }
 

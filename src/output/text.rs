@@ -5,17 +5,21 @@
 pub fn wrap(text: &str, width: usize, first: &str, indent: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut line = first.to_owned();
+    let mut length = line.chars().count();
     let mut empty = true;
     for word in text.split(' ') {
-        let length = line.chars().count() + usize::from(!empty) + word.chars().count();
-        if !empty && length > width {
+        let word_length = word.chars().count();
+        if !empty && length + 1 + word_length > width {
             lines.push(std::mem::replace(&mut line, indent.to_owned()));
+            length = indent.chars().count();
             empty = true;
         }
         if !empty {
             line.push(' ');
+            length += 1;
         }
         line.push_str(word);
+        length += word_length;
         empty = false;
     }
     lines.push(line);

@@ -28,9 +28,15 @@ struct Line<'a> {
     text: &'a str,
 }
 
-/// Whether this line ends a reply: a code followed by a blank. The greeting is such a line too.
-pub fn ends_reply(line: &str) -> bool {
-    matches!(split_code(line), Some((_, ' ', _)))
+/// Whether this line ends a reply: a code followed by a blank, which may have been trimmed on the way. The greeting is
+/// such a line too.
+pub fn ends_reply(line: &[u8]) -> bool {
+    match line.split_at_checked(4) {
+        Some((code, rest)) => {
+            code.iter().all(u8::is_ascii_digit) && matches!(rest.first(), None | Some(b' ' | b'\r' | b'\n'))
+        }
+        None => false,
+    }
 }
 
 /// Splits `1002-text` into its code, the separator and the rest.
@@ -215,10 +221,11 @@ fn since(words: &[&str]) -> (String, String) {
 
 /// One line of what `all` adds. Lines that netdiag has no use for are passed over.
 fn detail(protocol: &mut Protocol, line: &str) {
-    let Some((key, value)) = line.trim().split_once(':') else {
+    // There are many such lines, and BIRD writes ASCII around the colon.
+    let Some((key, value)) = line.trim_ascii().split_once(':') else {
         return;
     };
-    let value = value.trim();
+    let value = value.trim_ascii();
     let text = || Some(value.to_owned());
     if key == "Description" {
         protocol.description = text();

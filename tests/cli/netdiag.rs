@@ -246,7 +246,8 @@ pub(crate) fn rows(text: &str) -> Vec<Vec<String>> {
             continue;
         }
         match rows.last_mut() {
-            Some(last) if cells[0].is_empty() || cells[2].is_empty() => {
+            // The state is always there, and short.
+            Some(last) if cells[2].is_empty() => {
                 for (cell, more) in last.iter_mut().zip(cells) {
                     if !more.is_empty() && !cell.is_empty() {
                         cell.push(' ');

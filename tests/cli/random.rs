@@ -139,7 +139,7 @@ fn places(value: &Value, here: &str, found: &mut Vec<String>) {
     }
 }
 
-fn mutate(document: &mut Value, place: &Index, mutation: &Mutation) {
+fn mutate(document: &mut Value, place: Index, mutation: &Mutation) {
     let mut all = Vec::new();
     places(document, "", &mut all);
     let path = place.get(&all[..]);
@@ -195,7 +195,7 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
         let mut snapshot: Snapshot = serde_json::from_value(document.clone()).unwrap();
         for (place, mutation) in &mutations {
             let mut changed = document.clone();
-            mutate(&mut changed, place, mutation);
+            mutate(&mut changed, *place, mutation);
             if let Ok(read) = serde_json::from_value(changed.clone()) {
                 (document, snapshot) = (changed, read);
             }

@@ -26,10 +26,11 @@ fn config(release: Bird, id: &str, peers: &[(&str, &str, &str)]) -> String {
             Bird::V1 => FILTERS.to_owned(),
             Bird::V2 => format!("  ipv4 {{\n{FILTERS}  }};\n"),
         };
-        text.push_str(&format!(
+        let block = format!(
             "protocol bgp {name} {{\n  local as 64512;\n  neighbor {neighbor}{port} as 64512;\n  \
              connect delay time 1;\n  connect retry time 1;\n  {option}\n{channel}}}\n"
-        ));
+        );
+        text.push_str(&block);
     }
     if release == Bird::V2 {
         text.push_str(

@@ -5,11 +5,11 @@ use super::{recorded, status};
 use crate::FakeBird;
 use crate::fake_bird::Script;
 
-/// Names and states of the protocols that BIRD shows, as a test writes them down.
+/// A reply with these rows and no details.
 fn reply(rows: &[&str]) -> String {
     let mut text = String::from("2002-name     proto    table    state  since       info\n");
     for row in rows {
-        text.push_str(&format!("1002-{row}\n"));
+        text.extend(["1002-", row, "\n"]);
     }
     text.push_str("0000 \n");
     text

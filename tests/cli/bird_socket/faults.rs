@@ -203,7 +203,7 @@ fn a_socket_that_closes_at_once_is_told_from_a_silent_one() {
     let bird = FakeBird::serving(|_| {});
     not_decidable(
         &status(&bird, TIMEOUT).run(),
-        "BIRD closed the connection without an answer",
+        "BIRD did not answer, but closed the connection",
     );
 }
 

@@ -8,8 +8,9 @@ use crate::fake_bird::Script;
 use crate::{FakeBird, Output};
 
 const PEERS: usize = 5000;
-/// What `netdiag node status` may take from its start to its end.
-const LIMIT: Duration = Duration::from_millis(100);
+/// What `netdiag node status` may take from its start to its end: `cargo test --release --test cli many`. Without
+/// optimisation it takes several times as long; the limit there only notices what grows faster than the peers.
+const LIMIT: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1500 } else { 100 });
 /// The machine has other work: the best of these runs counts.
 const RUNS: usize = 15;
 
@@ -49,21 +50,23 @@ fn best_of(runs: usize, mut run: impl FnMut() -> Output) -> Output {
 }
 
 #[test]
-fn five_thousand_peers_are_shown_in_less_than_100_ms() {
+fn five_thousand_peers_are_shown_in_time() {
     let bird = FakeBird::start(many(HEALTHY_1));
     let output = best_of(RUNS, || status(&bird, []).run());
     output.exits(0).says("All 5000 peers are Established.");
     assert_eq!(output.rows().len(), PEERS);
     assert!(output.elapsed < LIMIT, "took {:?}", output.elapsed);
+    eprintln!("{PEERS} peers took {:?}", output.elapsed);
 }
 
 #[test]
-fn five_thousand_peers_that_are_down_are_explained_in_less_than_100_ms() {
+fn five_thousand_peers_that_are_down_are_explained_in_time() {
     let bird = FakeBird::start(many(BIRD_DOWN_1));
     let output = best_of(RUNS, || status(&bird, []).run());
     output.exits(2).says("5000 of 5000 peers down");
     assert_eq!(output.rows().len(), PEERS);
     assert!(output.elapsed < LIMIT, "took {:?}", output.elapsed);
+    eprintln!("{PEERS} peers took {:?}", output.elapsed);
 }
 
 #[test]

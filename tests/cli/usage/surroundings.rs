@@ -14,9 +14,8 @@ fn a_reader_that_goes_away_is_no_error() {
     let many = FakeBird::start(crate::fake_bird::Script::recorded(HEALTHY_1).answering({
         let mut reply = String::new();
         for number in 0..20_000 {
-            reply.push_str(&format!(
-                "1002-Mesh_10_0_0_1 BGP master up 10:00:00 Established{number}\n"
-            ));
+            let row = format!("1002-Mesh_10_0_0_1 BGP master up 10:00:00 Established{number}\n");
+            reply.push_str(&row);
         }
         reply + "0000 \n"
     }));
