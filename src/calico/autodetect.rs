@@ -272,9 +272,7 @@ pub fn detect(
     {
         return Detection {
             candidates: Vec::new(),
-            picked: Err(format!(
-                "Calico knows this method from {since} on; {release} terminates at it"
-            )),
+            picked: Err(format!("known from {since} on; {release} terminates at it")),
         };
     }
     match method {
@@ -551,7 +549,7 @@ mod tests {
         let detection = run("cidr=192.168.0.0/16", "v3.15.0", false);
         assert_eq!(
             detection.picked,
-            Err("Calico knows this method from v3.16.0 on; v3.15.0 terminates at it".into())
+            Err("known from v3.16.0 on; v3.15.0 terminates at it".into())
         );
         assert!(run("kubernetes-internal-ip", "v3.21.0", false).picked.is_err());
     }

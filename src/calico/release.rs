@@ -15,6 +15,9 @@ impl Release {
     /// The newest release whose behaviour is known here.
     pub const NEWEST: Self = Self::new(3, 32, 1);
 
+    /// The last one that kept its objects in etcd v2.
+    pub const LAST_ON_ETCD_V2: Self = Self::new(2, 6, 12);
+
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
         Self { major, minor, patch }
     }

@@ -1,6 +1,5 @@
 //! `netdiag check`: what is broken, where, how we know, and what mends it.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
@@ -101,21 +100,22 @@ fn outcome(report: &Report) -> Outcome {
 
 /// Why the file is as it is, for whoever reads it before applying it.
 fn fix_header(report: &Report) -> String {
-    let mut header = String::from("# Written by netdiag check. Look at it, then: netdiag apply -f FILE\n");
-    for finding in report
+    const WIDTH: usize = 80;
+    let mut lines = vec!["Written by netdiag check. Look at it, then: netdiag apply -f FILE".to_owned()];
+    let changes = report
         .findings
         .iter()
-        .filter(|finding| finding.fix.change.is_some())
-    {
-        let _ = writeln!(header, "# {} {}", finding.code, finding.title);
-    }
-    for setting in &report.settings {
-        let _ = writeln!(
-            header,
-            "# To keep it, set in calico-node's environment: {setting}"
-        );
-    }
-    header
+        .filter(|finding| finding.fix.change.is_some());
+    lines.extend(changes.map(|finding| format!("{} {}", finding.code, finding.title)));
+    lines.extend(
+        report
+            .settings
+            .iter()
+            .map(|setting| format!("To keep it, set in calico-node's environment: {setting}")),
+    );
+    lines.iter().fold(String::new(), |header, line| {
+        header + &text::wrap(line, WIDTH, "# ", "#   ") + "\n"
+    })
 }
 
 /// The report, as JSON shows it.
@@ -261,7 +261,7 @@ fn show_group(cx: &mut Context, findings: &[&Finding], width: usize) -> Result<(
     write!(
         cx.out,
         "{}",
-        table::columns(&["  NODE", "STORED", "RIGHT", "KNOWN BY"], &rows, 2)
+        table::columns(&["  NODE", "STORED", "RIGHT", "KNOWN BY"], &rows, 2, Some(width))
     )?;
     let line = format!(
         "as for {}: {}",
@@ -310,6 +310,5 @@ fn show_finding(cx: &mut Context, finding: &Finding, width: usize) -> Result<(),
             style.strong(&text::wrap(step, width, &first, &indent))
         )?;
     }
-    writeln!(cx.out)?;
     Ok(())
 }

@@ -182,7 +182,7 @@ fn names(resources: &[Resource]) -> String {
         .iter()
         .map(|resource| vec![resource.name().to_owned()])
         .collect();
-    table::columns(&["NAME"], &rows, 3)
+    table::columns(&["NAME"], &rows, 3, None)
 }
 
 /// An AS number in parentheses is inherited; a node without BGP has none.
@@ -207,7 +207,7 @@ fn nodes(resources: &[Resource], inherited: &str) -> String {
         ]
     };
     let rows: Vec<_> = resources.iter().map(row).collect();
-    table::columns(&["NAME", "ASN", "IPV4", "IPV6"], &rows, 3)
+    table::columns(&["NAME", "ASN", "IPV4", "IPV6"], &rows, 3, None)
 }
 
 #[cfg(test)]

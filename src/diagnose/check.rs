@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::addresses::Wrong;
 use super::candidate::Candidate;
 use super::finding::{Change, Evidence, Finding, Fix, Report, Severity};
+use super::restart;
 use super::session::{Cause, Explanation, explain};
 use super::world::World;
 use crate::calico::release::Release;
@@ -34,6 +35,10 @@ pub fn check(world: &World) -> Report {
         if let Ok(cluster) = world.cluster {
             missing_sessions(cluster, node, &mut report);
             manual_routes(cluster, node, broken, &mut report);
+            let notes = restart::notes(world, node);
+            report
+                .notes
+                .extend(notes.into_iter().map(|note| format!("{}: {note}", node.name)));
         }
     }
     report

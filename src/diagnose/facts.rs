@@ -109,6 +109,11 @@ impl<'a> Facts<'a> {
         config.peers.iter().find(|peer| peer.name == self.protocol.name)
     }
 
+    /// Whether this side is passive: it waits for the peer to connect.
+    pub(super) fn waits(&self) -> bool {
+        self.session.state == "Passive" || self.configured().is_some_and(|peer| peer.passive)
+    }
+
     /// The session that the peer has with us, in its `bird.cfg`.
     pub(super) fn mirror(&self) -> Option<&'a ConfiguredPeer> {
         let config = self.other()?.bird_config.known()?;

@@ -9,6 +9,7 @@ pub mod manifests;
 mod messages;
 mod path;
 mod refusal;
+mod restart;
 mod session;
 mod silence;
 mod world;

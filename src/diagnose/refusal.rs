@@ -11,30 +11,52 @@ pub(super) fn refused(facts: &Facts) -> Option<Explanation> {
     if !facts.error().contains("Connection refused") {
         return None;
     }
-    let peer = facts.peer_name();
-    if let Some(explanation) = silence::rule(facts) {
+    if let Some(explanation) = silence::rule(facts).or_else(|| daemon_there(facts)) {
         return Some(explanation);
     }
+    let peer = facts.peer_name();
     let port = facts.port;
-    Some(match facts.other().map(|other| &other.bird) {
-        Some(bird) => match bird.why() {
-            Some(why) => facts
-                .because(Cause::BirdDown, format!("{peer} is alive, but its BIRD doesn't run: it refuses port {port}"))
-                .with([Evidence::new(format!("BIRD on {peer}"), why)])
-                .next(format!("start calico-node on {peer}, and look at its log")),
-            None => facts
-                .because(Cause::PeerRefuses, format!("{peer} refuses port {port} though its BIRD runs: it listens elsewhere, or a device in between answers"))
-                .uncertain()
-                .next(format!("ss -ltnp sport = :{port}   (on {peer})")),
-        },
-        None => facts
-            .because(
-                Cause::PeerRefuses,
-                format!("{peer} is alive but refuses port {port}: its BIRD doesn't run, or a rule there rejects the port"),
-            )
-            .uncertain()
+    if facts.other().is_some() {
+        let text = format!(
+            "{peer} refuses port {port} though its BIRD runs: it listens elsewhere, or a device in between answers"
+        );
+        let next = format!("ss -ltnp sport = :{port}   (on {peer})");
+        return Some(facts.because(Cause::PeerRefuses, text).uncertain().next(next));
+    }
+    let text = format!(
+        "{peer} is alive but refuses port {port}: its BIRD doesn't run, or a rule there rejects the port"
+    );
+    let explanation = facts.because(Cause::PeerRefuses, text).uncertain();
+    Some(
+        explanation
             .with(facts.neighbor_evidence())
             .next(format!("netdiag check   (on {peer}: it tells which)")),
+    )
+}
+
+/// The peer can be seen, and its BIRD doesn't run.
+pub(super) fn daemon_there(facts: &Facts) -> Option<Explanation> {
+    let other = facts.other()?;
+    let why = other.bird.why()?;
+    let runs = other
+        .processes
+        .known()
+        .map(|processes| !processes.bird.is_empty());
+    if runs == Some(true) {
+        return None;
+    }
+    let peer = facts.peer_name();
+    let explanation = facts
+        .because(
+            Cause::BirdDown,
+            format!("{peer} is alive, but its BIRD doesn't run"),
+        )
+        .with([Evidence::new(format!("BIRD on {peer}"), why)])
+        .next(format!("start calico-node on {peer}, and look at its log"));
+    Some(if runs.is_some() {
+        explanation
+    } else {
+        explanation.uncertain()
     })
 }
 
@@ -74,69 +96,74 @@ pub(super) fn unreachable(facts: &Facts) -> Option<Explanation> {
     Some(silence::nobody_answers(facts))
 }
 
+/// The peer ended the session, or closes each new connection.
 pub(super) fn closed(facts: &Facts) -> Option<Explanation> {
-    let error = facts.error();
-    let told = |words: &[&str]| words.iter().any(|word| error.contains(word));
+    const DECONFIGURED: &str = "Peer de-configured";
+    const SHUTDOWN: &str = "Administrative shutdown";
+    let told = |words: &str| facts.error().contains(words);
+    let closes = told("Connection reset by peer") || told("Connection closed");
+    if !(closes || told(DECONFIGURED) || told(SHUTDOWN)) {
+        return None;
+    }
+    if let Some(explanation) = session_there(facts) {
+        return Some(explanation);
+    }
     let peer = facts.peer_name();
-    let ours = facts
-        .local_ip()
-        .map_or_else(|| facts.node.name.clone(), |ip| ip.to_string());
-    if told(&[
-        "Connection reset by peer",
-        "Connection closed",
-        "Peer de-configured",
-        "Administrative shutdown",
-    ]) {
-        if let Some((protocol, _)) = facts
-            .mirror_session()
-            .filter(|(protocol, _)| protocol.state == "down")
-        {
-            let text = format!("the administrator disabled the session on {peer}");
+    let (cause, text) = if told(SHUTDOWN) {
+        (
+            Cause::DisabledOnPeer,
+            format!("{peer} said goodbye: its session was disabled, or its BIRD stopped"),
+        )
+    } else if told(DECONFIGURED) {
+        let text = format!(
+            "{peer} said that its session with {} was removed",
+            facts.node.name
+        );
+        (Cause::NotConfiguredOnPeer, text)
+    } else if facts.waits() {
+        // It was the peer's connection that was closed: what is missing is a new one.
+        return None;
+    } else {
+        let ours = facts
+            .local_ip()
+            .map_or_else(|| facts.node.name.clone(), |ip| ip.to_string());
+        let text = format!(
+            "{peer} accepts the connection and closes it at once: its BIRD has no session with {ours}, or a \
+             disabled one"
+        );
+        (Cause::PeerCloses, text)
+    };
+    let next = format!("netdiag check   (on {peer}: it tells which)");
+    Some(facts.because(cause, text).uncertain().next(next))
+}
+
+/// What the peer's own BIRD shows of its side of the session: a disabled one, or none.
+fn session_there(facts: &Facts) -> Option<Explanation> {
+    facts.other()?.bird.known()?;
+    let peer = facts.peer_name();
+    match facts.mirror_session() {
+        None => {
+            let text = format!(
+                "{peer}'s BIRD has no session with {}: only this side is configured",
+                facts.node.name
+            );
+            let explanation = facts.because(Cause::NotConfiguredOnPeer, text);
+            Some(explanation.next(one_sided(facts, &peer)))
+        }
+        Some((protocol, _)) if protocol.state == "down" => {
             let evidence = Evidence::new(format!("BIRD on {peer}"), format!("{} is down", protocol.name));
-            return Some(
+            Some(
                 facts
-                    .because(Cause::DisabledOnPeer, text)
+                    .because(
+                        Cause::DisabledOnPeer,
+                        format!("the administrator disabled the session on {peer}"),
+                    )
                     .with([evidence])
                     .next(format!("birdc enable {}   (on {peer})", protocol.name)),
-            );
+            )
         }
-        let known = facts.other().is_some_and(|other| other.bird.known().is_some());
-        if known && facts.mirror_session().is_none() {
-            let text = format!("{peer}'s BIRD has no session with {ours}: only this side is configured");
-            return Some(
-                facts
-                    .because(Cause::NotConfiguredOnPeer, text)
-                    .next(one_sided(facts, &peer)),
-            );
-        }
+        Some(_) => None,
     }
-    if told(&["Administrative shutdown"]) {
-        return Some(
-            facts
-                .because(
-                    Cause::DisabledOnPeer,
-                    format!("{peer} said goodbye: its session was disabled, or its BIRD stopped"),
-                )
-                .uncertain()
-                .next(format!("netdiag node status   (on {peer})")),
-        );
-    }
-    if told(&[
-        "Connection reset by peer",
-        "Connection closed",
-        "Peer de-configured",
-    ]) {
-        return Some(
-            facts
-                .because(
-                    Cause::PeerCloses,
-                    format!("{peer} accepts the connection and closes it at once: its BIRD has no session with {ours}, or a disabled one"),
-                )
-                .uncertain()
-                .next(format!("netdiag check   (on {peer}: it tells which)")),
-        );
-    }
-    None
 }
 
 /// What to do about a session that one side lacks.
@@ -149,59 +176,35 @@ fn one_sided(facts: &Facts, peer: &str) -> String {
     }
 }
 
+/// This side is passive, and the peer doesn't connect.
 pub(super) fn waiting(facts: &Facts) -> Option<Explanation> {
-    if facts.session.state != "Passive" && !facts.configured().is_some_and(|peer| peer.passive) {
+    if !facts.waits() {
         return None;
     }
-    let peer = facts.peer_name();
-    let node = &facts.node.name;
     if facts.peer == Peer::Nobody {
         return Some(nobody(facts));
     }
-    if let Some(explanation) = silence::now(facts) {
+    if let Some(explanation) = silence::now(facts)
+        .or_else(|| daemon_there(facts))
+        .or_else(|| session_there(facts))
+    {
         return Some(explanation);
     }
-    let explanation = facts.because(
-        Cause::NobodyConnects,
-        format!("{node} waits (passive), and {peer} doesn't connect"),
-    );
-    let Some(other) = facts.other() else {
-        return Some(
-            explanation
-                .uncertain()
-                .with(facts.neighbor_evidence())
-                .next(format!(
-                    "netdiag check   (on {peer}: whether it has the session, and whether port 179 is open)"
-                )),
-        );
-    };
-    Some(match (other.bird.why(), facts.mirror_session(), facts.mirror()) {
-        (Some(why), ..) => facts
-            .because(
-                Cause::BirdDown,
-                format!("{node} waits (passive), and {peer}'s BIRD doesn't run"),
-            )
-            .with([Evidence::new(format!("BIRD on {peer}"), why)]),
-        (None, Some((protocol, _)), _) if protocol.state == "down" => facts
-            .because(
-                Cause::DisabledOnPeer,
-                format!("the administrator disabled the session on {peer}"),
-            )
-            .next(format!("birdc enable {}   (on {peer})", protocol.name)),
-        (None, None, _) => facts
-            .because(
-                Cause::NotConfiguredOnPeer,
-                format!(
-                    "{node} waits (passive), and {peer} has no session with it: only this side is configured"
-                ),
-            )
-            .next(one_sided(facts, &peer)),
-        (None, _, Some(mirror)) if mirror.passive => explanation
+    let peer = facts.peer_name();
+    let text = format!("{} waits (passive), and {peer} doesn't connect", facts.node.name);
+    let explanation = facts.because(Cause::NobodyConnects, text);
+    Some(match facts.mirror() {
+        Some(mirror) if mirror.passive => explanation
             .with([Evidence::new(
                 format!("bird.cfg on {peer}"),
                 format!("{} is passive too", mirror.name),
             )])
             .next("make one of the two sides active"),
-        _ => explanation.uncertain(),
+        _ => explanation
+            .uncertain()
+            .with(facts.neighbor_evidence())
+            .next(format!(
+                "netdiag check   (on {peer}: whether it has the session, and whether port 179 is open)"
+            )),
     })
 }

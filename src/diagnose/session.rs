@@ -93,11 +93,11 @@ pub fn explain(
         messages::same_router_id,
         node_address,
         silence::explain,
+        refusal::closed,
+        refusal::waiting,
         messages::hold_timer,
         refusal::refused,
         refusal::unreachable,
-        refusal::closed,
-        refusal::waiting,
     ];
     Some(
         steps

@@ -3,6 +3,7 @@
 use super::facts::{Facts, down_links};
 use super::finding::Evidence;
 use super::path::Path;
+use super::refusal;
 use super::session::{Cause, Explanation, nobody};
 use super::world::Peer;
 use crate::state::NodeState;
@@ -16,20 +17,8 @@ pub(super) fn explain(facts: &Facts) -> Option<Explanation> {
     if let Some(explanation) = now(facts) {
         return Some(explanation);
     }
-    if let Some(other) = facts.other()
-        && let Some(why) = other.bird.why()
-        && other.links.known().is_some()
-    {
-        let peer = facts.peer_name();
-        return Some(
-            facts
-                .because(
-                    Cause::BirdDown,
-                    format!("{peer}'s BIRD does not answer on its control socket either"),
-                )
-                .with([Evidence::new(format!("BIRD on {peer}"), why)])
-                .uncertain(),
-        );
+    if let Some(explanation) = refusal::daemon_there(facts) {
+        return Some(explanation.uncertain());
     }
     if facts.peer == Peer::Nobody {
         return Some(nobody(facts));

@@ -59,7 +59,8 @@ impl Cluster {
             mesh: true,
             peers: Vec::new(),
             pools: Vec::new(),
-            release: None,
+            // Calico left etcd v2 with its release 3.
+            release: objects.v1_manifests.then_some(Release::LAST_ON_ETCD_V2),
             unreadable: Vec::new(),
             by_name: HashMap::new(),
             by_address: HashMap::new(),

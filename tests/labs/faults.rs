@@ -24,6 +24,8 @@ struct Case {
     there: Option<&'static str>,
     /// Words that the joint finding must hold: the proof.
     proof: &'static str,
+    /// Sessions as Calico 3 makes them: node1, with the lowest address, waits for all others.
+    one_directional: bool,
 }
 
 impl Case {
@@ -41,7 +43,13 @@ impl Case {
             together,
             there: Some(there),
             proof,
+            one_directional: false,
         }
+    }
+
+    fn one_directional(mut self) -> Self {
+        self.one_directional = true;
+        self
     }
 
     fn and(mut self, fault: Fault) -> Self {
@@ -60,7 +68,10 @@ impl Case {
     }
 
     fn run(self, bird: Bird) {
-        let plan = StoryPlan::first_found().healthy().bird(bird).hold_time(6);
+        let mut plan = StoryPlan::first_found().healthy().bird(bird).hold_time(6);
+        if self.one_directional {
+            plan = plan.one_directional();
+        }
         let Some(story) = or_skip(plan.up()) else { return };
         // A minute of the kernel's patience with a silent neighbour, in a second or two.
         for host in HOSTS {
@@ -410,4 +421,58 @@ fn a_node_without_power_is_told() {
 fn a_node_without_its_cable_is_told() {
     let fault = Fault::LinkDown { on: "node2" };
     Case::new(fault, "node-down", "node-down", "no-route", "eth0 is down").run(Bird::V1);
+}
+
+#[test]
+fn a_waiting_side_tells_a_rule_and_a_password_of_the_other_side() {
+    Case::new(
+        filter(Verdict::Drop),
+        "nobody-connects",
+        "port-dropped",
+        "port-dropped",
+        "--dport 179 -j DROP",
+    )
+    .one_directional()
+    .run(Bird::V2);
+    let password = Fault::Password {
+        on: "node2",
+        peer: "node1",
+        password: "secret-of-node2",
+    };
+    Case::new(
+        password,
+        "password-mismatch",
+        "password-mismatch",
+        "password-mismatch",
+        "TCPMD5",
+    )
+    .one_directional()
+    .run(Bird::V1);
+}
+
+#[test]
+fn a_waiting_side_tells_a_missing_session_and_a_stopped_daemon_of_the_other_side() {
+    let missing = Fault::Missing {
+        on: "node2",
+        peer: "node1",
+    };
+    Case::new(
+        missing,
+        "not-configured-on-peer",
+        "not-configured-on-peer",
+        "not-configured",
+        "no session with",
+    )
+    .one_directional()
+    .run(Bird::V2);
+    Case::new(
+        Fault::BirdKilled { on: "node2" },
+        "nobody-connects",
+        "bird-down",
+        "",
+        "BIRD",
+    )
+    .silent_there()
+    .one_directional()
+    .run(Bird::V1);
 }

@@ -152,6 +152,10 @@ fn healthy(story: &Story) {
         );
         let (code, check) = json(story, host.name, &["check"]);
         assert_eq!((code, findings(&check).len()), (0, 0), "{check:#}");
+        let restart = check["notes"]
+            .to_string()
+            .contains("restart of calico-node there would take 10.244.");
+        assert!(restart, "the setting is as it was: {check:#}");
     }
     let (code, all) = check_all(story, |_| true);
     assert_eq!((code, findings(&all).len()), (0, 0), "{all:#}");
@@ -175,4 +179,59 @@ fn three_commands_mend_the_cluster_with_bird_1_and_etcd_v2() {
 #[test]
 fn three_commands_mend_the_cluster_with_bird_2_and_etcd_v2() {
     story(Bird::V2, Store::V2);
+}
+
+/// A cluster as Calico 3 sets it up: of two nodes one waits for the other, and the setting is right.
+#[test]
+fn a_healthy_cluster_whose_sessions_are_passive_on_one_side_gives_no_finding() {
+    for bird in [Bird::V1, Bird::V2] {
+        let plan = StoryPlan::first_found().healthy().one_directional().bird(bird);
+        let Some(story) = or_skip(plan.up()) else { return };
+        story.wait_established(Duration::from_secs(30)).unwrap();
+        for host in HOSTS {
+            let (code, check) = json(&story, host.name, &["check"]);
+            assert_eq!(
+                (code, &check["findings"], &check["notes"]),
+                (0, &serde_json::json!([]), &serde_json::json!([])),
+                "{check:#}"
+            );
+        }
+        let (code, all) = check_all(&story, |_| true);
+        assert_eq!(
+            (code, &all["findings"], &all["notes"], &all["unseen"]),
+            (
+                0,
+                &serde_json::json!([]),
+                &serde_json::json!([]),
+                &serde_json::json!([])
+            ),
+            "{all:#}"
+        );
+    }
+}
+
+/// Without names in /etc/hosts, one node alone can't know the others' right addresses: it says so, and mends itself.
+#[test]
+fn a_node_without_names_of_the_others_mends_only_itself_and_says_what_it_can_not_see() {
+    let Some(story) = or_skip(StoryPlan::first_found().without_hosts_file().up()) else {
+        return;
+    };
+    let (code, check) = json(&story, "node1", &["check"]);
+    assert_eq!(code, 2);
+    let changes: Vec<&str> = findings(&check)
+        .iter()
+        .filter_map(|finding| finding["change"]["node"].as_str())
+        .collect();
+    assert_eq!(changes, ["node1"], "{check:#}");
+    assert!(
+        check["unseen"].to_string().contains("node2, node3, node4"),
+        "{check:#}"
+    );
+    // The snapshots of all nodes together tell all.
+    let (_, all) = check_all(&story, |_| true);
+    let changes: Vec<&str> = findings(&all)
+        .iter()
+        .filter_map(|finding| finding["change"]["node"].as_str())
+        .collect();
+    assert_eq!(changes, ["node1", "node2", "node3", "node4"], "{all:#}");
 }

@@ -397,7 +397,7 @@ fn show(cx: &mut Context, detected: &Detected) -> Result<(), Error> {
         let rows: Vec<Vec<String>> = family.candidates.iter().map(Row::cells).collect();
         if !rows.is_empty() {
             let headings = ["LINK", "KIND", "STATE", "ADDRESS", "VERDICT"];
-            write!(cx.out, "{}", table::columns(&headings, &rows, 2))?;
+            write!(cx.out, "{}", table::columns(&headings, &rows, 2, Some(width)))?;
         }
         let picked = match (&family.picked, &family.why_none) {
             (Some(picked), _) => format!("picks {picked}"),
@@ -436,7 +436,7 @@ fn show(cx: &mut Context, detected: &Detected) -> Result<(), Error> {
         write!(
             cx.out,
             "{}",
-            table::columns(&["OTHER METHODS", "WOULD PICK"], &others, 2)
+            table::columns(&["OTHER METHODS", "WOULD PICK"], &others, 2, Some(width))
         )?;
     }
     Ok(())

@@ -77,8 +77,8 @@ pub(crate) fn render(
                 continue;
             }
             let mut lines = Vec::new();
-            if settings.one_directional && address < own {
-                // The peer has the lesser address: it connects.
+            if settings.one_directional && address > own {
+                // The peer has the greater address (as texts): it connects.
                 lines.push("passive on;".to_owned());
             }
             lines.extend(about.into_iter().filter_map(|fault| match fault {
@@ -209,10 +209,10 @@ mod tests {
     }
 
     #[test]
-    fn the_side_whose_peer_has_the_greater_address_as_text_connects() {
-        assert!(rendered("node1", true, &[]).contains("passive on;"));
-        assert!(!rendered("node2", true, &[]).contains("passive on;"));
-        assert!(!rendered("node1", false, &[]).contains("passive on;"));
+    fn the_side_whose_peer_has_the_greater_address_as_text_waits() {
+        assert!(rendered("node2", true, &[]).contains("passive on;"));
+        assert!(!rendered("node1", true, &[]).contains("passive on;"));
+        assert!(!rendered("node2", false, &[]).contains("passive on;"));
     }
 
     #[test]
