@@ -49,18 +49,12 @@ impl Args {
             }
         }
         if let Some(path) = &self.fix_to {
-            self.write_fix(cx, &report, &picture.snapshot, path)?;
+            Self::write_fix(cx, &report, &picture.snapshot, path)?;
         }
         Ok(outcome(&report))
     }
 
-    fn write_fix(
-        &self,
-        cx: &mut Context,
-        report: &Report,
-        snapshot: &Snapshot,
-        path: &PathBuf,
-    ) -> Result<(), Error> {
+    fn write_fix(cx: &mut Context, report: &Report, snapshot: &Snapshot, path: &Path) -> Result<(), Error> {
         let documents = snapshot
             .objects
             .known()

@@ -15,13 +15,12 @@ pub fn manifests(report: &Report, objects: &Objects) -> Vec<Value> {
         .filter_map(|finding| finding.fix.change.as_ref())
     {
         let same_node = |document: &&mut Value| document["metadata"]["name"] == change.node.as_str();
-        match documents.iter_mut().find(same_node) {
-            Some(document) => set(document, change),
-            None => {
-                let mut document = base(objects, &change.node);
-                set(&mut document, change);
-                documents.push(document);
-            }
+        if let Some(document) = documents.iter_mut().find(same_node) {
+            set(document, change);
+        } else {
+            let mut document = base(objects, &change.node);
+            set(&mut document, change);
+            documents.push(document);
         }
     }
     documents
