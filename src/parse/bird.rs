@@ -57,7 +57,8 @@ fn split_code(line: &str) -> Option<(u16, char, &str)> {
 
 /// Splits a reply into lines, and checks that it is whole.
 fn lines(reply: &str) -> Result<Vec<Line<'_>>, ParseError> {
-    let mut lines = Vec::new();
+    // About as many as there are.
+    let mut lines = Vec::with_capacity(reply.len() / 40);
     let mut code = None;
     for (index, text) in reply.lines().enumerate() {
         let number = index + 1;
