@@ -178,7 +178,7 @@ impl Picture {
     pub(super) fn new(snapshot: Snapshot) -> Self {
         let cluster = match &snapshot.objects {
             Fact::Known(objects) => Ok(Cluster::new(objects)),
-            Fact::Absent { why } => Err(why.clone()),
+            Fact::Absent { why, .. } => Err(why.clone()),
         };
         Self { snapshot, cluster }
     }

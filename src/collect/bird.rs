@@ -11,9 +11,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Options;
 use crate::parse;
-use crate::state::Fact;
 use crate::state::bird::{Bird, BirdConfig};
 use crate::state::process::CalicoProcesses;
+use crate::state::{Absence, Fact};
 
 /// Where BIRD's sockets are: in calico-node, on the host with a distribution's BIRD, in snaps, and in rootless set-ups.
 const DIRECTORIES: [&str; 6] = [
@@ -59,8 +59,8 @@ fn candidates(
     let mut paths: Vec<PathBuf> = processes
         .iter()
         .flat_map(|processes| &processes.bird)
-        .filter(|process| program(&process.command) == daemon)
-        .filter_map(|process| argument(&process.command, "-s").map(PathBuf::from))
+        .filter(|process| process.program() == daemon)
+        .filter_map(|process| process.argument("-s").map(PathBuf::from))
         .collect();
     paths.extend(DIRECTORIES.map(|directory| Path::new(directory).join(file)));
     let mut seen = Vec::new();
@@ -74,45 +74,45 @@ fn candidates(
     paths
 }
 
-/// The file name of the program of a command line.
-fn program(command: &str) -> &str {
-    let first = command.split(' ').next().unwrap_or_default();
-    first.rsplit('/').next().unwrap_or_default()
-}
-
-/// The value of an option of a command line.
-fn argument<'a>(command: &'a str, option: &str) -> Option<&'a str> {
-    let mut words = command.split(' ');
-    words.find(|word| *word == option)?;
-    words.next()
-}
-
 async fn first_that_answers(paths: &[PathBuf], timeout: Duration) -> Fact<Bird> {
     let mut tried: Vec<String> = Vec::new();
-    let mut failed: Option<String> = None;
+    let mut failed: Option<(Absence, String)> = None;
     for path in paths {
         match ask(path, timeout).await {
             Ok(bird) => return Fact::Known(bird),
             Err(error) => {
                 // A socket that is there but fails says more than ten that are not.
-                if failed.is_none() && !error.missing {
-                    failed = Some(format!("{}: {}", path.display(), error.why));
+                if failed.is_none() && error.found {
+                    failed = Some((error.absence, format!("{}: {}", path.display(), error.why)));
                 }
                 tried.push(path.display().to_string());
             }
         }
     }
-    Fact::absent(failed.unwrap_or_else(|| format!("no control socket; tried {}", tried.join(", "))))
+    let none = || {
+        (
+            Absence::Missing,
+            format!("no control socket; tried {}", tried.join(", ")),
+        )
+    };
+    let (absence, why) = failed.unwrap_or_else(none);
+    Fact::absent_as(absence, why)
 }
 
 struct Failure {
-    missing: bool,
+    /// There is a file of that name.
+    found: bool,
+    absence: Absence,
     why: String,
 }
 
 impl From<String> for Failure {
     fn from(why: String) -> Self {
-        Self { missing: false, why }
+        Self {
+            found: true,
+            absence: Absence::Unreadable,
+            why,
+        }
     }
 }
 
@@ -152,7 +152,12 @@ impl Client {
                 timeout,
             }),
             Ok(Err(error)) => Err(Failure {
-                missing: error.kind() == ErrorKind::NotFound,
+                found: error.kind() != ErrorKind::NotFound,
+                absence: if nobody_listens(path, &error) {
+                    Absence::Missing
+                } else {
+                    Absence::Unreadable
+                },
                 why: connect_error(path, &error),
             }),
             Err(_) => Err(silent("accept the connection", timeout).into()),
@@ -242,6 +247,15 @@ fn connect_error(path: &Path, error: &Error) -> String {
     }
 }
 
+/// Whether the error means that no daemon is there, rather than one that can't be asked.
+fn nobody_listens(path: &Path, error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::NotFound => true,
+        ErrorKind::ConnectionRefused => is_socket(path),
+        _ => false,
+    }
+}
+
 fn is_socket(path: &Path) -> bool {
     path.metadata()
         .is_ok_and(|metadata| metadata.file_type().is_socket())
@@ -252,9 +266,9 @@ pub(super) fn config(processes: Option<&CalicoProcesses>) -> Fact<BirdConfig> {
     let running = processes
         .into_iter()
         .flat_map(|processes| &processes.bird)
-        .filter(|process| program(&process.command) == "bird")
+        .filter(|process| process.program() == "bird")
         .filter_map(|process| {
-            let path = argument(&process.command, "-c")?;
+            let path = process.argument("-c")?;
             // In a container the path is below its own root.
             Some([format!("/proc/{}/root{path}", process.pid), path.to_owned()])
         })

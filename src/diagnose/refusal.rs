@@ -38,10 +38,7 @@ pub(super) fn refused(facts: &Facts) -> Option<Explanation> {
 pub(super) fn daemon_there(facts: &Facts) -> Option<Explanation> {
     let other = facts.other()?;
     let why = other.bird.why()?;
-    let runs = other
-        .processes
-        .known()
-        .map(|processes| !processes.bird.is_empty());
+    let runs = other.processes.known().map(|processes| processes.runs("bird"));
     if runs == Some(true) {
         return None;
     }

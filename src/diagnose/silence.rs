@@ -10,7 +10,10 @@ use crate::state::NodeState;
 
 /// Why a connection attempt is unanswered right now. None when BIRD isn't waiting for an answer.
 pub(super) fn explain(facts: &Facts) -> Option<Explanation> {
-    let waits = facts.syn_sent().is_some() || facts.session.state == "Connect";
+    // Sockets are read a moment after BIRD: an attempt that has ended in between left its error.
+    let attempt =
+        facts.session.state == "Connect" && (facts.error().is_empty() || facts.node.tcp.known().is_none());
+    let waits = facts.syn_sent().is_some() || attempt;
     if !waits {
         return None;
     }

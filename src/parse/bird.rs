@@ -3,6 +3,7 @@
 //! A reply is lines of `NNNN-text` (more follow), `NNNN text` (the last of a reply), or a blank and text (the same
 //! code as before). `0000` ends well; codes from 8000 are errors.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use super::{ParseError, excerpt};
@@ -147,8 +148,9 @@ pub fn status(reply: &str) -> Result<Status, ParseError> {
 /// # Errors
 /// When the reply is cut, is an error of BIRD, or holds a line that no known release writes.
 pub fn protocols(reply: &str) -> Result<Vec<Protocol>, ParseError> {
+    let reply = printable(reply);
     let mut protocols: Vec<Protocol> = Vec::new();
-    for line in lines(reply)? {
+    for line in lines(&reply)? {
         match line.code {
             PROTOCOL_HEADING => check_heading(line)?,
             PROTOCOL => protocols.push(row(line)?),
@@ -168,6 +170,16 @@ pub fn protocols(reply: &str) -> Result<Vec<Protocol>, ParseError> {
         }
     }
     Ok(protocols)
+}
+
+/// The text without characters that would change a terminal: a peer may have put them into its error message.
+fn printable(reply: &str) -> Cow<'_, str> {
+    let harmful = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    if reply.contains(harmful) {
+        Cow::Owned(reply.replace(harmful, "?"))
+    } else {
+        Cow::Borrowed(reply)
+    }
 }
 
 fn check_heading(line: Line) -> Result<(), ParseError> {
@@ -372,6 +384,12 @@ mod tests {
         assert_eq!(info, "Active Socket: Connection refused");
         assert_eq!(since(&words("2026-11-20")), ("2026-11-20".into(), String::new()));
         assert_eq!(since(&words("10:56:59 Connect")).1, "Connect");
+    }
+
+    #[test]
+    fn what_a_peer_wrote_can_not_steer_the_terminal() {
+        let reply = "1002-Mesh_1 BGP master start 10:00:00 Idle Received: \u{1b}[2J\u{7}bye\n0000 \n";
+        assert_eq!(protocols(reply).unwrap()[0].info, "Idle Received: ?[2J?bye");
     }
 
     #[test]

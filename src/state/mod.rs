@@ -20,13 +20,46 @@ pub use snapshot::{NodeState, Objects, Snapshot};
 #[serde(rename_all = "camelCase")]
 pub enum Fact<T> {
     Known(T),
-    Absent { why: String },
+    Absent {
+        why: String,
+        #[serde(default)]
+        absence: Absence,
+    },
+}
+
+/// How a fact came to be absent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Absence {
+    /// It is not known whether there is anything to read.
+    #[default]
+    Unknown,
+    /// There is nothing: no such file, nobody listens.
+    Missing,
+    /// There is something, and it could not be read: no permission, no answer, a wrong one.
+    Unreadable,
 }
 
 impl<T> Fact<T> {
     /// An absent fact with its reason.
     pub fn absent(why: impl Into<String>) -> Self {
-        Self::Absent { why: why.into() }
+        Self::absent_as(Absence::Unknown, why)
+    }
+
+    /// An absent fact with its reason, and what that means.
+    pub fn absent_as(absence: Absence, why: impl Into<String>) -> Self {
+        Self::Absent {
+            why: why.into(),
+            absence,
+        }
+    }
+
+    /// How it is absent, if it is.
+    pub const fn absence(&self) -> Option<Absence> {
+        match self {
+            Self::Known(_) => None,
+            Self::Absent { absence, .. } => Some(*absence),
+        }
     }
 
     /// The value, if it is known.
@@ -41,7 +74,7 @@ impl<T> Fact<T> {
     pub fn why(&self) -> Option<&str> {
         match self {
             Self::Known(_) => None,
-            Self::Absent { why } => Some(why),
+            Self::Absent { why, .. } => Some(why),
         }
     }
 }

@@ -29,3 +29,25 @@ pub struct Process {
     /// Its arguments, blanks between.
     pub command: String,
 }
+
+impl Process {
+    /// The file name of its program.
+    pub fn program(&self) -> &str {
+        let first = self.command.split(' ').next().unwrap_or_default();
+        first.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The value of an option of its command line (`-s PATH`).
+    pub fn argument(&self, option: &str) -> Option<&str> {
+        let mut words = self.command.split(' ');
+        words.find(|word| *word == option)?;
+        words.next()
+    }
+}
+
+impl CalicoProcesses {
+    /// Whether one of the BIRD daemons, `bird` or `bird6`, is there.
+    pub fn runs(&self, daemon: &str) -> bool {
+        self.bird.iter().any(|process| process.program() == daemon)
+    }
+}
