@@ -15,6 +15,7 @@ use super::world::{View, World};
 use crate::calico::node::{Node, NodeAddress};
 use crate::intent::cluster::{Cluster, stored_address};
 use crate::state::NodeState;
+use crate::state::bird::Bird;
 use crate::state::link::{Link, is_link_local};
 
 /// A stored address that is wrong.
@@ -158,7 +159,7 @@ fn has_session(state: &NodeState, ip: IpAddr) -> bool {
     daemons
         .into_iter()
         .flatten()
-        .flat_map(|bird| bird.sessions())
+        .flat_map(Bird::sessions)
         .any(|(_, session)| session.state == "Established" && session.source_address == Some(ip))
 }
 

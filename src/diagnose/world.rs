@@ -9,7 +9,7 @@ use crate::calico::node::Node;
 use crate::intent::Cluster;
 use crate::intent::autodetect::internal_ips;
 use crate::state::NodeState;
-use crate::state::bird::{BgpSession, Protocol};
+use crate::state::bird::{BgpSession, Bird, Protocol};
 use crate::state::route::Fib;
 
 /// The nodes that can be seen, and the objects, indexed: a diagnosis of thousands of peers looks up, it doesn't search.
@@ -37,7 +37,7 @@ pub(super) struct View<'a> {
 impl<'a> View<'a> {
     fn new(state: &'a NodeState) -> Self {
         let daemons = [state.bird.known(), state.bird6.known()];
-        let sessions = daemons.into_iter().flatten().flat_map(|bird| bird.sessions());
+        let sessions = daemons.into_iter().flatten().flat_map(Bird::sessions);
         Self {
             state,
             fib: state.routes.known().map(|routes| Fib::new(routes)),

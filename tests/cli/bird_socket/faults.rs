@@ -233,7 +233,7 @@ fn a_path_that_is_no_socket_is_said_to_be_none() {
             .says(&path.display().to_string())
             .says("this is not a socket")
             .says_not("nobody listens");
-        output.exits_without_bird();
+        output.exits(3);
     }
 }
 

@@ -83,7 +83,7 @@ fn a_watch_that_never_comes_round_is_refused() {
         netdiag(["node", "status", &watch])
             .run()
             .exits(1)
-            .says("error: --watch=");
+            .says("error: --watch takes a number of seconds");
     }
 }
 
