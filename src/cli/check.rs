@@ -68,9 +68,18 @@ impl Args {
             return Ok(());
         }
         let mut yaml = fix_header(report);
-        for document in &documents {
-            yaml.push_str("---\n");
-            yaml.push_str(&document::yaml(document));
+        if snapshot
+            .objects
+            .known()
+            .is_some_and(|objects| objects.v1_manifests)
+        {
+            // calicoctl 1.x reads one document a file, which may be a list.
+            yaml.push_str(&document::yaml(&documents));
+        } else {
+            for document in &documents {
+                yaml.push_str("---\n");
+                yaml.push_str(&document::yaml(document));
+            }
         }
         if path.as_os_str() == "-" {
             cx.out.write_all(yaml.as_bytes())?;

@@ -33,7 +33,7 @@ pub(super) enum Depth {
 }
 
 impl Source {
-    /// Reads the snapshots given, or this host and its datastore at once.
+    /// Reads the snapshots given, or this host and its datastore.
     pub(super) fn read(&self, cx: &mut Context, depth: Depth) -> Result<Snapshot, Error> {
         if !self.snapshot.is_empty() {
             return read_snapshots(&self.snapshot);
@@ -76,7 +76,7 @@ fn objects(cx: &mut Context) -> Fact<Objects> {
 async fn list(store: &dyn Datastore) -> Result<Objects, Error> {
     let mut objects = Objects {
         store: store.describe(),
-        v1_manifests: store.describe().starts_with("etcd v2"),
+        v1_manifests: store.reads_v1_manifests(),
         ..Objects::default()
     };
     for kind in Kind::ALL {

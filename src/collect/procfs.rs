@@ -51,6 +51,7 @@ pub(super) fn calico_processes() -> Fact<CalicoProcesses> {
         let process = || Process {
             pid,
             command: argv.join(" "),
+            state: state(pid),
         };
         if !(is_bird(&argv) || is_felix(&argv)) || is_elsewhere(pid, own_network.as_deref()) {
             continue;
@@ -63,6 +64,12 @@ pub(super) fn calico_processes() -> Fact<CalicoProcesses> {
         }
     }
     Fact::Known(found)
+}
+
+/// The state of a process, the first field behind its name in brackets (proc(5), `/proc/PID/stat`).
+fn state(pid: u32) -> Option<char> {
+    let stat = read(Path::new(&format!("/proc/{pid}/stat"))).ok()?;
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
 }
 
 /// The network namespace of a process; none without the right to look.

@@ -46,6 +46,11 @@ pub trait Datastore {
         Vec::new()
     }
 
+    /// Whether the calicoctl of this store's time reads v1 manifests, not v3.
+    fn reads_v1_manifests(&self) -> bool {
+        false
+    }
+
     /// One resource, with `metadata.resourceVersion` set. [`Error::NotFound`] when there is none.
     fn get<'a>(&'a self, kind: Kind, name: &'a str) -> Answer<'a, Resource>;
 

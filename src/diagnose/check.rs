@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::addresses::Wrong;
 use super::candidate::Candidate;
+use super::daemon;
 use super::finding::{Change, Evidence, Finding, Fix, Report, Severity};
 use super::restart;
 use super::session::{Cause, Explanation, explain};
@@ -31,6 +32,7 @@ pub fn check(world: &World) -> Report {
         .findings
         .extend(wrong.into_iter().map(|wrong| address_finding(world, wrong)));
     for node in world.nodes {
+        report.findings.extend(daemon::finding(world, node));
         sessions(world, node, &mut report);
         if let Ok(cluster) = world.cluster {
             missing_sessions(cluster, node, &mut report);

@@ -3,6 +3,7 @@
 mod addresses;
 mod candidate;
 mod check;
+mod daemon;
 mod facts;
 mod finding;
 pub mod manifests;

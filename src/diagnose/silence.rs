@@ -76,53 +76,67 @@ pub(super) fn rule(facts: &Facts) -> Option<Explanation> {
     })
 }
 
-/// Counters of segments that the kernel dropped for their TCP MD5 signature (RFC 2385).
-const MD5_COUNTERS: [(&str, &str); 3] = [
+/// Counters of segments that the kernel dropped for their TCP MD5 signature (RFC 2385): the name, whether the side that
+/// counts has a password itself, and what it means.
+const MD5_COUNTERS: [(&str, bool, &str); 3] = [
     (
         "TCPMD5NotFound",
-        "a password is expected here, the peer sends none",
+        true,
+        "a password is expected here, a peer sends none",
     ),
-    ("TCPMD5Unexpected", "the peer sends a password, none is set here"),
-    ("TCPMD5Failure", "the peer's password is another one"),
+    (
+        "TCPMD5Unexpected",
+        false,
+        "a peer sends a password, none is set here",
+    ),
+    ("TCPMD5Failure", true, "a peer's password is another one"),
 ];
 
-/// A TCP MD5 password that one side lacks, or that differs: the kernel drops the segments without a word.
+/// A TCP MD5 password that one side lacks, or that differs: the kernel drops the segments without a word. Its counters
+/// are of the whole node and of all its time, so they prove nothing by themselves: both configurations do.
 fn password(facts: &Facts) -> Option<Explanation> {
     let peer = facts.peer_name();
+    let node = &facts.node.name;
     let ours = facts.configured().map(|peer| peer.password);
     let theirs = facts.mirror().map(|peer| peer.password);
-    let mut evidence: Vec<Evidence> = dropped_segments(facts.node).collect();
-    evidence.extend(facts.other().into_iter().flat_map(dropped_segments));
+    let mut evidence: Vec<Evidence> = dropped_segments(facts.node, ours).collect();
+    evidence.extend(
+        facts
+            .other()
+            .into_iter()
+            .flat_map(|other| dropped_segments(other, theirs)),
+    );
     let text = match (ours, theirs) {
-        (Some(true), Some(false)) => format!("{} uses a BGP password, {peer} doesn't", facts.node.name),
-        (Some(false), Some(true)) => format!("{peer} uses a BGP password, {} doesn't", facts.node.name),
-        _ if evidence.is_empty() => return None,
+        (Some(true), Some(false)) => format!("{node} uses a BGP password, {peer} doesn't"),
+        (Some(false), Some(true)) => format!("{peer} uses a BGP password, {node} doesn't"),
         (Some(false), Some(false)) => return None,
-        _ => format!("the BGP passwords of {} and {peer} don't match", facts.node.name),
+        _ if evidence.is_empty() => return None,
+        _ => format!("the BGP passwords of {node} and {peer} don't match"),
     };
-    let certain = theirs.is_some() || ours == Some(true);
     let explanation = facts
         .because(Cause::PasswordMismatch, text)
         .with(evidence)
         .with(facts.neighbor_evidence())
         .next("set the same secret on both sides: BGPPeer spec.password, or nodeMeshPassword of BGPConfiguration");
-    Some(if certain {
+    Some(if ours.is_some() && theirs.is_some() {
         explanation
     } else {
         explanation.uncertain()
     })
 }
 
-fn dropped_segments(node: &NodeState) -> impl Iterator<Item = Evidence> {
-    MD5_COUNTERS.into_iter().filter_map(|(counter, meaning)| {
-        let count = *node.tcp_counters.known()?.get(counter)?;
-        (count > 0).then(|| {
-            Evidence::new(
-                format!("nstat on {}", node.name),
-                format!("{counter} {count}: {meaning}"),
-            )
+/// The counters that a side with (or without) a password of its own can have raised for this session.
+fn dropped_segments(node: &NodeState, password: Option<bool>) -> impl Iterator<Item = Evidence> {
+    MD5_COUNTERS
+        .into_iter()
+        .filter_map(move |(counter, has_password, meaning)| {
+            let count = *node.tcp_counters.known()?.get(counter)?;
+            let fits = password.is_none_or(|password| password == has_password);
+            (fits && count > 0).then(|| {
+                let source = format!("nstat on {}", node.name);
+                Evidence::new(source, format!("{counter} {count}: {meaning}"))
+            })
         })
-    })
 }
 
 /// The peer's address stays unresolved on its own segment.

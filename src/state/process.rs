@@ -28,6 +28,9 @@ pub struct Process {
     pub pid: u32,
     /// Its arguments, blanks between.
     pub command: String,
+    /// As ps(1) shows it: `R`, `S`, `D`, `T` for stopped, `Z`; none when it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<char>,
 }
 
 impl Process {
@@ -46,8 +49,13 @@ impl Process {
 }
 
 impl CalicoProcesses {
-    /// Whether one of the BIRD daemons, `bird` or `bird6`, is there.
-    pub fn runs(&self, daemon: &str) -> bool {
-        self.bird.iter().any(|process| process.program() == daemon)
+    /// One of the BIRD daemons, `bird` or `bird6`.
+    pub fn daemon(&self, name: &str) -> Option<&Process> {
+        self.bird.iter().find(|process| process.program() == name)
+    }
+
+    /// Whether that daemon is there.
+    pub fn runs(&self, name: &str) -> bool {
+        self.daemon(name).is_some()
     }
 }

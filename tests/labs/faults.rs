@@ -196,10 +196,9 @@ fn a_bird_that_does_not_run_is_told_from_a_rejected_port() {
             Fault::BirdKilled { on: "node2" },
             "peer-refuses",
             "bird-down",
-            "",
+            "bird-down",
             "BIRD",
         )
-        .silent_there()
     };
     case().run(Bird::V1);
     case().run(Bird::V2);
@@ -392,10 +391,9 @@ fn an_expired_hold_timer_of_a_daemon_that_stands_still_is_told() {
             fault,
             "hold-timer-expired",
             "hold-timer-expired",
-            "",
+            "hold-timer-expired",
             "Hold timer expired",
         )
-        .silent_there()
     };
     case().run(Bird::V1);
     case().run(Bird::V2);
@@ -462,10 +460,9 @@ fn a_waiting_side_tells_a_missing_session_and_a_stopped_daemon_of_the_other_side
         Fault::BirdKilled { on: "node2" },
         "nobody-connects",
         "bird-down",
-        "",
+        "bird-down",
         "BIRD",
     )
-    .silent_there()
     .one_directional()
     .run(Bird::V1);
 }

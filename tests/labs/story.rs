@@ -235,3 +235,26 @@ fn a_node_without_names_of_the_others_mends_only_itself_and_says_what_it_can_not
         .collect();
     assert_eq!(changes, ["node1", "node2", "node3", "node4"], "{all:#}");
 }
+
+/// As in the old story: somebody made a route by hand, and pods of two nodes met. netdiag names it, before and after.
+#[test]
+fn a_hand_made_route_is_named_before_the_repair_and_after() {
+    let Some(story) = or_skip(StoryPlan::first_found().up()) else {
+        return;
+    };
+    let block = HOSTS[0].block;
+    let route = format!("ip route add {block} via {}", HOSTS[0].address);
+    story.node("node2").sh(&route).ok().unwrap();
+    let note = |words: &str| {
+        let (_, check) = json(&story, "node2", &["check"]);
+        let told = check["notes"].to_string();
+        assert!(
+            told.contains(words) && told.contains(&format!("ip route del {block}")),
+            "{check:#}"
+        );
+    };
+    note("once BGP is mended it is in the way");
+    story.mend().unwrap();
+    story.wait_established(Duration::from_secs(30)).unwrap();
+    note("it is not needed");
+}

@@ -261,6 +261,10 @@ impl Datastore for Etcd2 {
         format!("etcd v2 at {}", self.endpoint())
     }
 
+    fn reads_v1_manifests(&self) -> bool {
+        true
+    }
+
     fn notes(&self) -> Vec<String> {
         self.notes.clone()
     }

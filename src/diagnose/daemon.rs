@@ -1,0 +1,66 @@
+//! O02: the node's own BIRD doesn't run, or stands still: no sessions, and no routes to the pods of other nodes.
+
+use super::finding::{Evidence, Finding, Fix, Severity};
+use super::session::Cause;
+use super::world::World;
+use crate::state::process::CalicoProcesses;
+use crate::state::{Absence, NodeState};
+
+/// Judges `bird` on a node whose object says that it takes part in BGP. None where it answers, where processes can't be
+/// seen, or where calico-node is told to do without BGP.
+pub(super) fn finding(world: &World, node: &NodeState) -> Option<Finding> {
+    world.object(&node.name)?.ipv4?;
+    let processes = node.processes.known()?;
+    let why = node.bird.why()?;
+    if !uses_bgp(processes) {
+        return None;
+    }
+    let mut evidence = vec![Evidence::new(format!("BIRD on {}", node.name), why)];
+    let name = &node.name;
+    let (cause, title, step) = match processes.daemon("bird") {
+        Some(process) => {
+            let state = process
+                .state
+                .filter(|state| matches!(state, 'T' | 't' | 'D' | 'Z'))?;
+            evidence.push(Evidence::new(
+                format!("ps on {name}"),
+                format!("process {} (bird) is in state {state}", process.pid),
+            ));
+            let title = format!("BIRD on {name} stands still: peers will end their sessions with it");
+            let step = match state {
+                'T' | 't' => format!(
+                    "kill -CONT {}   (on {name}), and find out who stopped it",
+                    process.pid
+                ),
+                _ => format!("restart calico-node on {name}"),
+            };
+            (Cause::HoldTimerExpired, title, step)
+        }
+        None if node.bird.absence() == Some(Absence::Missing) => (
+            Cause::BirdDown,
+            format!("BIRD does not run on {name}: it has no BGP sessions"),
+            format!("start calico-node on {name}, and look at its log"),
+        ),
+        None => return None,
+    };
+    Some(Finding {
+        code: "O02",
+        severity: Severity::Error,
+        node: name.clone(),
+        title,
+        cause: Some(cause),
+        certain: true,
+        evidence,
+        fix: Fix {
+            steps: vec![step],
+            ..Fix::default()
+        },
+    })
+}
+
+/// Whether calico-node is there and runs BIRD (`CALICO_NETWORKING_BACKEND`: bird unless it says otherwise).
+fn uses_bgp(processes: &CalicoProcesses) -> bool {
+    let backend = processes.environment.get("CALICO_NETWORKING_BACKEND");
+    let bgp = backend.is_none_or(|backend| backend.is_empty() || backend == "bird");
+    bgp && (processes.felix.is_some() || !processes.bird.is_empty())
+}
