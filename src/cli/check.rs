@@ -76,10 +76,9 @@ impl Args {
             // calicoctl 1.x reads one document a file, which may be a list.
             yaml.push_str(&document::yaml(&documents));
         } else {
-            for document in &documents {
-                yaml.push_str("---\n");
-                yaml.push_str(&document::yaml(document));
-            }
+            // Only between documents: to calicoctl, comments before a first `---` are a document of their own.
+            let documents: Vec<String> = documents.iter().map(document::yaml).collect();
+            yaml.push_str(&documents.join("---\n"));
         }
         if path.as_os_str() == "-" {
             cx.out.write_all(yaml.as_bytes())?;
