@@ -2,7 +2,6 @@
 
 use super::facts::{Facts, down_links};
 use super::finding::Evidence;
-use super::path::Path;
 use super::session::{Cause, Explanation, nobody};
 use super::silence;
 use super::world::Peer;
@@ -57,40 +56,50 @@ pub(super) fn daemon_there(facts: &Facts) -> Option<Explanation> {
     })
 }
 
+/// The kernel says that it has no way to the peer, or an ICMP error did.
 pub(super) fn unreachable(facts: &Facts) -> Option<Explanation> {
     let error = facts.error();
-    if error.contains("Network is unreachable") || matches!(facts.path, Path::None) {
-        let down: Vec<Evidence> = down_links(facts.node).collect();
-        let text = if down.is_empty() {
-            format!("{} has no route to {}", facts.node.name, facts.ip)
-        } else {
-            format!("{} is cut off: its link is down", facts.node.name)
-        };
-        return Some(
-            facts
-                .because(Cause::NoRoute, text)
-                .with([facts.path_evidence()])
-                .with(down)
-                .next(format!("ip route get {}   (on {})", facts.ip, facts.node.name)),
-        );
+    if error.contains("Network is unreachable") {
+        return Some(no_route(facts));
     }
     if !error.contains("No route to host") {
         return None;
     }
-    if facts.neighbor().is_some_and(|neighbor| neighbor.state.answered()) {
-        // The next hop answers ARP: the error came from further on, as ICMP.
-        return Some(silence::rule(facts).unwrap_or_else(|| {
-            facts
-                .because(
-                    Cause::PortRejected,
-                    format!("{} answers ARP, and an ICMP error comes back: a firewall there or on the way rejects port {}", facts.peer_name(), facts.port),
-                )
-                .uncertain()
-                .with(facts.neighbor_evidence())
-                .next("netdiag check   (on the peer: it names the rule)")
-        }));
+    if !facts.neighbor().is_some_and(|neighbor| neighbor.state.answered()) {
+        return Some(silence::nobody_answers(facts));
     }
-    Some(silence::nobody_answers(facts))
+    // The next hop answers ARP: the error came from further on, as ICMP.
+    if let Some(explanation) = silence::rule(facts) {
+        return Some(explanation);
+    }
+    let text = format!(
+        "{} answers ARP, and an ICMP error comes back: a firewall there or on the way rejects port {}",
+        facts.peer_name(),
+        facts.port
+    );
+    Some(
+        facts
+            .because(Cause::PortRejected, text)
+            .uncertain()
+            .with(facts.neighbor_evidence())
+            .next("netdiag check   (on the peer: it names the rule)"),
+    )
+}
+
+/// This node has no route to the peer: perhaps because a link of its own is down.
+pub(super) fn no_route(facts: &Facts) -> Explanation {
+    let node = &facts.node.name;
+    let down: Vec<Evidence> = down_links(facts.node).collect();
+    let text = if down.is_empty() {
+        format!("{node} has no route to {}", facts.ip)
+    } else {
+        format!("{node} is cut off: its link is down")
+    };
+    facts
+        .because(Cause::NoRoute, text)
+        .with([facts.path_evidence()])
+        .with(down)
+        .next(format!("ip route get {}   (on {node})", facts.ip))
 }
 
 /// The peer ended the session, or closes each new connection.

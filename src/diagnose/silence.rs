@@ -29,8 +29,11 @@ pub(super) fn explain(facts: &Facts) -> Option<Explanation> {
     Some(vanished(facts))
 }
 
-/// What stops packets to the peer, whatever BIRD is doing at the moment: nobody there, a rule, a password.
+/// What stops packets to the peer, whatever BIRD is doing at the moment: no way, nobody there, a rule, a password.
 pub(super) fn now(facts: &Facts) -> Option<Explanation> {
+    if matches!(facts.path, Path::None) {
+        return Some(refusal::no_route(facts));
+    }
     if facts.answers_arp() == Some(false) && matches!(facts.path, Path::OnLink { .. }) {
         return Some(nobody_answers(facts));
     }
