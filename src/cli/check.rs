@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
+use super::format::Format;
 use super::source::{Depth, Picture, Source};
 use super::{Context, Error, Outcome, files};
 use crate::diagnose::{Cause, Change, Evidence, Finding, Report, Severity, check, manifests};
@@ -28,23 +29,14 @@ pub(super) struct Args {
     output: Format,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Table,
-    Json,
-    Yaml,
-}
-
 impl Args {
     pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
         let picture = Picture::new(self.source.read(cx, Depth::Whole)?);
         let report = check(&picture.world());
         let to_stdout = self.fix_to.as_ref().is_some_and(|path| path.as_os_str() == "-");
         if !to_stdout {
-            match self.output {
-                Format::Table => show(cx, &report, self.fix_to.as_deref())?,
-                Format::Json => cx.out.write_all(document::json(&Json::new(&report)).as_bytes())?,
-                Format::Yaml => cx.out.write_all(document::yaml(&Json::new(&report)).as_bytes())?,
+            if !self.output.write(cx, &Json::new(&report))? {
+                show(cx, &report, self.fix_to.as_deref())?;
             }
         }
         if let Some(path) = &self.fix_to {

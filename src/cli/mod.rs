@@ -6,6 +6,7 @@ mod completion;
 mod datastore;
 mod error;
 mod files;
+mod format;
 mod get;
 mod input;
 mod node;

@@ -8,6 +8,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::candidate::{Candidate, candidate, known_as, neighbour_of};
 use super::finding::Evidence;
 use super::path::Path;
@@ -42,26 +44,55 @@ pub fn own_address_fault(world: &World, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// Judges the stored addresses of all nodes: for IPv4, for IPv6.
-pub(super) fn wrong_addresses<'a>(world: &World<'a>) -> HashMap<&'a str, [Option<Wrong>; 2]> {
+/// What is wrong with a node's IPv4 address, and with its IPv6 address.
+pub(super) type Judged = [Option<Wrong>; 2];
+
+/// Judges the stored addresses of all nodes: first of those that can be seen, since what is wrong with them bears on
+/// the others.
+pub(super) fn wrong_addresses<'a>(world: &World<'a>) -> HashMap<&'a str, Judged> {
     let Ok(cluster) = world.cluster else {
         return HashMap::new();
     };
-    let judged = |node| [false, true].map(|v6| judge(world, cluster, node, v6));
-    cluster
-        .nodes
-        .iter()
-        .map(|node| (node.name.as_str(), judged(node)))
-        .collect()
+    let is_seen = |node: &&Node| {
+        world
+            .state(&node.name)
+            .is_some_and(|state| state.addresses.known().is_some())
+    };
+    let (visible, hidden): (Vec<&Node>, Vec<&Node>) = cluster.nodes.iter().partition(is_seen);
+    let mut judged = HashMap::new();
+    let mut segments: Vec<IpNet> = Vec::new();
+    for node in visible {
+        let wrong = [false, true].map(|v6| {
+            let stored = stored_address(node, v6)?;
+            let wrong = seen(world, cluster, node, world.view(&node.name)?, stored);
+            shared(world, cluster, node, stored, wrong)
+        });
+        let candidates = wrong
+            .iter()
+            .flatten()
+            .filter_map(|wrong| wrong.candidate.as_ref());
+        segments.extend(candidates.map(|candidate| candidate.address.trunc()));
+        judged.insert(node.name.as_str(), wrong);
+    }
+    for node in hidden {
+        let wrong = [false, true].map(|v6| {
+            let stored = stored_address(node, v6)?;
+            let wrong = unseen(world, cluster, node, stored, &segments);
+            shared(world, cluster, node, stored, wrong)
+        });
+        judged.insert(node.name.as_str(), wrong);
+    }
+    judged
 }
 
-/// Judges the stored address of a node in one family.
-fn judge(world: &World, cluster: &Cluster, object: &Node, v6: bool) -> Option<Wrong> {
-    let stored = stored_address(object, v6)?;
-    let wrong = match world.view(&object.name) {
-        Some(view) if view.state.addresses.known().is_some() => seen(world, cluster, object, view, stored),
-        _ => unseen(world, cluster, object, stored),
-    };
+/// A03, when several Nodes have the address; else what was found otherwise.
+fn shared(
+    world: &World,
+    cluster: &Cluster,
+    object: &Node,
+    stored: NodeAddress,
+    wrong: Option<Wrong>,
+) -> Option<Wrong> {
     let others: Vec<&str> = cluster
         .nodes_at(stored.ip)
         .filter(|other| other.name != object.name)
@@ -70,17 +101,12 @@ fn judge(world: &World, cluster: &Cluster, object: &Node, v6: bool) -> Option<Wr
     if others.is_empty() {
         return wrong;
     }
-    Some(shared(world, object, stored, &others, wrong))
-}
-
-/// A03: several Nodes have it.
-fn shared(world: &World, object: &Node, stored: NodeAddress, others: &[&str], wrong: Option<Wrong>) -> Wrong {
     let candidate = match (wrong, world.state(&object.name)) {
         (Some(wrong), _) => wrong.candidate,
-        (None, Some(state)) => candidate(world, object, state, stored),
+        (None, Some(state)) => candidate(world, object, state, stored, true),
         (None, None) => known_as(world, object, stored),
     };
-    Wrong {
+    Some(Wrong {
         node: object.name.clone(),
         code: "A03",
         stored,
@@ -91,7 +117,7 @@ fn shared(world: &World, object: &Node, stored: NodeAddress, others: &[&str], wr
             .collect(),
         certain: true,
         candidate,
-    }
+    })
 }
 
 /// Judges with the node's own tables.
@@ -117,7 +143,7 @@ fn seen(world: &World, cluster: &Cluster, object: &Node, view: &View, stored: No
             "A04",
             format!("no link of {} has {}", object.name, stored.ip),
             vec![evidence],
-            candidate(world, object, state, stored),
+            candidate(world, object, state, stored, false),
         ));
     };
     let link = state.link(holder.link)?;
@@ -125,7 +151,7 @@ fn seen(world: &World, cluster: &Cluster, object: &Node, view: &View, stored: No
         return None;
     }
     // Without a better address, the links are not to blame.
-    let candidate = candidate(world, object, state, stored)?;
+    let candidate = candidate(world, object, state, stored, link.is_bridge())?;
     let mut evidence = vec![Evidence::new(
         format!("ip addr on {}", object.name),
         format!(
@@ -216,9 +242,18 @@ fn path_to_a_peer(cluster: &Cluster, object: &Node, view: &View, v6: bool) -> Op
 }
 
 /// Judges from the tables of the nodes that can be seen: none of them has a way to the address, and the node is known
-/// to be elsewhere.
-fn unseen(world: &World, cluster: &Cluster, object: &Node, stored: NodeAddress) -> Option<Wrong> {
+/// to be on the segment that the cluster uses.
+fn unseen(
+    world: &World,
+    cluster: &Cluster,
+    object: &Node,
+    stored: NodeAddress,
+    segments: &[IpNet],
+) -> Option<Wrong> {
     let candidate = known_as(world, object, stored)?;
+    if !is_cluster_segment(cluster, object, candidate.address.trunc(), segments) {
+        return None;
+    }
     let mut evidence = Vec::new();
     for view in world.views().filter(|view| view.state.routes.known().is_some()) {
         let text = match view.path(stored.ip) {
@@ -264,6 +299,22 @@ fn unseen(world: &World, cluster: &Cluster, object: &Node, stored: NodeAddress) 
         certain: false,
         candidate: Some(candidate),
     })
+}
+
+/// Whether Calico's nodes are on this segment: one that was found for a node that can be seen, or the one of most
+/// stored addresses. A management network that the names in `/etc/hosts` point to is none.
+fn is_cluster_segment(cluster: &Cluster, object: &Node, segment: IpNet, found: &[IpNet]) -> bool {
+    if found.contains(&segment) {
+        return true;
+    }
+    let v6 = segment.addr().is_ipv6();
+    let stored = cluster
+        .nodes
+        .iter()
+        .filter(|other| other.name != object.name)
+        .filter_map(|other| stored_address(other, v6));
+    let (inside, outside): (Vec<_>, Vec<_>) = stored.partition(|address| segment.contains(&address.ip));
+    inside.len() > outside.len()
 }
 
 fn addresses_text(state: &NodeState) -> String {

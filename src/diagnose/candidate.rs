@@ -20,18 +20,21 @@ pub(super) struct Candidate {
     pub why: String,
 }
 
-/// The address on the segment that most other nodes are known to be on; none when two are as good.
+/// The address on the segment that most other nodes are known to be on; none when two are as good. Where nothing is known
+/// of the others, `uplink_will_do` lets the link of the default route stand in: the stored address is on a bridge.
 pub(super) fn candidate(
     world: &World,
     object: &Node,
     state: &NodeState,
     stored: NodeAddress,
+    uplink_will_do: bool,
 ) -> Option<Candidate> {
     let mut best: Option<(usize, Candidate)> = None;
     let mut tie = false;
     let of_family = |address: &&Address| address.ip.is_ipv6() == stored.ip.is_ipv6();
     for address in state.addresses.items().iter().filter(of_family) {
-        let Some((score, candidate)) = judge(world, object, state, address, stored.ip) else {
+        let Some((score, candidate)) = judge(world, object, state, address, (stored.ip, uplink_will_do))
+        else {
             continue;
         };
         match &best {
@@ -52,7 +55,7 @@ fn judge(
     object: &Node,
     state: &NodeState,
     address: &Address,
-    wrong: IpAddr,
+    (wrong, uplink_will_do): (IpAddr, bool),
 ) -> Option<(usize, Candidate)> {
     let link = state.link(address.link)?;
     let segment = address.network()?;
@@ -82,7 +85,7 @@ fn judge(
         .collect();
     let default = is_uplink(state, link, address.ip.is_ipv6());
     // Without a sign of other nodes, the segment of a bridge is a pod or container network.
-    if neighbours.is_empty() && (!default || link.is_bridge()) {
+    if neighbours.is_empty() && !(uplink_will_do && default && !link.is_bridge()) {
         return None;
     }
     let mut why = Vec::new();

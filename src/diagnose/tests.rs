@@ -261,6 +261,67 @@ fn a_node_that_can_not_be_seen_and_is_known_nowhere_is_not_accused() {
     assert_eq!(codes(&nodes, &cluster), []);
 }
 
+/// Nodes in two subnets behind the default gateway, and names in /etc/hosts for a management network.
+#[test]
+fn a_node_behind_the_default_gateway_is_not_accused_for_its_name_in_another_network() {
+    let mut one = node(
+        "node1",
+        &[
+            ("eth0", "", &["192.168.80.23/24"]),
+            ("eth1", "", &["10.0.0.1/24"]),
+        ],
+        ROUTES,
+    );
+    one.hosts = Fact::Known(vec![HostsEntry {
+        ip: "10.0.0.2".parse().unwrap(),
+        names: vec!["node2".into()],
+    }]);
+    one.bird = bird(vec![session("10.39.3.75", "Connect", "192.168.80.23")]);
+    let cluster = cluster(vec![
+        object("node1", "192.168.80.23/24"),
+        object("node2", "10.39.3.75/24"),
+        object("node3", "192.168.80.25/24"),
+    ]);
+    let report = check(&World::new(&[one], Ok(&cluster)));
+    assert!(
+        report.findings.iter().all(|finding| finding.fix.change.is_none()),
+        "{:?}",
+        report.findings
+    );
+}
+
+/// One node on a NAT network, all others on one segment.
+#[test]
+fn one_hidden_node_outside_the_segment_of_all_others_is_named() {
+    let mut one = node("node1", &[("eth0", "", &["192.168.80.23/24"])], ROUTES);
+    one.hosts = Fact::Known(vec![HostsEntry {
+        ip: "192.168.80.24".parse().unwrap(),
+        names: vec!["node2".into()],
+    }]);
+    let nodes = [one];
+    let cluster = cluster(vec![
+        object("node1", "192.168.80.23/24"),
+        object("node2", "10.0.2.15/24"),
+        object("node3", "192.168.80.25/24"),
+    ]);
+    assert_eq!(codes(&nodes, &cluster), [("A02", "node2".into())]);
+}
+
+/// The private network's route is missing: the public address of the default route is no repair.
+#[test]
+fn a_private_address_without_a_route_to_its_peers_is_not_moved_to_the_public_link() {
+    let nodes = [node(
+        "node1",
+        &[("eth0", "", &["203.0.113.5/24"]), ("eth1", "", &["10.1.0.5/24"])],
+        &[("0.0.0.0/0", "203.0.113.1", "eth0")],
+    )];
+    let cluster = cluster(vec![
+        object("node1", "10.1.0.5/24"),
+        object("node2", "10.2.0.6/24"),
+    ]);
+    assert_eq!(codes(&nodes, &cluster), []);
+}
+
 #[test]
 fn without_objects_and_without_bird_nothing_is_decidable() {
     let nodes = [node("node1", LINKS, ROUTES)];

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::addresses::{self, Wrong};
+use super::addresses::{self, Judged, Wrong};
 use super::path::Path;
 use crate::calico::node::Node;
 use crate::intent::Cluster;
@@ -23,7 +23,7 @@ pub struct World<'a> {
     /// Names in the nodes' `/etc/hosts`.
     names: HashMap<(&'a str, bool), IpAddr>,
     /// Judged once for all nodes.
-    wrong: HashMap<&'a str, [Option<Wrong>; 2]>,
+    wrong: HashMap<&'a str, Judged>,
 }
 
 /// One visible node, indexed.

@@ -8,12 +8,13 @@ use serde::Serialize;
 
 use crate::calico::autodetect::{Detection, Interface, Method, Sources, Verdict, detect};
 use crate::calico::release::Release;
+use crate::cli::format::Format;
 use crate::cli::source::{Depth, Picture, Source};
 use crate::cli::{Context, Error, Outcome};
 use crate::collect::reach;
 use crate::diagnose::World;
 use crate::intent::{autodetect, cluster::stored_address};
-use crate::output::{document, table, text};
+use crate::output::{table, text};
 use crate::state::NodeState;
 use crate::state::link::Address;
 use crate::state::route::TableId;
@@ -43,13 +44,6 @@ pub(super) struct Args {
     output: Format,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Table,
-    Json,
-    Yaml,
-}
-
 impl Args {
     pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
         let picture = Picture::new(self.source.read(cx, Depth::Kernel)?);
@@ -58,10 +52,8 @@ impl Args {
             return Err(Error::new("the snapshot holds no node"));
         };
         let detected = self.detect(&world, node)?;
-        match self.output {
-            Format::Table => show(cx, &detected)?,
-            Format::Json => cx.out.write_all(document::json(&detected).as_bytes())?,
-            Format::Yaml => cx.out.write_all(document::yaml(&detected).as_bytes())?,
+        if !self.output.write(cx, &detected)? {
+            show(cx, &detected)?;
         }
         let changes = detected.families.iter().any(|family| family.warning.is_some());
         Ok(if changes { Outcome::Findings } else { Outcome::Good })
