@@ -17,30 +17,49 @@ const DIALECTS: [Dialect; 4] = [
     Dialect::Ip6tablesNft,
 ];
 
-/// The rules of every back end, and what `meanwhile` gives: it runs while the tools do. Absent when none could be read:
-/// not root, or no tool.
+/// The rules of every back end, and what `meanwhile` gives: it runs while the tools do. Absent when one that is there
+/// could not be read (not root): half of the rules decide nothing.
 pub(super) fn rulesets_while<T>(meanwhile: impl FnOnce() -> T) -> (Fact<Vec<Ruleset>>, T) {
-    let mut rulesets = Vec::new();
-    let mut failures = Vec::new();
     let saves = DIALECTS.map(|dialect| {
         let command = format!("{}-save", dialect.command());
-        let child = start(&command);
+        let child = if has_tables(dialect) {
+            start(&command)
+        } else {
+            None
+        };
         (dialect, command, child)
     });
     let other = meanwhile();
-    for (dialect, command, child) in saves {
-        match finish(&command, child) {
-            Ok(text) => match iptables_save(&text, dialect) {
-                Ok(ruleset) => rulesets.push(ruleset),
-                Err(error) => failures.push(format!("{command}: {error}")),
-            },
-            Err(error) => failures.push(error),
+    let rulesets: Result<Vec<Ruleset>, String> = saves
+        .into_iter()
+        .filter_map(|(dialect, command, child)| {
+            let text = finish(&command, child?);
+            Some(text.and_then(|text| {
+                iptables_save(&text, dialect).map_err(|error| format!("{command}: {error}"))
+            }))
+        })
+        .collect();
+    let rulesets = match rulesets {
+        Ok(rulesets) if rulesets.is_empty() => {
+            Fact::absent("no iptables-save is installed, and rules of nft alone are not read yet")
         }
+        other => other.into(),
+    };
+    (rulesets, other)
+}
+
+/// Whether the kernel has tables of this back end. Legacy ones are named in `/proc`; without their module there are
+/// none, and no tool has to be asked.
+fn has_tables(dialect: Dialect) -> bool {
+    let names = match dialect {
+        Dialect::IptablesLegacy => "/proc/net/ip_tables_names",
+        Dialect::Ip6tablesLegacy => "/proc/net/ip6_tables_names",
+        Dialect::IptablesNft | Dialect::Ip6tablesNft => return true,
+    };
+    match std::fs::read_to_string(names) {
+        Ok(text) => !text.trim().is_empty(),
+        Err(error) => error.kind() != ErrorKind::NotFound,
     }
-    if rulesets.is_empty() {
-        return (Fact::absent(failures.join("; ")), other);
-    }
-    (Fact::Known(rulesets), other)
 }
 
 /// Starts a command where it is installed, so that all of them run side by side.
@@ -58,19 +77,14 @@ fn start(command: &str) -> Option<Result<Child, Error>> {
         .find(|result| !matches!(result, Err(error) if error.kind() == ErrorKind::NotFound))
 }
 
-fn finish(command: &str, child: Option<Result<Child, Error>>) -> Result<String, String> {
-    match child.map(|child| child.and_then(Child::wait_with_output)) {
-        None => Err(format!("{command}: not installed")),
-        Some(Err(error)) => Err(format!("{command}: {error}")),
-        Some(Ok(output)) if output.status.success() => {
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-        }
-        Some(Ok(output)) => {
-            let text = String::from_utf8_lossy(&output.stderr);
-            Err(format!(
-                "{command}: {}",
-                text.lines().next().unwrap_or("failed").trim()
-            ))
-        }
+fn finish(command: &str, child: Result<Child, Error>) -> Result<String, String> {
+    let output = child
+        .and_then(Child::wait_with_output)
+        .map_err(|error| format!("{command}: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
+    let text = String::from_utf8_lossy(&output.stderr);
+    let first = text.lines().next().unwrap_or("failed").trim();
+    Err(format!("{command}: {first}"))
 }
