@@ -116,6 +116,7 @@ fn address(message: AddressMessage) -> Option<Address> {
         link: IfIndex(message.header.index),
         ip: local.or(remote)?,
         prefix_len: message.header.prefix_len,
+        peer: remote.filter(|remote| local.is_some_and(|local| local != *remote)),
     })
 }
 
