@@ -4,14 +4,15 @@
 //! is left: the youngest eligible link wins, whether it is up or not.
 
 mod excludes;
+mod expression;
 
 use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
-use regex::Regex;
 
 pub use self::excludes::default_excludes;
+use self::expression::{Expression, compile_list};
 use super::release::Release;
 
 /// Since this release an address with a peer counts as one of a single host, whatever its prefix length (Calico reads
@@ -41,17 +42,11 @@ impl Method {
         if text.is_empty() || text == "first-found" {
             Ok(Self::FirstFound)
         } else if let Some(names) = text.strip_prefix("interface=") {
-            list(names)
-                .into_iter()
-                .map(checked_regex)
-                .collect::<Result<_, _>>()
-                .map(Self::Interface)
+            let names = list(names);
+            compile_list(&names).map(|_| Self::Interface(names))
         } else if let Some(names) = text.strip_prefix("skip-interface=") {
-            list(names)
-                .into_iter()
-                .map(checked_regex)
-                .collect::<Result<_, _>>()
-                .map(Self::SkipInterface)
+            let names = list(names);
+            compile_list(&names).map(|_| Self::SkipInterface(names))
         } else if let Some(nets) = text.strip_prefix("cidr=") {
             list(nets)
                 .iter()
@@ -124,15 +119,6 @@ fn cidr(text: &str) -> Option<IpNet> {
         return Ipv4Net::new(v4, length).ok().map(IpNet::V4);
     }
     Some(net)
-}
-
-fn checked_regex(text: String) -> Result<String, String> {
-    match Regex::new(&text) {
-        Ok(_) => Ok(text),
-        Err(_) => Err(format!(
-            "invalid regular expression {text:?}: Calico then finds no address"
-        )),
-    }
 }
 
 /// A link as the detection sees it.
@@ -253,15 +239,10 @@ pub fn detect(
         };
     }
     match method {
-        Method::FirstFound => walk(interfaces, v6, &[], default_excludes(release), &[]),
-        Method::Interface(names) => {
-            let includes: Vec<&str> = names.iter().map(String::as_str).collect();
-            walk(interfaces, v6, &includes, &[], &[])
-        }
+        Method::FirstFound => select(interfaces, v6, &[], &[default_excludes(release)]),
+        Method::Interface(names) => select(interfaces, v6, &texts(names), &[]),
         Method::SkipInterface(names) => {
-            let mut excludes = default_excludes(release).to_vec();
-            excludes.extend(names.iter().map(String::as_str));
-            walk(interfaces, v6, &[], &excludes, &[])
+            select(interfaces, v6, &[], &[default_excludes(release), &texts(names)])
         }
         Method::Cidr(nets) => walk(interfaces, v6, &[], &[], nets),
         Method::CanReach(destination) => {
@@ -291,12 +272,31 @@ const fn stores_network(release: Release) -> bool {
     )
 }
 
+fn texts(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
+/// The walk past names: those of one list, if it isn't empty, and not those of the others.
+fn select(interfaces: &[Interface], v6: bool, includes: &[&str], excludes: &[&[&str]]) -> Detection {
+    let compiled = compile_list(includes).and_then(|includes| {
+        let excludes: Result<Vec<_>, _> = excludes.iter().map(|list| compile_list(list)).collect();
+        Ok((includes, excludes?.into_iter().flatten().collect::<Vec<_>>()))
+    });
+    match compiled {
+        Ok((includes, excludes)) => walk(interfaces, v6, &includes, &excludes, &[]),
+        Err(why) => Detection {
+            candidates: Vec::new(),
+            picked: Err(why),
+        },
+    }
+}
+
 /// The walk of first-found, interface=, skip-interface= and cidr=.
 fn walk(
     interfaces: &[Interface],
     v6: bool,
-    includes: &[&str],
-    excludes: &[&str],
+    includes: &[Expression],
+    excludes: &[Expression],
     cidrs: &[IpNet],
 ) -> Detection {
     let mut detection = Detection {
@@ -306,15 +306,11 @@ fn walk(
             if v6 { 6 } else { 4 }
         )),
     };
-    let includes = compile(includes);
-    let excludes = compile(excludes);
     for interface in interfaces.iter().rev() {
         let name = &interface.name;
-        let refused = if let Some(by) = excludes.iter().find(|regex| regex.is_match(name)) {
-            Some(Verdict::Excluded {
-                by: by.as_str().to_owned(),
-            })
-        } else if !includes.is_empty() && !includes.iter().any(|regex| regex.is_match(name)) {
+        let refused = if let Some(by) = excludes.iter().find(|by| by.regex.is_match(name)) {
+            Some(Verdict::Excluded { by: by.text.clone() })
+        } else if !includes.is_empty() && !includes.iter().any(|by| by.regex.is_match(name)) {
             Some(Verdict::NotIncluded)
         } else {
             None
@@ -402,14 +398,6 @@ fn push_addresses(
             verdict,
         });
     }
-}
-
-/// Expressions that don't compile match nothing; [`Method::parse`] refuses the user's.
-fn compile(expressions: &[&str]) -> Vec<Regex> {
-    expressions
-        .iter()
-        .filter_map(|expression| Regex::new(expression).ok())
-        .collect()
 }
 
 /// Why an address is not what Go calls global unicast (`net.IP.IsGlobalUnicast`); private ranges are.
