@@ -4,15 +4,20 @@
 //! is left: the youngest eligible link wins, whether it is up or not.
 
 mod excludes;
+mod expression;
 
 use std::fmt;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-use regex::Regex;
+use ipnet::{IpNet, Ipv4Net};
 
 pub use self::excludes::default_excludes;
+use self::expression::{Expression, compile_list};
 use super::release::Release;
+
+/// Since this release an address with a peer counts as one of a single host, whatever its prefix length (Calico reads
+/// the addresses with another library).
+pub const PEERS_ARE_HOSTS: Release = Release::new(3, 32, 0);
 
 /// How calico-node looks for its address: `IP_AUTODETECTION_METHOD`, `IP6_AUTODETECTION_METHOD`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,32 +39,18 @@ impl Method {
     /// # Errors
     /// Says what is wrong with it: calico-node terminates at such a setting, or finds nothing.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let list = |text: &str| {
-            text.split(',')
-                .map(|part| part.trim().to_owned())
-                .collect::<Vec<_>>()
-        };
         if text.is_empty() || text == "first-found" {
             Ok(Self::FirstFound)
         } else if let Some(names) = text.strip_prefix("interface=") {
-            list(names)
-                .into_iter()
-                .map(checked_regex)
-                .collect::<Result<_, _>>()
-                .map(Self::Interface)
+            let names = list(names);
+            compile_list(&names).map(|_| Self::Interface(names))
         } else if let Some(names) = text.strip_prefix("skip-interface=") {
-            list(names)
-                .into_iter()
-                .map(checked_regex)
-                .collect::<Result<_, _>>()
-                .map(Self::SkipInterface)
+            let names = list(names);
+            compile_list(&names).map(|_| Self::SkipInterface(names))
         } else if let Some(nets) = text.strip_prefix("cidr=") {
             list(nets)
                 .iter()
-                .map(|net| {
-                    net.parse()
-                        .map_err(|_| format!("invalid CIDR {net:?} in {text:?}"))
-                })
+                .map(|net| cidr(net).ok_or_else(|| format!("invalid CIDR {net:?} in {text:?}")))
                 .collect::<Result<_, _>>()
                 .map(Self::Cidr)
         } else if let Some(destination) = text.strip_prefix("can-reach=") {
@@ -100,13 +91,34 @@ impl fmt::Display for Method {
     }
 }
 
-fn checked_regex(text: String) -> Result<String, String> {
-    match Regex::new(&text) {
-        Ok(_) => Ok(text),
-        Err(_) => Err(format!(
-            "invalid regular expression {text:?}: Calico then finds no address"
-        )),
+/// The items of a list: Calico drops blanks around the commas, not at the list's ends.
+fn list(text: &str) -> Vec<String> {
+    const BLANKS: [char; 5] = [' ', '\t', '\n', '\r', '\u{c}'];
+    let mut items: Vec<&str> = text.split(',').collect();
+    let last = items.len() - 1;
+    for item in &mut items[1..] {
+        *item = item.trim_start_matches(BLANKS);
     }
+    for item in &mut items[..last] {
+        *item = item.trim_end_matches(BLANKS);
+    }
+    items.into_iter().map(str::to_owned).collect()
+}
+
+/// A segment as Go reads it (`net.ParseCIDR`): no leading zeros in the address; an IPv4-mapped one is of IPv4.
+fn cidr(text: &str) -> Option<IpNet> {
+    const MAPPED: u8 = 96;
+    let (ip, length) = text.split_once('/')?;
+    if !length.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let net = IpNet::new(ip.parse().ok()?, length.parse().ok()?).ok()?;
+    if let (IpAddr::V6(v6), Some(length)) = (net.addr(), net.prefix_len().checked_sub(MAPPED))
+        && let Some(v4) = v6.to_ipv4_mapped()
+    {
+        return Ipv4Net::new(v4, length).ok().map(IpNet::V4);
+    }
+    Some(net)
 }
 
 /// A link as the detection sees it.
@@ -121,6 +133,11 @@ pub struct Interface {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     Picked,
+    /// Picked, but what Calico stores is the network, host bits cleared: a mistake of some releases.
+    PickedNetwork {
+        network: IpNet,
+        release: Release,
+    },
     /// Would do, but an earlier one was taken.
     Eligible,
     /// The default exclusion, or the one of `skip-interface`, that matches the name.
@@ -139,10 +156,20 @@ pub enum Verdict {
     NotAsked,
 }
 
+impl Verdict {
+    /// Whether this is the address taken.
+    pub const fn is_picked(&self) -> bool {
+        matches!(self, Self::Picked | Self::PickedNetwork { .. })
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Picked => f.write_str("picked"),
+            Self::PickedNetwork { network, release } => {
+                write!(f, "picked; {release} wrongly stores its network, {network}")
+            }
             Self::Eligible => f.write_str("usable, but comes later"),
             Self::Excluded { by } => write!(f, "excluded by {by}"),
             Self::NotIncluded => f.write_str("matches no expression"),
@@ -177,9 +204,13 @@ impl Detection {
         self.candidates.get(*self.picked.as_ref().ok()?)
     }
 
-    /// The address that was taken, with its prefix length.
+    /// What Calico stores: the address that was taken, with its prefix length.
     pub fn address(&self) -> Option<IpNet> {
-        self.winner()?.address
+        let winner = self.winner()?;
+        match winner.verdict {
+            Verdict::PickedNetwork { network, .. } => Some(network),
+            _ => winner.address,
+        }
     }
 }
 
@@ -208,20 +239,15 @@ pub fn detect(
         };
     }
     match method {
-        Method::FirstFound => walk(interfaces, v6, &[], default_excludes(release), &[]),
-        Method::Interface(names) => {
-            let includes: Vec<&str> = names.iter().map(String::as_str).collect();
-            walk(interfaces, v6, &includes, &[], &[])
-        }
+        Method::FirstFound => select(interfaces, v6, &[], &[default_excludes(release)]),
+        Method::Interface(names) => select(interfaces, v6, &texts(names), &[]),
         Method::SkipInterface(names) => {
-            let mut excludes = default_excludes(release).to_vec();
-            excludes.extend(names.iter().map(String::as_str));
-            walk(interfaces, v6, &[], &excludes, &[])
+            select(interfaces, v6, &[], &[default_excludes(release), &texts(names)])
         }
         Method::Cidr(nets) => walk(interfaces, v6, &[], &[], nets),
         Method::CanReach(destination) => {
             let wanted = (sources.source_address)(destination, v6);
-            holder(interfaces, v6, wanted, "the source address to there")
+            holder(interfaces, v6, wanted, "the source address to there", None)
         }
         Method::KubernetesInternalIp => {
             let wanted = sources
@@ -232,8 +258,36 @@ pub fn detect(
                     let ip = ips.iter().find(|ip| ip.is_ipv6() == v6).copied();
                     ip.ok_or_else(|| "the Kubernetes node has no InternalIP of this family".to_owned())
                 });
-            holder(interfaces, v6, wanted, "the InternalIP")
+            let truncating = Some(release).filter(|release| stores_network(*release));
+            holder(interfaces, v6, wanted, "the InternalIP", truncating)
         }
+    }
+}
+
+/// Whether `kubernetes-internal-ip` gives the network instead of the address.
+const fn stores_network(release: Release) -> bool {
+    matches!(
+        (release.major, release.minor, release.patch),
+        (3, 22, ..=3) | (3, 23, ..=1)
+    )
+}
+
+fn texts(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
+/// The walk past names: those of one list, if it isn't empty, and not those of the others.
+fn select(interfaces: &[Interface], v6: bool, includes: &[&str], excludes: &[&[&str]]) -> Detection {
+    let compiled = compile_list(includes).and_then(|includes| {
+        let excludes: Result<Vec<_>, _> = excludes.iter().map(|list| compile_list(list)).collect();
+        Ok((includes, excludes?.into_iter().flatten().collect::<Vec<_>>()))
+    });
+    match compiled {
+        Ok((includes, excludes)) => walk(interfaces, v6, &includes, &excludes, &[]),
+        Err(why) => Detection {
+            candidates: Vec::new(),
+            picked: Err(why),
+        },
     }
 }
 
@@ -241,8 +295,8 @@ pub fn detect(
 fn walk(
     interfaces: &[Interface],
     v6: bool,
-    includes: &[&str],
-    excludes: &[&str],
+    includes: &[Expression],
+    excludes: &[Expression],
     cidrs: &[IpNet],
 ) -> Detection {
     let mut detection = Detection {
@@ -252,15 +306,11 @@ fn walk(
             if v6 { 6 } else { 4 }
         )),
     };
-    let includes = compile(includes);
-    let excludes = compile(excludes);
     for interface in interfaces.iter().rev() {
         let name = &interface.name;
-        let refused = if let Some(by) = excludes.iter().find(|regex| regex.is_match(name)) {
-            Some(Verdict::Excluded {
-                by: by.as_str().to_owned(),
-            })
-        } else if !includes.is_empty() && !includes.iter().any(|regex| regex.is_match(name)) {
+        let refused = if let Some(by) = excludes.iter().find(|by| by.regex.is_match(name)) {
+            Some(Verdict::Excluded { by: by.text.clone() })
+        } else if !includes.is_empty() && !includes.iter().any(|by| by.regex.is_match(name)) {
             Some(Verdict::NotIncluded)
         } else {
             None
@@ -287,7 +337,14 @@ fn walk(
 }
 
 /// can-reach= and kubernetes-internal-ip: the interface that has the address gives it its prefix length.
-fn holder(interfaces: &[Interface], v6: bool, wanted: Result<IpAddr, String>, what: &str) -> Detection {
+/// A release that is given takes the network for the address.
+fn holder(
+    interfaces: &[Interface],
+    v6: bool,
+    wanted: Result<IpAddr, String>,
+    what: &str,
+    truncating: Option<Release>,
+) -> Detection {
     let mut detection = Detection {
         candidates: Vec::new(),
         picked: Err(String::new()),
@@ -297,7 +354,13 @@ fn holder(interfaces: &[Interface], v6: bool, wanted: Result<IpAddr, String>, wh
             None => Verdict::NoAddress,
             Some(address) if wanted != Ok(address.addr()) => Verdict::NotAsked,
             Some(_) if taken => Verdict::Eligible,
-            Some(_) => Verdict::Picked,
+            Some(address) => match truncating {
+                Some(release) if address.trunc() != address => Verdict::PickedNetwork {
+                    network: address.trunc(),
+                    release,
+                },
+                _ => Verdict::Picked,
+            },
         });
     }
     if detection.picked.is_err() {
@@ -326,7 +389,7 @@ fn push_addresses(
     }
     for address in addresses {
         let verdict = judge(address, detection.picked.is_ok());
-        if verdict == Verdict::Picked {
+        if verdict.is_picked() {
             detection.picked = Ok(detection.candidates.len());
         }
         detection.candidates.push(Candidate {
@@ -335,14 +398,6 @@ fn push_addresses(
             verdict,
         });
     }
-}
-
-/// Expressions that don't compile match nothing; [`Method::parse`] refuses the user's.
-fn compile(expressions: &[&str]) -> Vec<Regex> {
-    expressions
-        .iter()
-        .filter_map(|expression| Regex::new(expression).ok())
-        .collect()
 }
 
 /// Why an address is not what Go calls global unicast (`net.IP.IsGlobalUnicast`); private ranges are.
@@ -365,5 +420,7 @@ fn unusable(ip: IpAddr) -> Option<&'static str> {
     }
 }
 
+#[cfg(test)]
+mod oracle;
 #[cfg(test)]
 mod tests;

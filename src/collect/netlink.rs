@@ -116,6 +116,7 @@ fn address(message: AddressMessage) -> Option<Address> {
         link: IfIndex(message.header.index),
         ip: local.or(remote)?,
         prefix_len: message.header.prefix_len,
+        peer: remote.filter(|remote| local.is_some_and(|local| local != *remote)),
     })
 }
 
@@ -236,5 +237,27 @@ const fn route_type(kind: KernelRouteType) -> RouteType {
         KernelRouteType::Prohibit => RouteType::Prohibit,
         KernelRouteType::Throw => RouteType::Throw,
         _ => RouteType::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_other_end_of_an_address_is_its_peer() {
+        let read = |attributes: &[AddressAttribute]| {
+            let mut message = AddressMessage::default();
+            message.header.prefix_len = 30;
+            message.attributes = attributes.to_vec();
+            let read = address(message).unwrap();
+            (read.to_string(), read.peer)
+        };
+        let (one, two): (IpAddr, IpAddr) = ("10.9.0.1".parse().unwrap(), "10.9.0.2".parse().unwrap());
+        let (local, far) = (AddressAttribute::Local(one), AddressAttribute::Address(two));
+        assert_eq!(read(&[far, local.clone()]), ("10.9.0.1/30".into(), Some(two)));
+        let same = AddressAttribute::Address(one);
+        assert_eq!(read(&[same.clone(), local]), ("10.9.0.1/30".into(), None));
+        assert_eq!(read(&[same]), ("10.9.0.1/30".into(), None));
     }
 }

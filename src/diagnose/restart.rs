@@ -32,20 +32,14 @@ fn note(world: &World, node: &NodeState, v6: bool) -> Option<String> {
     let stored = stored_address(object, v6)?;
     let setting = environment.get(variable).map_or("", String::as_str);
     let method = Method::parse(setting).ok()?;
-    let release = world.cluster.ok()?.release;
+    let release = world.cluster.ok()?.release.unwrap_or(Release::NEWEST);
     let sources = Sources {
         source_address: &|_, _| Err("not asked".to_owned()),
         internal_ips: internal_ips(Some(object)),
     };
-    let detected = detect(
-        &method,
-        release.unwrap_or(Release::NEWEST),
-        &interfaces(node).ok()?,
-        v6,
-        &sources,
-    );
+    let detected = detect(&method, release, &interfaces(node, release).ok()?, v6, &sources);
     let winner = detected.winner()?;
-    let address = winner.address?;
+    let address = detected.address()?;
     if address.addr() == stored.ip {
         return None;
     }

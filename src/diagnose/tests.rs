@@ -42,6 +42,7 @@ fn node(name: &str, links: &[(&str, &str, &[&str])], routes: &[(&str, &str, &str
                 link: index(link),
                 ip: net.addr(),
                 prefix_len: net.prefix_len(),
+                peer: None,
             });
             route(&net.trunc().to_string(), None, link);
         }

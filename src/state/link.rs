@@ -55,7 +55,11 @@ impl Link {
 pub struct Address {
     pub link: IfIndex,
     pub ip: IpAddr,
+    /// With a peer, the length of the peer's segment.
     pub prefix_len: u8,
+    /// The other end of a point-to-point address (`ADDRESS peer PEER/LENGTH` of ip-address(8)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<IpAddr>,
 }
 
 impl Address {

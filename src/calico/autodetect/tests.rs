@@ -159,3 +159,55 @@ fn wrong_settings_are_refused_with_the_reason() {
     );
     assert!(Method::parse("firstfound").unwrap_err().contains("terminates"));
 }
+
+#[test]
+fn blanks_are_dropped_around_commas_only() {
+    let names = |text: &str| match Method::parse(text) {
+        Ok(Method::Interface(names)) => names,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(names("interface= eth0 ,\tens3 "), [" eth0", "ens3 "]);
+    assert_eq!(names("interface=eth0"), ["eth0"]);
+    assert!(Method::parse("cidr=10.0.0.0/8 ").is_err());
+    assert!(Method::parse("cidr=10.0.0.0/8 , fd00::/8").is_ok());
+}
+
+#[test]
+fn segments_are_read_as_strictly_as_go_reads_them() {
+    for text in [
+        "cidr=010.0.0.0/8",
+        "cidr=10/8",
+        "cidr=10.0.0.0/+8",
+        "cidr=10.0.0.0",
+        "cidr=",
+    ] {
+        assert!(
+            Method::parse(text).unwrap_err().contains("invalid CIDR"),
+            "{text}"
+        );
+    }
+    assert_eq!(
+        Method::parse("cidr=::ffff:10.0.0.0/104,::ffff:10.0.0.0/90"),
+        Ok(Method::Cidr(vec![
+            "10.0.0.0/8".parse().unwrap(),
+            "::ffff:10.0.0.0/90".parse().unwrap(),
+        ]))
+    );
+}
+
+#[test]
+fn some_releases_store_the_network_of_the_internal_ip_and_the_verdict_says_so() {
+    for release in ["v3.22.0", "v3.22.3", "v3.23.0", "v3.23.1"] {
+        let detection = run("kubernetes-internal-ip", release, false);
+        assert_eq!(detection.address(), Some("192.168.80.0/24".parse().unwrap()));
+        let winner = detection.winner().unwrap();
+        assert_eq!(winner.address, Some("192.168.80.23/24".parse().unwrap()));
+        assert_eq!(
+            winner.verdict.to_string(),
+            format!("picked; {release} wrongly stores its network, 192.168.80.0/24")
+        );
+    }
+    for release in ["v3.22.4", "v3.23.2", "v3.24.0"] {
+        assert_eq!(picks("kubernetes-internal-ip", release), "eth0 192.168.80.23/24");
+    }
+}

@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 use ipnet::IpNet;
 use serde::Serialize;
 
-use crate::calico::autodetect::{Detection, Interface, Method, Sources, Verdict, detect};
+use crate::calico::autodetect::{Detection, Interface, Method, Sources, detect};
 use crate::calico::release::Release;
 use crate::cli::format::Format;
 use crate::cli::source::{Depth, Picture, Source};
@@ -60,13 +60,13 @@ impl Args {
     }
 
     fn detect(&self, world: &World, node: &NodeState) -> Result<Detected, Error> {
-        let interfaces = autodetect::interfaces(node).map_err(Error::new)?;
         let stored = world.cluster.ok().and_then(|cluster| cluster.release);
         let (release, release_from) = match (self.calico_version, stored) {
             (Some(release), _) => (release, "given"),
             (None, Some(release)) => (release, "from the datastore"),
             (None, None) => (Release::NEWEST, "the newest known: the datastore says none"),
         };
+        let interfaces = autodetect::interfaces(node, release).map_err(Error::new)?;
         let families = [false, true]
             .into_iter()
             .map(|v6| {
@@ -294,7 +294,7 @@ fn candidates(node: &NodeState, detection: &Detection) -> Vec<Row> {
                     }
                 }),
                 address: candidate.address.map(|address| address.to_string()),
-                picked: candidate.verdict == Verdict::Picked,
+                picked: candidate.verdict.is_picked(),
                 verdict: candidate.verdict.to_string(),
             }
         })
