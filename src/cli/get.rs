@@ -53,6 +53,10 @@ impl Get {
         err: &mut dyn Write,
         style: Style,
     ) -> Result<Outcome, Error> {
+        // Such as of a script's variable that isn't set.
+        if self.name.iter().any(String::is_empty) {
+            return Err(Error::new("resource name may not be empty"));
+        }
         let Found {
             mut resources,
             missing,

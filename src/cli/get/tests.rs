@@ -174,6 +174,11 @@ fn what_exists_is_shown_and_what_is_missing_is_an_error() {
 }
 
 #[test]
+fn an_empty_name_is_an_error_and_not_all_there_is() {
+    insta::assert_snapshot!(get(&cluster(), &["node", "node-1", ""]), @"error: resource name may not be empty");
+}
+
+#[test]
 fn what_get_prints_apply_reads_back() {
     let store = cluster();
     for format in ["yaml", "json"] {
