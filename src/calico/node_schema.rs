@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::address::{self, Family};
 use super::names;
-use super::schema::{Field, Shape};
+use super::schema::{Field, Misfit, Shape};
 
 /// A v3 Node, without `apiVersion` and `kind`.
 pub(super) static NODE: Shape = Shape::Object(&[
@@ -232,7 +232,7 @@ fn is_name_type(text: &str) -> bool {
 }
 
 /// Whether the address is what its type says.
-fn typed_address(entry: &Map<String, Value>) -> Option<(&'static str, String)> {
+fn typed_address(entry: &Map<String, Value>) -> Option<Misfit> {
     let text = |key: &str| entry.get(key).and_then(Value::as_str);
     let address = text("address")?;
     let why = match net(address) {

@@ -10,6 +10,9 @@ use super::names;
 use super::nearest::nearest;
 use super::tree::{Data, Entry, Mark, Tree, doubtful};
 
+/// A field of an object that doesn't fit the others, and why.
+pub type Misfit = (&'static str, String);
+
 /// What a field may hold.
 #[derive(Debug)]
 pub enum Shape {
@@ -26,10 +29,7 @@ pub enum Shape {
     /// An object that must name at least one field.
     NonEmpty(&'static [Field]),
     /// An object whose fields must fit together; what doesn't, and why.
-    Checked(
-        &'static [Field],
-        fn(&Map<String, Value>) -> Option<(&'static str, String)>,
-    ),
+    Checked(&'static [Field], fn(&Map<String, Value>) -> Option<Misfit>),
     /// Anything; left out of the result.
     Ignored,
 }
