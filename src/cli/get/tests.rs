@@ -150,12 +150,13 @@ fn one_name_is_the_object_several_are_a_list_and_none_is_a_list_object() {
       "metadata": {}
     }
     "#);
-    insta::assert_snapshot!(get(&store, &["ippool", "-o", "yaml"]), @r"
+    insta::assert_snapshot!(get(&store, &["ippool", "-o", "yaml"]), @r#"
     apiVersion: projectcalico.org/v3
     items: []
     kind: IPPoolList
-    metadata: {}
-    ");
+    metadata:
+      resourceVersion: "3"
+    "#);
 }
 
 #[test]
