@@ -51,7 +51,7 @@ pub enum Error {
     Datastore(#[from] datastore::Error),
     #[error(transparent)]
     Merge(#[from] MergeError),
-    /// The file carries a `resourceVersion` that isn't the stored one.
+    /// The file carries a `resourceVersion` that isn't the stored one, and asks for something else than is stored.
     #[error(
         "update conflict: {kind}({name}): the file is for resourceVersion {file}, stored is {}",
         stored.as_deref().unwrap_or("none")
@@ -107,8 +107,11 @@ pub async fn apply(
     let mut tries = 1;
     loop {
         let stored = stored(store, &document.resource).await?;
-        check_version(stored.as_ref(), &document.resource)?;
         let merged = merge(stored.as_ref(), document)?;
+        // What is stored already as the document wants it is no conflict, whoever wrote it.
+        if let Some(stored) = stored.as_ref().filter(|_| merged.changed) {
+            check_version(stored, &document.resource)?;
+        }
         let plan = Plan {
             document,
             stored: stored.as_ref(),
@@ -143,12 +146,13 @@ async fn stored(store: &dyn Datastore, resource: &Resource) -> Result<Option<Res
     }
 }
 
-/// A `resourceVersion` in the file must be the stored one.
-fn check_version(stored: Option<&Resource>, file: &Resource) -> Result<(), Error> {
+/// A `resourceVersion` in the file must be the stored one. That of a resource which is gone says nothing: as with
+/// calicoctl, the resource is created again.
+fn check_version(stored: &Resource, file: &Resource) -> Result<(), Error> {
     let Some(wanted) = file.resource_version() else {
         return Ok(());
     };
-    let found = stored.and_then(Resource::resource_version);
+    let found = stored.resource_version();
     if found == Some(wanted) {
         return Ok(());
     }

@@ -109,6 +109,7 @@ impl Datastore for Memory {
                 .cloned();
             Ok(List {
                 items: items.collect(),
+                version: Some(self.revision.get().to_string()),
                 unreadable: self.unreadable.borrow().clone(),
             })
         })

@@ -90,25 +90,54 @@ async fn a_conflict_that_does_not_end_is_an_error() {
     assert_eq!(address(&store, "a").as_deref(), Some("10.0.0.1/24"));
 }
 
+/// A v3 document for this version of a node.
+fn versioned(name: &str, version: &str, address: &str) -> String {
+    format!(
+        "- {{apiVersion: projectcalico.org/v3, kind: Node, metadata: {{name: {name}, resourceVersion: '{version}'}}, \
+         spec: {{bgp: {{ipv4Address: {address}, ipv4IPIPTunnelAddr: 192.168.115.128}}}}}}\n"
+    )
+}
+
 #[tokio::test]
-async fn a_resource_version_in_the_file_must_be_the_stored_one() {
-    let versioned = |name: &str, version: &str| {
-        format!(
-            "- {{apiVersion: projectcalico.org/v3, kind: Node, metadata: {{name: {name}, resourceVersion: '{version}'}}}}\n"
-        )
-    };
+async fn a_resource_version_in_the_file_must_be_the_stored_one_if_the_resource_exists() {
     let store = Memory::with([node("a", "10.0.0.1/24"), node("b", "10.0.0.2/24")]);
-    let text = versioned("a", "1") + &versioned("b", "1") + &versioned("c", "1");
-    let (results, _) = run(&store, &text, Mode::Write).await;
-    let conflict = |text: &str| Err(format!("update conflict: {text}"));
+    let text = ["a", "b", "c"].map(|name| versioned(name, "1", "10.0.1.1/24"));
+    let (results, _) = run(&store, &text.concat(), Mode::Write).await;
+    let conflict = "update conflict: Node(b): the file is for resourceVersion 1, stored is 2";
     assert_eq!(
         results,
-        [
-            Ok(Done::Updated),
-            conflict("Node(b): the file is for resourceVersion 1, stored is 2"),
-            conflict("Node(c): the file is for resourceVersion 1, stored is none"),
-        ]
+        [Ok(Done::Updated), Err(conflict.into()), Ok(Done::Created)]
     );
+    assert_eq!(address(&store, "b").as_deref(), Some("10.0.0.2/24"));
+    assert_eq!(address(&store, "c").as_deref(), Some("10.0.1.1/24"));
+}
+
+#[tokio::test]
+async fn the_same_versioned_file_twice_changes_nothing_the_second_time() {
+    let store = Memory::with([node("a", "10.0.0.1/24")]);
+    let text = versioned("a", "1", "10.0.1.1/24");
+    let (results, _) = run(&store, &text, Mode::Write).await;
+    assert_eq!(results, [Ok(Done::Updated)]);
+    for mode in [Mode::DryRun, Mode::Write] {
+        let (results, shown) = run(&store, &text, mode).await;
+        assert_eq!((results, shown), (vec![Ok(Done::Unchanged)], 1));
+    }
+    assert_eq!(store.writes.get(), 1);
+}
+
+#[tokio::test]
+async fn a_versioned_document_does_not_undo_what_someone_else_writes_meanwhile() {
+    let store = Memory::with([node("a", "10.0.0.1/24")]);
+    store.intruders.set(1);
+    let (results, _) = run(&store, &versioned("a", "1", "10.0.1.1/24"), Mode::Write).await;
+    assert!(
+        results[0]
+            .as_ref()
+            .is_err_and(|error| error.starts_with("update conflict: Node(a)"))
+    );
+    let a = store.find(Kind::Node, "a").unwrap();
+    assert!(a.field(&["metadata", "labels", "intruder"]).is_some());
+    assert_eq!(address(&store, "a").as_deref(), Some("10.0.0.1/24"));
 }
 
 #[tokio::test]

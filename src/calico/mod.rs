@@ -1,5 +1,6 @@
 //! Calico's own language. Pure: no I/O, no clock, no environment.
 
+mod address;
 pub mod apiconfig;
 pub mod as_number;
 pub mod autodetect;

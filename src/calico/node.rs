@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 use serde_json::Value;
 
+use super::address::{self, Family};
 use super::as_number::AsNumber;
 use super::resource::Resource;
 
@@ -77,10 +78,10 @@ impl Node {
                     .map_err(|error| error.to_string())
             })?,
             ipv4: fields.read(&["spec", "bgp", "ipv4Address"], |value| {
-                address(value, IpAddr::is_ipv4)
+                address(value, Family::V4)
             })?,
             ipv6: fields.read(&["spec", "bgp", "ipv6Address"], |value| {
-                address(value, IpAddr::is_ipv6)
+                address(value, Family::V6)
             })?,
             ipip_tunnel_addr: fields.read(&["spec", "bgp", "ipv4IPIPTunnelAddr"], ipv4)?,
             route_reflector_cluster_id: fields.read(&["spec", "bgp", "routeReflectorClusterID"], ipv4)?,
@@ -145,20 +146,17 @@ fn ipv4(value: &Value) -> Result<Ipv4Addr, String> {
         .ok_or_else(|| "not an IPv4 address".into())
 }
 
-/// An address, with or without a length, of this family.
-fn address(value: &Value, family: fn(&IpAddr) -> bool) -> Result<NodeAddress, String> {
+/// An address of a node, with or without a length, of this family.
+fn address(value: &Value, family: Family) -> Result<NodeAddress, String> {
     let text = value.as_str().ok_or("not a text")?;
-    let net = match text.parse::<IpAddr>() {
-        Ok(ip) => IpNet::from(ip),
-        Err(_) => text.parse().map_err(|_| "not an IP address")?,
-    };
-    if !family(&net.addr()) {
-        return Err("an address of the other IP version".into());
+    let (ip, length) = address::parse(text).ok_or("not an IP address")?;
+    match family.refuses_node(ip) {
+        Some(why) => Err(why.into()),
+        None => Ok(NodeAddress {
+            ip,
+            prefix_len: length.unwrap_or_else(|| address::full_length(ip)),
+        }),
     }
-    Ok(NodeAddress {
-        ip: net.addr(),
-        prefix_len: net.prefix_len(),
-    })
 }
 
 #[cfg(test)]
@@ -211,9 +209,24 @@ mod tests {
         let error = node(&json!({"bgp": {"ipv4Address": "fd80::1/64"}})).unwrap_err();
         assert_eq!(
             error.to_string(),
-            r#"Node(node1): spec.bgp.ipv4Address is "fd80::1/64": an address of the other IP version"#
+            r#"Node(node1): spec.bgp.ipv4Address is "fd80::1/64": an IPv6 address, must be IPv4"#
         );
         let error = node(&json!({"bgp": {"asNumber": -1}})).unwrap_err();
         assert_eq!(error.field, "spec.bgp.asNumber");
+    }
+
+    #[test]
+    fn what_calico_would_not_read_as_an_address_of_a_node_is_an_error() {
+        for (field, value) in [
+            ("ipv4Address", "010.0.0.1/24"),
+            ("ipv4Address", "0.0.0.0"),
+            ("ipv4Address", "224.0.0.5/24"),
+            ("ipv6Address", "::ffff:10.0.0.1/64"),
+            ("ipv6Address", "::"),
+            ("ipv6Address", "ff02::1/64"),
+        ] {
+            let error = node(&json!({"bgp": {field: value}})).unwrap_err();
+            assert_eq!(error.field, format!("spec.bgp.{field}"), "{value}");
+        }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
+use serde_json::{Map, Value};
 
+use super::address::{self, Family};
 use super::names;
-use super::schema::{Field, Shape};
+use super::schema::{Field, Misfit, Shape};
 
 /// A v3 Node, without `apiVersion` and `kind`.
 pub(super) static NODE: Shape = Shape::Object(&[
@@ -96,10 +97,13 @@ const SPEC: &[Field] = &[
     ),
     Field::optional(
         "addresses",
-        Shape::List(&Shape::Object(&[
-            Field::required("address", Shape::Text(net)),
-            Field::optional("type", Shape::Text(address_type)),
-        ])),
+        Shape::List(&Shape::Checked(
+            &[
+                Field::required("address", Shape::Text(filled)),
+                Field::optional("type", Shape::Text(address_type)),
+            ],
+            typed_address,
+        )),
     ),
     Field::optional(
         "interfaces",
@@ -152,44 +156,37 @@ fn cluster_id(text: &str) -> Result<(), String> {
 }
 
 fn ipv6(text: &str) -> Result<(), String> {
-    let why = |_| match text.parse::<Ipv4Addr>() {
-        Ok(_) => format!("{text} is an IPv4 address, must be IPv6"),
-        Err(_) => format!("{text:?} is not an IPv6 address"),
-    };
-    text.parse::<Ipv6Addr>().map(|_| ()).map_err(why)
+    match text.parse::<IpAddr>().map(|ip| Family::V6.refuses(ip)) {
+        Ok(None) => Ok(()),
+        Ok(Some(why)) => Err(format!("{text} is {why}")),
+        Err(_) => Err(format!("{text:?} is not an IPv6 address")),
+    }
 }
 
-/// The address and, if given, the length of its prefix.
-fn parse_net(text: &str) -> Option<(IpAddr, Option<u8>)> {
-    if let Ok(ip) = text.parse() {
-        return Some((ip, None));
+/// The address of a node, with or without a length.
+fn node_address(text: &str, family: Family) -> Result<(), String> {
+    match address::parse(text).map(|(ip, _)| family.refuses_node(ip)) {
+        Some(None) => Ok(()),
+        Some(Some(why)) => Err(format!("{text} is {why}")),
+        None => {
+            let version = if family == Family::V4 { "IPv4" } else { "IPv6" };
+            Err(format!(
+                "{text:?} is not an {version} address with or without a prefix length"
+            ))
+        }
     }
-    let net: IpNet = text.parse().ok()?;
-    Some((net.addr(), Some(net.prefix_len())))
 }
 
 fn net_v4(text: &str) -> Result<(), String> {
-    match parse_net(text) {
-        Some((IpAddr::V4(_), _)) => Ok(()),
-        Some(_) => Err(format!("{text} is an IPv6 address, must be IPv4")),
-        None => Err(format!(
-            "{text:?} is not an IPv4 address with or without a prefix length"
-        )),
-    }
+    node_address(text, Family::V4)
 }
 
 fn net_v6(text: &str) -> Result<(), String> {
-    match parse_net(text) {
-        Some((IpAddr::V6(_), _)) => Ok(()),
-        Some(_) => Err(format!("{text} is an IPv4 address, must be IPv6")),
-        None => Err(format!(
-            "{text:?} is not an IPv6 address with or without a prefix length"
-        )),
-    }
+    node_address(text, Family::V6)
 }
 
 fn net(text: &str) -> Result<(), String> {
-    match parse_net(text) {
+    match address::parse(text) {
         Some(_) => Ok(()),
         None => Err(format!(
             "{text:?} is not an IP address with or without a prefix length"
@@ -199,16 +196,19 @@ fn net(text: &str) -> Result<(), String> {
 
 /// The full prefix for an address that has none: `192.0.2.1` becomes `192.0.2.1/32`. `None` if it has one.
 pub(super) fn with_full_prefix(text: &str) -> Option<String> {
-    match parse_net(text)? {
-        (ip, None) => Some(format!("{ip}/{}", if ip.is_ipv4() { 32 } else { 128 })),
+    match address::parse(text)? {
+        (ip, None) => Some(format!("{ip}/{}", address::full_length(ip))),
         _ => None,
     }
 }
 
+/// What Go's `net.ParseMAC` takes: 6, 8 or 20 bytes, `66:cf:…`, `66-cf-…` or `66cf.…`.
 fn mac(text: &str) -> Result<(), String> {
-    let parts: Vec<&str> = text.split(':').collect();
-    let byte = |part: &&str| part.len() == 2 && part.bytes().all(|digit| digit.is_ascii_hexdigit());
-    if parts.len() == 6 && parts.iter().all(byte) {
+    let has = |separator: char, digits: usize| {
+        let hex = |part: &str| part.len() == digits && part.bytes().all(|digit| digit.is_ascii_hexdigit());
+        text.split(separator).all(hex) && [6, 8, 20].contains(&(text.split(separator).count() * digits / 2))
+    };
+    if has(':', 2) || has('-', 2) || has('.', 4) {
         return Ok(());
     }
     Err(format!(
@@ -219,10 +219,29 @@ fn mac(text: &str) -> Result<(), String> {
 fn address_type(text: &str) -> Result<(), String> {
     match text {
         "CalicoNodeIP" | "InternalIP" | "ExternalIP" => Ok(()),
+        _ if is_name_type(text) => Ok(()),
         _ => Err(format!(
-            "{text:?} is not one of CalicoNodeIP, InternalIP, ExternalIP"
+            "{text:?} is not one of CalicoNodeIP, InternalIP, ExternalIP, InternalDNS, ExternalDNS, Hostname"
         )),
     }
+}
+
+/// Types of Kubernetes whose address is a host name.
+fn is_name_type(text: &str) -> bool {
+    matches!(text, "InternalDNS" | "ExternalDNS" | "Hostname")
+}
+
+/// Whether the address is what its type says.
+fn typed_address(entry: &Map<String, Value>) -> Option<Misfit> {
+    let text = |key: &str| entry.get(key).and_then(Value::as_str);
+    let address = text("address")?;
+    let why = match net(address) {
+        Ok(()) => return None,
+        Err(why) if !text("type").is_some_and(is_name_type) => why,
+        Err(_) if names::check_name(&address.to_lowercase()).is_ok() => return None,
+        Err(_) => format!("{address:?} is neither a host name nor an IP address"),
+    };
+    Some(("address", why))
 }
 
 /// 32 bytes in base64.

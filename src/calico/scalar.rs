@@ -1,14 +1,15 @@
-//! What an unquoted YAML scalar means: YAML 1.2's core schema.
-//!
-//! `yes`, `no`, `on` and `off` are texts here. YAML 1.1 (and so calicoctl) reads them as true and false; where a
-//! boolean is wanted, the text is refused, so that the two never mean different things.
+//! What an unquoted YAML scalar means: YAML 1.2's core schema, where YAML 1.1 as Go reads it (and so calicoctl) means
+//! the same. Where it doesn't (`yes`, `0100`), the scalar is doubtful, and refused wherever a value is wanted.
 
 use serde_json::Number;
 
 use super::tree::Data;
 
-/// Null, a boolean, a number, or else a text.
+/// Null, a boolean, a number, a text, or what calicoctl reads as another of these.
 pub(super) fn resolve(text: &str) -> Data {
+    if let Some(reading) = other_reading(text) {
+        return Data::Doubtful(text.to_owned(), reading);
+    }
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Data::Null,
         "true" | "True" | "TRUE" => Data::Bool(true),
@@ -18,6 +19,62 @@ pub(super) fn resolve(text: &str) -> Data {
             None => Data::Text(text.to_owned()),
         },
     }
+}
+
+/// What calicoctl makes of an unquoted key that it doesn't take as it is written: keys become texts again there, but
+/// `0x10` becomes `16`.
+pub(super) fn other_key(text: &str) -> Option<String> {
+    match resolve(text) {
+        Data::Doubtful(_, reading) => Some(reading),
+        Data::Null => Some("null".into()),
+        Data::Bool(value) if text != value.to_string() => Some(format!("{value}")),
+        Data::Number(number, _) if text != number.to_string() => Some(format!("the number {number}")),
+        _ => None,
+    }
+}
+
+/// What YAML 1.1 as Go reads it makes of a scalar that YAML 1.2 takes for something else.
+fn other_reading(text: &str) -> Option<String> {
+    match text {
+        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "n" | "N" | "no" | "No" | "NO" | "off"
+        | "Off" | "OFF" => return Some("a boolean".into()),
+        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf" | "-.Inf" | "-.INF" | ".nan"
+        | ".NaN" | ".NAN" => return Some("a number".into()),
+        _ => {}
+    }
+    let (sign, digits) = match text.strip_prefix(['-', '+']) {
+        Some(digits) => (if text.starts_with('-') { "-" } else { "" }, digits),
+        None => ("", text),
+    };
+    if !digits.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
+        return None;
+    }
+    // Underscores are for the eye.
+    let bare = digits.replace('_', "");
+    let lower = bare.to_ascii_lowercase();
+    for (prefix, base, name) in [
+        ("0b", 2, "the number"),
+        ("0x", 16, "the number"),
+        ("0o", 8, "octal"),
+    ] {
+        if let Some(digits) = lower.strip_prefix(prefix) {
+            // Without sign, underscores and capitals, 1.2 reads hexadecimal and octal numbers the same.
+            let same = number(text).is_some();
+            return radix(digits, base)
+                .filter(|_| !same)
+                .map(|value| format!("{name} {sign}{value}"));
+        }
+    }
+    if bare.len() > 1
+        && let Some(octal) = bare.strip_prefix('0')
+        && let Some(value) = radix(octal, 8)
+    {
+        return Some(format!("octal {sign}{value}"));
+    }
+    let value = number(&format!("{sign}{bare}"));
+    value
+        .filter(|_| bare != digits)
+        .map(|value| format!("the number {value}"))
 }
 
 /// `12`, `-3`, `0x1f`, `0o17`, `1.5`, `1e3`; nothing for anything else.
@@ -48,7 +105,7 @@ fn number(text: &str) -> Option<Number> {
 
 fn radix(digits: &str, radix: u32) -> Option<Number> {
     // from_str_radix would take a sign.
-    if !digits.chars().all(|digit| digit.is_digit(radix)) {
+    if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {
         return None;
     }
     u64::from_str_radix(digits, radix).ok().map(Number::from)
@@ -104,14 +161,45 @@ mod tests {
             "0x",
             "0xg",
             "0x+1",
-            ".inf",
             "nan",
-            "yes",
-            "on",
+            "inf",
+            "yEs",
+            "oN",
+            "2026-11-21",
+            "0b12",
+            "1_000_a",
+            "_1",
             "node1",
             "12:30",
         ] {
             assert_eq!(resolve(text), Data::Text(text.into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_calicoctl_reads_as_something_else_is_doubtful() {
+        for (text, reading) in [
+            ("y", "a boolean"),
+            ("Yes", "a boolean"),
+            ("OFF", "a boolean"),
+            ("0100", "octal 64"),
+            ("-0100", "octal -64"),
+            ("00", "octal 0"),
+            ("1_000", "the number 1000"),
+            ("0_7", "octal 7"),
+            ("0b11", "the number 3"),
+            ("0XFF", "the number 255"),
+            ("-0x1f", "the number -31"),
+            ("-.inf", "a number"),
+        ] {
+            assert_eq!(
+                resolve(text),
+                Data::Doubtful(text.into(), reading.into()),
+                "{text}"
+            );
+        }
+        for text in ["0", "089", "0.5", "0x1f", "0o17", "1e3", "+3"] {
+            assert!(matches!(resolve(text), Data::Number(..)), "{text}");
         }
     }
 }

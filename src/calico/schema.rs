@@ -8,7 +8,10 @@ use serde_json::{Map, Value};
 use super::as_number::AsNumber;
 use super::names;
 use super::nearest::nearest;
-use super::tree::{Data, Entry, Mark, Tree};
+use super::tree::{Data, Entry, Mark, Tree, doubtful};
+
+/// A field of an object that doesn't fit the others, and why.
+pub type Misfit = (&'static str, String);
 
 /// What a field may hold.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub enum Shape {
     Object(&'static [Field]),
     /// An object that must name at least one field.
     NonEmpty(&'static [Field]),
+    /// An object whose fields must fit together; what doesn't, and why.
+    Checked(&'static [Field], fn(&Map<String, Value>) -> Option<Misfit>),
     /// Anything; left out of the result.
     Ignored,
 }
@@ -95,6 +100,14 @@ impl Reader<'_> {
             Shape::Annotations => self.annotations(tree, path),
             Shape::List(item) => self.list(item, tree, path),
             Shape::Object(fields) => self.object(fields, tree, path).map(Value::Object),
+            Shape::Checked(fields, check) => {
+                let object = self.object(fields, tree, path)?;
+                if let Some((field, why)) = check(&object) {
+                    let at = tree.get(field).map_or(tree.at, |value| value.at);
+                    self.fault(at, &format!("{path}.{field}"), why);
+                }
+                Some(Value::Object(object))
+            }
             Shape::NonEmpty(fields) => {
                 let faults = self.faults.len();
                 let object = self.object(fields, tree, path)?;
@@ -113,6 +126,7 @@ impl Reader<'_> {
             let why = match &tree.data {
                 Data::Number(_, raw) => format!("is the number {raw}, must be a text: quote it, \"{raw}\""),
                 Data::Bool(value) => format!("is {value}, must be a text: quote it, \"{value}\""),
+                Data::Doubtful(raw, reading) => format!("is {}", doubtful(raw, reading)),
                 _ => format!("is {}, must be a text", tree.describe()),
             };
             self.fault(tree.at, path, why);
@@ -129,12 +143,19 @@ impl Reader<'_> {
 
     fn as_number(&mut self, tree: &Tree, path: &str) -> Option<Value> {
         let text = match &tree.data {
-            Data::Text(text) => text,
-            Data::Number(number, _) if !number.is_f64() => &number.to_string(),
-            // As a number, 1.10 is 1.1 and 64512.0 is 64512: neither is what the dotted form means.
-            Data::Number(_, raw) => {
-                let why = format!("is the number {raw}; if it is a dotted AS number, quote it, \"{raw}\"");
-                self.fault(tree.at, path, why);
+            Data::Text(text) => text.clone(),
+            Data::Number(number, raw) => {
+                let Some(whole) = whole(number) else {
+                    // As a number, 1.10 is 1.1, which isn't what the dotted form means.
+                    let why =
+                        format!("is the number {raw}; if it is a dotted AS number, quote it, \"{raw}\"");
+                    self.fault(tree.at, path, why);
+                    return None;
+                };
+                whole
+            }
+            Data::Doubtful(raw, reading) => {
+                self.fault(tree.at, path, format!("is {}", doubtful(raw, reading)));
                 return None;
             }
             _ => {
@@ -155,14 +176,22 @@ impl Reader<'_> {
     /// A map of keys to texts; empty ones are not written.
     fn strings(&mut self, tree: &Tree, path: &str, check: fn(&str) -> Result<(), String>) -> Option<Value> {
         let mut object = Map::new();
-        for Entry { key, at, value } in self.entries(tree, path)? {
+        for Entry {
+            key,
+            at,
+            doubt,
+            value,
+        } in self.entries(tree, path)?
+        {
             let plain = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
             let path = if key.chars().all(plain) {
                 format!("{path}.{key}")
             } else {
                 format!("{path}[{key:?}]")
             };
-            if let Err(why) = names::check_key(key) {
+            if let Some(reading) = doubt {
+                self.fault(*at, &path, format!("the key is {}", doubtful(key, reading)));
+            } else if let Err(why) = names::check_key(key) {
                 self.fault(*at, &path, why);
             }
             if let Some(value) = self.text(check, value, &path) {
@@ -215,15 +244,16 @@ impl Reader<'_> {
             path => format!("{path}.{name}"),
         };
         let entries = self.entries(tree, path)?;
-        for Entry { key, at, value } in entries {
+        for Entry { key, at, value, .. } in entries {
             let path = below(key);
             let Some(field) = fields.iter().find(|field| field.name == key) else {
                 let why = self.unknown_field(fields, key);
                 self.fault(*at, &path, why);
                 continue;
             };
-            // As in JSON of Go: null is the same as nothing.
-            if value.data == Data::Null {
+            // As in JSON of Go: null is the same as nothing, and so is an empty text, unless there must be one.
+            let empty = value.text() == Some("") && matches!(field.shape, Shape::Text(_));
+            if value.data == Data::Null || empty && !field.required {
                 continue;
             }
             if let Some(value) = self.value(&field.shape, value, &path) {
@@ -254,20 +284,30 @@ impl Reader<'_> {
     }
 }
 
+/// A number without a fraction: Go's encoder writes 64512.0 as 64512.
+fn whole(number: &serde_json::Number) -> Option<String> {
+    match number.as_f64() {
+        Some(float) if number.is_f64() => (float.fract() == 0.0).then(|| format!("{float:.0}")),
+        _ => Some(number.to_string()),
+    }
+}
+
 /// Where a shape has a field of this name.
 fn find(shape: &Shape, name: &str, path: &str) -> Option<String> {
     match shape {
-        Shape::Object(fields) | Shape::NonEmpty(fields) => fields.iter().find_map(|field| {
-            let path = match path {
-                "" => field.name.to_owned(),
-                path => format!("{path}.{}", field.name),
-            };
-            if field.name == name {
-                Some(path)
-            } else {
-                find(&field.shape, name, &path)
-            }
-        }),
+        Shape::Object(fields) | Shape::NonEmpty(fields) | Shape::Checked(fields, _) => {
+            fields.iter().find_map(|field| {
+                let path = match path {
+                    "" => field.name.to_owned(),
+                    path => format!("{path}.{}", field.name),
+                };
+                if field.name == name {
+                    Some(path)
+                } else {
+                    find(&field.shape, name, &path)
+                }
+            })
+        }
         Shape::List(item) => find(item, name, &format!("{path}[]")),
         _ => None,
     }

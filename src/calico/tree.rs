@@ -36,6 +36,8 @@ pub enum Data {
     /// A number, and how it was written: an AS number `1.10` is not `1.1`.
     Number(serde_json::Number, String),
     Text(String),
+    /// What is written without quotes and is one thing here, another to calicoctl (YAML 1.1): the latter, in words.
+    Doubtful(String, String),
     Sequence(Vec<Tree>),
     /// In the order of the text; keys are unique.
     Map(Vec<Entry>),
@@ -47,6 +49,8 @@ pub struct Entry {
     pub key: String,
     /// Where the key starts.
     pub at: Mark,
+    /// What calicoctl reads this key as, if it isn't the text that is written.
+    pub doubt: Option<String>,
     pub value: Tree,
 }
 
@@ -66,6 +70,7 @@ impl Tree {
             Data::Bool(value) => format!("{value}"),
             Data::Number(_, raw) => format!("the number {raw}"),
             Data::Text(text) => format!("the text {text:?}"),
+            Data::Doubtful(raw, _) => format!("{raw} without quotes"),
             Data::Sequence(_) => "a list".into(),
             Data::Map(_) => "a map".into(),
         }
@@ -111,6 +116,11 @@ impl Tree {
             _ => 1,
         }
     }
+}
+
+/// Says what is doubtful about a scalar and how to make it a text.
+pub(super) fn doubtful(raw: &str, reading: &str) -> String {
+    format!("{raw} without quotes, which calicoctl would read as {reading}: quote it, \"{raw}\"")
 }
 
 /// Reads every document of a text. Documents are independent: a broken one doesn't hide the others, and empty ones

@@ -156,6 +156,10 @@ fn describe(plan: &Plan<'_>, style: Style) -> String {
     text
 }
 
+/// What to do about a file that was overtaken.
+const MAKE_ANEW: &str = "the stored resource has changed since the file was made: make the file again, with netdiag \
+                         check --fix-to or netdiag get -o yaml, and apply that";
+
 /// How the documents fared.
 struct Tally {
     /// `'Node' `, or nothing for several kinds.
@@ -203,11 +207,13 @@ impl Tally {
         if !matches!(error, apply::Error::NotTried) {
             self.reasons.push(error.to_string());
         }
-        if let apply::Error::Datastore(error) = error {
-            self.hints.extend(Error::from(error).hints);
-            self.hints.sort_unstable();
-            self.hints.dedup();
+        match error {
+            apply::Error::Datastore(error) => self.hints.extend(Error::from(error).hints),
+            apply::Error::Outdated { .. } => self.hints.push(MAKE_ANEW.into()),
+            apply::Error::Merge(_) | apply::Error::NotTried => {}
         }
+        self.hints.sort_unstable();
+        self.hints.dedup();
     }
 
     fn handled(&self) -> usize {

@@ -53,8 +53,13 @@ impl Get {
         err: &mut dyn Write,
         style: Style,
     ) -> Result<Outcome, Error> {
+        // Such as of a script's variable that isn't set.
+        if self.name.iter().any(String::is_empty) {
+            return Err(Error::new("resource name may not be empty"));
+        }
         let Found {
             mut resources,
+            version,
             missing,
         } = if self.name.is_empty() {
             let list = store.list(kind).await?;
@@ -64,6 +69,7 @@ impl Get {
             }
             Found {
                 resources: list.items,
+                version: list.version.filter(|_| !self.export),
                 missing: None,
             }
         } else {
@@ -76,8 +82,8 @@ impl Get {
             let text = match self.output {
                 Format::Wide if kind == Kind::Node => nodes(&resources, &inherited_as(store).await),
                 Format::Ps | Format::Table | Format::Wide => names(&resources),
-                Format::Yaml => document::yaml(&self.object(kind, resources)),
-                Format::Json => document::json(&self.object(kind, resources)),
+                Format::Yaml => document::yaml(&self.object(kind, resources, version)),
+                Format::Json => document::json(&self.object(kind, resources, version)),
             };
             out.write_all(text.as_bytes())?;
         }
@@ -88,14 +94,15 @@ impl Get {
     }
 
     /// One asked for by name is itself, several are a list, all are a list object: as calicoctl has it.
-    fn object(&self, kind: Kind, resources: Vec<Resource>) -> Value {
+    fn object(&self, kind: Kind, resources: Vec<Resource>, version: Option<String>) -> Value {
         let mut bodies: Vec<Value> = resources
             .into_iter()
             .map(|resource| Value::Object(resource.body))
             .collect();
         if self.name.is_empty() {
+            let metadata = version.map_or(json!({}), |version| json!({ "resourceVersion": version }));
             return json!({
-                "kind": format!("{kind}List"), "apiVersion": API_VERSION, "metadata": {}, "items": bodies,
+                "kind": format!("{kind}List"), "apiVersion": API_VERSION, "metadata": metadata, "items": bodies,
             });
         }
         match bodies.len() {
@@ -108,6 +115,8 @@ impl Get {
 /// What was asked for by name.
 struct Found {
     resources: Vec<Resource>,
+    /// Of a whole list: its `resourceVersion`.
+    version: Option<String>,
     /// Of those that are not there, or not readable.
     missing: Option<Error>,
 }
@@ -136,7 +145,11 @@ async fn find(kind: Kind, names: &[String], store: &dyn Datastore) -> Result<Fou
             }
         }
     }
-    Ok(Found { resources, missing })
+    Ok(Found {
+        resources,
+        version: None,
+        missing,
+    })
 }
 
 /// An existing name that the one asked for resembles.

@@ -127,7 +127,10 @@ impl Etcd3 {
         let answer = self
             .call(self.kv.clone().get(prefix.as_str(), Some(options)))
             .await?;
-        let mut list = List::default();
+        let mut list = List {
+            version: answer.header().map(|header| header.revision().to_string()),
+            ..List::default()
+        };
         for pair in answer.kvs() {
             let key = String::from_utf8_lossy(pair.key());
             let name = key.strip_prefix(prefix.as_str()).unwrap_or_default();

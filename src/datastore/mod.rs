@@ -25,6 +25,8 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + 'a>>;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct List {
     pub items: Vec<Resource>,
+    /// The `resourceVersion` of the list: the datastore's revision it was read at. etcd v2 has none.
+    pub version: Option<String>,
     /// Values that don't parse: calicoctl skips them silently, a diagnostic tool must not.
     pub unreadable: Vec<Unreadable>,
 }

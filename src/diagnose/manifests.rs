@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use super::finding::{Change, Report};
 use crate::state::Objects;
 
-/// One document a changed Node. v3 documents hold the whole stored Node, since applying one replaces `spec`; v1
-/// documents are merged field by field and name only what changes.
+/// One document a changed Node. v3 documents hold the whole stored Node, since applying one replaces `spec`, and its
+/// `resourceVersion`, so that one is refused for a Node that has changed since; v1 documents are merged field by
+/// field and name only what changes.
 pub fn manifests(report: &Report, objects: &Objects) -> Vec<Value> {
     let mut documents: Vec<Value> = Vec::new();
     for change in report
@@ -42,7 +43,7 @@ fn base(objects: &Objects, node: &str) -> Value {
     let Some(stored) = stored else {
         return document;
     };
-    for field in ["labels", "annotations"] {
+    for field in ["labels", "annotations", "resourceVersion"] {
         if let Some(value) = stored["metadata"].get(field) {
             document["metadata"][field] = value.clone();
         }
@@ -101,15 +102,23 @@ mod tests {
     }
 
     #[test]
-    fn a_v3_document_keeps_all_that_the_stored_node_has() {
+    fn a_v3_document_keeps_all_that_the_stored_node_has_and_is_for_that_version_of_it() {
         let documents = manifests(&report(), &objects(false));
         assert_eq!(
             documents,
             [json!({"kind": "Node", "apiVersion": "projectcalico.org/v3",
-                "metadata": {"name": "node1", "labels": {"rack": "r1"}},
+                "metadata": {"name": "node1", "resourceVersion": "7", "labels": {"rack": "r1"}},
                 "spec": {"bgp": {"ipv4Address": "192.168.80.23/24", "ipv6Address": "fd00::23/64",
                     "ipv4IPIPTunnelAddr": "10.1.1.1"}, "later": true}})]
         );
+    }
+
+    #[test]
+    fn a_stored_node_without_a_version_gives_a_document_without_one() {
+        let mut objects = objects(false);
+        objects.resources[0]["metadata"] = json!({"name": "node1"});
+        let documents = manifests(&report(), &objects);
+        assert_eq!(documents[0]["metadata"], json!({"name": "node1"}));
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub fn yaml<T: Serialize>(value: &T) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calico::tree::{self, Data};
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -91,7 +92,112 @@ mod tests {
     "#);
     }
 
+    /// Whether netdiag's own reader, which refuses what YAML 1.1 and 1.2 read differently, finds this text as key
+    /// and value.
+    fn is_plain_to_all(text: &str) -> bool {
+        let documents = tree::read(&yaml(&json!({ text: [text] })));
+        let Some(Ok(tree)) = documents.first() else {
+            return false;
+        };
+        let Some([entry]) = tree.entries() else {
+            return false;
+        };
+        let Data::Sequence(items) = &entry.value.data else {
+            return false;
+        };
+        entry.key == text && entry.doubt.is_none() && items[0].text() == Some(text)
+    }
+
+    #[test]
+    fn every_text_is_a_text_to_readers_of_yaml_1_1_as_well() {
+        for text in [
+            "y",
+            "Y",
+            "n",
+            "N",
+            "yes",
+            "Yes",
+            "YES",
+            "no",
+            "No",
+            "NO",
+            "on",
+            "On",
+            "ON",
+            "off",
+            "Off",
+            "OFF",
+            "true",
+            "True",
+            "FALSE",
+            "null",
+            "Null",
+            "~",
+            "",
+            "=",
+            "<<",
+            "0100",
+            "-0100",
+            "089",
+            "1e3",
+            "1E3",
+            "+1",
+            "0b11",
+            "-0b1",
+            "0o17",
+            "0x1F",
+            "0XFF",
+            "1_000",
+            "0_7",
+            ".5",
+            "5.",
+            ".inf",
+            "-.Inf",
+            "+.inf",
+            ".NaN",
+            "12:30",
+            "190:20:30",
+            "2026-11-21",
+            "2026-11-21T11:16:16Z",
+            "2001-12-14 21:59:43.10 -5",
+            "-",
+            "?",
+            "!x",
+            "&a",
+            "*a",
+            "%",
+            "@",
+            "`",
+            "a: b",
+            "a:",
+            "# a",
+            "---",
+            "...",
+        ] {
+            assert!(is_plain_to_all(text), "{}", yaml(&json!({ text: [text] })));
+        }
+        insta::assert_snapshot!(
+            yaml(&["y", "off", "0100", "+1", "0b11", ".5", "12:30", "2026-11-21T11:16:16Z", "="]),
+            @r#"
+        - "y"
+        - "off"
+        - "0100"
+        - "+1"
+        - "0b11"
+        - ".5"
+        - "12:30"
+        - "2026-11-21T11:16:16Z"
+        - "="
+        "#
+        );
+    }
+
     proptest! {
+        #[test]
+        fn every_short_text_is_a_text_to_all_readers(text in "[+-]?[0-9._xobeEyYnN~:-]{1,5}") {
+            prop_assert!(is_plain_to_all(&text), "{}", yaml(&json!({ text.clone(): [text] })));
+        }
+
         #[test]
         fn what_is_written_reads_back(text in any::<String>(), key in "\\PC{0,8}") {
             let value = json!({ key: [text] });

@@ -165,7 +165,7 @@ a: b: c
     f.yaml:16: spec.bgp.gateway: unknown field
     f.yaml:17: spec.orchRefs: is a map, must be a list
     f.yaml:19: spec.addresses[0].address: is missing
-    f.yaml:19: spec.addresses[0].type: "NodeIP" is not one of CalicoNodeIP, InternalIP, ExternalIP
+    f.yaml:19: spec.addresses[0].type: "NodeIP" is not one of CalicoNodeIP, InternalIP, ExternalIP, InternalDNS, ExternalDNS, Hostname
     f.yaml:20: spec.addresses[1].address: "here" is not an IP address with or without a prefix length
     f.yaml:21: spec.vxlanTunnelMACAddr: "66:cf" is not a MAC address, such as 66:cf:23:df:22:07
     f.yaml:24: apiVersion: is a list, must be a text
@@ -287,3 +287,6 @@ proptest! {
         }
     }
 }
+
+mod fields;
+mod scalars;

@@ -201,6 +201,10 @@ impl<'t> Builder<'t> {
             if event == Event::MappingEnd {
                 break;
             }
+            let doubt = match &event {
+                Event::Scalar(text, ScalarStyle::Plain, ..) => scalar::other_key(text),
+                _ => None,
+            };
             let key = self.key(event, &span)?;
             let at = self.mark(&span.start);
             if let Some(first) = seen.insert(key.clone(), at.line) {
@@ -210,7 +214,12 @@ impl<'t> Builder<'t> {
                 return self.fail(&span, format!("key {key:?} has no value"));
             };
             let value = self.value(event, &span, depth)?;
-            entries.push(Entry { key, at, value });
+            entries.push(Entry {
+                key,
+                at,
+                doubt,
+                value,
+            });
         }
         Ok(Data::Map(entries))
     }

@@ -43,11 +43,11 @@ fn documents_are_counted_in_lines_of_the_file_and_a_broken_one_hides_no_other() 
 
 #[test]
 fn a_byte_order_mark_and_dos_line_ends_are_no_matter() {
-    let documents = read("\u{feff}a: x\r\n---\r\na: y\r\n");
+    let documents = read("\u{feff}a: x\r\n---\r\na: z\r\n");
     assert_eq!(documents.len(), 2);
     assert_eq!(
         documents[1].as_ref().unwrap().get("a").and_then(Tree::text),
-        Some("y")
+        Some("z")
     );
 }
 

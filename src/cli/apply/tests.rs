@@ -32,7 +32,10 @@ fn run(store: &Memory, documents: &[Document], mode: Mode) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let end = match runtime.block_on(write(store, documents, mode, output)) {
         Ok(outcome) => format!("{outcome:?}"),
-        Err(error) => format!("error: {}", error.message),
+        Err(error) => {
+            let hints = error.hints.iter().map(|hint| format!("\nhint: {hint}"));
+            format!("error: {}{}", error.message, hints.collect::<String>())
+        }
     };
     let text = |bytes| String::from_utf8(bytes).unwrap();
     format!("--- stdout\n{}--- stderr\n{}--- {end}", text(out), text(err))
@@ -126,6 +129,21 @@ fn what_failed_is_named_and_the_rest_is_applied() {
     fix.yaml:8: Node node2: not tried, because the datastore is out of reach
     --- error: failed to apply any 'Node' resources: [cannot reach the datastore
       memory: connect: refused]
+    hint: set the endpoints with ETCD_ENDPOINTS=http://HOST:PORT or in the file given by --config
+    ");
+}
+
+#[test]
+fn a_file_that_was_overtaken_is_to_be_made_again() {
+    let text =
+        b"{apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: node2, resourceVersion: '1'}}";
+    let documents = manifest::read("f.yaml", text).unwrap();
+    insta::assert_snapshot!(run(&broken_cluster(), &documents, Mode::Write), @r"
+    --- stdout
+    --- stderr
+    f.yaml:1: Node node2: update conflict: Node(node2): the file is for resourceVersion 1, stored is 2
+    --- error: failed to apply 'Node' resource: [update conflict: Node(node2): the file is for resourceVersion 1, stored is 2]
+    hint: the stored resource has changed since the file was made: make the file again, with netdiag check --fix-to or netdiag get -o yaml, and apply that
     ");
 }
 

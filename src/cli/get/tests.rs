@@ -150,12 +150,13 @@ fn one_name_is_the_object_several_are_a_list_and_none_is_a_list_object() {
       "metadata": {}
     }
     "#);
-    insta::assert_snapshot!(get(&store, &["ippool", "-o", "yaml"]), @r"
+    insta::assert_snapshot!(get(&store, &["ippool", "-o", "yaml"]), @r#"
     apiVersion: projectcalico.org/v3
     items: []
     kind: IPPoolList
-    metadata: {}
-    ");
+    metadata:
+      resourceVersion: "3"
+    "#);
 }
 
 #[test]
@@ -171,6 +172,11 @@ fn what_exists_is_shown_and_what_is_missing_is_an_error() {
     insta::assert_snapshot!(get(&store, &["node", "nope", "-o", "yaml"]), @r"
     error: resource does not exist: Node(nope)
     ");
+}
+
+#[test]
+fn an_empty_name_is_an_error_and_not_all_there_is() {
+    insta::assert_snapshot!(get(&cluster(), &["node", "node-1", ""]), @"error: resource name may not be empty");
 }
 
 #[test]
