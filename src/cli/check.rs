@@ -34,10 +34,8 @@ impl Args {
         let picture = Picture::new(self.source.read(cx, Depth::Whole)?);
         let report = check(&picture.world());
         let to_stdout = self.fix_to.as_ref().is_some_and(|path| path.as_os_str() == "-");
-        if !to_stdout {
-            if !self.output.write(cx, &Json::new(&report))? {
-                show(cx, &report, self.fix_to.as_deref())?;
-            }
+        if !to_stdout && !self.output.write(cx, &Json::new(&report))? {
+            show(cx, &report, self.fix_to.as_deref())?;
         }
         if let Some(path) = &self.fix_to {
             Self::write_fix(cx, &report, &picture.snapshot, path)?;

@@ -67,8 +67,18 @@ pub struct Global {
     #[arg(short, long, global = true, value_name = "FILE")]
     config: Option<std::path::PathBuf>,
     /// Seconds that each datastore call may take
-    #[arg(long, global = true, default_value_t = 5.0, value_name = "SECONDS")]
-    timeout: f64,
+    #[arg(long, global = true, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
+    timeout: Duration,
+}
+
+/// Seconds of a deadline: more than none, an hour at most.
+fn seconds(text: &str) -> Result<Duration, String> {
+    const LONGEST: Duration = Duration::from_secs(3600);
+    text.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|seconds| !seconds.is_zero() && *seconds <= LONGEST)
+        .ok_or_else(|| "give a number of seconds up to 3600, such as 5 or 0.5".to_owned())
 }
 
 #[derive(Debug, Subcommand)]
@@ -111,9 +121,9 @@ impl Context<'_> {
         self.runtime.block_on(future)
     }
 
-    /// The deadline of one datastore call.
+    /// The deadline of one datastore call, and of one daemon's answer.
     pub fn timeout(&self) -> Duration {
-        Duration::try_from_secs_f64(self.global.timeout).unwrap_or(Duration::from_secs(5))
+        self.global.timeout
     }
 }
 

@@ -1,6 +1,6 @@
 //! `/proc`: processes, sockets, counters.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -116,7 +116,7 @@ fn settings(pid: u32) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// All TCP sockets of this network namespace, with the processes that hold them where those are visible.
+/// All TCP sockets of this network namespace that are in use.
 pub(super) fn tcp() -> Fact<Vec<TcpSocket>> {
     let mut sockets = Vec::new();
     for (path, optional) in [("/proc/net/tcp", false), ("/proc/net/tcp6", true)] {
@@ -130,43 +130,9 @@ pub(super) fn tcp() -> Fact<Vec<TcpSocket>> {
             Err(error) => return Fact::absent(error),
         }
     }
-    let owners = socket_owners();
-    Fact::Known(
-        sockets
-            .into_iter()
-            // What has ended says nothing, and a busy host has tens of thousands of it.
-            .filter(|(socket, _)| socket.state != TcpState::TimeWait)
-            .map(|(mut socket, inode)| {
-                socket.owners = owners.get(&inode).cloned().unwrap_or_default();
-                socket
-            })
-            .collect(),
-    )
-}
-
-/// Inode → names of the processes that hold it. Other users' processes need root; what isn't visible is left out.
-fn socket_owners() -> HashMap<u64, Vec<String>> {
-    let mut owners: HashMap<u64, Vec<String>> = HashMap::new();
-    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let directory = process.path();
-        let mut name = None;
-        for file in fs::read_dir(directory.join("fd")).into_iter().flatten().flatten() {
-            let Some(inode) = fs::read_link(file.path()).ok().and_then(|target| {
-                let target = target.to_str()?;
-                target.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
-            }) else {
-                continue;
-            };
-            let name = name.get_or_insert_with(|| {
-                read(&directory.join("comm")).map_or_else(|_| "?".into(), |text| text.trim().to_owned())
-            });
-            let names = owners.entry(inode).or_default();
-            if !names.contains(name) {
-                names.push(name.clone());
-            }
-        }
-    }
-    owners
+    // What has ended says nothing, and a busy host has tens of thousands of it.
+    sockets.retain(|socket: &TcpSocket| socket.state != TcpState::TimeWait);
+    Fact::Known(sockets)
 }
 
 /// The kernel's extended TCP counters.

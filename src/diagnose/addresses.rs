@@ -18,7 +18,7 @@ use crate::calico::node::{Node, NodeAddress};
 use crate::intent::cluster::{Cluster, stored_address};
 use crate::state::NodeState;
 use crate::state::bird::Bird;
-use crate::state::link::{Link, is_link_local};
+use crate::state::link::{Address, Link, is_link_local};
 
 /// A stored address that is wrong.
 #[derive(Debug, Clone)]
@@ -60,24 +60,21 @@ pub(super) fn wrong_addresses<'a>(world: &World<'a>) -> HashMap<&'a str, Judged>
     };
     let (visible, hidden): (Vec<&Node>, Vec<&Node>) = cluster.nodes.iter().partition(is_seen);
     let mut judged = HashMap::new();
-    let mut segments: Vec<IpNet> = Vec::new();
+    let mut found: Vec<Found> = Vec::new();
     for node in visible {
         let wrong = [false, true].map(|v6| {
             let stored = stored_address(node, v6)?;
             let wrong = seen(world, cluster, node, world.view(&node.name)?, stored);
             shared(world, cluster, node, stored, wrong)
         });
-        let candidates = wrong
-            .iter()
-            .flatten()
-            .filter_map(|wrong| wrong.candidate.as_ref());
-        segments.extend(candidates.map(|candidate| candidate.address.trunc()));
+        let own = wrong.iter().flatten().filter(|wrong| wrong.code != "A03");
+        found.extend(own.filter_map(Found::new));
         judged.insert(node.name.as_str(), wrong);
     }
     for node in hidden {
         let wrong = [false, true].map(|v6| {
             let stored = stored_address(node, v6)?;
-            let wrong = unseen(world, cluster, node, stored, &segments);
+            let wrong = unseen(world, cluster, node, stored, &found);
             shared(world, cluster, node, stored, wrong)
         });
         judged.insert(node.name.as_str(), wrong);
@@ -103,7 +100,11 @@ fn shared(
     }
     let candidate = match (wrong, world.state(&object.name)) {
         (Some(wrong), _) => wrong.candidate,
-        (None, Some(state)) => candidate(world, object, state, stored, true),
+        // On a bridge it is nobody's in particular. Elsewhere this node is its rightful owner, and the others are not.
+        (None, Some(state)) if is_on_bridge(state, stored.ip) => {
+            candidate(world, object, state, stored, true)
+        }
+        (None, Some(_)) => None,
         (None, None) => known_as(world, object, stored),
     };
     Some(Wrong {
@@ -118,6 +119,11 @@ fn shared(
         certain: true,
         candidate,
     })
+}
+
+fn is_on_bridge(state: &NodeState, ip: IpAddr) -> bool {
+    let holder = state.addresses.items().iter().find(|address| address.ip == ip);
+    holder.is_some_and(|holder| state.link(holder.link).is_some_and(Link::is_bridge))
 }
 
 /// Judges with the node's own tables.
@@ -147,6 +153,10 @@ fn seen(world: &World, cluster: &Cluster, object: &Node, view: &View, stored: No
         ));
     };
     let link = state.link(holder.link)?;
+    // A host address on a loopback leads nowhere by design: routes bring packets to it.
+    if is_host(holder) && matches!(link.kind.as_deref(), None | Some("dummy")) {
+        return None;
+    }
     if has_session(state, stored.ip) || leads_to_a_peer(cluster, object, view, link, stored.ip.is_ipv6()) {
         return None;
     }
@@ -177,6 +187,12 @@ fn seen(world: &World, cluster: &Cluster, object: &Node, view: &View, stored: No
         )
     };
     Some(wrong(code, why, evidence, Some(candidate)))
+}
+
+fn is_host(address: &Address) -> bool {
+    address
+        .network()
+        .is_some_and(|net| net.prefix_len() == net.max_prefix_len())
 }
 
 /// Whether a session from this address is up: then it can't be wrong, whatever the tables look like.
@@ -248,15 +264,23 @@ fn unseen(
     cluster: &Cluster,
     object: &Node,
     stored: NodeAddress,
-    segments: &[IpNet],
+    found: &[Found],
 ) -> Option<Wrong> {
     let candidate = known_as(world, object, stored)?;
-    if !is_cluster_segment(cluster, object, candidate.address.trunc(), segments) {
+    let segment = candidate.address.trunc();
+    let alike = found
+        .iter()
+        .any(|found| found.segment == segment && found.resembles(stored.ip));
+    if !alike && !is_cluster_segment(cluster, object, segment) {
         return None;
     }
     let mut evidence = Vec::new();
+    let mut is_down = false;
     for view in world.views().filter(|view| view.state.routes.known().is_some()) {
         let text = match view.path(stored.ip) {
+            _ if world.has_address(&view.state.name, stored.ip) => {
+                format!("{} is an address of {} itself", stored.ip, view.state.name)
+            }
             Path::None => format!("no route to {}", stored.ip),
             Path::Gateway {
                 gateway,
@@ -272,12 +296,16 @@ fn unseen(
             _ => return None,
         };
         evidence.push(Evidence::new(format!("ip route on {}", view.state.name), text));
-        let session = view.session(stored.ip).map(|(_, session)| session.state.as_str());
-        if session == Some("Established") {
+        let Some((_, session)) = view.session(stored.ip) else {
+            continue;
+        };
+        if session.state == "Established" {
             return None;
         }
+        is_down = true;
     }
-    if evidence.is_empty() || cluster.nodes.len() < 2 {
+    // Without a session that doesn't come up, nothing says that the address is in anybody's way.
+    if !is_down {
         return None;
     }
     let right = candidate.address.addr();
@@ -301,12 +329,31 @@ fn unseen(
     })
 }
 
-/// Whether Calico's nodes are on this segment: one that was found for a node that can be seen, or the one of most
-/// stored addresses. A management network that the names in `/etc/hosts` point to is none.
-fn is_cluster_segment(cluster: &Cluster, object: &Node, segment: IpNet, found: &[IpNet]) -> bool {
-    if found.contains(&segment) {
-        return true;
+/// What was found on a node that can be seen: its wrong address, and the segment of the right one.
+struct Found {
+    wrong: IpAddr,
+    segment: IpNet,
+}
+
+impl Found {
+    fn new(wrong: &Wrong) -> Option<Self> {
+        Some(Self {
+            wrong: wrong.stored.ip,
+            segment: wrong.candidate.as_ref()?.address.trunc(),
+        })
     }
+
+    /// Whether an address is of the same range (10.244.1.1 and 10.244.2.1): bridges of one kind on many nodes are.
+    fn resembles(&self, ip: IpAddr) -> bool {
+        const RANGE: [u8; 2] = [16, 48];
+        let length = RANGE[usize::from(ip.is_ipv6())];
+        IpNet::new(self.wrong, length).is_ok_and(|range| range.contains(&ip))
+    }
+}
+
+/// Whether most of the other Nodes are stored on this segment. A management network that the names in `/etc/hosts`
+/// point to is none.
+fn is_cluster_segment(cluster: &Cluster, object: &Node, segment: IpNet) -> bool {
     let v6 = segment.addr().is_ipv6();
     let stored = cluster
         .nodes

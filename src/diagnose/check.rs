@@ -5,15 +5,20 @@ use std::net::IpAddr;
 use super::addresses::Wrong;
 use super::candidate::Candidate;
 use super::daemon;
+use super::facts::is_by_calico;
 use super::finding::{Change, Evidence, Finding, Fix, Report, Severity};
 use super::restart;
 use super::session::{Cause, Explanation, explain};
 use super::world::World;
 use crate::calico::release::Release;
 use crate::intent::Cluster;
-use crate::state::NodeState;
-use crate::state::bird::Protocol;
+use crate::intent::cluster::stored_address;
+use crate::state::bird::{Bird, Protocol};
 use crate::state::route::{Route, TableId};
+use crate::state::{Absence, NodeState};
+
+/// How many peers of one finding are worth a line of evidence.
+const EVIDENCE: usize = 5;
 
 /// Runs every check.
 pub fn check(world: &World) -> Report {
@@ -27,7 +32,6 @@ pub fn check(world: &World) -> Report {
         .flatten()
         .collect();
     report.settings = settings(world, &wrong);
-    let broken = !wrong.is_empty();
     report
         .findings
         .extend(wrong.into_iter().map(|wrong| address_finding(world, wrong)));
@@ -35,8 +39,8 @@ pub fn check(world: &World) -> Report {
         report.findings.extend(daemon::finding(world, node));
         sessions(world, node, &mut report);
         if let Ok(cluster) = world.cluster {
-            missing_sessions(cluster, node, &mut report);
-            manual_routes(cluster, node, broken, &mut report);
+            missing_sessions(world, cluster, node, &mut report);
+            manual_routes(world, cluster, node, &mut report);
             let notes = restart::notes(world, node);
             report
                 .notes
@@ -83,6 +87,7 @@ fn scope(world: &World, report: &mut Report) {
         let mut seen = Vec::new();
         for (what, why) in [
             ("BIRD", node.bird.why()),
+            ("bird6", bird6_missed(world, node)),
             ("links", node.links.why()),
             ("addresses", node.addresses.why()),
             ("routes", node.routes.why()),
@@ -92,15 +97,30 @@ fn scope(world: &World, report: &mut Report) {
             ("bird.cfg", node.bird_config.why()),
         ] {
             match why {
+                None if what == "bird6" => {}
                 None => seen.push(what),
                 Some(why) => report.unseen.push(format!("{what} of {}: {why}", node.name)),
             }
         }
         report.seen.push(format!("{}: {}", node.name, seen.join(", ")));
     }
+    let silent = world
+        .nodes
+        .iter()
+        .find(|node| node.bird.absence() == Some(Absence::Unreadable));
+    if let Some(node) = silent {
+        report.undecidable = Some(format!("the BIRD of {} could not be asked", node.name));
+    }
     if world.cluster.is_err() && world.nodes.iter().all(|node| node.bird.known().is_none()) {
         report.undecidable = Some("neither the datastore nor a BIRD could be read".to_owned());
     }
+}
+
+/// Why `bird6` is not known, on a node that has an IPv6 address for BGP.
+fn bird6_missed<'a>(world: &World, node: &'a NodeState) -> Option<&'a str> {
+    let one_for_both = node.bird.known().is_some_and(Bird::speaks_both_families);
+    world.object(&node.name)?.ipv6.filter(|_| !one_for_both)?;
+    node.bird6.why()
 }
 
 fn address_finding(world: &World, wrong: &Wrong) -> Finding {
@@ -148,60 +168,91 @@ fn address_finding(world: &World, wrong: &Wrong) -> Finding {
         node: wrong.node.clone(),
         cause: Some(Cause::NodeAddress),
         certain: wrong.certain,
-        title: format!("wrong address stored for {}: {}", wrong.node, wrong.why),
+        title: format!(
+            "{}wrong address stored for {}: {}",
+            if wrong.certain { "" } else { "probably a " },
+            wrong.node,
+            wrong.why
+        ),
         evidence,
         fix,
     }
 }
 
-/// The setting that makes calico-node detect the right addresses from now on, the same on all nodes where possible.
+/// The setting that makes calico-node detect the right addresses from now on, one for all nodes: calico-node is one
+/// DaemonSet, so it must hold for the nodes whose addresses are right as well.
 fn settings(world: &World, wrong: &[&Wrong]) -> Vec<String> {
     [false, true]
         .into_iter()
         .filter_map(|v6| {
-            let candidates: Vec<&Candidate> = wrong
+            let wrong: Vec<&Wrong> = wrong
                 .iter()
+                .copied()
                 .filter(|wrong| wrong.stored.ip.is_ipv6() == v6)
-                .filter_map(|wrong| wrong.candidate.as_ref())
                 .collect();
             let variable = if v6 {
                 "IP6_AUTODETECTION_METHOD"
             } else {
                 "IP_AUTODETECTION_METHOD"
             };
-            Some(format!("{variable}={}", setting(world, &candidates)?))
+            Some(format!("{variable}={}", setting(world, &wrong, v6)?))
         })
         .collect()
 }
 
-/// `cidr=` says what is meant, but Calico knows it from 3.16 on; a link's name works everywhere.
-fn setting(world: &World, candidates: &[&Candidate]) -> Option<String> {
+/// `cidr=` says what is meant, but Calico knows it from 3.16 on; a link's name works everywhere, where all nodes have it.
+/// None when a node is not known well enough.
+fn setting(world: &World, wrong: &[&Wrong], v6: bool) -> Option<String> {
     const MANY: usize = 3;
-    let mut segments: Vec<String> = candidates
-        .iter()
-        .map(|candidate| candidate.address.trunc().to_string())
-        .collect();
-    segments.sort_unstable();
-    segments.dedup();
-    let release = world.cluster.ok().and_then(|cluster| cluster.release);
-    let knows_cidr = release.is_some_and(|release| release >= Release::new(3, 16, 0));
-    let mut links: Vec<&str> = candidates
-        .iter()
-        .filter_map(|candidate| candidate.link.as_deref())
-        .collect();
-    links.sort_unstable();
-    links.dedup();
-    if segments.is_empty() {
+    let cluster = world.cluster.ok()?;
+    let mut segments = Vec::new();
+    let mut links = Vec::new();
+    for node in &cluster.nodes {
+        let Some(stored) = stored_address(node, v6) else {
+            continue;
+        };
+        let (address, link) = match wrong.iter().find(|wrong| wrong.node == node.name) {
+            Some(wrong) => {
+                let candidate: &Candidate = wrong.candidate.as_ref()?;
+                // A node that can't be seen has its link under the same name, for all that is known.
+                (candidate.address, candidate.link.clone())
+            }
+            None => (
+                stored.net()?,
+                Some(link_of(world, &node.name, stored.ip).unwrap_or_default()),
+            ),
+        };
+        segments.push(address.trunc().to_string());
+        links.extend(link);
+    }
+    for list in [&mut segments, &mut links] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    let knows_cidr = cluster
+        .release
+        .is_some_and(|release| release >= Release::new(3, 16, 0));
+    let every_link = !links.is_empty() && links.iter().all(|link| !link.is_empty());
+    if wrong.is_empty() || segments.len() > MANY {
         None
-    } else if (knows_cidr && segments.len() <= MANY) || links.is_empty() {
+    } else if knows_cidr {
         Some(format!("cidr={}", segments.join(",")))
-    } else {
+    } else if every_link {
         let names: Vec<String> = links
             .iter()
             .map(|link| format!("^{}$", regex::escape(link)))
             .collect();
         Some(format!("interface={}", names.join(",")))
+    } else {
+        None
     }
+}
+
+/// The link of a visible node that has this address.
+fn link_of(world: &World, node: &str, ip: IpAddr) -> Option<String> {
+    let state = world.state(node)?;
+    let holder = state.addresses.items().iter().find(|address| address.ip == ip)?;
+    Some(state.link(holder.link)?.name.clone())
 }
 
 /// The sessions that don't come up for it, in one line.
@@ -280,91 +331,120 @@ fn session_finding(node: &NodeState, protocol: &Protocol, explanation: Explanati
     }
 }
 
-/// B11: the mesh means a session that BIRD doesn't have.
-fn missing_sessions(cluster: &Cluster, node: &NodeState, report: &mut Report) {
-    let (Some(bird), Some(object)) = (node.bird.known(), cluster.node(&node.name)) else {
+/// B11: the mesh means sessions that BIRD doesn't have.
+fn missing_sessions(world: &World, cluster: &Cluster, node: &NodeState, report: &mut Report) {
+    let (Some(bird), Some(object), Some(view)) = (
+        node.bird.known(),
+        cluster.node(&node.name),
+        world.view(&node.name),
+    ) else {
         return;
     };
-    let Some(own) = object.ipv4.filter(|_| cluster.mesh) else {
+    let Some(own) = object
+        .ipv4
+        .filter(|_| cluster.mesh && object.route_reflector_cluster_id.is_none())
+    else {
         return;
     };
-    for other in cluster.nodes.iter().filter(|other| other.name != node.name) {
-        let Some(address) = other.ipv4.filter(|address| address.ip != own.ip) else {
-            continue;
-        };
-        // A reflector takes part in no mesh, and a node-specific session replaces the mesh's.
-        if other.route_reflector_cluster_id.is_some() || object.route_reflector_cluster_id.is_some() {
-            continue;
-        }
-        if bird
-            .sessions()
-            .any(|(_, session)| session.neighbor_address == Some(address.ip))
-        {
-            continue;
-        }
-        report.findings.push(Finding {
-            code: "B11",
-            severity: Severity::Error,
-            node: node.name.clone(),
-            cause: Some(Cause::NotConfigured),
-            certain: true,
-            title: format!(
-                "{}'s BIRD has no session with {} ({}), though the mesh is on",
-                node.name, other.name, address.ip
-            ),
-            evidence: vec![
-                Evidence::new(
-                    format!("Node({})", other.name),
-                    format!("spec.bgp.ipv4Address is {address}"),
-                ),
-                Evidence::new(
-                    format!("BIRD on {}", node.name),
-                    format!("no protocol has neighbor {}", address.ip),
-                ),
-            ],
-            fix: Fix {
-                steps: vec![format!(
-                    "restart calico-node on {}: its bird.cfg is out of step with {}",
-                    node.name, cluster.store
-                )],
-                ..Fix::default()
-            },
-        });
+    // A BIRD of the host's own has other business.
+    let uses_bgp = node.processes.known().is_none_or(daemon::uses_bgp);
+    if !uses_bgp || !bird.protocols.iter().any(|protocol| is_by_calico(&protocol.name)) {
+        return;
     }
+    let missing: Vec<(&str, IpAddr)> = cluster
+        .nodes
+        .iter()
+        // A reflector takes part in no mesh.
+        .filter(|other| other.name != node.name && other.route_reflector_cluster_id.is_none())
+        .filter_map(|other| Some((other.name.as_str(), other.ipv4?.ip)))
+        .filter(|(_, ip)| *ip != own.ip && view.session(*ip).is_none())
+        .collect();
+    let Some(((name, ip), more)) = missing.split_first() else {
+        return;
+    };
+    let others = if more.is_empty() {
+        String::new()
+    } else {
+        format!(" and {} more", more.len())
+    };
+    report.findings.push(Finding {
+        code: "B11",
+        severity: Severity::Error,
+        node: node.name.clone(),
+        cause: Some(Cause::NotConfigured),
+        certain: true,
+        title: format!(
+            "{}'s BIRD has no session with {name} ({ip}){others}, though the mesh is on",
+            node.name
+        ),
+        evidence: missing
+            .iter()
+            .take(EVIDENCE)
+            .map(|(name, ip)| {
+                let text = format!(
+                    "spec.bgp.ipv4Address is {ip}, and no protocol of {} has that neighbor",
+                    node.name
+                );
+                Evidence::new(format!("Node({name})"), text)
+            })
+            .collect(),
+        fix: Fix {
+            steps: vec![format!(
+                "restart calico-node on {}: its bird.cfg is out of step with {}",
+                node.name, cluster.store
+            )],
+            ..Fix::default()
+        },
+    });
 }
 
 /// Routes to pods that somebody put in by hand: they hide a fault, and outlive its repair.
-fn manual_routes(cluster: &Cluster, node: &NodeState, broken: bool, report: &mut Report) {
-    for route in node
+fn manual_routes(world: &World, cluster: &Cluster, node: &NodeState, report: &mut Report) {
+    let manual = node
         .routes
         .items()
         .iter()
-        .filter(|route| is_manual_pod_route(cluster, node, route))
-    {
-        let gateway = route.next_hops.iter().find_map(|hop| hop.gateway);
-        let Some(gateway) = gateway else { continue };
+        .filter(|route| is_manual_pod_route(cluster, route));
+    for route in manual {
+        let Some((gateway, owner)) = node_behind(world, cluster, node, route) else {
+            continue;
+        };
+        let session = world.view(&node.name).and_then(|view| view.session(gateway));
+        let is_up = session.is_some_and(|(_, session)| session.state == "Established");
+        let what = format!(
+            "{} has a hand-made route to pods of {owner}, {} via {gateway}",
+            node.name, route.dst
+        );
         let command = format!("ip route del {} via {gateway}", route.dst);
-        report.notes.push(if broken {
-            format!(
-                "{} has a hand-made route to pods, {} via {gateway} (proto {}): once BGP is mended it is in the way: {command}",
-                node.name, route.dst, route.proto
-            )
+        report.notes.push(if is_up {
+            format!("{what}: BGP with {owner} is up, it is not needed: {command}")
         } else {
-            format!(
-                "{} has a hand-made route to pods, {} via {gateway} (proto {}): it is not needed: {command}",
-                node.name, route.dst, route.proto
-            )
+            format!("{what}: keep it until BGP with {owner} is up, then: {command}")
         });
     }
 }
 
-fn is_manual_pod_route(cluster: &Cluster, node: &NodeState, route: &Route) -> bool {
+fn is_manual_pod_route(cluster: &Cluster, route: &Route) -> bool {
     route.table == TableId::MAIN
         && route.proto.is_manual()
         && cluster.pools.iter().any(|pool| pool.contains(&route.dst))
-        && route
-            .next_hops
-            .iter()
-            .filter_map(|hop| hop.link.and_then(|link| node.link(link)))
-            .all(|link| !link.name.starts_with("cali"))
+}
+
+/// The node that a route leads to: its gateway is an address that node is known or stored by.
+fn node_behind(
+    world: &World,
+    cluster: &Cluster,
+    node: &NodeState,
+    route: &Route,
+) -> Option<(IpAddr, String)> {
+    let gateway = route.next_hops.iter().find_map(|hop| hop.gateway)?;
+    let owner = cluster
+        .nodes
+        .iter()
+        .filter(|other| other.name != node.name)
+        .find(|other| {
+            stored_address(other, gateway.is_ipv6()).is_some_and(|stored| stored.ip == gateway)
+                || world.places(other, gateway.is_ipv6()).contains(&gateway)
+        })?;
+    Some((gateway, owner.name.clone()))
 }

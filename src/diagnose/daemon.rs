@@ -58,9 +58,10 @@ pub(super) fn finding(world: &World, node: &NodeState) -> Option<Finding> {
     })
 }
 
-/// Whether calico-node is there and runs BIRD (`CALICO_NETWORKING_BACKEND`: bird unless it says otherwise).
-fn uses_bgp(processes: &CalicoProcesses) -> bool {
+/// Whether calico-node is there and runs BIRD (`CALICO_NETWORKING_BACKEND`: bird unless it says otherwise). Its settings
+/// must be readable: without them a cluster without BGP looks the same.
+pub(super) fn uses_bgp(processes: &CalicoProcesses) -> bool {
     let backend = processes.environment.get("CALICO_NETWORKING_BACKEND");
     let bgp = backend.is_none_or(|backend| backend.is_empty() || backend == "bird");
-    bgp && (processes.felix.is_some() || !processes.bird.is_empty())
+    bgp && !processes.environment.is_empty()
 }

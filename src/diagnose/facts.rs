@@ -7,8 +7,8 @@ use super::path::Path;
 use super::world::{Peer, View, World};
 use crate::forward::filter::{Blocked, Packet, blocked};
 use crate::state::NodeState;
-use crate::state::bird::{BgpSession, Bird, BirdConfig, ConfiguredPeer, Protocol, seconds_since};
-use crate::state::link::Neighbor;
+use crate::state::bird::{BgpSession, Bird, ConfiguredPeer, Protocol, seconds_since};
+use crate::state::link::{Link, Neighbor};
 use crate::state::socket::{TcpSocket, TcpState};
 
 /// BGP's port (RFC 4271).
@@ -55,7 +55,7 @@ impl<'a> Facts<'a> {
                 .neighbor_port
                 .or_else(|| port_in_name(&protocol.name))
                 .unwrap_or(BGP_PORT),
-            peer: world.peer_at(view.state, ip),
+            peer: peer(world, view.state, &protocol.name, ip),
             path: view.path(ip),
         })
     }
@@ -105,8 +105,7 @@ impl<'a> Facts<'a> {
 
     /// This session in the node's `bird.cfg`.
     pub(super) fn configured(&self) -> Option<&'a ConfiguredPeer> {
-        let config = self.node.bird_config.known()?;
-        config.peers.iter().find(|peer| peer.name == self.protocol.name)
+        self.view.configured(&self.protocol.name)
     }
 
     /// Whether this side is passive: it waits for the peer to connect.
@@ -116,13 +115,7 @@ impl<'a> Facts<'a> {
 
     /// The session that the peer has with us, in its `bird.cfg`.
     pub(super) fn mirror(&self) -> Option<&'a ConfiguredPeer> {
-        let config = self.other()?.bird_config.known()?;
-        self.configured_towards_us(config)
-    }
-
-    fn configured_towards_us(&self, config: &'a BirdConfig) -> Option<&'a ConfiguredPeer> {
-        let ours = self.local_ip()?;
-        config.peers.iter().find(|peer| peer.neighbor == Some(ours))
+        self.other_view()?.configured_towards(self.local_ip()?)
     }
 
     /// The peer's session with us, as its BIRD shows it.
@@ -137,11 +130,7 @@ impl<'a> Facts<'a> {
             Path::Gateway { gateway, link, .. } => (gateway, link),
             _ => return None,
         };
-        self.node
-            .neighbors
-            .items()
-            .iter()
-            .find(|neighbor| neighbor.ip == next_hop && neighbor.link == link.index)
+        self.view.neighbor(next_hop, link.index)
     }
 
     /// Seconds since BIRD last changed the protocol's state: since the session broke.
@@ -171,21 +160,34 @@ impl<'a> Facts<'a> {
     }
 
     fn socket_in(&self, state: TcpState) -> Option<&'a TcpSocket> {
-        self.node.tcp.items().iter().find(|socket| {
-            socket.state == state
-                && socket.remote.ip() == self.ip
-                && (socket.remote.port() == self.port || socket.local.port() == BGP_PORT)
-        })
+        let is_bgp =
+            |socket: &TcpSocket| socket.remote.port() == self.port || socket.local.port() == BGP_PORT;
+        self.view
+            .sockets(self.ip)
+            .find(|socket| socket.state == state && is_bgp(socket))
     }
 
-    /// The rule of the node that stops BGP with the peer, in either direction.
+    /// The rule of the node that stops BGP with the peer.
     pub(super) fn rule_here(&self) -> Option<Blocked> {
-        rule(self.view, self.local_ip()?, self.ip, self.port)
+        rule(self.view, self.local_ip()?, self.ip, self.port, self.dialling())
     }
 
     /// The rule of the peer that stops BGP with us.
     pub(super) fn rule_there(&self) -> Option<Blocked> {
-        rule(self.other_view()?, self.ip, self.local_ip()?, BGP_PORT)
+        let (we, they) = self.dialling();
+        rule(
+            self.other_view()?,
+            self.ip,
+            self.local_ip()?,
+            BGP_PORT,
+            (they, we),
+        )
+    }
+
+    /// Whether this side opens connections, and whether the peer does.
+    fn dialling(&self) -> (bool, bool) {
+        let they = self.waits() || self.mirror().is_none_or(|mirror| !mirror.passive);
+        (!self.waits(), they)
     }
 
     /// `BIRD on node1`: the session's row.
@@ -240,11 +242,26 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// The rule of `node` that stops its own side of a BGP session between `ours` and `theirs`.
-fn rule(view: &View, ours: IpAddr, theirs: IpAddr, port: u16) -> Option<Blocked> {
+/// Whether a protocol has one of the names that confd gives.
+pub(super) fn is_by_calico(protocol: &str) -> bool {
+    ["Mesh_", "Node_", "Global_"]
+        .iter()
+        .any(|prefix| protocol.starts_with(prefix))
+}
+
+/// Who the peer is. What Calico didn't write, or a selector may have, is not held against anybody.
+fn peer(world: &World, node: &NodeState, protocol: &str, ip: IpAddr) -> Peer {
+    match world.peer_at(node, ip) {
+        Peer::Nobody if !is_by_calico(protocol) || !world.knows_all_peers() => Peer::Unknown,
+        peer => peer,
+    }
+}
+
+/// The rule of a node that stops its own side of a BGP session between `ours` and `theirs`. One connection is enough for
+/// a session: where both sides dial, both ways have to be stopped.
+fn rule(view: &View, ours: IpAddr, theirs: IpAddr, port: u16, (we, they): (bool, bool)) -> Option<Blocked> {
     let rulesets = view.state.netfilter.known()?;
     let link = view.path(theirs).link().map(|link| link.name.as_str());
-    // Outgoing attempts, incoming attempts, and the answers to the outgoing ones.
     let out = Packet {
         src: ours,
         dst: theirs,
@@ -257,11 +274,10 @@ fn rule(view: &View, ours: IpAddr, theirs: IpAddr, port: u16) -> Option<Blocked>
     let incoming = Packet {
         src: theirs,
         dst: ours,
-        sport: EPHEMERAL,
         dport: BGP_PORT,
         in_link: link,
         out_link: None,
-        new: true,
+        ..out.clone()
     };
     let answer = Packet {
         sport: port,
@@ -269,18 +285,21 @@ fn rule(view: &View, ours: IpAddr, theirs: IpAddr, port: u16) -> Option<Blocked>
         new: false,
         ..incoming.clone()
     };
-    blocked(rulesets, "INPUT", &incoming)
-        .or_else(|| blocked(rulesets, "OUTPUT", &out))
-        .or_else(|| blocked(rulesets, "INPUT", &answer))
+    let stops_ours = || blocked(rulesets, "OUTPUT", &out).or_else(|| blocked(rulesets, "INPUT", &answer));
+    let stops_theirs = || blocked(rulesets, "INPUT", &incoming);
+    match (we, they) {
+        (true, true) => stops_theirs().filter(|_| stops_ours().is_some()),
+        (true, false) => stops_ours(),
+        (false, _) => stops_theirs(),
+    }
 }
 
-/// Links with an address that are down.
+/// Links with an address that are down; a bridge without ports is down by nature.
 pub(super) fn down_links(node: &NodeState) -> impl Iterator<Item = Evidence> {
     node.links
         .items()
         .iter()
-        .filter(|link| !link.up || matches!(link.operstate.as_str(), "down" | "lowerlayerdown"))
-        .filter(|link| !link.is_bridge())
+        .filter(|link| is_down(link) && !link.is_bridge())
         .filter(|link| {
             node.addresses
                 .items()
@@ -293,6 +312,11 @@ pub(super) fn down_links(node: &NodeState) -> impl Iterator<Item = Evidence> {
                 format!("{} is down", link.name),
             )
         })
+}
+
+/// Whether packets can't leave by the link.
+pub(super) fn is_down(link: &Link) -> bool {
+    !link.up || matches!(link.operstate.as_str(), "down" | "lowerlayerdown")
 }
 
 /// confd writes a peer's port into the protocol's name: `Global_10_0_0_1_port_1790`.

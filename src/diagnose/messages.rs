@@ -6,6 +6,7 @@ use super::finding::Evidence;
 use super::session::{Cause, Explanation};
 use super::silence;
 use super::world::Peer;
+use crate::state::Absence;
 
 pub(super) fn wrong_as(facts: &Facts) -> Option<Explanation> {
     if !facts.error().contains("Bad peer AS") {
@@ -147,10 +148,17 @@ pub(super) fn hold_timer(facts: &Facts) -> Option<Explanation> {
             ),
         )
     });
-    Some(
-        facts
-            .because(Cause::HoldTimerExpired, text)
-            .with(evidence)
-            .next(next),
-    )
+    let explanation = facts
+        .because(Cause::HoldTimerExpired, text)
+        .with(evidence)
+        .next(next);
+    // A connection without an OPEN so far is an ordinary moment of any start.
+    let silent = facts
+        .other()
+        .is_some_and(|other| other.bird.absence() == Some(Absence::Unreadable));
+    Some(if connected && !silent {
+        explanation.uncertain()
+    } else {
+        explanation
+    })
 }

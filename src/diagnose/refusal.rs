@@ -1,7 +1,8 @@
 //! The peer's host is heard of, and refuses: the port, the connection, or to connect at all.
 
-use super::facts::{Facts, down_links};
+use super::facts::{Facts, down_links, is_down};
 use super::finding::Evidence;
+use super::path::Path;
 use super::session::{Cause, Explanation, nobody};
 use super::silence;
 use super::world::Peer;
@@ -56,37 +57,63 @@ pub(super) fn daemon_there(facts: &Facts) -> Option<Explanation> {
     })
 }
 
-/// The kernel says that it has no way to the peer, or an ICMP error did.
+/// The kernel has no way to the peer, or an ICMP error says that somebody else has none.
 pub(super) fn unreachable(facts: &Facts) -> Option<Explanation> {
     let error = facts.error();
-    if error.contains("Network is unreachable") {
+    if is_cut_off(facts) {
         return Some(no_route(facts));
+    }
+    if error.contains("Network is unreachable") {
+        // There is a route now: the error is of a moment ago.
+        return Some(no_route(facts).uncertain());
     }
     if !error.contains("No route to host") {
         return None;
     }
-    if !facts.neighbor().is_some_and(|neighbor| neighbor.state.answered()) {
+    if let Path::Gateway { gateway, .. } = facts.path {
+        let text = format!(
+            "the way to {} ends behind {gateway}: it is down, or a firewall rejects",
+            facts.peer_name()
+        );
+        let explanation = facts.because(Cause::NodeDown, text).uncertain();
+        return Some(
+            explanation
+                .with([facts.path_evidence()])
+                .next(format!("traceroute -n {}", facts.ip)),
+        );
+    }
+    let Some(neighbor) = facts.neighbor() else {
+        return Some(silence::nobody_answers(facts).uncertain());
+    };
+    if neighbor.state.unanswered() {
         return Some(silence::nobody_answers(facts));
     }
-    // The next hop answers ARP: the error came from further on, as ICMP.
+    // The peer answers ARP: the error came as ICMP.
     if let Some(explanation) = silence::rule(facts) {
         return Some(explanation);
     }
     let text = format!(
-        "{} answers ARP, and an ICMP error comes back: a firewall there or on the way rejects port {}",
+        "{} answers ARP, and an ICMP error comes back: a firewall there rejects port {}",
         facts.peer_name(),
         facts.port
     );
+    let explanation = facts.because(Cause::PortRejected, text).uncertain();
     Some(
-        facts
-            .because(Cause::PortRejected, text)
-            .uncertain()
+        explanation
             .with(facts.neighbor_evidence())
             .next("netdiag check   (on the peer: it names the rule)"),
     )
 }
 
-/// This node has no route to the peer: perhaps because a link of its own is down.
+/// Whether the main table has no way to the peer, or only one over a link that is down.
+pub(super) fn is_cut_off(facts: &Facts) -> bool {
+    match facts.path.link() {
+        Some(link) => is_down(link),
+        None => matches!(facts.path, Path::None),
+    }
+}
+
+/// This node has no way to the peer: perhaps because a link of its own is down.
 pub(super) fn no_route(facts: &Facts) -> Explanation {
     let node = &facts.node.name;
     let down: Vec<Evidence> = down_links(facts.node).collect();
@@ -193,6 +220,7 @@ pub(super) fn waiting(facts: &Facts) -> Option<Explanation> {
     if let Some(explanation) = silence::now(facts)
         .or_else(|| daemon_there(facts))
         .or_else(|| session_there(facts))
+        .or_else(|| silence::counted_passwords(facts))
     {
         return Some(explanation);
     }

@@ -147,6 +147,14 @@ fn disabled(facts: &Facts) -> Option<Explanation> {
         return None;
     }
     let name = &facts.protocol.name;
+    if !facts.error().is_empty() {
+        let text = format!("BIRD took this session down: {}", facts.error());
+        return Some(
+            facts
+                .because(Cause::Disabled, text)
+                .next(format!("birdc enable {name}, once its reason is gone")),
+        );
+    }
     let in_file = facts.configured().is_some_and(|peer| peer.disabled);
     let (how, next) = if in_file {
         (

@@ -26,18 +26,18 @@ pub(super) fn explain(facts: &Facts) -> Option<Explanation> {
     if facts.peer == Peer::Nobody {
         return Some(nobody(facts));
     }
-    Some(vanished(facts))
+    Some(counted_passwords(facts).unwrap_or_else(|| vanished(facts)))
 }
 
 /// What stops packets to the peer, whatever BIRD is doing at the moment: no way, nobody there, a rule, a password.
 pub(super) fn now(facts: &Facts) -> Option<Explanation> {
-    if matches!(facts.path, Path::None) {
+    if refusal::is_cut_off(facts) {
         return Some(refusal::no_route(facts));
     }
     if facts.answers_arp() == Some(false) && matches!(facts.path, Path::OnLink { .. }) {
         return Some(nobody_answers(facts));
     }
-    rule(facts).or_else(|| password(facts))
+    rule(facts).or_else(|| one_sided_password(facts))
 }
 
 /// The local or the peer's rule that stops the session's packets.
@@ -95,37 +95,51 @@ const MD5_COUNTERS: [(&str, bool, &str); 3] = [
     ("TCPMD5Failure", true, "a peer's password is another one"),
 ];
 
-/// A TCP MD5 password that one side lacks, or that differs: the kernel drops the segments without a word. Its counters
-/// are of the whole node and of all its time, so they prove nothing by themselves: both configurations do.
-fn password(facts: &Facts) -> Option<Explanation> {
-    let peer = facts.peer_name();
-    let node = &facts.node.name;
+/// A TCP MD5 password that one side has and the other lacks: both configurations say so.
+fn one_sided_password(facts: &Facts) -> Option<Explanation> {
+    let (node, peer) = (&facts.node.name, facts.peer_name());
+    let text = match (facts.configured()?.password, facts.mirror()?.password) {
+        (true, false) => format!("{node} uses a BGP password, {peer} doesn't"),
+        (false, true) => format!("{peer} uses a BGP password, {node} doesn't"),
+        _ => return None,
+    };
+    Some(password(facts, text))
+}
+
+/// Segments dropped for their password, as far as the sides' configurations leave that open. The counters are of the
+/// whole node and of all its time: they make it likely, no more.
+pub(super) fn counted_passwords(facts: &Facts) -> Option<Explanation> {
     let ours = facts.configured().map(|peer| peer.password);
     let theirs = facts.mirror().map(|peer| peer.password);
-    let mut evidence: Vec<Evidence> = dropped_segments(facts.node, ours).collect();
-    evidence.extend(
-        facts
-            .other()
-            .into_iter()
-            .flat_map(|other| dropped_segments(other, theirs)),
+    let none = ours == Some(false) && theirs == Some(false);
+    let here = dropped_segments(facts.node, ours).next().is_some();
+    let there = facts
+        .other()
+        .is_some_and(|other| dropped_segments(other, theirs).next().is_some());
+    if none || !(here || there) {
+        return None;
+    }
+    let text = format!(
+        "the BGP passwords of {} and {} don't match",
+        facts.node.name,
+        facts.peer_name()
     );
-    let text = match (ours, theirs) {
-        (Some(true), Some(false)) => format!("{node} uses a BGP password, {peer} doesn't"),
-        (Some(false), Some(true)) => format!("{peer} uses a BGP password, {node} doesn't"),
-        (Some(false), Some(false)) => return None,
-        _ if evidence.is_empty() => return None,
-        _ => format!("the BGP passwords of {node} and {peer} don't match"),
-    };
-    let explanation = facts
+    Some(password(facts, text).uncertain())
+}
+
+fn password(facts: &Facts, text: String) -> Explanation {
+    let ours = facts.configured().map(|peer| peer.password);
+    let theirs = facts.mirror().map(|peer| peer.password);
+    let there = facts
+        .other()
+        .into_iter()
+        .flat_map(|other| dropped_segments(other, theirs));
+    facts
         .because(Cause::PasswordMismatch, text)
-        .with(evidence)
+        .with(dropped_segments(facts.node, ours))
+        .with(there)
         .with(facts.neighbor_evidence())
-        .next("set the same secret on both sides: BGPPeer spec.password, or nodeMeshPassword of BGPConfiguration");
-    Some(if ours.is_some() && theirs.is_some() {
-        explanation
-    } else {
-        explanation.uncertain()
-    })
+        .next("set the same secret on both sides: BGPPeer spec.password, or nodeMeshPassword of BGPConfiguration")
 }
 
 /// The counters that a side with (or without) a password of its own can have raised for this session.

@@ -299,6 +299,10 @@ fn one_hidden_node_outside_the_segment_of_all_others_is_named() {
         ip: "192.168.80.24".parse().unwrap(),
         names: vec!["node2".into()],
     }]);
+    one.bird = bird(vec![
+        session("10.0.2.15", "Connect", "192.168.80.23"),
+        session("192.168.80.25", "Established", "192.168.80.23"),
+    ]);
     let nodes = [one];
     let cluster = cluster(vec![
         object("node1", "192.168.80.23/24"),
@@ -338,14 +342,14 @@ fn thousands_of_nodes_are_judged_in_a_moment() {
         "node0",
         &[
             ("eth0", "", &["172.16.0.1/12"]),
-            ("cni0", "bridge", &["10.0.0.1/24"]),
+            ("cni0", "bridge", &["10.0.0.1/30"]),
         ],
         &[],
     );
     let place = |number: u32| std::net::IpAddr::from((0xac10_0001 + number).to_be_bytes());
-    let stored = |number: u32| std::net::IpAddr::from((0x0a00_0001 + number * 256).to_be_bytes());
+    let stored = |number: u32| std::net::IpAddr::from((0x0a00_0001 + number * 13).to_be_bytes());
     let objects =
-        (0..NODES).map(|number| object(&format!("node{number}"), &format!("{}/24", stored(number))));
+        (0..NODES).map(|number| object(&format!("node{number}"), &format!("{}/30", stored(number))));
     let cluster = cluster(objects.collect());
     one.hosts = Fact::Known(
         (0..NODES)
@@ -364,4 +368,87 @@ fn thousands_of_nodes_are_judged_in_a_moment() {
     assert_eq!(report.findings.len(), NODES as usize);
     // A few tens of milliseconds when optimised; a search of peers by peers would take minutes.
     assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+/// Addresses on loopbacks, sessions not up: the loopbacks are not to blame, of this node and of the others.
+#[test]
+fn loopback_addresses_are_not_accused_when_sessions_are_down() {
+    let mut one = node(
+        "node1",
+        &[
+            ("lo", "", &["10.255.0.1/32"]),
+            ("eth0", "", &["192.168.80.23/24"]),
+        ],
+        ROUTES,
+    );
+    one.hosts = Fact::Known(vec![HostsEntry {
+        ip: "192.168.80.24".parse().unwrap(),
+        names: vec!["node2".into()],
+    }]);
+    one.bird = bird(vec![session("10.255.0.2", "Connect", "10.255.0.1")]);
+    let cluster = cluster(vec![
+        object("node1", "10.255.0.1/32"),
+        object("node2", "10.255.0.2/32"),
+    ]);
+    let report = check(&World::new(&[one], Ok(&cluster)));
+    assert!(
+        report.findings.iter().all(|finding| finding.fix.change.is_none()),
+        "{:?}",
+        report.findings
+    );
+}
+
+/// A stale Node object holds the address of a healthy node.
+#[test]
+fn the_rightful_owner_of_a_shared_address_is_not_moved() {
+    let mut one = node(
+        "node1",
+        &[
+            ("eth0", "", &["192.168.80.23/24"]),
+            ("eth1", "", &["10.50.0.1/24"]),
+        ],
+        ROUTES,
+    );
+    one.bird = bird(vec![session("192.168.80.24", "Established", "192.168.80.23")]);
+    let nodes = [one];
+    let cluster = cluster(vec![
+        object("node1", "192.168.80.23/24"),
+        object("node2", "192.168.80.24/24"),
+        object("old-node1", "192.168.80.23/24"),
+    ]);
+    let report = check(&World::new(&nodes, Ok(&cluster)));
+    let shared: Vec<&Finding> = report
+        .findings
+        .iter()
+        .filter(|finding| finding.code == "A03")
+        .collect();
+    assert_eq!(shared.len(), 2);
+    assert!(
+        shared.iter().all(|finding| finding.fix.change.is_none()),
+        "{shared:?}"
+    );
+    assert!(report.settings.is_empty());
+}
+
+/// One node took the wrong link; the others are right, in another subnet behind the gateway.
+#[test]
+fn nodes_of_another_subnet_are_not_dragged_along() {
+    let mut one = node("node1", LINKS, ROUTES);
+    one.hosts = Fact::Known(
+        [("192.168.80.25", "node3"), ("192.168.80.26", "node4")]
+            .map(|(ip, name)| HostsEntry {
+                ip: ip.parse().unwrap(),
+                names: vec![name.into()],
+            })
+            .into(),
+    );
+    let down = |ip: &str| session(ip, "Connect", "10.244.1.1");
+    one.bird = bird(vec![down("192.168.81.25"), down("192.168.81.26")]);
+    let nodes = [one];
+    let cluster = cluster(vec![
+        object("node1", "10.244.1.1/24"),
+        object("node3", "192.168.81.25/24"),
+        object("node4", "192.168.81.26/24"),
+    ]);
+    assert_eq!(codes(&nodes, &cluster), [("A01", "node1".into())]);
 }

@@ -9,8 +9,10 @@ use crate::calico::node::Node;
 use crate::intent::Cluster;
 use crate::intent::autodetect::internal_ips;
 use crate::state::NodeState;
-use crate::state::bird::{BgpSession, Bird, Protocol};
+use crate::state::bird::{BgpSession, Bird, ConfiguredPeer, Protocol};
+use crate::state::link::{IfIndex, Neighbor};
 use crate::state::route::Fib;
+use crate::state::socket::TcpSocket;
 
 /// The nodes that can be seen, and the objects, indexed: a diagnosis of thousands of peers looks up, it doesn't search.
 pub struct World<'a> {
@@ -32,10 +34,27 @@ pub(super) struct View<'a> {
     /// None when the routes are not known.
     fib: Option<Fib<'a>>,
     sessions: HashMap<IpAddr, (&'a Protocol, &'a BgpSession)>,
+    /// Of `bird.cfg`, by the protocol's name and by the neighbor.
+    configured: HashMap<&'a str, &'a ConfiguredPeer>,
+    towards: HashMap<IpAddr, &'a ConfiguredPeer>,
+    neighbors: HashMap<(IpAddr, IfIndex), &'a Neighbor>,
+    /// By the remote address.
+    sockets: HashMap<IpAddr, Vec<&'a TcpSocket>>,
 }
 
 impl<'a> View<'a> {
     fn new(state: &'a NodeState) -> Self {
+        let configured = || {
+            state
+                .bird_config
+                .known()
+                .into_iter()
+                .flat_map(|config| &config.peers)
+        };
+        let mut sockets: HashMap<IpAddr, Vec<&TcpSocket>> = HashMap::new();
+        for socket in state.tcp.items() {
+            sockets.entry(socket.remote.ip()).or_default().push(socket);
+        }
         let daemons = [state.bird.known(), state.bird6.known()];
         let sessions = daemons.into_iter().flatten().flat_map(Bird::sessions);
         Self {
@@ -44,6 +63,17 @@ impl<'a> View<'a> {
             sessions: sessions
                 .filter_map(|(protocol, session)| Some((session.neighbor_address?, (protocol, session))))
                 .collect(),
+            configured: configured().map(|peer| (peer.name.as_str(), peer)).collect(),
+            towards: configured()
+                .filter_map(|peer| Some((peer.neighbor?, peer)))
+                .collect(),
+            neighbors: state
+                .neighbors
+                .items()
+                .iter()
+                .map(|neighbor| ((neighbor.ip, neighbor.link), neighbor))
+                .collect(),
+            sockets,
         }
     }
 
@@ -52,6 +82,26 @@ impl<'a> View<'a> {
         self.fib
             .as_ref()
             .map_or(Path::Unknown, |fib| Path::new(self.state, fib.lookup(ip)))
+    }
+
+    /// A session of `bird.cfg`, by its name.
+    pub(super) fn configured(&self, name: &str) -> Option<&'a ConfiguredPeer> {
+        self.configured.get(name).copied()
+    }
+
+    /// The session of `bird.cfg` with a neighbor.
+    pub(super) fn configured_towards(&self, neighbor: IpAddr) -> Option<&'a ConfiguredPeer> {
+        self.towards.get(&neighbor).copied()
+    }
+
+    /// The ARP or ND entry of an address on a link.
+    pub(super) fn neighbor(&self, ip: IpAddr, link: IfIndex) -> Option<&'a Neighbor> {
+        self.neighbors.get(&(ip, link)).copied()
+    }
+
+    /// The TCP sockets whose other end is at this address.
+    pub(super) fn sockets(&self, remote: IpAddr) -> impl Iterator<Item = &'a TcpSocket> {
+        self.sockets.get(&remote).into_iter().flatten().copied()
     }
 
     /// The BGP session with a neighbor.
@@ -146,8 +196,13 @@ impl<'a> World<'a> {
 
     /// Who has this address, from the point of view of a node.
     pub fn peer_at(&self, node: &NodeState, ip: IpAddr) -> Peer {
+        let stored = self.cluster.ok().and_then(|cluster| {
+            let mut nodes = cluster.nodes_at(ip);
+            nodes.find(|other| other.name != node.name)
+        });
         if self.has_address(&node.name, ip) {
-            return Peer::ThisNode;
+            // An address that this node has as well may be stored for another one: docker0 is 172.17.0.1 everywhere.
+            return stored.map_or(Peer::ThisNode, |other| Peer::Node(other.name.clone()));
         }
         // An address that several nodes have (docker0 is 172.17.0.1 everywhere) tells nothing.
         if let Some([other]) = self.holders.get(&ip).map(Vec::as_slice) {
@@ -156,13 +211,21 @@ impl<'a> World<'a> {
         let Ok(cluster) = self.cluster else {
             return Peer::Unknown;
         };
-        if let Some(other) = cluster.nodes_at(ip).find(|other| other.name != node.name) {
+        if let Some(other) = stored {
             return Peer::Node(other.name.clone());
         }
         match cluster.peer_objects(&node.name, ip).next() {
             Some(object) => Peer::Object(object.name.clone()),
             None => Peer::Nobody,
         }
+    }
+
+    /// Whether every peer that Calico may have configured would be found: all objects are understood, and no BGPPeer
+    /// chooses its peers by a selector.
+    pub(super) fn knows_all_peers(&self) -> bool {
+        self.cluster.is_ok_and(|cluster| {
+            cluster.unreadable.is_empty() && !cluster.peers.iter().any(|peer| peer.by_selector)
+        })
     }
 
     /// Whether a link of this visible node has the address.

@@ -66,7 +66,7 @@ pub fn blocked(rulesets: &[Ruleset], chain: &str, packet: &Packet) -> Option<Blo
                 Verdict::Accept => None,
                 Verdict::Stop(rule, rejects) => Some(Blocked {
                     rule: format!("{command}: {}", rule.text),
-                    undo: format!("{command} {}", rule.text.replacen("-A ", "-D ", 1)),
+                    undo: undo(command, chain, rule, packet),
                     packets: rule.packets,
                     rejects,
                     certain: walk.certain,
@@ -75,7 +75,7 @@ pub fn blocked(rulesets: &[Ruleset], chain: &str, packet: &Packet) -> Option<Blo
                     let policy = base.policy.as_deref()?;
                     (policy == "DROP").then(|| Blocked {
                         rule: format!("{command}: policy DROP of {chain}, and no rule accepts the packet"),
-                        undo: format!("{command} -I {chain} -p tcp --dport {} -j ACCEPT", packet.dport),
+                        undo: accept(command, chain, packet),
                         packets: None,
                         rejects: false,
                         certain: walk.certain,
@@ -83,6 +83,40 @@ pub fn blocked(rulesets: &[Ruleset], chain: &str, packet: &Packet) -> Option<Blo
                 }
             }
         })
+}
+
+/// Takes away a rule that names the port or the peer; a rule for everything stays, and the packet is accepted before it.
+fn undo(command: &str, chain: &str, rule: &Rule, packet: &Packet) -> String {
+    let is_meant = rule.words.iter().any(|word| {
+        matches!(
+            word.as_str(),
+            "--dport" | "--sport" | "--dports" | "--sports" | "--ports" | "-s" | "-d"
+        )
+    });
+    if is_meant {
+        return format!("{command} {}", rule.text.replacen("-A ", "-D ", 1));
+    }
+    accept(command, chain, packet)
+}
+
+/// Lets BGP with this one peer pass.
+fn accept(command: &str, chain: &str, packet: &Packet) -> String {
+    let peer = if chain == "OUTPUT" {
+        format!("-d {}", packet.dst)
+    } else {
+        format!("-s {}", packet.src)
+    };
+    if packet.new {
+        format!(
+            "{command} -I {chain} {peer} -p tcp --dport {} -j ACCEPT",
+            packet.dport
+        )
+    } else {
+        format!(
+            "{command} -I {chain} {peer} -p tcp --sport {} -m conntrack --ctstate ESTABLISHED -j ACCEPT",
+            packet.sport
+        )
+    }
 }
 
 struct Walk<'a> {
@@ -285,6 +319,15 @@ mod tests {
             verdict("-A INPUT -p tcp -m multiport --dports 80,170:180 -j REJECT --reject-with tcp-reset")
                 .unwrap()
                 .rejects
+        );
+    }
+
+    #[test]
+    fn a_rule_for_everything_is_not_taken_away() {
+        let blocked = verdict("-A INPUT -j REJECT --reject-with icmp-host-prohibited").unwrap();
+        assert_eq!(
+            blocked.undo,
+            "iptables-nft -I INPUT -s 192.168.80.24 -p tcp --dport 179 -j ACCEPT"
         );
     }
 

@@ -6,11 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::{ParseError, excerpt};
 use crate::state::socket::{TcpSocket, TcpState};
 
-/// Reads `/proc/net/tcp` or `/proc/net/tcp6`: each socket and the inode of its file.
+/// Reads `/proc/net/tcp` or `/proc/net/tcp6`.
 ///
 /// # Errors
 /// Names the first line that is no socket.
-pub fn tcp(text: &str) -> Result<Vec<(TcpSocket, u64)>, ParseError> {
+pub fn tcp(text: &str) -> Result<Vec<TcpSocket>, ParseError> {
     text.lines()
         .enumerate()
         .skip(1)
@@ -23,18 +23,16 @@ pub fn tcp(text: &str) -> Result<Vec<(TcpSocket, u64)>, ParseError> {
 }
 
 /// `  0: 0100007F:08AD 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 12345 …`
-fn socket(line: &str) -> Option<(TcpSocket, u64)> {
+fn socket(line: &str) -> Option<TcpSocket> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let (tx, rx) = words.get(4)?.split_once(':')?;
-    let socket = TcpSocket {
+    Some(TcpSocket {
         local: endpoint(words.get(1)?)?,
         remote: endpoint(words.get(2)?)?,
         state: state(words.get(3)?)?,
         tx_queue: u64::from_str_radix(tx, 16).ok()?,
         rx_queue: u64::from_str_radix(rx, 16).ok()?,
-        owners: Vec::new(),
-    };
-    Some((socket, words.get(9)?.parse().ok()?))
+    })
 }
 
 /// `0100007F:08AD`: the address as words of host byte order, the port as a number.
@@ -110,28 +108,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_ports_queues_and_inodes_are_read() {
+    fn addresses_ports_states_and_queues_are_read() {
         let text = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
             0: 1750A8C0:C1A2 1850A8C0:00B3 02 00000001:00000000 01:00000014 00000003     0        0 4711 2 0000\n   \
             1: 00000000:00B3 00000000:0000 0A 00000000:00000002 00:00000000 00000000     0        0 4712 1 0000\n";
         let sockets = tcp(text).unwrap();
-        assert_eq!(sockets[0].0.local, "192.168.80.23:49570".parse().unwrap());
-        assert_eq!(sockets[0].0.remote, "192.168.80.24:179".parse().unwrap());
-        assert_eq!(
-            (sockets[0].0.state, sockets[0].0.tx_queue),
-            (TcpState::SynSent, 1)
-        );
-        assert_eq!(
-            (sockets[1].0.state, sockets[1].0.rx_queue, sockets[1].1),
-            (TcpState::Listen, 2, 4712)
-        );
+        assert_eq!(sockets[0].local, "192.168.80.23:49570".parse().unwrap());
+        assert_eq!(sockets[0].remote, "192.168.80.24:179".parse().unwrap());
+        assert_eq!((sockets[0].state, sockets[0].tx_queue), (TcpState::SynSent, 1));
+        assert_eq!((sockets[1].state, sockets[1].rx_queue), (TcpState::Listen, 2));
     }
 
     #[test]
     fn a_v6_socket_is_read_and_a_mapped_address_is_v4() {
         let line = |address: &str| {
             let text = format!("head\n 0: {address}:00B3 {address}:00B3 01 0:0 0:0 0 0 0 1 x\n");
-            tcp(&text).unwrap()[0].0.local.ip().to_string()
+            tcp(&text).unwrap()[0].local.ip().to_string()
         };
         assert_eq!(line("000000FD000000000000000002000000"), "fd00::2");
         assert_eq!(line("0000000000000000FFFF00001750A8C0"), "192.168.80.23");

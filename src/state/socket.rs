@@ -51,7 +51,4 @@ pub struct TcpSocket {
     pub tx_queue: u64,
     /// Bytes that the owner hasn't read (for a listener: connections not yet accepted).
     pub rx_queue: u64,
-    /// Names of the processes that have it open; empty when they could not be seen.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub owners: Vec<String>,
 }

@@ -25,6 +25,8 @@ struct Case {
     there: Option<&'static str>,
     /// Words that the joint finding must hold: the proof.
     proof: &'static str,
+    /// Whether the snapshots of all nodes leave no other cause.
+    certain: bool,
     /// Sessions as Calico 3 makes them: node1, with the lowest address, waits for all others.
     one_directional: bool,
 }
@@ -44,8 +46,14 @@ impl Case {
             together,
             there: Some(there),
             proof,
+            certain: true,
             one_directional: false,
         }
+    }
+
+    fn likely(mut self) -> Self {
+        self.certain = false;
+        self
     }
 
     fn one_directional(mut self) -> Self {
@@ -133,7 +141,7 @@ impl Case {
             .find(about)
             .unwrap_or_else(|| panic!("{:?}: no finding of node1: {check:#}", self.faults));
         assert_eq!(finding["cause"], self.together, "{:?}: {finding:#}", self.faults);
-        assert_eq!(finding["certain"], true, "{finding:#}");
+        assert_eq!(finding["certain"], self.certain, "{finding:#}");
         assert!(
             finding.to_string().contains(self.proof),
             "{:?}: {finding:#}",
@@ -245,6 +253,7 @@ fn two_different_passwords_are_told_by_the_kernels_counters() {
         "password-mismatch",
         "TCPMD5Failure",
     )
+    .likely()
     .and(Fault::Password {
         on: "node1",
         peer: "node2",

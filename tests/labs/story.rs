@@ -253,8 +253,8 @@ fn a_hand_made_route_is_named_before_the_repair_and_after() {
             "{check:#}"
         );
     };
-    note("once BGP is mended it is in the way");
+    note("keep it until BGP with node1 is up");
     story.mend().unwrap();
     story.wait_established(Duration::from_secs(30)).unwrap();
-    note("it is not needed");
+    note("BGP with node1 is up, it is not needed");
 }

@@ -90,6 +90,11 @@ impl Status {
                 Outcome::Findings
             };
         }
+        // One of two daemons is gone, and the node has an address of its family.
+        let lacks = |daemon: &Daemon, address: &Option<String>| daemon.version.is_none() && address.is_some();
+        if lacks(v4, &self.node.ipv4_address) || lacks(v6, &self.node.ipv6_address) {
+            return Outcome::Findings;
+        }
         if self.established < self.peers.len() {
             Outcome::Findings
         } else {
