@@ -156,6 +156,9 @@ fn address_finding(world: &World, wrong: &Wrong) -> Finding {
             value: candidate.address.to_string(),
             why: candidate.why.clone(),
         });
+    } else if wrong.code == "A03" {
+        let step = "delete the Node of the host that is gone, or give each host an address of its own";
+        fix.steps.push(step.to_owned());
     } else {
         fix.steps.push(format!(
             "find its right address: netdiag node autodetect   (on {})",

@@ -103,6 +103,14 @@ impl<'a> Facts<'a> {
             })
     }
 
+    /// Whether [`Facts::local_ip`] is BIRD's own word, not the first address of the link that leads to the peer.
+    pub(super) fn knows_local_ip(&self) -> bool {
+        self.session.source_address.is_some()
+            || self
+                .configured()
+                .is_some_and(|peer| peer.source_address.is_some())
+    }
+
     /// This session in the node's `bird.cfg`.
     pub(super) fn configured(&self) -> Option<&'a ConfiguredPeer> {
         self.view.configured(&self.protocol.name)

@@ -175,6 +175,8 @@ fn session_there(facts: &Facts) -> Option<Explanation> {
     facts.other()?.bird.known()?;
     let peer = facts.peer_name();
     match facts.mirror_session() {
+        // Not found by a guessed address is no proof.
+        None if !facts.knows_local_ip() => None,
         None => {
             let text = format!(
                 "{peer}'s BIRD has no session with {}: only this side is configured",

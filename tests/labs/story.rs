@@ -258,3 +258,39 @@ fn a_hand_made_route_is_named_before_the_repair_and_after() {
     story.wait_established(Duration::from_secs(30)).unwrap();
     note("BGP with node1 is up, it is not needed");
 }
+
+/// The list that was written by hand in the old articles, for calicoctl 1.x, on today's store: it names one field, and
+/// the others stay.
+#[test]
+fn the_hand_written_list_of_old_articles_mends_the_cluster_too() {
+    let Some(story) = or_skip(StoryPlan::first_found().bird(Bird::V2).up()) else {
+        return;
+    };
+    let list: String = HOSTS
+        .iter()
+        .map(|host| {
+            format!(
+                "- apiVersion: v1\n  kind: node\n  metadata:\n    name: {}\n  spec:\n    bgp:\n      ipv4Address: {}/24\n",
+                host.name, host.address
+            )
+        })
+        .collect();
+    let applied = story
+        .netdiag(crate::netdiag::PROGRAM, "node1", &["apply", "-f", "-"])
+        .input(list)
+        .output()
+        .unwrap();
+    assert_eq!(
+        applied.stdout, "Successfully applied 4 'Node' resource(s)\n",
+        "{}",
+        applied.stderr
+    );
+    let (_, node) = json(&story, "node1", &["get", "node", "node2"]);
+    assert_eq!(node["spec"]["orchRefs"][0]["nodeName"], "node2", "{node:#}");
+    story.wait_established(Duration::from_secs(30)).unwrap();
+    let pod = story.node("node1").pod("pod1");
+    wait_until("pods of two nodes meet", Duration::from_secs(10), || {
+        pod.pings(HOSTS[1].pods[0]).unwrap()
+    })
+    .unwrap();
+}
