@@ -54,7 +54,7 @@ impl Args {
             }
             self.once(cx)?;
             cx.out.flush()?;
-            cx.block_on(tokio::time::sleep(pause));
+            cx.block_on(async { tokio::time::sleep(pause).await });
         }
     }
 

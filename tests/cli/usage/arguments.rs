@@ -1,6 +1,7 @@
 //! What is typed wrongly, and the help.
 
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::{Netdiag, netdiag};
@@ -118,4 +119,24 @@ fn an_empty_argument_is_named_as_what_it_stands_for() {
         output.exits(1);
         assert!(output.stderr.starts_with("error: "), "{output}");
     }
+}
+
+#[test]
+fn a_watch_shows_it_again_and_again() {
+    let mut watch = std::process::Command::new(env!("CARGO_BIN_EXE_netdiag"))
+        .args(["node", "status", "--watch=0.1", "--snapshot"])
+        .arg("fixtures/first_found/healthy/node1.json")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let shown = lines
+        .map_while(Result::ok)
+        .filter(|line| line.contains("All 3 peers are Established."))
+        .take(3)
+        .count();
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    assert_eq!(shown, 3);
 }
