@@ -176,7 +176,8 @@ fn packet_filters_break_sessions_of_both_directions_and_one_direction_is_enough_
     story.clear(drop).unwrap();
     story.inject(reject).unwrap();
     story.inject(reset).unwrap();
-    says(&story, "node3", NODE2, "start");
-    says(&story, "node3", NODE4, "Connection refused");
+    // The greater address dials: node3 the rejecting node2, and node4 nobody any more.
+    says(&story, "node3", NODE2, "Connection refused");
+    says(&story, "node3", NODE4, "start");
     says(&story, "node1", NODE3, "Established");
 }
