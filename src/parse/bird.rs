@@ -234,8 +234,13 @@ fn since(words: &[&str]) -> (String, String) {
 
 /// One line of what `all` adds. Lines that netdiag has no use for are passed over.
 fn detail(protocol: &mut Protocol, line: &str) {
-    // There are many such lines, and BIRD writes ASCII around the colon.
-    let Some((key, value)) = line.trim_ascii().split_once(':') else {
+    // There are many such lines, and two of three are counters and filters: the first letter passes them over. BIRD
+    // writes ASCII around the colon.
+    let line = line.trim_ascii_start();
+    if !line.starts_with(['D', 'B', 'N', 'L', 'S', 'H', 'K', 'E', 'C', 'R']) {
+        return;
+    }
+    let Some((key, value)) = line.split_once(':') else {
         return;
     };
     let value = value.trim_ascii();
