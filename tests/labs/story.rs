@@ -266,7 +266,7 @@ fn the_hand_written_list_of_old_articles_mends_the_cluster_too() {
     let Some(story) = or_skip(StoryPlan::first_found().bird(Bird::V2).up()) else {
         return;
     };
-    let list: String = HOSTS
+    let documents: Vec<String> = HOSTS
         .iter()
         .map(|host| {
             format!(
@@ -277,7 +277,7 @@ fn the_hand_written_list_of_old_articles_mends_the_cluster_too() {
         .collect();
     let applied = story
         .netdiag(crate::netdiag::PROGRAM, "node1", &["apply", "-f", "-"])
-        .input(list)
+        .input(documents.concat())
         .output()
         .unwrap();
     assert_eq!(
