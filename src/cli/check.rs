@@ -33,7 +33,7 @@ impl Args {
     pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
         let picture = Picture::new(self.source.read(cx, Depth::Whole)?);
         let report = check(&picture.world());
-        let to_stdout = self.fix_to.as_ref().is_some_and(|path| path.as_os_str() == "-");
+        let to_stdout = self.fix_to.as_deref().is_some_and(files::is_stdout);
         if !to_stdout && !self.output.write(cx, &Json::new(&report))? {
             show(cx, &report, self.fix_to.as_deref())?;
         }
@@ -70,7 +70,7 @@ impl Args {
             let documents: Vec<String> = documents.iter().map(document::yaml).collect();
             yaml.push_str(&documents.join("---\n"));
         }
-        if path.as_os_str() == "-" {
+        if files::is_stdout(path) {
             cx.out.write_all(yaml.as_bytes())?;
             return Ok(());
         }

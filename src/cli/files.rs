@@ -5,6 +5,11 @@ use std::path::Path;
 
 use super::Error;
 
+/// Whether a path given for output means standard output.
+pub(super) fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
 /// Writes a text beside the file, then takes the file's place; a link stays, and leads to the new file.
 pub(super) fn write_whole(path: &Path, text: &str) -> Result<(), Error> {
     let fail = |error: std::io::Error| Error::new(format!("{}: {error}", path.display()));

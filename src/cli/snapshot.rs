@@ -35,7 +35,7 @@ impl Args {
         let Command::Save(save) = &self.command;
         let snapshot = save.source.read(cx, Depth::Whole)?;
         let text = document::json(&snapshot);
-        if save.output.as_os_str() == "-" {
+        if files::is_stdout(&save.output) {
             cx.out.write_all(text.as_bytes())?;
         } else {
             files::write_whole(&save.output, &text)?;

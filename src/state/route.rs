@@ -17,7 +17,6 @@ pub struct TableId(pub u32);
 
 impl TableId {
     pub const MAIN: Self = Self(254);
-    pub const LOCAL: Self = Self(255);
 }
 
 /// What the route does with a packet (RTN_* of `include/uapi/linux/rtnetlink.h`).
