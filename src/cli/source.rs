@@ -10,6 +10,7 @@ use crate::collect;
 use crate::datastore::Datastore;
 use crate::diagnose::World;
 use crate::intent::Cluster;
+use crate::parse;
 use crate::state::{Fact, Objects, Snapshot, snapshot};
 
 /// What every reading command can be pointed at.
@@ -147,25 +148,7 @@ fn read_snapshot(path: &Path) -> Result<Snapshot, Error> {
         Error::new(format!("{}: {why}", path.display())).hint("save one with: netdiag snapshot save -o FILE")
     };
     let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
-    // What a newer format holds may be unknown here: its version comes first.
-    let version = |text: &str| Some(serde_json::from_str::<Header>(text).ok()?.netdiag_snapshot);
-    let read = serde_json::from_str::<Snapshot>(&text);
-    let number = read
-        .as_ref()
-        .map_or_else(|_| version(&text), |read| Some(read.netdiag_snapshot));
-    match number {
-        Some(number) if number > snapshot::VERSION => Err(fail(format!(
-            "snapshot format {number} is newer than this netdiag reads"
-        ))),
-        _ => read.map_err(|error| fail(format!("not a netdiag snapshot: {error}"))),
-    }
-}
-
-/// What snapshots of all versions have.
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Header {
-    netdiag_snapshot: u32,
+    parse::snapshot::snapshot(&text).map_err(fail)
 }
 
 /// The picture as diagnosis wants it: objects understood.

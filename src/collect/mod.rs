@@ -31,10 +31,10 @@ pub async fn node(options: &Options) -> NodeState {
     node.bird = bird;
     node.bird6 = bird6;
     node.bird_config = bird::config(node.processes.known());
-    node.tcp_counters = procfs::tcp_counters();
+    node.net.tcp_counters = procfs::tcp_counters();
     node.hosts = read(Path::new("/etc/hosts"))
         .map_or_else(Fact::absent, |text| Fact::Known(parse::hosts::hosts(&text)));
-    (node.netfilter, node.tcp) = slow.join().unwrap_or_else(|_| {
+    (node.net.netfilter, node.net.tcp) = slow.join().unwrap_or_else(|_| {
         let why = "the thread that reads it failed";
         (Fact::absent(why), Fact::absent(why))
     });
@@ -56,17 +56,17 @@ pub async fn kernel() -> NodeState {
     };
     match netlink::Tables::read().await {
         Ok(tables) => {
-            node.links = Fact::Known(tables.links);
-            node.addresses = Fact::Known(tables.addresses);
-            node.routes = Fact::Known(tables.routes);
-            node.neighbors = Fact::Known(tables.neighbors);
+            node.net.links = Fact::Known(tables.links);
+            node.net.addresses = Fact::Known(tables.addresses);
+            node.net.routes = Fact::Known(tables.routes);
+            node.net.neighbors = Fact::Known(tables.neighbors);
         }
         Err(error) => {
             let why = format!("netlink: {error}");
-            node.links = Fact::absent(&why);
-            node.addresses = Fact::absent(&why);
-            node.routes = Fact::absent(&why);
-            node.neighbors = Fact::absent(why);
+            node.net.links = Fact::absent(&why);
+            node.net.addresses = Fact::absent(&why);
+            node.net.routes = Fact::absent(&why);
+            node.net.neighbors = Fact::absent(why);
         }
     }
     node

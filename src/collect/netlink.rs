@@ -6,18 +6,18 @@ use futures_util::stream::TryStreamExt;
 use ipnet::IpNet;
 use rtnetlink::RouteMessageBuilder;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
-use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkInfo, LinkMessage, State};
 use rtnetlink::packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
 };
 use rtnetlink::packet_route::route::{
-    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteNextHop, RouteNextHopFlags,
-    RouteType as KernelRouteType,
+    RouteAddress, RouteAttribute, RouteMessage, RouteNextHop, RouteType as KernelRouteType,
 };
 use rtnetlink::{Handle, new_connection};
 
-use crate::state::link::{Address, IfIndex, Link, Neighbor, NeighborState};
-use crate::state::route::{NextHop, Route, RouteProtocol, RouteType, TableId};
+use crate::state::link::{Address, IfIndex, Link, LinkFlags};
+use crate::state::neighbor::{Neighbor, NeighborFlags, NeighborState};
+use crate::state::route::{HopFlags, NextHop, Route, RouteProtocol, RouteType, TableId};
 
 /// What the kernel's tables hold, in the order of its dumps.
 #[derive(Debug, Clone, Default)]
@@ -65,12 +65,9 @@ impl Tables {
 fn link(message: LinkMessage) -> Link {
     let mut link = Link {
         index: IfIndex(message.header.index),
-        name: String::new(),
-        kind: None,
-        up: message.header.flags.contains(LinkFlags::Up),
+        flags: LinkFlags(message.header.flags.bits()),
         operstate: "unknown".to_owned(),
-        mtu: 0,
-        master: None,
+        ..Link::default()
     };
     for attribute in message.attributes {
         match attribute {
@@ -112,11 +109,10 @@ fn address(message: AddressMessage) -> Option<Address> {
             _ => {}
         }
     }
+    let link = IfIndex(message.header.index);
     Some(Address {
-        link: IfIndex(message.header.index),
-        ip: local.or(remote)?,
-        prefix_len: message.header.prefix_len,
         peer: remote.filter(|remote| local.is_some_and(|local| local != *remote)),
+        ..Address::new(link, local.or(remote)?, message.header.prefix_len)
     })
 }
 
@@ -140,6 +136,7 @@ fn neighbor(message: NeighbourMessage) -> Option<Neighbor> {
         link: IfIndex(message.header.ifindex),
         ip: ip?,
         mac,
+        flags: NeighborFlags(message.header.flags.bits()),
         confirmed_seconds,
         state: match message.header.state {
             NeighbourState::Incomplete => NeighborState::Incomplete,
@@ -170,12 +167,9 @@ fn route(message: RouteMessage) -> Option<Route> {
     let mut table = u32::from(message.header.table);
     let (mut metric, mut prefsrc) = (0, None);
     let mut single = NextHop {
-        gateway: None,
-        link: None,
-        dead: message
-            .header
-            .flags
-            .intersects(RouteFlags::Dead | RouteFlags::Linkdown),
+        weight: 1,
+        flags: hop_flags(message.header.flags.bits()),
+        ..NextHop::default()
     };
     let mut next_hops = Vec::new();
     for attribute in message.attributes {
@@ -193,14 +187,13 @@ fn route(message: RouteMessage) -> Option<Route> {
     if single.link.is_some() || single.gateway.is_some() {
         next_hops.push(single);
     }
+    let dst = IpNet::new(dst, message.header.destination_prefix_length).ok()?;
+    let proto = RouteProtocol(message.header.protocol.into());
     Some(Route {
-        dst: IpNet::new(dst, message.header.destination_prefix_length).ok()?,
-        table: TableId(table),
-        kind: route_type(message.header.kind),
-        proto: RouteProtocol(message.header.protocol.into()),
         metric,
         prefsrc,
         next_hops,
+        ..Route::new(dst, TableId(table), route_type(message.header.kind), proto)
     })
 }
 
@@ -211,10 +204,15 @@ fn next_hop(hop: &RouteNextHop) -> NextHop {
             _ => None,
         }),
         link: Some(IfIndex(hop.interface_index)),
-        dead: hop
-            .flags
-            .intersects(RouteNextHopFlags::Dead | RouteNextHopFlags::Linkdown),
+        weight: u16::from(hop.hops) + 1,
+        flags: HopFlags(hop.flags.bits()),
+        encap: None,
     }
+}
+
+/// The flags of a route with one way out are in its header; the upper bytes are the route's own (RTM_F_*).
+const fn hop_flags(flags: u32) -> HopFlags {
+    HopFlags((flags & 0xff) as u8)
 }
 
 const fn ip(address: &RouteAddress) -> Option<IpAddr> {

@@ -56,7 +56,7 @@ pub(super) fn wrong_addresses<'a>(world: &World<'a>) -> HashMap<&'a str, Judged>
     let is_seen = |node: &&Node| {
         world
             .state(&node.name)
-            .is_some_and(|state| state.addresses.known().is_some())
+            .is_some_and(|state| state.net.addresses.known().is_some())
     };
     let (visible, hidden): (Vec<&Node>, Vec<&Node>) = cluster.nodes.iter().partition(is_seen);
     let mut judged = HashMap::new();
@@ -122,8 +122,13 @@ fn shared(
 }
 
 fn is_on_bridge(state: &NodeState, ip: IpAddr) -> bool {
-    let holder = state.addresses.items().iter().find(|address| address.ip == ip);
-    holder.is_some_and(|holder| state.link(holder.link).is_some_and(Link::is_bridge))
+    let holder = state
+        .net
+        .addresses
+        .items()
+        .iter()
+        .find(|address| address.ip == ip);
+    holder.is_some_and(|holder| state.net.link(holder.link).is_some_and(Link::is_bridge))
 }
 
 /// Judges with the node's own tables.
@@ -139,6 +144,7 @@ fn seen(world: &World, cluster: &Cluster, object: &Node, view: &View, stored: No
         candidate,
     };
     let Some(holder) = state
+        .net
         .addresses
         .items()
         .iter()
@@ -152,7 +158,7 @@ fn seen(world: &World, cluster: &Cluster, object: &Node, view: &View, stored: No
             candidate(world, object, state, stored, false),
         ));
     };
-    let link = state.link(holder.link)?;
+    let link = state.net.link(holder.link)?;
     // A host address on a loopback leads nowhere by design: routes bring packets to it.
     if is_host(holder) && matches!(link.kind.as_deref(), None | Some("dummy")) {
         return None;
@@ -276,7 +282,10 @@ fn unseen(
     }
     let mut evidence = Vec::new();
     let mut is_down = false;
-    for view in world.views().filter(|view| view.state.routes.known().is_some()) {
+    for view in world
+        .views()
+        .filter(|view| view.state.net.routes.known().is_some())
+    {
         let text = match view.path(stored.ip) {
             _ if world.has_address(&view.state.name, stored.ip) => {
                 format!("{} is an address of {} itself", stored.ip, view.state.name)
@@ -310,7 +319,7 @@ fn unseen(
     }
     let right = candidate.address.addr();
     let (state, beside) = neighbour_of(world, right)?;
-    let link = state.link(beside.link)?;
+    let link = state.net.link(beside.link)?;
     evidence.push(Evidence::new(
         format!("ip addr on {}", state.name),
         format!("{right} is on the segment of {} {beside}", link.name),
@@ -366,11 +375,12 @@ fn is_cluster_segment(cluster: &Cluster, object: &Node, segment: IpNet) -> bool 
 
 fn addresses_text(state: &NodeState) -> String {
     let texts: Vec<String> = state
+        .net
         .addresses
         .items()
         .iter()
         .filter(|address| !address.ip.is_loopback() && !is_link_local(address.ip))
-        .filter_map(|address| Some(format!("{} {address}", state.link(address.link)?.name)))
+        .filter_map(|address| Some(format!("{} {address}", state.net.link(address.link)?.name)))
         .collect();
     texts.join(", ")
 }

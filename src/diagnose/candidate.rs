@@ -32,7 +32,7 @@ pub(super) fn candidate(
     let mut best: Option<(usize, Candidate)> = None;
     let mut tie = false;
     let of_family = |address: &&Address| address.ip.is_ipv6() == stored.ip.is_ipv6();
-    for address in state.addresses.items().iter().filter(of_family) {
+    for address in state.net.addresses.items().iter().filter(of_family) {
         let Some((score, candidate)) = judge(world, object, state, address, (stored.ip, uplink_will_do))
         else {
             continue;
@@ -57,13 +57,13 @@ fn judge(
     address: &Address,
     (wrong, uplink_will_do): (IpAddr, bool),
 ) -> Option<(usize, Candidate)> {
-    let link = state.link(address.link)?;
+    let link = state.net.link(address.link)?;
     let segment = address.network()?;
     let host_only = segment.prefix_len() == segment.max_prefix_len();
     let usable = address.ip != wrong
         && !address.ip.is_loopback()
         && !is_link_local(address.ip)
-        && link.up
+        && link.is_up()
         && !world.is_elsewhere(&object.name, address.ip)
         && !host_only;
     if !usable {
@@ -109,7 +109,7 @@ fn judge(
 
 /// Whether the default route leaves by this link.
 fn is_uplink(state: &NodeState, link: &Link, v6: bool) -> bool {
-    state.routes.items().iter().any(|route| {
+    state.net.routes.items().iter().any(|route| {
         route.table == TableId::MAIN
             && route.kind == RouteType::Unicast
             && route.dst.prefix_len() == 0
@@ -143,6 +143,7 @@ pub(super) fn known_as(world: &World, object: &Node, stored: NodeAddress) -> Opt
 pub(super) fn neighbour_of<'a>(world: &World<'a>, ip: IpAddr) -> Option<(&'a NodeState, &'a Address)> {
     world.nodes.iter().find_map(|state| {
         let address = state
+            .net
             .addresses
             .items()
             .iter()

@@ -88,12 +88,12 @@ fn scope(world: &World, report: &mut Report) {
         for (what, why) in [
             ("BIRD", node.bird.why()),
             ("bird6", bird6_missed(world, node)),
-            ("links", node.links.why()),
-            ("addresses", node.addresses.why()),
-            ("routes", node.routes.why()),
-            ("neighbors", node.neighbors.why()),
-            ("sockets", node.tcp.why()),
-            ("netfilter", node.netfilter.why()),
+            ("links", node.net.links.why()),
+            ("addresses", node.net.addresses.why()),
+            ("routes", node.net.routes.why()),
+            ("neighbors", node.net.neighbors.why()),
+            ("sockets", node.net.tcp.why()),
+            ("netfilter", node.net.netfilter.why()),
             ("bird.cfg", node.bird_config.why()),
         ] {
             match why {
@@ -254,8 +254,13 @@ fn setting(world: &World, wrong: &[&Wrong], v6: bool) -> Option<String> {
 /// The link of a visible node that has this address.
 fn link_of(world: &World, node: &str, ip: IpAddr) -> Option<String> {
     let state = world.state(node)?;
-    let holder = state.addresses.items().iter().find(|address| address.ip == ip)?;
-    Some(state.link(holder.link)?.name.clone())
+    let holder = state
+        .net
+        .addresses
+        .items()
+        .iter()
+        .find(|address| address.ip == ip)?;
+    Some(state.net.link(holder.link)?.name.clone())
 }
 
 /// The sessions that don't come up for it, in one line.
@@ -404,6 +409,7 @@ fn missing_sessions(world: &World, cluster: &Cluster, node: &NodeState, report: 
 /// Routes to pods that somebody put in by hand: they hide a fault, and outlive its repair.
 fn manual_routes(world: &World, cluster: &Cluster, node: &NodeState, report: &mut Report) {
     let manual = node
+        .net
         .routes
         .items()
         .iter()

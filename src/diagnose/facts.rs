@@ -8,7 +8,8 @@ use super::world::{Peer, View, World};
 use crate::forward::filter::{Blocked, Packet, blocked};
 use crate::state::NodeState;
 use crate::state::bird::{BgpSession, Bird, ConfiguredPeer, Protocol, seconds_since};
-use crate::state::link::{Link, Neighbor};
+use crate::state::link::Link;
+use crate::state::neighbor::Neighbor;
 use crate::state::socket::{TcpSocket, TcpState};
 
 /// BGP's port (RFC 4271).
@@ -94,6 +95,7 @@ impl<'a> Facts<'a> {
             .or_else(|| match self.path {
                 Path::OnLink { link } | Path::Gateway { link, .. } => self
                     .node
+                    .net
                     .addresses
                     .items()
                     .iter()
@@ -236,6 +238,7 @@ impl<'a> Facts<'a> {
         let neighbor = self.neighbor()?;
         let link = self
             .node
+            .net
             .link(neighbor.link)
             .map_or("?", |link| link.name.as_str());
         let mac = neighbor.mac.as_deref().unwrap_or("no answer");
@@ -268,7 +271,7 @@ fn peer(world: &World, node: &NodeState, protocol: &str, ip: IpAddr) -> Peer {
 /// The rule of a node that stops its own side of a BGP session between `ours` and `theirs`. One connection is enough for
 /// a session: where both sides dial, both ways have to be stopped.
 fn rule(view: &View, ours: IpAddr, theirs: IpAddr, port: u16, (we, they): (bool, bool)) -> Option<Blocked> {
-    let rulesets = view.state.netfilter.known()?;
+    let rulesets = view.state.net.netfilter.known()?;
     let link = view.path(theirs).link().map(|link| link.name.as_str());
     let out = Packet {
         src: ours,
@@ -304,12 +307,14 @@ fn rule(view: &View, ours: IpAddr, theirs: IpAddr, port: u16, (we, they): (bool,
 
 /// Links with an address that are down; a bridge without ports is down by nature.
 pub(super) fn down_links(node: &NodeState) -> impl Iterator<Item = Evidence> {
-    node.links
+    node.net
+        .links
         .items()
         .iter()
         .filter(|link| is_down(link) && !link.is_bridge())
         .filter(|link| {
-            node.addresses
+            node.net
+                .addresses
                 .items()
                 .iter()
                 .any(|address| address.link == link.index)
@@ -324,7 +329,7 @@ pub(super) fn down_links(node: &NodeState) -> impl Iterator<Item = Evidence> {
 
 /// Whether packets can't leave by the link.
 pub(super) fn is_down(link: &Link) -> bool {
-    !link.up || matches!(link.operstate.as_str(), "down" | "lowerlayerdown")
+    !link.is_up() || matches!(link.operstate.as_str(), "down" | "lowerlayerdown")
 }
 
 /// confd writes a peer's port into the protocol's name: `Global_10_0_0_1_port_1790`.

@@ -53,6 +53,6 @@ fn usable_hop<'a>(node: &'a NodeState, route: &Route) -> Option<(Option<IpAddr>,
     route
         .next_hops
         .iter()
-        .filter(|hop| !hop.dead)
-        .find_map(|hop| Some((hop.gateway, node.link(hop.link?)?)))
+        .filter(|hop| !hop.is_dead())
+        .find_map(|hop| Some((hop.gateway, node.net.link(hop.link?)?)))
 }

@@ -178,12 +178,13 @@ fn peer_is_self(facts: &Facts) -> Option<Explanation> {
     let node = &facts.node.name;
     let link = facts
         .node
+        .net
         .addresses
         .items()
         .iter()
         .find(|address| address.ip == facts.ip)?
         .link;
-    let link = facts.node.link(link)?;
+    let link = facts.node.net.link(link)?;
     let text = format!(
         "{} is an address of {node} itself: it peers with itself",
         facts.ip

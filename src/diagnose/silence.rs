@@ -11,8 +11,8 @@ use crate::state::NodeState;
 /// Why a connection attempt is unanswered right now. None when BIRD isn't waiting for an answer.
 pub(super) fn explain(facts: &Facts) -> Option<Explanation> {
     // Sockets are read a moment after BIRD: an attempt that has ended in between left its error.
-    let attempt =
-        facts.session.state == "Connect" && (facts.error().is_empty() || facts.node.tcp.known().is_none());
+    let attempt = facts.session.state == "Connect"
+        && (facts.error().is_empty() || facts.node.net.tcp.known().is_none());
     let waits = facts.syn_sent().is_some() || attempt;
     if !waits {
         return None;
@@ -147,7 +147,7 @@ fn dropped_segments(node: &NodeState, password: Option<bool>) -> impl Iterator<I
     MD5_COUNTERS
         .into_iter()
         .filter_map(move |(counter, has_password, meaning)| {
-            let count = *node.tcp_counters.known()?.get(counter)?;
+            let count = *node.net.tcp_counters.known()?.get(counter)?;
             let fits = password.is_none_or(|password| password == has_password);
             (fits && count > 0).then(|| {
                 let source = format!("nstat on {}", node.name);

@@ -8,9 +8,9 @@ use super::*;
 use crate::intent::Cluster;
 use crate::state::bird::{BgpSession, Bird, Protocol};
 use crate::state::hosts::HostsEntry;
-use crate::state::link::{Address, IfIndex, Link};
+use crate::state::link::{Address, IfIndex, Link, LinkFlags};
 use crate::state::route::{NextHop, Route, RouteProtocol, RouteType, TableId};
-use crate::state::{Fact, NodeState, Objects};
+use crate::state::{Fact, Netns, NodeState, Objects};
 
 /// A node with links (name, kind, addresses) and routes (destination, gateway, link).
 fn node(name: &str, links: &[(&str, &str, &[&str])], routes: &[(&str, &str, &str)]) -> NodeState {
@@ -21,53 +21,40 @@ fn node(name: &str, links: &[(&str, &str, &[&str])], routes: &[(&str, &str, &str
     let mut addresses = Vec::new();
     let mut table: Vec<Route> = Vec::new();
     let mut route = |dst: &str, gateway: Option<&str>, link: &str| {
+        let gateway = gateway.map(|gateway| gateway.parse().unwrap());
+        let dst = dst.parse().unwrap();
         table.push(Route {
-            dst: dst.parse().unwrap(),
-            table: TableId::MAIN,
-            kind: RouteType::Unicast,
-            proto: RouteProtocol::KERNEL,
-            metric: 0,
-            prefsrc: None,
-            next_hops: vec![NextHop {
-                gateway: gateway.map(|gateway| gateway.parse().unwrap()),
-                link: Some(index(link)),
-                dead: false,
-            }],
+            next_hops: vec![NextHop::by(index(link), gateway)],
+            ..Route::new(dst, TableId::MAIN, RouteType::Unicast, RouteProtocol::KERNEL)
         });
     };
     for (link, _, list) in links {
         for text in *list {
             let net: ipnet::IpNet = text.parse().unwrap();
-            addresses.push(Address {
-                link: index(link),
-                ip: net.addr(),
-                prefix_len: net.prefix_len(),
-                peer: None,
-            });
+            addresses.push(Address::new(index(link), net.addr(), net.prefix_len()));
             route(&net.trunc().to_string(), None, link);
         }
     }
     for (dst, gateway, link) in routes {
         route(dst, (!gateway.is_empty()).then_some(gateway), link);
     }
+    let links = links.iter().map(|(link, kind, _)| Link {
+        index: index(link),
+        name: (*link).into(),
+        kind: (!kind.is_empty()).then(|| (*kind).into()),
+        flags: LinkFlags::UP,
+        operstate: "up".into(),
+        mtu: 1500,
+        ..Link::default()
+    });
     NodeState {
         name: name.into(),
-        links: Fact::Known(
-            links
-                .iter()
-                .map(|(link, kind, _)| Link {
-                    index: index(link),
-                    name: (*link).into(),
-                    kind: (!kind.is_empty()).then(|| (*kind).into()),
-                    up: true,
-                    operstate: "up".into(),
-                    mtu: 1500,
-                    master: None,
-                })
-                .collect(),
-        ),
-        addresses: Fact::Known(addresses),
-        routes: Fact::Known(table),
+        net: Netns {
+            links: Fact::Known(links.collect()),
+            addresses: Fact::Known(addresses),
+            routes: Fact::Known(table),
+            ..Netns::default()
+        },
         ..NodeState::default()
     }
 }

@@ -10,7 +10,8 @@ use crate::intent::Cluster;
 use crate::intent::autodetect::internal_ips;
 use crate::state::NodeState;
 use crate::state::bird::{BgpSession, Bird, ConfiguredPeer, Protocol};
-use crate::state::link::{IfIndex, Neighbor};
+use crate::state::link::IfIndex;
+use crate::state::neighbor::Neighbor;
 use crate::state::route::Fib;
 use crate::state::socket::TcpSocket;
 
@@ -52,14 +53,14 @@ impl<'a> View<'a> {
                 .flat_map(|config| &config.peers)
         };
         let mut sockets: HashMap<IpAddr, Vec<&TcpSocket>> = HashMap::new();
-        for socket in state.tcp.items() {
+        for socket in state.net.tcp.items() {
             sockets.entry(socket.remote.ip()).or_default().push(socket);
         }
         let daemons = [state.bird.known(), state.bird6.known()];
         let sessions = daemons.into_iter().flatten().flat_map(Bird::sessions);
         Self {
             state,
-            fib: state.routes.known().map(|routes| Fib::new(routes)),
+            fib: state.net.routes.known().map(|routes| Fib::new(routes)),
             sessions: sessions
                 .filter_map(|(protocol, session)| Some((session.neighbor_address?, (protocol, session))))
                 .collect(),
@@ -68,6 +69,7 @@ impl<'a> View<'a> {
                 .filter_map(|peer| Some((peer.neighbor?, peer)))
                 .collect(),
             neighbors: state
+                .net
                 .neighbors
                 .items()
                 .iter()
@@ -144,7 +146,7 @@ impl<'a> World<'a> {
         let mut holders: HashMap<IpAddr, Vec<&str>> = HashMap::new();
         let mut names = HashMap::new();
         for node in nodes {
-            for address in node.addresses.items() {
+            for address in node.net.addresses.items() {
                 holders.entry(address.ip).or_default().push(&node.name);
             }
             for entry in node.hosts.items().iter().filter(|entry| !entry.ip.is_loopback()) {
@@ -253,7 +255,7 @@ impl<'a> World<'a> {
         let mut ips = internal_ips(Some(object)).unwrap_or_default();
         ips.extend(self.resolve(&object.name, v6));
         if let Some(state) = self.state(&object.name) {
-            ips.extend(state.addresses.items().iter().map(|address| address.ip));
+            ips.extend(state.net.addresses.items().iter().map(|address| address.ip));
         }
         ips.retain(|ip| ip.is_ipv6() == v6);
         ips

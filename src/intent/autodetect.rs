@@ -15,8 +15,8 @@ use crate::state::link::Address;
 /// # Errors
 /// Says what of the node is not known.
 pub fn interfaces(node: &NodeState, release: Release) -> Result<Vec<Interface>, String> {
-    let (Some(links), Some(addresses)) = (node.links.known(), node.addresses.known()) else {
-        let why = node.links.why().or_else(|| node.addresses.why());
+    let (Some(links), Some(addresses)) = (node.net.links.known(), node.net.addresses.known()) else {
+        let why = node.net.links.why().or_else(|| node.net.addresses.why());
         return Err(format!("links of {}: {}", node.name, why.unwrap_or_default()));
     };
     Ok(links
@@ -61,31 +61,31 @@ pub fn internal_ips(node: Option<&Node>) -> Result<Vec<IpAddr>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::Fact;
-    use crate::state::link::{IfIndex, Link};
+    use crate::state::link::{IfIndex, Link, LinkFlags};
+    use crate::state::{Fact, Netns};
 
     fn lengths(release: &str) -> Vec<String> {
         let address = |ip: &str, prefix_len, peer: Option<&str>| Address {
-            link: IfIndex(2),
-            ip: ip.parse().unwrap(),
-            prefix_len,
             peer: peer.map(|peer| peer.parse().unwrap()),
+            ..Address::new(IfIndex(2), ip.parse().unwrap(), prefix_len)
         };
-        let node = NodeState {
+        let net = Netns {
             links: Fact::Known(vec![Link {
                 index: IfIndex(2),
                 name: "wg0".into(),
-                kind: None,
-                up: true,
+                flags: LinkFlags::UP,
                 operstate: "up".into(),
-                mtu: 1420,
-                master: None,
+                ..Link::default()
             }]),
             addresses: Fact::Known(vec![
                 address("10.9.0.1", 30, Some("10.9.0.2")),
                 address("fd00::1", 64, Some("fd00::2")),
                 address("192.168.80.23", 24, None),
             ]),
+            ..Netns::default()
+        };
+        let node = NodeState {
+            net,
             ..NodeState::default()
         };
         let interfaces = interfaces(&node, release.parse().unwrap()).unwrap();

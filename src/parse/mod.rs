@@ -5,6 +5,7 @@ pub mod bird_config;
 pub mod hosts;
 pub mod iptables_save;
 pub mod procfs;
+pub mod snapshot;
 
 /// What could not be read, and on which line of the input (from 1).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

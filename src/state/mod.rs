@@ -4,15 +4,20 @@
 
 pub mod bird;
 pub mod hosts;
+pub mod kind;
 pub mod link;
+pub mod neighbor;
 pub mod netfilter;
+pub mod netns;
 pub mod process;
 pub mod route;
+pub mod rule;
 pub mod snapshot;
 pub mod socket;
 
 use serde::{Deserialize, Serialize};
 
+pub use netns::Netns;
 pub use snapshot::{NodeState, Objects, Snapshot};
 
 /// Something that was read, or the reason why it could not be.

@@ -8,15 +8,28 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::link::IfIndex;
+use super::link::{IfIndex, Scope, is_default};
 
 /// A routing table's number: 254 main, 255 local, 253 default (`/etc/iproute2/rt_tables`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TableId(pub u32);
 
 impl TableId {
+    pub const DEFAULT: Self = Self(253);
     pub const MAIN: Self = Self(254);
+    pub const LOCAL: Self = Self(255);
+}
+
+impl fmt::Display for TableId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match *self {
+            Self::DEFAULT => "default",
+            Self::MAIN => "main",
+            Self::LOCAL => "local",
+            Self(other) => return other.fmt(f),
+        })
+    }
 }
 
 /// What the route does with a packet (RTN_* of `include/uapi/linux/rtnetlink.h`).
@@ -36,7 +49,7 @@ pub enum RouteType {
 }
 
 /// Who installed the route (RTPROT_*; `/etc/iproute2/rt_protos`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RouteProtocol(pub u8);
 
@@ -77,17 +90,74 @@ impl fmt::Display for RouteProtocol {
     }
 }
 
+/// RTNH_F_* of a next hop.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HopFlags(pub u8);
+
+impl HopFlags {
+    /// Its link is down.
+    pub const DEAD: Self = Self(1);
+    pub const PERVASIVE: Self = Self(1 << 1);
+    /// The gateway counts as on the link, whatever the routes say.
+    pub const ONLINK: Self = Self(1 << 2);
+    pub const OFFLOAD: Self = Self(1 << 3);
+    /// The link has no carrier; used all the same unless `ignore_routes_with_linkdown` is set.
+    pub const LINKDOWN: Self = Self(1 << 4);
+    pub const UNRESOLVED: Self = Self(1 << 5);
+    pub const TRAP: Self = Self(1 << 6);
+
+    pub const fn has(self, flag: Self) -> bool {
+        self.0 & flag.0 == flag.0
+    }
+}
+
 /// One way out of a route.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NextHop {
+    /// Of the other family for `via inet6` (RTA_VIA).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<IpAddr>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<IfIndex>,
+    /// From 1 to 256; 1 where there is only one way.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub weight: u16,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub flags: HopFlags,
+    /// Lightweight tunnel of the route (`encap`), as ip-route(8) writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encap: Option<String>,
+}
+
+impl NextHop {
+    /// The way out by a link, through a gateway or on the link itself.
+    pub fn by(link: IfIndex, gateway: Option<IpAddr>) -> Self {
+        Self {
+            gateway,
+            link: Some(link),
+            weight: 1,
+            ..Self::default()
+        }
+    }
+
     /// RTNH_F_DEAD or RTNH_F_LINKDOWN: not used.
-    #[serde(default)]
-    pub dead: bool,
+    pub const fn is_dead(&self) -> bool {
+        self.flags.has(HopFlags::DEAD) || self.flags.has(HopFlags::LINKDOWN)
+    }
+}
+
+const fn one() -> u16 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+const fn is_one(weight: &u16) -> bool {
+    *weight == 1
 }
 
 /// One route.
@@ -95,18 +165,82 @@ pub struct NextHop {
 #[serde(rename_all = "camelCase")]
 pub struct Route {
     pub dst: IpNet,
+    /// Source-specific routes of IPv6 (`from`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub src: Option<IpNet>,
     pub table: TableId,
     #[serde(rename = "type")]
     pub kind: RouteType,
     pub proto: RouteProtocol,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub scope: Scope,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tos: u8,
     /// 0 when the kernel shows none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub metric: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefsrc: Option<IpAddr>,
+    /// RTAX_MTU in bytes, and whether it is locked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<(u32, bool)>,
+    /// RTAX_ADVMSS in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advmss: Option<u32>,
+    /// RTA_NH_ID: the object that holds the ways out; `next_hops` repeats what it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nexthop: Option<u32>,
     /// Empty for blackhole and its like.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub next_hops: Vec<NextHop>,
+}
+
+impl Route {
+    /// A route with nothing special about it.
+    pub const fn new(dst: IpNet, table: TableId, kind: RouteType, proto: RouteProtocol) -> Self {
+        Self {
+            dst,
+            src: None,
+            table,
+            kind,
+            proto,
+            scope: Scope::GLOBAL,
+            tos: 0,
+            metric: 0,
+            prefsrc: None,
+            mtu: None,
+            advmss: None,
+            nexthop: None,
+            next_hops: Vec::new(),
+        }
+    }
+}
+
+/// A nexthop object or a group of them (ip-nexthop(8); `include/uapi/linux/nexthop.h`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NexthopObject {
+    pub id: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<IpAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<IfIndex>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub blackhole: bool,
+    /// For FDB entries of a VXLAN, not for routes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub fdb: bool,
+    /// Object and weight.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub group: Vec<(u32, u16)>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub scope: Scope,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub proto: RouteProtocol,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub flags: HopFlags,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encap: Option<String>,
 }
 
 /// The main table, ready for lookups: longest prefix, then lowest metric. Policy rules are not looked at.
@@ -122,7 +256,7 @@ impl<'a> Fib<'a> {
         let mut fib = Self::default();
         let usable = |route: &&Route| {
             route.table == TableId::MAIN
-                && (route.kind != RouteType::Unicast || route.next_hops.iter().any(|hop| !hop.dead))
+                && (route.kind != RouteType::Unicast || route.next_hops.iter().any(|hop| !hop.is_dead()))
         };
         for route in routes.iter().filter(usable) {
             let table = &mut fib.tables[usize::from(route.dst.addr().is_ipv6())];
@@ -156,18 +290,11 @@ mod tests {
     use super::*;
 
     fn route(dst: &str, metric: u32, link: u32) -> Route {
+        let dst = dst.parse().unwrap();
         Route {
-            dst: dst.parse().unwrap(),
-            table: TableId::MAIN,
-            kind: RouteType::Unicast,
-            proto: RouteProtocol::BIRD,
             metric,
-            prefsrc: None,
-            next_hops: vec![NextHop {
-                gateway: None,
-                link: Some(IfIndex(link)),
-                dead: false,
-            }],
+            next_hops: vec![NextHop::by(IfIndex(link), None)],
+            ..Route::new(dst, TableId::MAIN, RouteType::Unicast, RouteProtocol::BIRD)
         }
     }
 
@@ -193,7 +320,7 @@ mod tests {
     #[test]
     fn a_dead_next_hop_is_not_used() {
         let mut dead = route("10.1.0.0/16", 0, 4);
-        dead.next_hops[0].dead = true;
+        dead.next_hops[0].flags = HopFlags::DEAD;
         let routes = [route("0.0.0.0/0", 0, 1), dead];
         let best = Fib::new(&routes).lookup("10.1.2.3".parse().unwrap()).unwrap();
         assert_eq!(best.next_hops[0].link, Some(IfIndex(1)));

@@ -1,21 +1,15 @@
 //! A whole picture, saved and read back: every bug a user meets can be sent in as a snapshot and becomes a test.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Fact;
 use super::bird::{Bird, BirdConfig};
 use super::hosts::HostsEntry;
-use super::link::{Address, Link, Neighbor};
-use super::netfilter::Ruleset;
 use super::process::CalicoProcesses;
-use super::route::Route;
-use super::socket::TcpSocket;
+use super::{Fact, Netns};
 
 /// The format's version; a reader refuses a newer one.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Nodes, and the objects of the datastore they belong to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -53,21 +47,9 @@ pub struct NodeState {
     /// When it was read: RFC 3339, UTC.
     #[serde(default)]
     pub taken: String,
+    /// The host's own network namespace.
     #[serde(default)]
-    pub links: Fact<Vec<Link>>,
-    #[serde(default)]
-    pub addresses: Fact<Vec<Address>>,
-    #[serde(default)]
-    pub routes: Fact<Vec<Route>>,
-    #[serde(default)]
-    pub neighbors: Fact<Vec<Neighbor>>,
-    #[serde(default)]
-    pub tcp: Fact<Vec<TcpSocket>>,
-    /// `TcpExt` of `/proc/net/netstat`.
-    #[serde(default)]
-    pub tcp_counters: Fact<BTreeMap<String, u64>>,
-    #[serde(default)]
-    pub netfilter: Fact<Vec<Ruleset>>,
+    pub net: Netns,
     #[serde(default)]
     pub hosts: Fact<Vec<HostsEntry>>,
     #[serde(default)]
@@ -81,11 +63,4 @@ pub struct NodeState {
     /// The configuration file of `bird`.
     #[serde(default)]
     pub bird_config: Fact<BirdConfig>,
-}
-
-impl NodeState {
-    /// The link with this name.
-    pub fn link(&self, index: super::link::IfIndex) -> Option<&Link> {
-        self.links.items().iter().find(|link| link.index == index)
-    }
 }

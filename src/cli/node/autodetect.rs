@@ -253,12 +253,13 @@ struct Uplink {
 }
 
 fn uplink(node: &NodeState, v6: bool) -> Option<Uplink> {
-    let default = node.routes.items().iter().find(|route| {
+    let default = node.net.routes.items().iter().find(|route| {
         route.table == TableId::MAIN && route.dst.prefix_len() == 0 && route.dst.addr().is_ipv6() == v6
     })?;
-    let hop = default.next_hops.iter().find(|hop| !hop.dead)?;
-    let link = node.link(hop.link?)?;
+    let hop = default.next_hops.iter().find(|hop| !hop.is_dead())?;
+    let link = node.net.link(hop.link?)?;
     let segment = node
+        .net
         .addresses
         .items()
         .iter()
@@ -278,6 +279,7 @@ fn candidates(node: &NodeState, detection: &Detection) -> Vec<Row> {
         .iter()
         .map(|candidate| {
             let link = node
+                .net
                 .links
                 .items()
                 .iter()
@@ -287,7 +289,7 @@ fn candidates(node: &NodeState, detection: &Detection) -> Vec<Row> {
                 index: link.map(|link| link.index.0),
                 kind: link.map(|link| link.kind_name().to_owned()),
                 state: link.map(|link| {
-                    if link.up {
+                    if link.is_up() {
                         link.operstate.clone()
                     } else {
                         "admin down".to_owned()

@@ -61,9 +61,9 @@ fn a_snapshot_that_is_missing_or_broken_is_named_with_the_place() {
         ("other.json", "{\"kind\": \"Pod\"}\n"),
         (
             "field.json",
-            "{\"netdiagSnapshot\": 1,\n \"nodes\": [],\n \"nods\": []}\n",
+            "{\"netdiagSnapshot\": 2,\n \"nodes\": [],\n \"nods\": []}\n",
         ),
-        ("newer.json", "{\"netdiagSnapshot\": 2, \"nodes\": []}"),
+        ("newer.json", "{\"netdiagSnapshot\": 3, \"nodes\": []}"),
     ]);
     for (name, why) in [
         ("missing.json", "No such file or directory"),
@@ -77,7 +77,7 @@ fn a_snapshot_that_is_missing_or_broken_is_named_with_the_place() {
             "field.json",
             "unknown field `nods`, expected one of `netdiagSnapshot`, `nodes`, `objects` at line 3",
         ),
-        ("newer.json", "snapshot format 2 is newer than this netdiag reads"),
+        ("newer.json", "snapshot format 3 is newer than this netdiag reads"),
     ] {
         let path = files.path().join(name);
         let output = check(&path);
@@ -111,7 +111,7 @@ fn a_snapshot_that_is_no_text_is_an_error() {
 
 #[test]
 fn a_snapshot_without_nodes_is_not_healthy() {
-    let files = directory(&[("none.json", "{\"netdiagSnapshot\": 1, \"nodes\": []}")]);
+    let files = directory(&[("none.json", "{\"netdiagSnapshot\": 2, \"nodes\": []}")]);
     let path = files.path().join("none.json");
     check(&path).exits(3);
     netdiag(["node", "status", "--snapshot"])
