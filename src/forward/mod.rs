@@ -1,3 +1,4 @@
 //! How a packet goes through the tables of a node. Pure.
 
+pub mod fib;
 pub mod filter;
