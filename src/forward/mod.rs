@@ -2,3 +2,6 @@
 
 pub mod fib;
 pub mod filter;
+pub mod packet;
+pub mod topology;
+pub mod walk;
