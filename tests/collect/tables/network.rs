@@ -84,7 +84,8 @@ impl Network {
                 links.bridges.push(name.clone());
                 self.ip.push(format!("link add {name} type bridge"));
                 for _ in 0..rng.from(0, 4) {
-                    self.ip.push(format!("link set {name} type bridge{}", bridge_option(rng)));
+                    self.ip
+                        .push(format!("link set {name} type bridge{}", bridge_option(rng)));
                 }
                 (name, String::new())
             }
@@ -122,12 +123,17 @@ impl Network {
     fn settings(&mut self, rng: &mut Rng, links: &mut Links, name: &str) {
         for _ in 0..rng.from(0, 3) {
             let setting = match rng.from(0, 7) {
-                0 => format!("mtu {}", rng.pick(&["68", "1280", "1400", "1450", "1500", "9000", "65535"])),
+                0 => format!(
+                    "mtu {}",
+                    rng.pick(&["68", "1280", "1400", "1450", "1500", "9000", "65535"])
+                ),
                 1 => format!("address {}", rng.mac()),
                 2 => format!("alias \"{}\"", rng.pick(&["to pod a", "b", "ünïcode", "a,b{c}"])),
                 3 => {
-                    self.ip
-                        .push(format!("link property add dev {name} altname {name}-{}", rng.from(0, 99)));
+                    self.ip.push(format!(
+                        "link property add dev {name} altname {name}-{}",
+                        rng.from(0, 99)
+                    ));
                     continue;
                 }
                 4 => format!("arp {}", rng.on_off()),
@@ -277,11 +283,16 @@ fn address(rng: &mut Rng, links: &Links) -> String {
         } else {
             format!("/{}", rng.from(48, 128))
         };
-        let words = ["nodad", "home", "noprefixroute", "mngtmpaddr", "optimistic"].map(|word| rng.word(&[word]));
+        let words =
+            ["nodad", "home", "noprefixroute", "mngtmpaddr", "optimistic"].map(|word| rng.word(&[word]));
         let lifetime = rng.maybe("valid_lft forever preferred_lft", |rng| {
             rng.pick(&["0", "forever", "40000"]).to_owned()
         });
-        let line = format!("addr add {}{peer} dev {link}{}{lifetime}", rng.v6(), words.concat());
+        let line = format!(
+            "addr add {}{peer} dev {link}{}{lifetime}",
+            rng.v6(),
+            words.concat()
+        );
         return line.split_whitespace().collect::<Vec<_>>().join(" ");
     }
     let peer = if rng.one_in(4) {
@@ -294,13 +305,18 @@ fn address(rng: &mut Rng, links: &Links) -> String {
         1 => "+".to_owned(),
         _ => "-".to_owned(),
     });
-    let scope = rng.maybe("scope", |rng| rng.pick(&["global", "site", "link", "host", "7"]).to_owned());
+    let scope = rng.maybe("scope", |rng| {
+        rng.pick(&["global", "site", "link", "host", "7"]).to_owned()
+    });
     let label = rng.maybe("label", |rng| format!("{link}:{}", rng.from(0, 9)));
     let flags = rng.word(&["noprefixroute"]);
     let lifetime = rng.maybe("valid_lft forever preferred_lft", |rng| {
         rng.pick(&["0", "forever", "40000"]).to_owned()
     });
-    format!("addr add {}{peer} dev {link}{broadcast}{scope}{label}{flags}{lifetime}", rng.v4())
+    format!(
+        "addr add {}{peer} dev {link}{broadcast}{scope}{label}{flags}{lifetime}",
+        rng.v4()
+    )
 }
 
 fn route(rng: &mut Rng, links: &Links) -> String {
@@ -326,44 +342,80 @@ fn route(rng: &mut Rng, links: &Links) -> String {
     };
     let mut line = format!("route add {kind} {prefix}");
     line += &rng.maybe("table", |rng| {
-        rng.pick(&["main", "local", "default", "7", "255", "300", "4294967295"]).to_owned()
+        rng.pick(&["main", "local", "default", "7", "255", "300", "4294967295"])
+            .to_owned()
     });
     line += &rng.maybe("proto", |rng| {
-        rng.pick(&["kernel", "boot", "static", "bird", "ra", "dhcp", "80", "99", "255"]).to_owned()
+        rng.pick(&[
+            "kernel", "boot", "static", "bird", "ra", "dhcp", "80", "99", "255",
+        ])
+        .to_owned()
     });
-    line += &rng.maybe("metric", |rng| rng.pick(&["0", "1", "100", "1024", "4294967295"]).to_owned());
+    line += &rng.maybe("metric", |rng| {
+        rng.pick(&["0", "1", "100", "1024", "4294967295"]).to_owned()
+    });
     if v6 {
-        line += &if rng.one_in(6) { format!(" from {}", rng.prefix(true)) } else { String::new() };
+        line += &if rng.one_in(6) {
+            format!(" from {}", rng.prefix(true))
+        } else {
+            String::new()
+        };
     } else if rng.one_in(4) {
         line += &format!(" tos {}", rng.pick(&["4", "0x10", "0x1c", "0xb8"]));
     }
     if matches!(kind, "blackhole" | "unreachable" | "prohibit" | "throw") {
         return line;
     }
-    line += &rng.maybe("mtu", |rng| rng.pick(&["1280", "1400", "lock 1400", "lock 9000"]).to_owned());
+    line += &rng.maybe("mtu", |rng| {
+        rng.pick(&["1280", "1400", "lock 1400", "lock 9000"]).to_owned()
+    });
     line += &rng.maybe("advmss", |rng| rng.pick(&["1200", "lock 1300"]).to_owned());
     if !v6 {
-        line += &rng.maybe("scope", |rng| rng.pick(&["global", "link", "host", "site", "9"]).to_owned());
+        line += &rng.maybe("scope", |rng| {
+            rng.pick(&["global", "link", "host", "site", "9"]).to_owned()
+        });
     }
     if kind == "unicast" && rng.one_in(3) {
         for _ in 0..rng.from(2, 4) {
             let gateway = gateway(rng, v6);
             let weight = rng.maybe("weight", |rng| rng.number(1, 256));
-            line += &format!(" nexthop {gateway}dev {}{weight}{}", rng.name(&links.all), rng.word(&["onlink"]));
+            line += &format!(
+                " nexthop {gateway}dev {}{weight}{}",
+                rng.name(&links.all),
+                rng.word(&["onlink"])
+            );
         }
         return line;
     }
     if rng.one_in(8) {
         line += &match rng.from(0, 3) {
             0 => format!(" encap mpls {}/{}", rng.from(16, 1_048_575), rng.from(16, 9999)),
-            1 => format!(" encap ip id {} dst {} ttl {}", rng.from(0, 99_999), rng.v4(), rng.from(0, 255)),
-            2 => format!(" encap ip6 id {} dst {} hoplimit {}", rng.from(0, 99), rng.v6(), rng.from(0, 255)),
-            _ => format!(" encap seg6 mode {} segs {},{}", rng.pick(&["encap", "inline", "l2encap"]), rng.v6(), rng.v6()),
+            1 => format!(
+                " encap ip id {} dst {} ttl {}",
+                rng.from(0, 99_999),
+                rng.v4(),
+                rng.from(0, 255)
+            ),
+            2 => format!(
+                " encap ip6 id {} dst {} hoplimit {}",
+                rng.from(0, 99),
+                rng.v6(),
+                rng.from(0, 255)
+            ),
+            _ => format!(
+                " encap seg6 mode {} segs {},{}",
+                rng.pick(&["encap", "inline", "l2encap"]),
+                rng.v6(),
+                rng.v6()
+            ),
         };
     }
     let link = rng.name(&links.all);
     let gateway = gateway(rng, v6);
-    line + &format!(" {gateway}dev {link}{}", rng.word(&["onlink", "onlink", "pervasive"]))
+    line + &format!(
+        " {gateway}dev {link}{}",
+        rng.word(&["onlink", "onlink", "pervasive"])
+    )
 }
 
 /// `via …`, of the other family for some routes of IPv4, or nothing.
@@ -381,10 +433,23 @@ fn neighbor(rng: &mut Rng, links: &Links) -> String {
     if rng.one_in(4) {
         return format!("neigh add proxy {ip} dev {link}{}", rng.word(&["router"]));
     }
-    let state = rng.pick(&["permanent", "noarp", "reachable", "stale", "delay", "probe", "failed", "incomplete", "none"]);
+    let state = rng.pick(&[
+        "permanent",
+        "noarp",
+        "reachable",
+        "stale",
+        "delay",
+        "probe",
+        "failed",
+        "incomplete",
+        "none",
+    ]);
     let flags = rng.word(&["router", "extern_learn", "router extern_learn"]);
     let proto = rng.maybe("proto", |rng| rng.number(1, 200));
-    format!("neigh add {ip} lladdr {} dev {link} nud {state}{flags}{proto}", rng.mac())
+    format!(
+        "neigh add {ip} lladdr {} dev {link} nud {state}{flags}{proto}",
+        rng.mac()
+    )
 }
 
 fn rule(rng: &mut Rng, links: &Links, v6: bool) -> String {
@@ -396,15 +461,20 @@ fn rule(rng: &mut Rng, links: &Links, v6: bool) -> String {
     line += &rng.maybe("oif", |rng| rng.pick(&["lo", "none0"]).to_owned());
     line += &rng.maybe("tos", |rng| rng.pick(&["0x10", "4", "0x1c"]).to_owned());
     line += &rng.maybe("fwmark", |rng| {
-        rng.pick(&["0", "1", "0x100/0xff00", "0/0xff", "4294967295"]).to_owned()
+        rng.pick(&["0", "1", "0x100/0xff00", "0/0xff", "4294967295"])
+            .to_owned()
     });
-    line += &rng.maybe("ipproto", |rng| rng.pick(&["tcp", "udp", "icmp", "99"]).to_owned());
+    line += &rng.maybe("ipproto", |rng| {
+        rng.pick(&["tcp", "udp", "icmp", "99"]).to_owned()
+    });
     line += &rng.maybe("sport", |rng| rng.pick(&["1", "100-200"]).to_owned());
     line += &rng.maybe("dport", |rng| rng.pick(&["53", "1-65534"]).to_owned());
     line += &rng.maybe("uidrange", |rng| rng.pick(&["0-0", "1000-2000"]).to_owned());
     line += &rng.maybe("tun_id", |rng| rng.number(1, 99_999));
     line += &rng.maybe("priority", |rng| rng.number(0, 40_000));
-    line += &rng.maybe("protocol", |rng| rng.pick(&["kernel", "static", "bird", "77"]).to_owned());
+    line += &rng.maybe("protocol", |rng| {
+        rng.pick(&["kernel", "static", "bird", "77"]).to_owned()
+    });
     let suppress = rng.maybe("suppress_prefixlength", |rng| rng.number(0, 32));
     let group = rng.maybe("suppress_ifgroup", |rng| rng.number(0, 7));
     line += &match rng.from(0, 8) {
@@ -414,7 +484,10 @@ fn rule(rng: &mut Rng, links: &Links, v6: bool) -> String {
         3 => " blackhole".to_owned(),
         4 => " unreachable".to_owned(),
         5 => " prohibit".to_owned(),
-        _ => format!(" lookup {}{suppress}{group}", rng.pick(&["main", "local", "7", "300", "4294967294"])),
+        _ => format!(
+            " lookup {}{suppress}{group}",
+            rng.pick(&["main", "local", "7", "300", "4294967294"])
+        ),
     };
     line
 }
@@ -423,11 +496,19 @@ fn fdb(rng: &mut Rng, links: &Links) -> Option<String> {
     let mac = rng.mac();
     if rng.one_in(2) {
         let link = rng.one_of(&links.vxlans)?;
-        let mac = if rng.one_in(3) { "00:00:00:00:00:00".to_owned() } else { mac };
+        let mac = if rng.one_in(3) {
+            "00:00:00:00:00:00".to_owned()
+        } else {
+            mac
+        };
         let mut line = format!("fdb append {mac} dev {link}");
         // The kernel takes the family that the link's own remote has.
         let v6 = rng.one_in(4);
-        line += &if rng.one_in(6) { format!(" nhid {}", rng.from(1, 4)) } else { format!(" dst {}", rng.ip(v6)) };
+        line += &if rng.one_in(6) {
+            format!(" nhid {}", rng.from(1, 4))
+        } else {
+            format!(" dst {}", rng.ip(v6))
+        };
         line += &rng.maybe("port", |rng| rng.number(1, 65_535));
         line += &rng.maybe("vni", |rng| rng.number(0, 0x00ff_ffff));
         let lower = rng.name(&links.all);
@@ -437,6 +518,10 @@ fn fdb(rng: &mut Rng, links: &Links) -> Option<String> {
     let link = rng.one_of(&links.ports)?;
     let mut line = format!("fdb add {mac} dev {link} master");
     line += &rng.word(&["static", "dynamic", "permanent", "extern_learn", "static sticky"]);
-    line += &if rng.one_in(5) { format!(" vlan {}", rng.from(1, 4094)) } else { String::new() };
+    line += &if rng.one_in(5) {
+        format!(" vlan {}", rng.from(1, 4094))
+    } else {
+        String::new()
+    };
     Some(line)
 }
