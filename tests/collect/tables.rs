@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use netdiag::state::Netns;
 use netdiag_lab::{Error, Result, or_skip};
 
-use compare::{differences, live, printed};
+use compare::{differences, live, locked, locked_as_printed, printed};
 use network::Network;
 use rng::Rng;
 use space::{Space, batch, enter_new};
@@ -96,6 +96,10 @@ fn one(seed: u64, case: u64, other: &Space, seen: &Mutex<Seen>) -> Result<String
         let (before, there, after) = (live(), printed()?, live());
         if before == after {
             difference = differences(&after, &there);
+            let locks = locked(&after);
+            if !locks.is_empty() && locks != locked_as_printed()? {
+                difference += &format!("locked: {locks:?}, not as printed");
+            }
             count(&after, &mut seen.lock().unwrap());
             if difference.is_empty() {
                 return Ok(difference);

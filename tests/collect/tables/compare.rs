@@ -5,6 +5,7 @@ use std::fmt::{Debug, Write};
 use netdiag::collect::netlink::netns_tables;
 use netdiag::parse::ip_json;
 use netdiag::parse::iproute::Names;
+use netdiag::state::route::Route;
 use netdiag::state::{Fact, Netns};
 use netdiag_lab::Result;
 
@@ -29,6 +30,30 @@ pub(super) fn live() -> Netns {
         }
     }
     net
+}
+
+/// `ip -j route` (up to 6.x) does not say that a metric is locked; `ip route` does.
+fn unlocked(routes: &Fact<Vec<Route>>) -> Fact<Vec<Route>> {
+    let mut routes = routes.clone();
+    if let Fact::Known(routes) = &mut routes {
+        for route in routes {
+            route.mtu = route.mtu.map(|(mtu, _)| (mtu, false));
+        }
+    }
+    routes
+}
+
+/// The MTUs that are locked, in the order of the routes.
+pub(super) fn locked_as_printed() -> Result<Vec<u32>> {
+    let (text, _) = batch("ip", &["-d"], &["route show table all"])?;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let locked = words.windows(3).filter(|words| words[..2] == ["mtu", "lock"]);
+    Ok(locked.map(|words| words[2].parse().unwrap()).collect())
+}
+
+pub(super) fn locked(net: &Netns) -> Vec<u32> {
+    let locked = net.routes.items().iter().filter_map(|route| route.mtu);
+    locked.filter(|(_, locked)| *locked).map(|(mtu, _)| mtu).collect()
 }
 
 /// What iproute2 prints.
@@ -82,7 +107,8 @@ pub(super) fn differences(live: &Netns, printed: &Netns) -> String {
         &printed.addresses,
         |address| (address.link, address.ip.is_ipv6()),
     );
-    differ(&mut text, "routes", &live.routes, &printed.routes, |_| ());
+    let routes = unlocked(&live.routes);
+    differ(&mut text, "routes", &routes, &printed.routes, |_| ());
     differ(&mut text, "nexthops", &live.nexthops, &printed.nexthops, |_| ());
     differ(&mut text, "rules", &live.rules, &printed.rules, |_| ());
     differ(
