@@ -27,7 +27,8 @@ pub fn routes(text: &str, v6: bool, names: &mut Names) -> Result<Vec<Route>, Par
     })
 }
 
-fn route(item: &Item, v6: bool, names: &mut Names) -> Result<Route, String> {
+/// One route, of either form.
+pub(in crate::parse) fn route(item: &Item, v6: bool, names: &mut Names) -> Result<Route, String> {
     let v6 = family(item)?.unwrap_or(v6);
     let net = |key| item.read(key, "a prefix", |text| prefix(text, v6));
     let kind = item
