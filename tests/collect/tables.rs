@@ -23,6 +23,8 @@ use space::{Space, batch, enter_new};
 /// Seeds of networks that were once read wrongly.
 const ONCE_WRONG: [u64; 1] = [1];
 const CASES: u64 = 1000;
+/// How many namespaces a thread leaves before they go.
+const BATCH: usize = 8;
 
 /// What was seen, by name, to know that the networks are not all alike.
 type Seen = BTreeMap<String, u64>;
@@ -48,11 +50,17 @@ fn run() -> Result<()> {
     let results: Vec<Result<()>> = std::thread::scope(|scope| {
         let work = || {
             let other = enter_new()?;
+            // The kernel takes namespaces down one batch after the other, while all who change links anywhere wait.
+            let mut used = Vec::new();
             loop {
                 let case = next.fetch_add(1, Ordering::Relaxed);
                 let Some(seed) = usize::try_from(case).ok().and_then(|case| seeds.get(case)) else {
                     return Ok(());
                 };
+                if used.len() == BATCH {
+                    used.clear();
+                }
+                used.push(enter_new()?);
                 let failed = one(*seed, case, &other, &seen)?;
                 if !failed.is_empty() {
                     // Nobody has to wait for the others' cases.
@@ -79,9 +87,8 @@ fn seeds(count: u64) -> Vec<u64> {
     ONCE_WRONG.into_iter().chain(fresh).collect()
 }
 
-/// Makes the network of a seed in a new namespace, and reads it both ways; what differs.
+/// Makes the network of a seed in the namespace of this thread, and reads it both ways; what differs.
 fn one(seed: u64, case: u64, other: &Space, seen: &Mutex<Seen>) -> Result<String> {
-    let _space = enter_new()?;
     let network = Network::random(seed, case, &other.path());
     let (_, mut refused) = batch("ip", &[], &network.ip)?;
     if !network.rules6.is_empty() {
@@ -92,8 +99,8 @@ fn one(seed: u64, case: u64, other: &Space, seen: &Mutex<Seen>) -> Result<String
     }
     // The kernel goes on by itself: duplicate addresses are looked for, bridges learn. Only what held still counts.
     let mut difference = String::new();
-    for attempt in 0..20 {
-        let (before, there, after) = (live(), printed()?, live());
+    for attempt in 0..30 {
+        let (before, there, after) = (at_rest(), printed()?, live());
         if before == after {
             difference = differences(&after, &there);
             let locks = locked(&after);
@@ -105,7 +112,7 @@ fn one(seed: u64, case: u64, other: &Space, seen: &Mutex<Seen>) -> Result<String
                 return Ok(difference);
             }
         }
-        std::thread::sleep(Duration::from_millis(10 * attempt));
+        std::thread::sleep(Duration::from_millis(2 * attempt));
     }
     if difference.is_empty() {
         difference = "it never held still".to_owned();
@@ -114,6 +121,20 @@ fn one(seed: u64, case: u64, other: &Space, seen: &Mutex<Seen>) -> Result<String
     Ok(format!(
         "NETDIAG_TABLES_SEED={seed}\n{difference}\nthe network:\n{lines}\nrefused:\n{refused}"
     ))
+}
+
+/// What netdiag reads as soon as it reads the same twice: that costs less than to run the tools in vain.
+fn at_rest() -> Netns {
+    let mut before = live();
+    for _ in 0..50 {
+        std::thread::sleep(Duration::from_millis(2));
+        let after = live();
+        if before == after {
+            break;
+        }
+        before = after;
+    }
+    before
 }
 
 fn count(net: &Netns, seen: &mut Seen) {
