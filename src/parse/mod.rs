@@ -4,6 +4,7 @@ pub mod bird;
 pub mod bird_config;
 pub mod hosts;
 pub mod ip_json;
+pub mod ip_text;
 pub mod iproute;
 pub mod iptables_save;
 pub mod procfs;
