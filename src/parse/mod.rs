@@ -2,10 +2,13 @@
 
 pub mod bird;
 pub mod bird_config;
+pub mod conntrack;
 pub mod hosts;
 pub mod iptables_save;
+pub mod ipvs;
 pub mod procfs;
 pub mod snapshot;
+pub mod ss;
 
 /// What could not be read, and on which line of the input (from 1).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
