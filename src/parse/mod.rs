@@ -2,13 +2,16 @@
 
 pub mod bird;
 pub mod bird_config;
+pub mod conntrack;
 pub mod hosts;
 pub mod ip_json;
 pub mod ip_text;
 pub mod iproute;
 pub mod iptables_save;
+pub mod ipvs;
 pub mod procfs;
 pub mod snapshot;
+pub mod ss;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
