@@ -3,6 +3,7 @@
 pub mod bird;
 pub mod bird_config;
 pub mod bird_text;
+pub mod bundle;
 pub mod conntrack;
 pub mod hosts;
 pub mod ip_json;
