@@ -2,13 +2,20 @@
 
 pub mod bird;
 pub mod bird_config;
+pub mod bird_text;
+pub mod bundle;
+pub mod conntrack;
 pub mod hosts;
 pub mod ip_json;
 pub mod ip_text;
 pub mod iproute;
 pub mod iptables_save;
+pub mod ipvs;
+pub mod net_tools;
 pub mod procfs;
 pub mod snapshot;
+pub mod ss;
+pub mod sysctl;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
