@@ -2,16 +2,33 @@
 //! system. What can't be read becomes an absent fact with its reason.
 
 pub mod bird;
+mod conntrack;
+mod daemons;
 pub mod iptables;
+mod kernel;
+mod modules;
+mod namespaces;
 pub mod netlink;
 pub mod procfs;
 pub mod reach;
+mod sockets;
+mod sysctl;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::parse;
-use crate::state::{Fact, NodeState};
+use crate::state::netns::NsIdentity;
+use crate::state::{Fact, Netns, NodeState};
+
+/// How much of a namespace is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// The host's own: its tables and rules are read elsewhere.
+    Host,
+    /// Any other: all, but for what is the whole machine's.
+    Pod,
+}
 
 /// Where to look, and how long to wait for a daemon.
 #[derive(Debug, Clone)]
@@ -24,21 +41,50 @@ pub struct Options {
 
 /// Reads everything netdiag knows to read of the node it runs on.
 pub async fn node(options: &Options) -> NodeState {
-    // The tools for the rules and the kernel's list of sockets take longer than all the rest.
-    let slow = std::thread::spawn(|| iptables::rulesets_while(procfs::tcp));
+    // The tools for the rules and the other namespaces take longer than all the rest.
+    let slow = std::thread::spawn(|| iptables::rulesets_while(namespaces::read));
     let mut node = kernel().await;
     let (bird, bird6) = bird::both(options, node.processes.known()).await;
     node.bird = bird;
     node.bird6 = bird6;
     node.bird_config = bird::config(node.processes.known());
-    node.net.tcp_counters = procfs::tcp_counters();
+    node.kernel = kernel::kernel();
+    node.kernel_log = kernel::log();
     node.hosts = read(Path::new("/etc/hosts"))
         .map_or_else(Fact::absent, |text| Fact::Known(parse::hosts::hosts(&text)));
-    (node.net.netfilter, node.net.tcp) = slow.join().unwrap_or_else(|_| {
-        let why = "the thread that reads it failed";
-        (Fact::absent(why), Fact::absent(why))
-    });
+    if let Ok((netfilter, seen)) = slow.join() {
+        node.net = Netns {
+            links: node.net.links,
+            addresses: node.net.addresses,
+            routes: node.net.routes,
+            neighbors: node.net.neighbors,
+            netfilter,
+            ..seen.host
+        };
+        node.net_id = seen.own;
+        node.namespaces = seen.namespaces;
+        node.namespaces_incomplete = seen.incomplete;
+    }
+    keep_own_daemons(&mut node);
     node
+}
+
+/// Drops daemons of other nodes: those in namespaces that are neither the host's nor among the node's others.
+fn keep_own_daemons(node: &mut NodeState) {
+    let mut own: Vec<NsIdentity> = node
+        .namespaces
+        .items()
+        .iter()
+        .map(|namespace| namespace.id)
+        .collect();
+    own.extend(node.net_id);
+    if let Fact::Known(processes) = &mut node.processes
+        && node.net_id.is_some()
+    {
+        processes
+            .daemons
+            .retain(|daemon| daemon.process.netns.is_none_or(|netns| own.contains(&netns)));
+    }
 }
 
 /// Reads names, processes and the kernel's tables; the daemons are not asked.
@@ -54,22 +100,36 @@ pub async fn kernel() -> NodeState {
         processes,
         ..NodeState::default()
     };
-    match netlink::Tables::read().await {
+    fill_tables(&mut node.net, netlink::Tables::read().await);
+    node
+}
+
+/// Reads the tables of the calling thread's namespace.
+fn netns_tables(net: &mut Netns) {
+    let tables = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())
+        .and_then(|runtime| runtime.block_on(netlink::Tables::read()));
+    fill_tables(net, tables);
+}
+
+fn fill_tables(net: &mut Netns, tables: Result<netlink::Tables, String>) {
+    match tables {
         Ok(tables) => {
-            node.net.links = Fact::Known(tables.links);
-            node.net.addresses = Fact::Known(tables.addresses);
-            node.net.routes = Fact::Known(tables.routes);
-            node.net.neighbors = Fact::Known(tables.neighbors);
+            net.links = Fact::Known(tables.links);
+            net.addresses = Fact::Known(tables.addresses);
+            net.routes = Fact::Known(tables.routes);
+            net.neighbors = Fact::Known(tables.neighbors);
         }
         Err(error) => {
             let why = format!("netlink: {error}");
-            node.net.links = Fact::absent(&why);
-            node.net.addresses = Fact::absent(&why);
-            node.net.routes = Fact::absent(&why);
-            node.net.neighbors = Fact::absent(why);
+            net.links = Fact::absent(&why);
+            net.addresses = Fact::absent(&why);
+            net.routes = Fact::absent(&why);
+            net.neighbors = Fact::absent(why);
         }
     }
-    node
 }
 
 /// The name Calico uses for this node: calico-node's `NODENAME`, else what it stored at its first start, else the

@@ -1,5 +1,21 @@
 //! Links, addresses, routes and neighbors over rtnetlink(7). The one file that knows the netlink crates.
 
+#[allow(
+    dead_code,
+    clippy::many_single_char_names,
+    reason = "what only other tables need"
+)]
+mod attr;
+pub(super) mod ctnetlink;
+pub(super) mod inet_diag;
+pub(super) mod nsid;
+#[allow(
+    dead_code,
+    clippy::cloned_ref_to_slice_refs,
+    reason = "what only other tables need"
+)]
+pub(super) mod socket;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use futures_util::stream::TryStreamExt;
@@ -15,8 +31,9 @@ use rtnetlink::packet_route::route::{
 };
 use rtnetlink::{Handle, new_connection};
 
-use crate::state::link::{Address, IfIndex, Link, LinkFlags};
+use crate::state::link::{Address, IfIndex, Link, LinkFlags, LowerLink};
 use crate::state::neighbor::{Neighbor, NeighborFlags, NeighborState};
+use crate::state::netns::NsId;
 use crate::state::route::{HopFlags, NextHop, Route, RouteProtocol, RouteType, TableId};
 
 /// What the kernel's tables hold, in the order of its dumps.
@@ -69,9 +86,17 @@ fn link(message: LinkMessage) -> Link {
         operstate: "unknown".to_owned(),
         ..Link::default()
     };
+    let mut netns = None;
     for attribute in message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name = name,
+            LinkAttribute::Link(index) => {
+                link.lower = Some(LowerLink {
+                    index: IfIndex(index),
+                    netns: None,
+                });
+            }
+            LinkAttribute::LinkNetNsId(id) => netns = Some(NsId(id)),
             LinkAttribute::Mtu(mtu) => link.mtu = mtu,
             LinkAttribute::Controller(master) => link.master = Some(IfIndex(master)),
             LinkAttribute::OperState(state) => operstate(state).clone_into(&mut link.operstate),
@@ -83,6 +108,9 @@ fn link(message: LinkMessage) -> Link {
             }
             _ => {}
         }
+    }
+    if let Some(lower) = &mut link.lower {
+        lower.netns = netns;
     }
     link
 }

@@ -2,10 +2,12 @@
 
 pub mod bird;
 pub mod bird_config;
+pub mod cgroup;
 pub mod conntrack;
 pub mod hosts;
 pub mod iptables_save;
 pub mod ipvs;
+pub mod kmsg;
 pub mod procfs;
 pub mod snapshot;
 pub mod ss;
