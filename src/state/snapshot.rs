@@ -55,12 +55,16 @@ pub struct NodeState {
     /// Which namespace that is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub net_id: Option<NsIdentity>,
-    /// The other network namespaces that belong to the node, sorted by name.
+    /// The other network namespaces that belong to the node, sorted by title.
     #[serde(default)]
     pub namespaces: Fact<Vec<Namespace>>,
+    /// Why there may be more namespaces than those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces_incomplete: Option<String>,
     #[serde(default)]
     pub kernel: Fact<Kernel>,
-    /// Lines of the kernel's log that say something about networks, the oldest first.
+    /// Lines of the kernel's log that say something about networks, the oldest first. It is the log of the whole machine:
+    /// where nodes are containers, lines about the others are in it.
     #[serde(default)]
     pub kernel_log: Fact<Vec<KernelMessage>>,
     #[serde(default)]
