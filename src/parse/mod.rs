@@ -3,7 +3,8 @@
 pub mod bird;
 pub mod bird_config;
 pub mod hosts;
-pub mod iptables_save;
+pub mod iptables;
+pub mod nft;
 pub mod procfs;
 pub mod snapshot;
 
