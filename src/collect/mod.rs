@@ -3,9 +3,12 @@
 
 pub mod bird;
 pub mod iptables;
+mod json_rpc;
 pub mod netlink;
+pub mod ovsdb;
 pub mod procfs;
 pub mod reach;
+mod unix;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,9 +30,14 @@ pub async fn node(options: &Options) -> NodeState {
     // The tools for the rules and the kernel's list of sockets take longer than all the rest.
     let slow = std::thread::spawn(|| iptables::rulesets_while(procfs::tcp));
     let mut node = kernel().await;
-    let (bird, bird6) = bird::both(options, node.processes.known()).await;
+    // Side by side: daemons that hang cost one timeout together.
+    let ((bird, bird6), ovs) = tokio::join!(
+        bird::both(options, node.processes.known()),
+        ovsdb::ovs(options.timeout),
+    );
     node.bird = bird;
     node.bird6 = bird6;
+    node.ovs = ovs;
     node.bird_config = bird::config(node.processes.known());
     node.net.tcp_counters = procfs::tcp_counters();
     node.hosts = read(Path::new("/etc/hosts"))

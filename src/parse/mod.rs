@@ -4,7 +4,10 @@ pub mod bird;
 pub mod bird_config;
 pub mod hosts;
 pub mod iptables_save;
+pub mod ovs_flows;
+pub mod ovsdb;
 pub mod procfs;
+pub mod secrets;
 pub mod snapshot;
 
 /// What could not be read, and on which line of the input (from 1).

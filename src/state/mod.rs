@@ -9,6 +9,7 @@ pub mod link;
 pub mod neighbor;
 pub mod netfilter;
 pub mod netns;
+pub mod ovs;
 pub mod process;
 pub mod route;
 pub mod rule;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::bird::{Bird, BirdConfig};
 use super::hosts::HostsEntry;
+use super::ovs::Ovs;
 use super::process::CalicoProcesses;
 use super::{Fact, Netns};
 
@@ -63,4 +64,6 @@ pub struct NodeState {
     /// The configuration file of `bird`.
     #[serde(default)]
     pub bird_config: Fact<BirdConfig>,
+    #[serde(default)]
+    pub ovs: Fact<Ovs>,
 }
