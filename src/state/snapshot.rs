@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::bird::{Bird, BirdConfig};
+use super::docker::Docker;
 use super::hosts::HostsEntry;
 use super::ovs::Ovs;
 use super::process::CalicoProcesses;
@@ -66,4 +67,6 @@ pub struct NodeState {
     pub bird_config: Fact<BirdConfig>,
     #[serde(default)]
     pub ovs: Fact<Ovs>,
+    #[serde(default)]
+    pub docker: Fact<Docker>,
 }

@@ -28,23 +28,14 @@ fn listings_and_the_databases_own_answer_give_the_same_picture() {
     let listed = from_listings();
     assert_eq!(answered.bridges.len(), 2);
     let shape = |ovs: &Ovs| -> Vec<_> {
-        ovs.interfaces()
-            .map(|(bridge, port, interface)| {
-                let names = [&bridge.name, &port.name, &interface.name, &interface.kind].map(Clone::clone);
-                (
-                    names,
-                    port.tag,
-                    interface.options.clone(),
-                    interface.mac_in_use.clone(),
-                )
-            })
-            .collect()
+        let ports = ovs.bridges.iter().flat_map(|bridge| {
+            let ports = bridge.ports.iter();
+            ports.map(|port| (bridge.name.clone(), bridge.datapath_id.clone(), port.name.clone(), port.tag))
+        });
+        ports.collect()
     };
     assert_eq!(shape(&answered), shape(&listed));
-    assert_eq!(
-        shape(&listed).iter().filter_map(|row| row.1).collect::<Vec<_>>(),
-        [10]
-    );
+    assert_eq!(shape(&listed).len(), 6);
 }
 
 #[test]
