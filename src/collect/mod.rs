@@ -2,6 +2,7 @@
 //! system. What can't be read becomes an absent fact with its reason.
 
 pub mod bird;
+pub mod cri;
 pub mod docker;
 pub mod iptables;
 mod json_rpc;
@@ -32,15 +33,17 @@ pub async fn node(options: &Options) -> NodeState {
     let slow = std::thread::spawn(|| iptables::rulesets_while(procfs::tcp));
     let mut node = kernel().await;
     // Side by side: daemons that hang cost one timeout together.
-    let ((bird, bird6), ovs, docker) = tokio::join!(
+    let ((bird, bird6), ovs, docker, cri) = tokio::join!(
         bird::both(options, node.processes.known()),
         ovsdb::ovs(options.timeout),
         docker::docker(options.timeout),
+        cri::cri(options.timeout),
     );
     node.bird = bird;
     node.bird6 = bird6;
     node.ovs = ovs;
     node.docker = docker;
+    node.cri = cri;
     node.bird_config = bird::config(node.processes.known());
     node.net.tcp_counters = procfs::tcp_counters();
     node.hosts = read(Path::new("/etc/hosts"))

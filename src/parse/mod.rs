@@ -2,6 +2,7 @@
 
 pub mod bird;
 pub mod bird_config;
+pub mod cri;
 pub mod docker;
 pub mod hosts;
 pub mod iptables_save;

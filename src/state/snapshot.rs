@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::bird::{Bird, BirdConfig};
+use super::cri::Cri;
 use super::docker::Docker;
 use super::hosts::HostsEntry;
 use super::ovs::Ovs;
@@ -69,4 +70,6 @@ pub struct NodeState {
     pub ovs: Fact<Ovs>,
     #[serde(default)]
     pub docker: Fact<Docker>,
+    #[serde(default)]
+    pub cri: Fact<Cri>,
 }

@@ -30,7 +30,14 @@ fn listings_and_the_databases_own_answer_give_the_same_picture() {
     let shape = |ovs: &Ovs| -> Vec<_> {
         let ports = ovs.bridges.iter().flat_map(|bridge| {
             let ports = bridge.ports.iter();
-            ports.map(|port| (bridge.name.clone(), bridge.datapath_id.clone(), port.name.clone(), port.tag))
+            ports.map(|port| {
+                (
+                    bridge.name.clone(),
+                    bridge.datapath_id.clone(),
+                    port.name.clone(),
+                    port.tag,
+                )
+            })
         });
         ports.collect()
     };
