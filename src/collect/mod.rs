@@ -2,6 +2,7 @@
 //! system. What can't be read becomes an absent fact with its reason.
 
 pub mod bird;
+pub mod cni;
 pub mod cri;
 pub mod docker;
 pub mod iptables;
@@ -44,6 +45,11 @@ pub async fn node(options: &Options) -> NodeState {
     node.ovs = ovs;
     node.docker = docker;
     node.cri = cri;
+    let files = cni::Files::of_host();
+    node.cni = files.cni(cni_directories(&node));
+    node.host_local = files.host_local(&node.cni);
+    node.flannel = files.flannel(node.processes.known());
+    node.calico_files = files.calico();
     node.bird_config = bird::config(node.processes.known());
     node.net.tcp_counters = procfs::tcp_counters();
     node.hosts = read(Path::new("/etc/hosts"))
@@ -53,6 +59,17 @@ pub async fn node(options: &Options) -> NodeState {
         (Fact::absent(why), Fact::absent(why))
     });
     node
+}
+
+/// Where the runtime and kubelet say that CNI's configurations are.
+fn cni_directories(node: &NodeState) -> Vec<String> {
+    let runtime = node.cri.known().and_then(|cri| cri.cni.known());
+    let kubelet = node
+        .processes
+        .known()
+        .and_then(|processes| processes.agent("kubelet")?.argument("--cni-conf-dir"));
+    let runtime = runtime.map(|directories| directories.conf.clone());
+    runtime.into_iter().chain(kubelet.map(str::to_owned)).collect()
 }
 
 /// Reads names, processes and the kernel's tables; the daemons are not asked.

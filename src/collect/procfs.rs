@@ -10,8 +10,8 @@ use crate::state::Fact;
 use crate::state::process::{CalicoProcesses, Process};
 use crate::state::socket::{TcpSocket, TcpState};
 
-/// Settings of calico-node that netdiag may read: none of them is a secret.
-const SETTINGS: [&str; 12] = [
+/// Settings of calico-node that netdiag reads, beside those that begin with one of [`PREFIXES`].
+const SETTINGS: [&str; 17] = [
     "NODENAME",
     "IP",
     "IP6",
@@ -19,12 +19,34 @@ const SETTINGS: [&str; 12] = [
     "IP6_AUTODETECTION_METHOD",
     "AUTODETECT_POLL_INTERVAL",
     "DISABLE_NODE_IP_CHECK",
-    "CALICO_NETWORKING_BACKEND",
     "CLUSTER_TYPE",
     "AS",
-    "CALICO_ROUTER_ID",
     "DATASTORE_TYPE",
+    "BGP_LOGSEVERITYSCREEN",
+    "KUBERNETES_NODE_NAME",
+    "NO_DEFAULT_POOLS",
+    "SKIP_TLS",
+    "USE_POD_CIDR",
+    "WAIT_FOR_DATASTORE",
+    "STARTUP_CLEANUP_POD_IPS",
 ];
+/// Felix's own settings, and those of calico-node: pools, router id, back end.
+const PREFIXES: [&str; 2] = ["FELIX_", "CALICO_"];
+/// Parts of names whose values are secrets, names of users, or long.
+const NEVER: [&str; 9] = [
+    "KEY",
+    "CERT",
+    "CAFILE",
+    "PASS",
+    "TOKEN",
+    "SECRET",
+    "CREDENTIAL",
+    "AUTH",
+    "USERNAME",
+];
+
+/// Agents that set networks up.
+const AGENTS: [&str; 3] = ["kubelet", "kube-proxy", "flanneld"];
 
 /// Finds Felix and BIRD among the processes, and reads calico-node's settings.
 pub(super) fn calico_processes() -> Fact<CalicoProcesses> {
@@ -50,14 +72,17 @@ pub(super) fn calico_processes() -> Fact<CalicoProcesses> {
         let argv: Vec<&str> = text.split('\0').filter(|word| !word.is_empty()).collect();
         let process = || Process {
             pid,
-            command: argv.join(" "),
+            command: parse::secrets::cut_command(&argv),
             state: state(pid),
         };
-        if !(is_bird(&argv) || is_felix(&argv)) || is_elsewhere(pid, own_network.as_deref()) {
+        let is_agent = AGENTS.contains(&program(&argv));
+        if !(is_bird(&argv) || is_felix(&argv) || is_agent) || is_elsewhere(pid, own_network.as_deref()) {
             continue;
         }
         if is_bird(&argv) {
             found.bird.push(process());
+        } else if is_agent {
+            found.agents.push(process());
         } else if found.felix.is_none() {
             found.felix = Some(process());
             found.environment = settings(pid);
@@ -108,12 +133,23 @@ fn is_bird(argv: &[&str]) -> bool {
 
 fn settings(pid: u32) -> BTreeMap<String, String> {
     let bytes = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    String::from_utf8_lossy(&bytes)
+    kept(&String::from_utf8_lossy(&bytes))
+}
+
+/// The settings that may be stored.
+fn kept(environment: &str) -> BTreeMap<String, String> {
+    environment
         .split('\0')
         .filter_map(|entry| entry.split_once('='))
-        .filter(|(name, _)| SETTINGS.contains(name))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .filter(|(name, _)| is_setting(name))
+        .map(|(name, value)| (name.to_owned(), parse::secrets::cut_value(name, value)))
         .collect()
+}
+
+fn is_setting(name: &str) -> bool {
+    let begins = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    SETTINGS.contains(&name)
+        || (begins && !NEVER.iter().any(|part| name.contains(part)) && !parse::secrets::names_secret(name))
 }
 
 /// All TCP sockets of this network namespace that are in use.
@@ -146,6 +182,28 @@ pub(super) fn tcp_counters() -> Fact<BTreeMap<String, u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_are_kept_by_a_list_and_never_a_secret() {
+        let environment = "NODENAME=n1\0IP=autodetect\0FELIX_IPINIPENABLED=true\0CALICO_IPV4POOL_CIDR=10.0.0.0/16\0\
+            CALICO_ROUTER_ID=hash\0FELIX_ETCDENDPOINTS=http://root:hunter2@10.0.0.1:2379\0FELIX_ETCDPASSWORD=hunter2\0\
+            FELIX_TYPHAKEYFILE=hunter2\0ETCD_PASSWORD=hunter2\0FELIX_ETCDUSERNAME=hunter2\0HOME=hunter2\0\
+            CALICO_API_TOKEN=hunter2\0broken";
+        let kept = kept(environment);
+        let names: Vec<&str> = kept.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "CALICO_IPV4POOL_CIDR",
+                "CALICO_ROUTER_ID",
+                "FELIX_ETCDENDPOINTS",
+                "FELIX_IPINIPENABLED",
+                "IP",
+                "NODENAME"
+            ]
+        );
+        assert!(!format!("{kept:?}").contains("hunter2"));
+    }
 
     #[test]
     fn felix_is_known_in_all_its_forms() {

@@ -2,8 +2,11 @@
 
 pub mod bird;
 pub mod bird_config;
+pub mod cni;
 pub mod cri;
 pub mod docker;
+pub mod flannel;
+pub mod host_local;
 pub mod hosts;
 pub mod iptables_save;
 pub mod ovs_flows;

@@ -3,6 +3,7 @@
 //! Every fact is [`Fact::Known`] or [`Fact::Absent`] with the reason, so that a check can say what it could not see.
 
 pub mod bird;
+pub mod cni;
 pub mod cri;
 pub mod docker;
 pub mod hosts;

@@ -14,6 +14,9 @@ pub struct CalicoProcesses {
     /// `bird` and `bird6`.
     #[serde(default)]
     pub bird: Vec<Process>,
+    /// Agents that set networks up: `kubelet`, `kube-proxy`, `flanneld`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<Process>,
     /// Whether the processes of the host are visible: false in a container with a PID namespace of its own.
     pub host_visible: bool,
     /// Settings of calico-node's environment that decide addresses and BGP; never a secret.
@@ -26,7 +29,7 @@ pub struct CalicoProcesses {
 #[serde(rename_all = "camelCase")]
 pub struct Process {
     pub pid: u32,
-    /// Its arguments, blanks between.
+    /// Its arguments, blanks between, secrets cut.
     pub command: String,
     /// As ps(1) shows it: `R`, `S`, `D`, `T` for stopped, `Z`; none when it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,11 +43,18 @@ impl Process {
         first.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The value of an option of its command line (`-s PATH`).
+    /// The value of an option of its command line (`-s PATH`, `--path=PATH`).
     pub fn argument(&self, option: &str) -> Option<&str> {
         let mut words = self.command.split(' ');
-        words.find(|word| *word == option)?;
-        words.next()
+        while let Some(word) = words.next() {
+            if word == option {
+                return words.next();
+            }
+            if let Some(value) = word.strip_prefix(option).and_then(|rest| rest.strip_prefix('=')) {
+                return Some(value);
+            }
+        }
+        None
     }
 }
 
@@ -52,6 +62,11 @@ impl CalicoProcesses {
     /// One of the BIRD daemons, `bird` or `bird6`.
     pub fn daemon(&self, name: &str) -> Option<&Process> {
         self.bird.iter().find(|process| process.program() == name)
+    }
+
+    /// One of the agents, by its program.
+    pub fn agent(&self, name: &str) -> Option<&Process> {
+        self.agents.iter().find(|process| process.program() == name)
     }
 
     /// Whether that daemon is there.

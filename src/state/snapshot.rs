@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::bird::{Bird, BirdConfig};
+use super::cni::{CalicoFiles, CniDirectory, Flannel, HostLocal};
 use super::cri::Cri;
 use super::docker::Docker;
 use super::hosts::HostsEntry;
@@ -72,4 +73,14 @@ pub struct NodeState {
     pub docker: Fact<Docker>,
     #[serde(default)]
     pub cri: Fact<Cri>,
+    /// Directories that are there; the one that the runtime names is first.
+    #[serde(default)]
+    pub cni: Fact<Vec<CniDirectory>>,
+    /// One a network.
+    #[serde(default)]
+    pub host_local: Fact<Vec<HostLocal>>,
+    #[serde(default)]
+    pub flannel: Flannel,
+    #[serde(default)]
+    pub calico_files: CalicoFiles,
 }
