@@ -1,5 +1,6 @@
 //! Real daemons in labs: Open vSwitch, Docker, containerd.
 
+mod cgroup;
 mod containerd;
 mod docker;
 mod ovs;
@@ -30,18 +31,26 @@ fn two_nodes() -> Result<Lab> {
         .up()
 }
 
-/// Starts a program of an unpacked package.
-fn start(node: &Node, package: &str, file: &str, arguments: &[&str], path: &str) -> Result<()> {
+/// Starts a program of an unpacked package; directories in `path` come before the node's own.
+fn start(
+    node: &Node,
+    package: &str,
+    file: &str,
+    arguments: &[&str],
+    path: &str,
+    environment: &[(&str, &str)],
+) -> Result<()> {
     let program = netdiag_lab::unpacked(package, file)?;
     let name = file.rsplit('/').next().unwrap_or(file);
+    let path = format!("{path}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    let environment = environment.iter().copied().chain([("PATH", path.as_str())]);
     let daemon = Daemon {
         program,
         called: name.into(),
         arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
-        environment: vec![(
-            "PATH".into(),
-            format!("{path}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
-        )],
+        environment: environment
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
         log: format!("/var/log/{name}.log"),
     };
     node.start(name, &daemon)

@@ -27,7 +27,7 @@ fn start_ovs(node: &Node) -> Result<()> {
         "--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
         "--pidfile",
     ];
-    start(node, "openvswitch-common", SERVER, &server, "")?;
+    start(node, "openvswitch-common", SERVER, &server, "", &[])?;
     wait_for("ovsdb-server answers", Duration::from_secs(10), || {
         vsctl(node, &["--no-wait", "init"]).ok()
     })?;
@@ -48,6 +48,7 @@ fn start_ovs(node: &Node) -> Result<()> {
         SWITCH,
         &["--pidfile", "--disable-system"],
         "",
+        &[],
     )?;
     wait_for("ovs-vswitchd answers", Duration::from_secs(10), || {
         tool_of(node, "ovs-appctl", &["version"]).ok()
