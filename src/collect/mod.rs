@@ -2,23 +2,30 @@
 //! system. What can't be read becomes an absent fact with its reason.
 
 pub mod bird;
+pub mod cni;
 mod conntrack;
+pub mod cri;
 mod daemons;
+pub mod docker;
 pub mod iptables;
+mod json_rpc;
 mod kernel;
 mod modules;
 mod namespaces;
 pub mod netlink;
+pub mod ovsdb;
 pub mod procfs;
 pub mod reach;
 mod sockets;
 mod sysctl;
+mod unix;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::parse;
 use crate::state::netns::NsIdentity;
+use crate::state::process::DaemonKind;
 use crate::state::{Fact, Netns, NodeState};
 
 /// How much of a namespace is read.
@@ -44,9 +51,23 @@ pub async fn node(options: &Options) -> NodeState {
     // The tools for the rules and the other namespaces take longer than all the rest.
     let slow = std::thread::spawn(|| iptables::rulesets_while(namespaces::read));
     let mut node = kernel();
-    let (bird, bird6) = bird::both(options, node.processes.known()).await;
+    // Side by side: daemons that hang cost one timeout together.
+    let ((bird, bird6), ovs, docker, cri) = tokio::join!(
+        bird::both(options, node.processes.known()),
+        ovsdb::ovs(options.timeout),
+        docker::docker(options.timeout),
+        cri::cri(options.timeout),
+    );
     node.bird = bird;
     node.bird6 = bird6;
+    node.ovs = ovs;
+    node.docker = docker;
+    node.cri = cri;
+    let files = cni::Files::of_host();
+    node.cni = files.cni(cni_directories(&node));
+    node.host_local = files.host_local(&node.cni);
+    node.flannel = files.flannel(node.processes.known());
+    node.calico_files = files.calico();
     node.bird_config = bird::config(node.processes.known());
     node.kernel = kernel::kernel();
     node.kernel_log = kernel::log();
@@ -90,6 +111,18 @@ fn keep_own_daemons(node: &mut NodeState) {
             .daemons
             .retain(|daemon| daemon.process.netns.is_none_or(|netns| own.contains(&netns)));
     }
+}
+
+/// Where the runtime and kubelet say that CNI's configurations are.
+fn cni_directories(node: &NodeState) -> Vec<String> {
+    let runtime = node.cri.known().and_then(|cri| cri.cni.known());
+    let kubelet = node.processes.known().and_then(|processes| {
+        processes
+            .daemon_of(DaemonKind::Kubelet)?
+            .argument("--cni-conf-dir")
+    });
+    let runtime = runtime.map(|directories| directories.conf.clone());
+    runtime.into_iter().chain(kubelet.map(str::to_owned)).collect()
 }
 
 /// Reads names, processes and the kernel's tables; the daemons are not asked.

@@ -25,6 +25,7 @@ mod story;
 mod wait;
 
 pub use bird::{Bird, Session};
+pub use daemons::path as unpacked;
 pub use error::{Error, Result, or_skip};
 pub use etcd::{Etcd, Store};
 pub use faults::{Fault, Verdict};
