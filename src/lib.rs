@@ -3,6 +3,7 @@
 //! mends it. `ARCHITECTURE.md` is the map of the rooms below.
 
 pub mod apply;
+pub mod archive;
 pub mod calico;
 pub mod cli;
 pub mod collect;

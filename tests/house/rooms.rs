@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use crate::below;
 
 /// A room of `src/`, and the rooms it may use: the table of ARCHITECTURE.md. `cli` may use all.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 11] = [
     ("apply", &["calico", "datastore"]),
+    ("archive", &["parse", "state"]),
     ("calico", &[]),
     ("collect", &["parse", "state"]),
     ("datastore", &["calico"]),
