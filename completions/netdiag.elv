@@ -120,6 +120,8 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
             cand save 'Write a snapshot of this node and of the objects in the datastore; it holds no secrets'
+            cand show 'Show what is in snapshots, how old they are, and what is absent and why'
+            cand diff 'Show what changed from one snapshot to another'
             cand merge 'Make one snapshot of several: a cluster in one file'
         }
         &'netdiag;snapshot;save'= {
@@ -133,6 +135,28 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand --timeout 'Seconds that each datastore call may take'
             cand --json 'Write plain JSON, whatever the name'
             cand --only-node 'Leave the datastore alone: this node only'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'netdiag;snapshot;show'= {
+            cand -o 'How to show it'
+            cand --output 'How to show it'
+            cand --color 'Colour the output: auto (a terminal without NO_COLOR), always or never'
+            cand -c 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
+            cand --config 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
+            cand --timeout 'Seconds that each datastore call may take'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'netdiag;snapshot;diff'= {
+            cand -o 'How to show it'
+            cand --output 'How to show it'
+            cand --color 'Colour the output: auto (a terminal without NO_COLOR), always or never'
+            cand -c 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
+            cand --config 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
+            cand --timeout 'Seconds that each datastore call may take'
+            cand --counters 'Show counters, too'
+            cand --all 'Show all that differs, timers and connections too, and no lines cut'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

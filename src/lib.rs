@@ -7,6 +7,7 @@ pub mod archive;
 pub mod calico;
 pub mod cli;
 pub mod collect;
+pub mod compare;
 pub mod datastore;
 pub mod diagnose;
 pub mod forward;

@@ -2,6 +2,7 @@
 //!
 //! What is written depends on the snapshot alone: fields in the order of `state`, one level, one thread, no clock.
 
+mod contents;
 mod merge;
 mod meter;
 
@@ -15,6 +16,7 @@ use crate::parse;
 use crate::state::Snapshot;
 use meter::Meter;
 
+pub use contents::{Contents, NodeContents, StoreContents, contents};
 pub use merge::{Merge, Merged, Twice};
 
 /// How a snapshot stands in its file.

@@ -98,7 +98,7 @@ async fn list(store: &dyn Datastore) -> Result<Objects, Error> {
 }
 
 /// Reads files, and directories of them, into one picture.
-fn read_snapshots(cx: &mut Context, paths: &[PathBuf]) -> Result<Snapshot, Error> {
+pub(super) fn read_snapshots(cx: &mut Context, paths: &[PathBuf]) -> Result<Snapshot, Error> {
     let mut merge = Merge::new(false);
     for file in files(paths)? {
         let name = file.display().to_string();

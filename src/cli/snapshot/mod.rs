@@ -1,7 +1,9 @@
 //! `netdiag snapshot`: the whole picture of nodes in a file.
 
+mod diff;
 mod merge;
 mod save;
+mod show;
 mod target;
 
 use clap::{Args as ClapArgs, Subcommand};
@@ -18,6 +20,8 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Save(save::Args),
+    Show(show::Args),
+    Diff(diff::Args),
     Merge(merge::Args),
 }
 
@@ -25,6 +29,8 @@ impl Args {
     pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
         match &self.command {
             Command::Save(save) => save.run(cx),
+            Command::Show(show) => show.run(cx),
+            Command::Diff(diff) => diff.run(cx),
             Command::Merge(merge) => merge.run(cx),
         }
     }
