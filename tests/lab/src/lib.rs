@@ -19,6 +19,7 @@ mod render;
 mod renderer;
 mod run;
 mod spawn;
+mod sshd;
 mod story;
 mod wait;
 
@@ -33,5 +34,6 @@ pub use on::OnOtherNodes;
 pub use plan::{NodePlan, Plan, PodPlan};
 pub use pod::Pod;
 pub use run::{Output, Run};
+pub use sshd::SshKeys;
 pub use story::{ETCD, Story, StoryPlan};
 pub use wait::{wait_for, wait_until};
