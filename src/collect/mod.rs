@@ -142,6 +142,13 @@ pub fn kernel() -> NodeState {
     node
 }
 
+/// The name of this node, as its snapshot has it.
+pub fn name() -> String {
+    let processes = procfs::calico_processes();
+    let environment = processes.known().map(|processes| &processes.environment);
+    node_name(environment.and_then(|environment| environment.get("NODENAME")))
+}
+
 /// The name Calico uses for this node: calico-node's `NODENAME`, else what it stored at its first start, else the
 /// host name in lower case (calico `node/pkg/lifecycle/startup`).
 fn node_name(environment: Option<&String>) -> String {

@@ -21,6 +21,7 @@ mod render;
 mod renderer;
 mod run;
 mod spawn;
+mod sshd;
 mod story;
 mod wait;
 
@@ -38,5 +39,6 @@ pub use plan::{NodePlan, Plan, PodPlan};
 pub use pod::Pod;
 pub use random::Random;
 pub use run::{Output, Run};
+pub use sshd::SshKeys;
 pub use story::{ETCD, Story, StoryPlan};
 pub use wait::{wait_for, wait_until};
