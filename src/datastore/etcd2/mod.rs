@@ -289,4 +289,8 @@ impl Datastore for Etcd2 {
     fn update<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource> {
         Box::pin(self.replace(resource))
     }
+
+    fn delete<'a>(&'a self, resource: &'a Resource) -> Answer<'a, ()> {
+        Box::pin(async move { Err(self.unsupported(resource.kind, "netdiag does not delete there yet")) })
+    }
 }
