@@ -118,7 +118,7 @@ fn masked(text: &str) -> Result<(), String> {
 }
 
 /// The network that a text with a length is.
-pub(super) fn net(text: &str) -> Option<IpNet> {
+pub(crate) fn net(text: &str) -> Option<IpNet> {
     let (ip, length) = address::parse(text)?;
     IpNet::new(ip, length?).ok()
 }

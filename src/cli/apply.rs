@@ -95,7 +95,7 @@ async fn write(
                 last = text;
             }
         };
-        apply::apply_all(store, documents, mode, &mut show).await
+        apply::apply_all(store, documents, apply::Verb::Apply, mode, &mut show).await
     };
     told?;
     let tally = Tally::of(documents, results);
@@ -193,7 +193,7 @@ impl Tally {
             match result {
                 Ok(Done::Created) => tally.created += 1,
                 Ok(Done::Updated) => tally.updated += 1,
-                Ok(Done::Unchanged) => tally.unchanged += 1,
+                Ok(Done::Unchanged | Done::Skipped) => tally.unchanged += 1,
                 Err(error) => tally.fail(document, error),
             }
         }
@@ -210,7 +210,7 @@ impl Tally {
         match error {
             apply::Error::Datastore(error) => self.hints.extend(Error::from(error).hints),
             apply::Error::Outdated { .. } => self.hints.push(MAKE_ANEW.into()),
-            apply::Error::Merge(_) | apply::Error::NotTried => {}
+            _ => {}
         }
         self.hints.sort_unstable();
         self.hints.dedup();

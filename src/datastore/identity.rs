@@ -69,6 +69,14 @@ fn failed(why: &str) -> Error {
     Error::Config(format!("cannot make an identity for a new resource: {why}"))
 }
 
+/// 32 random hexadecimal digits, as Calico gives a cluster its GUID.
+///
+/// # Errors
+/// The system gave no random numbers.
+pub fn random_id() -> Result<String, Error> {
+    uuid().map(|uuid| uuid.replace('-', ""))
+}
+
 /// A random UUID (version 4, RFC 9562).
 fn uuid() -> Result<String, Error> {
     let mut bytes = [0_u8; 16];

@@ -11,6 +11,7 @@ mod open;
 mod tls;
 mod tls_error;
 
+pub use identity::random_id;
 pub use open::{DEFAULT_CONFIG, connect, load_config};
 
 use std::future::Future;

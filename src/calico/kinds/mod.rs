@@ -27,6 +27,7 @@ use super::resource::Resource;
 use super::schema::{self, Ordered, Shape};
 
 pub(super) use pool::pool_defaults;
+pub use tier::BUILT_IN as BUILT_IN_TIERS;
 
 pub use columns::{Column, Inherited, UnknownColumn};
 pub(super) use metadata::LIST;

@@ -9,7 +9,7 @@ use crate::calico::resource::Resource;
 use crate::calico::schema::{Field, Misfits, Shape, Zero};
 
 /// Where policies without a tier are, and where tiers without an order are.
-pub(super) const DEFAULT_ORDER: f64 = 1_000_000.0;
+const DEFAULT_ORDER: u32 = 1_000_000;
 
 pub(super) static DEFINITION: Definition = Definition {
     shape: &TIER,
@@ -37,10 +37,10 @@ static TIER: Shape = Shape::Checked(
 );
 
 /// The three tiers that always exist, each with the order and the action it must have.
-pub(crate) const BUILT_IN: [(&str, f64, &str); 3] = [
+pub const BUILT_IN: [(&str, u32, &str); 3] = [
     ("default", DEFAULT_ORDER, "Deny"),
-    ("kube-admin", 1_000.0, "Pass"),
-    ("kube-baseline", 10_000_000.0, "Pass"),
+    ("kube-admin", 1_000, "Pass"),
+    ("kube-baseline", 10_000_000, "Pass"),
 ];
 
 fn fits(tier: &Map<String, Value>, misfits: &mut Misfits) {
@@ -52,10 +52,8 @@ fn fits(tier: &Map<String, Value>, misfits: &mut Misfits) {
     else {
         return;
     };
-    let given = field("spec", "order")
-        .and_then(Value::as_f64)
-        .unwrap_or(DEFAULT_ORDER);
-    if (given - order).abs() > 0.0 {
+    let given = field("spec", "order").map_or(Some(DEFAULT_ORDER.into()), Value::as_u64);
+    if given != Some(order.into()) {
         misfits.add("spec.order", format!("the order of tier {name} must be {order}"));
     }
     if field("spec", "defaultAction")
@@ -71,6 +69,6 @@ fn fits(tier: &Map<String, Value>, misfits: &mut Misfits) {
 }
 
 fn defaults(tier: &mut Resource) {
-    tier.default(&["spec", "order"], 1_000_000);
+    tier.default(&["spec", "order"], DEFAULT_ORDER);
     tier.default(&["spec", "defaultAction"], "Deny");
 }
