@@ -16,6 +16,8 @@ mod ports;
 mod routes;
 mod rules;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod tunnels;
 mod uapi;
 mod vlans;
