@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use netdiag::state::Netns;
 use netdiag_lab::{Error, Result, or_skip};
 
-use compare::{differences, live, locked, locked_as_printed, printed};
+use compare::{differences, has_locks, live, printed, text_differences};
 use network::Network;
 use rng::Rng;
 use space::{Space, batch, enter_new};
@@ -82,7 +82,7 @@ fn run() -> Result<()> {
 /// Those of old faults, and new ones from the clock.
 fn seeds(count: u64) -> Vec<u64> {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let mut rng = Rng::new(clock.as_nanos() as u64);
+    let mut rng = Rng::new(u64::from(clock.subsec_nanos()) << 20 ^ clock.as_secs());
     let fresh = (0..count).map(|_| u64::from(rng.from(0, u32::MAX)));
     ONCE_WRONG.into_iter().chain(fresh).collect()
 }
@@ -103,9 +103,8 @@ fn one(seed: u64, case: u64, other: &Space, seen: &Mutex<Seen>) -> Result<String
         let (before, there, after) = (at_rest(), printed()?, live());
         if before == after {
             difference = differences(&after, &there);
-            let locks = locked(&after);
-            if !locks.is_empty() && locks != locked_as_printed()? {
-                difference += &format!("locked: {locks:?}, not as printed");
+            if has_locks(&after) && difference.is_empty() {
+                difference = text_differences(&after)?;
             }
             count(&after, &mut seen.lock().unwrap());
             if difference.is_empty() {
@@ -115,7 +114,7 @@ fn one(seed: u64, case: u64, other: &Space, seen: &Mutex<Seen>) -> Result<String
         std::thread::sleep(Duration::from_millis(2 * attempt));
     }
     if difference.is_empty() {
-        difference = "it never held still".to_owned();
+        difference += "it never held still";
     }
     let lines = [network.ip, network.rules6, network.bridge].concat().join("\n");
     Ok(format!(

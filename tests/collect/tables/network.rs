@@ -1,5 +1,6 @@
 //! Random networks, as lines for `ip -batch` and `bridge -batch`. A line that the kernel refuses is passed over: what
 //! the network turns out to be is what both sides read.
+#![allow(clippy::format_push_string, reason = "a line is put together from its parts")]
 
 use super::rng::Rng;
 
