@@ -34,6 +34,40 @@ fn random_networks_are_read_as_iproute2_prints_them() {
     or_skip(run());
 }
 
+/// Links that come and go between the parts of a dump move others past its reader: the kernel marks that.
+#[test]
+fn links_that_stay_are_read_while_others_come_and_go() {
+    let thread = std::thread::spawn(|| or_skip(come_and_go()));
+    thread.join().unwrap();
+}
+
+fn come_and_go() -> Result<()> {
+    let _space = enter_new()?;
+    let stay: Vec<String> = (0..60)
+        .map(|place| format!("link add s{place} type bridge"))
+        .collect();
+    batch("ip", &[], &stay)?;
+    let unrest: Vec<String> = (0..60)
+        .flat_map(|_| ["link add c0 type bridge".to_owned(), "link del c0".to_owned()])
+        .collect();
+    // A thread starts in the namespace of the one that starts it.
+    let unrest = std::thread::spawn(move || batch("ip", &[], &unrest).map(|_| ()));
+    let mut reads = 0;
+    while !unrest.is_finished() {
+        let net = live();
+        if let Some(why) = net.links.why() {
+            assert!(why.contains("changed while it was read"), "{why}");
+            continue;
+        }
+        let links = net.links.items();
+        let staying = links.iter().filter(|link| link.name.starts_with('s')).count();
+        assert_eq!(staying, 60);
+        reads += 1;
+    }
+    assert!(reads > 0, "no dump was whole");
+    unrest.join().unwrap()
+}
+
 fn run() -> Result<()> {
     let number = |name| {
         std::env::var(name)
