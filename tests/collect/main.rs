@@ -2,4 +2,5 @@
 //! namespaces of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod daemons;
 mod tables;
