@@ -85,8 +85,7 @@ pub(super) fn read_netns(net: &mut Netns, depth: Depth) {
     }
     net.tcp_counters = super::procfs::tcp_counters();
     sockets::read_into(net);
-    let links: Vec<&str> = net.links.items().iter().map(|link| link.name.as_str()).collect();
-    net.sysctls = sysctl::sysctls(depth, &links);
+    net.sysctls = sysctl::sysctls(depth);
     net.conntrack = conntrack::conntrack();
     net.ipvs = conntrack::ipvs();
     net.peers = Socket::route()

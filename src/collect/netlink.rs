@@ -7,6 +7,7 @@
 )]
 mod attr;
 pub(super) mod ctnetlink;
+pub(super) mod devconf;
 pub(super) mod inet_diag;
 pub(super) mod nsid;
 #[allow(
