@@ -59,67 +59,6 @@ fn has_option(argv: &[&str], name: &str) -> bool {
         .any(|word| word.starts_with('-') && word.trim_start_matches('-') == name)
 }
 
-/// The arguments, blanks between, without the values of options that hold secrets, and without passwords in URLs.
-pub(super) fn command(argv: &[&str]) -> String {
-    let mut words = Vec::with_capacity(argv.len());
-    let mut cut_next = false;
-    for word in argv {
-        if std::mem::take(&mut cut_next) && !word.starts_with('-') {
-            words.push(CUT.to_owned());
-            continue;
-        }
-        match word.split_once('=') {
-            Some((option, _)) if is_secret(option) => words.push(format!("{option}={CUT}")),
-            None if word.starts_with('-') && is_secret(word) => {
-                cut_next = true;
-                words.push((*word).to_owned());
-            }
-            _ => words.push(without_password(word)),
-        }
-    }
-    words.join(" ")
-}
-
-const CUT: &str = "…";
-
-/// Options that name a file with a secret in it hold none themselves.
-fn is_secret(option: &str) -> bool {
-    let option = option.to_ascii_lowercase();
-    let of_file = ["file", "path", "dir", "name"]
-        .iter()
-        .any(|end| option.ends_with(end));
-    !of_file
-        && [
-            "password",
-            "passwd",
-            "token",
-            "secret",
-            "credential",
-            "apikey",
-            "api-key",
-            "psk",
-        ]
-        .iter()
-        .any(|part| option.contains(part))
-}
-
-/// `https://user:password@host` → `https://user:…@host`.
-fn without_password(word: &str) -> String {
-    let Some((before, rest)) = word.split_once("://") else {
-        return word.to_owned();
-    };
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    match authority
-        .rsplit_once('@')
-        .and_then(|(user, _)| user.split_once(':'))
-    {
-        Some((user, password)) => {
-            word.replacen(&format!("://{user}:{password}@"), &format!("://{user}:{CUT}@"), 1)
-        }
-        None => format!("{before}://{rest}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,19 +89,5 @@ mod tests {
             let argv: Vec<&str> = line.split_whitespace().collect();
             assert_eq!(kind(&argv), expected, "{line}");
         }
-    }
-
-    #[test]
-    fn secrets_are_cut_from_command_lines() {
-        let cut = |line: &str| command(&line.split(' ').collect::<Vec<_>>());
-        assert_eq!(
-            cut("flanneld --etcd-password=abc --etcd-username=u -etcd-keyfile=/k --token abc -v"),
-            "flanneld --etcd-password=… --etcd-username=u -etcd-keyfile=/k --token … -v"
-        );
-        assert_eq!(
-            cut("x --token-file=/t --kube=https://u:p@h:1/"),
-            "x --token-file=/t --kube=https://u:…@h:1/"
-        );
-        assert_eq!(cut("bird -s /run/bird.ctl"), "bird -s /run/bird.ctl");
     }
 }

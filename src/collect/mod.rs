@@ -2,23 +2,30 @@
 //! system. What can't be read becomes an absent fact with its reason.
 
 pub mod bird;
+pub mod cni;
 mod conntrack;
+pub mod cri;
 mod daemons;
+pub mod docker;
 pub mod iptables;
+mod json_rpc;
 mod kernel;
 mod modules;
 mod namespaces;
 pub mod netlink;
+pub mod ovsdb;
 pub mod procfs;
 pub mod reach;
 mod sockets;
 mod sysctl;
+mod unix;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::parse;
 use crate::state::netns::NsIdentity;
+use crate::state::process::DaemonKind;
 use crate::state::{Fact, Netns, NodeState};
 
 /// How much of a namespace is read.
@@ -43,21 +50,40 @@ pub struct Options {
 pub async fn node(options: &Options) -> NodeState {
     // The tools for the rules and the other namespaces take longer than all the rest.
     let slow = std::thread::spawn(|| iptables::rulesets_while(namespaces::read));
-    let mut node = kernel().await;
-    let (bird, bird6) = bird::both(options, node.processes.known()).await;
+    let mut node = kernel();
+    // Side by side: daemons that hang cost one timeout together.
+    let ((bird, bird6), ovs, docker, cri) = tokio::join!(
+        bird::both(options, node.processes.known()),
+        ovsdb::ovs(options.timeout),
+        docker::docker(options.timeout),
+        cri::cri(options.timeout),
+    );
     node.bird = bird;
     node.bird6 = bird6;
+    node.ovs = ovs;
+    node.docker = docker;
+    node.cri = cri;
+    let files = cni::Files::of_host();
+    node.cni = files.cni(cni_directories(&node));
+    node.host_local = files.host_local(&node.cni);
+    node.flannel = files.flannel(node.processes.known());
+    node.calico_files = files.calico();
     node.bird_config = bird::config(node.processes.known());
     node.kernel = kernel::kernel();
     node.kernel_log = kernel::log();
     node.hosts = read(Path::new("/etc/hosts"))
         .map_or_else(Fact::absent, |text| Fact::Known(parse::hosts::hosts(&text)));
-    if let Ok((netfilter, seen)) = slow.join() {
+    if let Ok((netfilter, mut seen)) = slow.join() {
+        seen.host.taken.append(&mut node.net.taken);
         node.net = Netns {
             links: node.net.links,
             addresses: node.net.addresses,
             routes: node.net.routes,
+            nexthops: node.net.nexthops,
+            rules: node.net.rules,
             neighbors: node.net.neighbors,
+            fdb: node.net.fdb,
+            vlans: node.net.vlans,
             netfilter,
             ..seen.host
         };
@@ -87,8 +113,20 @@ fn keep_own_daemons(node: &mut NodeState) {
     }
 }
 
+/// Where the runtime and kubelet say that CNI's configurations are.
+fn cni_directories(node: &NodeState) -> Vec<String> {
+    let runtime = node.cri.known().and_then(|cri| cri.cni.known());
+    let kubelet = node.processes.known().and_then(|processes| {
+        processes
+            .daemon_of(DaemonKind::Kubelet)?
+            .argument("--cni-conf-dir")
+    });
+    let runtime = runtime.map(|directories| directories.conf.clone());
+    runtime.into_iter().chain(kubelet.map(str::to_owned)).collect()
+}
+
 /// Reads names, processes and the kernel's tables; the daemons are not asked.
-pub async fn kernel() -> NodeState {
+pub fn kernel() -> NodeState {
     let processes = procfs::calico_processes();
     let mut node = NodeState {
         name: node_name(
@@ -100,36 +138,15 @@ pub async fn kernel() -> NodeState {
         processes,
         ..NodeState::default()
     };
-    fill_tables(&mut node.net, netlink::Tables::read().await);
+    netlink::netns_tables(&mut node.net);
     node
 }
 
-/// Reads the tables of the calling thread's namespace.
-fn netns_tables(net: &mut Netns) {
-    let tables = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| error.to_string())
-        .and_then(|runtime| runtime.block_on(netlink::Tables::read()));
-    fill_tables(net, tables);
-}
-
-fn fill_tables(net: &mut Netns, tables: Result<netlink::Tables, String>) {
-    match tables {
-        Ok(tables) => {
-            net.links = Fact::Known(tables.links);
-            net.addresses = Fact::Known(tables.addresses);
-            net.routes = Fact::Known(tables.routes);
-            net.neighbors = Fact::Known(tables.neighbors);
-        }
-        Err(error) => {
-            let why = format!("netlink: {error}");
-            net.links = Fact::absent(&why);
-            net.addresses = Fact::absent(&why);
-            net.routes = Fact::absent(&why);
-            net.neighbors = Fact::absent(why);
-        }
-    }
+/// The name of this node, as its snapshot has it.
+pub fn name() -> String {
+    let processes = procfs::calico_processes();
+    let environment = processes.known().map(|processes| &processes.environment);
+    node_name(environment.and_then(|environment| environment.get("NODENAME")))
 }
 
 /// The name Calico uses for this node: calico-node's `NODENAME`, else what it stored at its first start, else the
@@ -159,6 +176,14 @@ fn read(path: &Path) -> Result<String, String> {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) => Err(format!("{}: {error}", path.display())),
     }
+}
+
+/// Now in RFC 3339, UTC, with milliseconds: `2026-11-21T10:56:59.120Z`.
+fn now_to_the_millisecond() -> String {
+    let now = time::OffsetDateTime::now_utc();
+    let (date, time) = (now.date(), now.time());
+    let (hour, minute, second, millisecond) = time.as_hms_milli();
+    format!("{date}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
 }
 
 /// Now in RFC 3339, UTC, whole seconds: `2026-11-21T10:56:59Z`.

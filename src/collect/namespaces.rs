@@ -81,7 +81,7 @@ pub(super) fn read() -> Seen {
 /// Reads what the calling thread's namespace holds: the one place where all sources of a namespace are called.
 pub(super) fn read_netns(net: &mut Netns, depth: Depth) {
     if depth == Depth::Pod {
-        super::netns_tables(net);
+        super::netlink::netns_tables(net);
     }
     net.tcp_counters = super::procfs::tcp_counters();
     sockets::read_into(net);

@@ -11,8 +11,8 @@ use crate::state::Fact;
 use crate::state::netns::NsIdentity;
 use crate::state::process::{CalicoProcesses, Daemon, DaemonKind, Process};
 
-/// Settings of calico-node that netdiag may read: none of them is a secret.
-const SETTINGS: [&str; 12] = [
+/// Settings of calico-node that netdiag reads, beside those that begin with one of [`PREFIXES`].
+const SETTINGS: [&str; 17] = [
     "NODENAME",
     "IP",
     "IP6",
@@ -20,11 +20,30 @@ const SETTINGS: [&str; 12] = [
     "IP6_AUTODETECTION_METHOD",
     "AUTODETECT_POLL_INTERVAL",
     "DISABLE_NODE_IP_CHECK",
-    "CALICO_NETWORKING_BACKEND",
     "CLUSTER_TYPE",
     "AS",
-    "CALICO_ROUTER_ID",
     "DATASTORE_TYPE",
+    "BGP_LOGSEVERITYSCREEN",
+    "KUBERNETES_NODE_NAME",
+    "NO_DEFAULT_POOLS",
+    "SKIP_TLS",
+    "USE_POD_CIDR",
+    "WAIT_FOR_DATASTORE",
+    "STARTUP_CLEANUP_POD_IPS",
+];
+/// Felix's own settings, and those of calico-node: pools, router id, back end.
+const PREFIXES: [&str; 2] = ["FELIX_", "CALICO_"];
+/// Parts of names whose values are secrets, names of users, or long.
+const NEVER: [&str; 9] = [
+    "KEY",
+    "CERT",
+    "CAFILE",
+    "PASS",
+    "TOKEN",
+    "SECRET",
+    "CREDENTIAL",
+    "AUTH",
+    "USERNAME",
 ];
 
 /// Finds the daemons among the processes, and reads calico-node's settings.
@@ -49,7 +68,7 @@ pub(super) fn calico_processes() -> Fact<CalicoProcesses> {
         };
         let process = Process {
             pid,
-            command: daemons::command(&argv),
+            command: parse::secrets::cut_command(&argv),
             state: state(pid),
             netns: network_namespace(&pid.to_string()),
         };
@@ -107,12 +126,23 @@ pub(super) fn identity(metadata: &Metadata) -> NsIdentity {
 
 fn settings(pid: u32) -> BTreeMap<String, String> {
     let bytes = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    String::from_utf8_lossy(&bytes)
+    kept(&String::from_utf8_lossy(&bytes))
+}
+
+/// The settings that may be stored.
+fn kept(environment: &str) -> BTreeMap<String, String> {
+    environment
         .split('\0')
         .filter_map(|entry| entry.split_once('='))
-        .filter(|(name, _)| SETTINGS.contains(name))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .filter(|(name, _)| is_setting(name))
+        .map(|(name, value)| (name.to_owned(), parse::secrets::cut_value(name, value)))
         .collect()
+}
+
+fn is_setting(name: &str) -> bool {
+    let begins = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    SETTINGS.contains(&name)
+        || (begins && !NEVER.iter().any(|part| name.contains(part)) && !parse::secrets::names_secret(name))
 }
 
 /// The kernel's extended TCP counters.
@@ -121,4 +151,31 @@ pub(super) fn tcp_counters() -> Fact<BTreeMap<String, u64>> {
     read(Path::new(path))
         .and_then(|text| parse::procfs::counters(&text, "TcpExt").map_err(|error| format!("{path}: {error}")))
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_kept_by_a_list_and_never_a_secret() {
+        let environment = "NODENAME=n1\0IP=autodetect\0FELIX_IPINIPENABLED=true\0CALICO_IPV4POOL_CIDR=10.0.0.0/16\0\
+            CALICO_ROUTER_ID=hash\0FELIX_ETCDENDPOINTS=http://root:hunter2@10.0.0.1:2379\0FELIX_ETCDPASSWORD=hunter2\0\
+            FELIX_TYPHAKEYFILE=hunter2\0ETCD_PASSWORD=hunter2\0FELIX_ETCDUSERNAME=hunter2\0HOME=hunter2\0\
+            CALICO_API_TOKEN=hunter2\0broken";
+        let kept = kept(environment);
+        let names: Vec<&str> = kept.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "CALICO_IPV4POOL_CIDR",
+                "CALICO_ROUTER_ID",
+                "FELIX_ETCDENDPOINTS",
+                "FELIX_IPINIPENABLED",
+                "IP",
+                "NODENAME"
+            ]
+        );
+        assert!(!format!("{kept:?}").contains("hunter2"));
+    }
 }

@@ -4,9 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::bird::{Bird, BirdConfig};
+use super::cni::{CalicoFiles, CniDirectory, Flannel, HostLocal};
+use super::cri::Cri;
+use super::docker::Docker;
 use super::hosts::HostsEntry;
 use super::kernel::{Kernel, KernelMessage};
 use super::netns::NsIdentity;
+use super::ovs::Ovs;
 use super::process::CalicoProcesses;
 use super::{Fact, Namespace, Netns};
 
@@ -80,6 +84,22 @@ pub struct NodeState {
     /// The configuration file of `bird`.
     #[serde(default)]
     pub bird_config: Fact<BirdConfig>,
+    #[serde(default)]
+    pub ovs: Fact<Ovs>,
+    #[serde(default)]
+    pub docker: Fact<Docker>,
+    #[serde(default)]
+    pub cri: Fact<Cri>,
+    /// Directories that are there; the one that the runtime names is first.
+    #[serde(default)]
+    pub cni: Fact<Vec<CniDirectory>>,
+    /// One a network.
+    #[serde(default)]
+    pub host_local: Fact<Vec<HostLocal>>,
+    #[serde(default)]
+    pub flannel: Flannel,
+    #[serde(default)]
+    pub calico_files: CalicoFiles,
 }
 
 impl NodeState {
