@@ -47,7 +47,7 @@ impl Source {
         let node = cx.block_on(async {
             match depth {
                 Depth::Whole => collect::node(&options).await,
-                Depth::Kernel => collect::kernel().await,
+                Depth::Kernel => collect::kernel(),
             }
         });
         Ok(Snapshot {

@@ -2,7 +2,9 @@
 //! system. What can't be read becomes an absent fact with its reason.
 
 pub mod bird;
-pub mod iptables;
+pub mod ipset;
+mod modules;
+pub mod netfilter;
 pub mod netlink;
 pub mod procfs;
 pub mod reach;
@@ -25,8 +27,8 @@ pub struct Options {
 /// Reads everything netdiag knows to read of the node it runs on.
 pub async fn node(options: &Options) -> NodeState {
     // The tools for the rules and the kernel's list of sockets take longer than all the rest.
-    let slow = std::thread::spawn(|| iptables::rulesets_while(procfs::tcp));
-    let mut node = kernel().await;
+    let slow = std::thread::spawn(|| netfilter::rulesets_while(procfs::tcp));
+    let mut node = kernel();
     let (bird, bird6) = bird::both(options, node.processes.known()).await;
     node.bird = bird;
     node.bird6 = bird6;
@@ -42,7 +44,7 @@ pub async fn node(options: &Options) -> NodeState {
 }
 
 /// Reads names, processes and the kernel's tables; the daemons are not asked.
-pub async fn kernel() -> NodeState {
+pub fn kernel() -> NodeState {
     let processes = procfs::calico_processes();
     let mut node = NodeState {
         name: node_name(
@@ -54,21 +56,8 @@ pub async fn kernel() -> NodeState {
         processes,
         ..NodeState::default()
     };
-    match netlink::Tables::read().await {
-        Ok(tables) => {
-            node.net.links = Fact::Known(tables.links);
-            node.net.addresses = Fact::Known(tables.addresses);
-            node.net.routes = Fact::Known(tables.routes);
-            node.net.neighbors = Fact::Known(tables.neighbors);
-        }
-        Err(error) => {
-            let why = format!("netlink: {error}");
-            node.net.links = Fact::absent(&why);
-            node.net.addresses = Fact::absent(&why);
-            node.net.routes = Fact::absent(&why);
-            node.net.neighbors = Fact::absent(why);
-        }
-    }
+    netlink::netns_tables(&mut node.net);
+    node.net.ipsets = ipset::ipsets();
     node
 }
 
@@ -99,6 +88,14 @@ fn read(path: &Path) -> Result<String, String> {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) => Err(format!("{}: {error}", path.display())),
     }
+}
+
+/// Now in RFC 3339, UTC, with milliseconds: `2026-11-21T10:56:59.120Z`.
+fn now_to_the_millisecond() -> String {
+    let now = time::OffsetDateTime::now_utc();
+    let (date, time) = (now.date(), now.time());
+    let (hour, minute, second, millisecond) = time.as_hms_milli();
+    format!("{date}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
 }
 
 /// Now in RFC 3339, UTC, whole seconds: `2026-11-21T10:56:59Z`.

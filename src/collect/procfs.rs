@@ -52,6 +52,7 @@ pub(super) fn calico_processes() -> Fact<CalicoProcesses> {
             pid,
             command: argv.join(" "),
             state: state(pid),
+            netns: None,
         };
         if !(is_bird(&argv) || is_felix(&argv)) || is_elsewhere(pid, own_network.as_deref()) {
             continue;

@@ -3,10 +3,15 @@
 pub mod bird;
 pub mod bird_config;
 pub mod hosts;
+pub mod ip_json;
+pub mod iproute;
+pub mod ipset;
 pub mod iptables;
 pub mod nft;
 pub mod procfs;
 pub mod snapshot;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What could not be read, and on which line of the input (from 1).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +27,15 @@ impl ParseError {
             line,
             why: why.into(),
         }
+    }
+}
+
+/// `0.0.0.0` or `::`.
+pub(crate) const fn any(v6: bool) -> IpAddr {
+    if v6 {
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+    } else {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED)
     }
 }
 

@@ -32,6 +32,9 @@ fn socket(line: &str) -> Option<TcpSocket> {
         state: state(words.get(3)?)?,
         tx_queue: u64::from_str_radix(tx, 16).ok()?,
         rx_queue: u64::from_str_radix(rx, 16).ok()?,
+        inode: words.get(9).and_then(|word| word.parse().ok()).unwrap_or(0),
+        uid: words.get(7).and_then(|word| word.parse().ok()).unwrap_or(0),
+        owner: None,
     })
 }
 

@@ -3,9 +3,14 @@
 //! Every fact is [`Fact::Known`] or [`Fact::Absent`] with the reason, so that a check can say what it could not see.
 
 pub mod bird;
+pub mod conntrack;
 pub mod hosts;
+pub mod ipset;
+pub mod ipvs;
+pub mod kernel;
 pub mod kind;
 pub mod link;
+pub mod namespace;
 pub mod neighbor;
 pub mod netfilter;
 pub mod netns;
@@ -17,6 +22,7 @@ pub mod socket;
 
 use serde::{Deserialize, Serialize};
 
+pub use namespace::Namespace;
 pub use netns::Netns;
 pub use snapshot::{NodeState, Objects, Snapshot};
 

@@ -5,8 +5,10 @@ use serde_json::Value;
 
 use super::bird::{Bird, BirdConfig};
 use super::hosts::HostsEntry;
+use super::kernel::{Kernel, KernelMessage};
+use super::netns::NsIdentity;
 use super::process::CalicoProcesses;
-use super::{Fact, Netns};
+use super::{Fact, Namespace, Netns};
 
 /// The format's version; a reader refuses a newer one.
 pub const VERSION: u32 = 2;
@@ -50,6 +52,17 @@ pub struct NodeState {
     /// The host's own network namespace.
     #[serde(default)]
     pub net: Netns,
+    /// Which namespace that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net_id: Option<NsIdentity>,
+    /// The other network namespaces that belong to the node, sorted by name.
+    #[serde(default)]
+    pub namespaces: Fact<Vec<Namespace>>,
+    #[serde(default)]
+    pub kernel: Fact<Kernel>,
+    /// Lines of the kernel's log that say something about networks, the oldest first.
+    #[serde(default)]
+    pub kernel_log: Fact<Vec<KernelMessage>>,
     #[serde(default)]
     pub hosts: Fact<Vec<HostsEntry>>,
     #[serde(default)]
@@ -63,4 +76,18 @@ pub struct NodeState {
     /// The configuration file of `bird`.
     #[serde(default)]
     pub bird_config: Fact<BirdConfig>,
+}
+
+impl NodeState {
+    /// The namespace of that identity: the host's own, or another one.
+    pub fn netns(&self, id: NsIdentity) -> Option<&Netns> {
+        if self.net_id == Some(id) {
+            return Some(&self.net);
+        }
+        self.namespaces
+            .items()
+            .iter()
+            .find(|namespace| namespace.id == id)
+            .map(|namespace| &namespace.net)
+    }
 }
