@@ -7,7 +7,7 @@ mod tool;
 
 use crate::parse::iptables::iptables_save;
 use crate::parse::nft;
-use crate::state::netfilter::{Dialect, Family, Ruleset};
+use crate::state::netfilter::{Base, Chain, Dialect, Family, Ruleset, Table};
 use crate::state::{Absence, Fact};
 
 use super::netlink;
@@ -83,7 +83,52 @@ enum Started {
         tool: Option<Tool>,
     },
     /// Tables that no iptables prints.
-    Native(Vec<((Family, String), Option<Tool>)>),
+    Native(Vec<Native>),
+}
+
+/// A table that nft lists.
+struct Native {
+    family: Family,
+    name: String,
+    tool: Option<Tool>,
+    /// iptables-nft has shown its own chains of it already.
+    rest_only: bool,
+}
+
+impl Native {
+    fn start(family: Family, name: String, rest_only: bool) -> Self {
+        let arguments = ["-j", "list", "table", family.word(), &name];
+        Self {
+            family,
+            tool: Tool::start("nft", &arguments),
+            name,
+            rest_only,
+        }
+    }
+
+    fn finish(self) -> Result<Vec<Table>, String> {
+        let table = format!("table {} {}", self.family.word(), self.name);
+        let tool = self
+            .tool
+            .ok_or_else(|| format!("nftables has {table}, and nft is not installed"))?;
+        let listed = tool.finish().and_then(|text| nft::ruleset(&text));
+        let mut tables = listed.map_err(|error| format!("nft: {table}: {error}"))?.tables;
+        if self.rest_only {
+            for table in &mut tables {
+                let name = table.name.clone();
+                // Chains that rules jump to stay: those of the rest may need them, and nothing else reaches them here.
+                table.chains.retain(|chain| !is_of_iptables(&name, chain));
+            }
+        }
+        Ok(tables)
+    }
+}
+
+/// Whether a base chain hangs where iptables hangs the one of this name.
+fn is_of_iptables(table: &str, chain: &Chain) -> bool {
+    let Some(base) = &chain.base else { return false };
+    Base::of_iptables(table, &chain.name, base.policy)
+        .is_some_and(|own| (own.kind, own.hook, own.priority) == (base.kind, base.hook, base.priority))
 }
 
 impl Started {
@@ -126,8 +171,7 @@ impl Started {
             let translated =
                 matches!(family, Family::Ip | Family::Ip6) && IPTABLES_TABLES.contains(&name.as_str());
             if !translated {
-                let table = (*family, name.clone());
-                native.push((table, list(*family, name)));
+                native.push(Native::start(*family, name.clone(), false));
             }
         }
         if !native.is_empty() {
@@ -140,10 +184,6 @@ impl Started {
 /// Starts an iptables-save that loads no module; none when it isn't installed.
 fn save(command: &str) -> Option<Tool> {
     Tool::start(command, &["-c", "-M", "/bin/false"])
-}
-
-fn list(family: Family, name: &str) -> Option<Tool> {
-    Tool::start("nft", &["-j", "list", "table", family.word(), name])
 }
 
 fn finish(started: Vec<Started>) -> Result<Vec<Ruleset>, String> {
@@ -179,13 +219,12 @@ fn finish(started: Vec<Started>) -> Result<Vec<Ruleset>, String> {
                 let text = tool.finish()?;
                 let ruleset =
                     iptables_save(&text, dialect).map_err(|error| format!("{command}-save: {error}"))?;
-                let others = tables
-                    .into_iter()
-                    .filter(|(_, name)| is_incompatible(&text, name) || !has(&ruleset, name));
-                native.extend(others.map(|(family, name)| {
-                    let tool = list(family, &name);
-                    ((family, name), tool)
-                }));
+                for (family, name) in tables {
+                    let rest_only = has(&ruleset, &name);
+                    if !rest_only || says(&text, &name, "contains incompatible base-chains") {
+                        native.push(Native::start(family, name, rest_only));
+                    }
+                }
                 if !ruleset.tables.is_empty() {
                     rulesets.push(ruleset);
                 }
@@ -193,20 +232,15 @@ fn finish(started: Vec<Started>) -> Result<Vec<Ruleset>, String> {
             Started::Translated {
                 tables, tool: None, ..
             } => {
-                native.extend(tables.into_iter().map(|(family, name)| {
-                    let tool = list(family, &name);
-                    ((family, name), tool)
-                }));
+                let tables = tables.into_iter();
+                native.extend(tables.map(|(family, name)| Native::start(family, name, false)));
             }
             Started::Native(tables) => native.extend(tables),
         }
     }
     let mut tables = Vec::new();
-    for ((family, name), tool) in native {
-        let table = format!("table {} {name}", family.word());
-        let tool = tool.ok_or_else(|| format!("nftables has {table}, and nft is not installed"))?;
-        let listed = tool.finish().and_then(|text| nft::ruleset(&text));
-        tables.extend(listed.map_err(|error| format!("nft: {table}: {error}"))?.tables);
+    for table in native {
+        tables.extend(table.finish()?);
     }
     if !tables.is_empty() {
         let dialect = Dialect::Nft;
@@ -219,9 +253,10 @@ fn has(ruleset: &Ruleset, name: &str) -> bool {
     ruleset.tables.iter().any(|table| &*table.name == name)
 }
 
-/// ``# Table `filter' is incompatible, use 'nft' tool.``: it has what iptables has no words for.
-fn is_incompatible(text: &str, name: &str) -> bool {
-    let line = format!("# Table `{name}' is incompatible");
+/// ``# Table `filter' is incompatible, use 'nft' tool.``, or that it contains base chains that are: it has what iptables
+/// has no words for.
+fn says(text: &str, table: &str, what: &str) -> bool {
+    let line = format!("# Table `{table}' {what}");
     text.lines().any(|other| other.starts_with(&line))
 }
 
@@ -231,16 +266,21 @@ mod tests {
 
     #[test]
     fn a_table_that_iptables_can_not_show_is_known() {
-        let text = "# Generated\n# Table `nat' is incompatible, use 'nft' tool.\n*filter\nCOMMIT\n";
-        assert!(is_incompatible(text, "nat"));
-        assert!(!is_incompatible(text, "filter"));
+        let text = "# Generated\n# Table `nat' contains incompatible base-chains, use 'nft' tool to list them.\n*filter\nCOMMIT\n";
+        assert!(says(text, "nat", "contains"));
+        assert!(!says(text, "filter", "contains") && !says(text, "nat", "is incompatible"));
         let ruleset = iptables_save(text, Dialect::IptablesNft).unwrap();
         assert!(has(&ruleset, "filter") && !has(&ruleset, "nat"));
     }
 
     #[test]
     fn tables_without_a_tool_are_named() {
-        let native = vec![((Family::Inet, "calico".to_owned()), None)];
+        let native = vec![Native {
+            family: Family::Inet,
+            name: "calico".to_owned(),
+            tool: None,
+            rest_only: false,
+        }];
         let why = finish(vec![Started::Native(native)]).unwrap_err();
         assert_eq!(why, "nftables has table inet calico, and nft is not installed");
         let legacy = Started::Legacy {
