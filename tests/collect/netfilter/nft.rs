@@ -17,7 +17,7 @@ const REGRESSIONS: [u64; 0] = [];
 
 /// A table, and rules to add to it.
 fn table(random: &mut Random) -> (&'static str, Vec<String>) {
-    let text = ("table inet t {\n  set nets { type ipv4_addr; flags interval; elements = { 10.0.0.0/8, 172.16.0.1-172.16.0.9, 192.0.2.1 }; }\n\
+    let text = "table inet t {\n  set nets { type ipv4_addr; flags interval; elements = { 10.0.0.0/8, 172.16.0.1-172.16.0.9, 192.0.2.1 }; }\n\
          set three { type ipv4_addr . inet_proto . inet_service; elements = { 10.0.0.1 . tcp . 80, 10.0.0.2 . udp . 53 }; }\n\
          set seen { type ipv4_addr; size 999; flags dynamic,timeout; timeout 60s; }\n\
          map services { type ipv4_addr . inet_proto . inet_service : verdict; elements = { 10.96.0.1 . tcp . 443 : goto other }; }\n\
@@ -27,7 +27,7 @@ fn table(random: &mut Random) -> (&'static str, Vec<String>) {
          chain nat { type nat hook prerouting priority dstnat; }\n\
          chain post { type nat hook postrouting priority srcnat; }\n\
          chain raw { type filter hook prerouting priority raw; }\n\
-         chain in { type filter hook input priority filter; policy drop; }\n}\n");
+         chain in { type filter hook input priority filter; policy drop; }\n}\n";
     let mut rules = Vec::new();
     for _ in 0..5 + random.below(12) {
         let chain = *random.pick(&["in", "raw", "nat", "post", "other"]);
@@ -393,7 +393,11 @@ fn native_rules_come_back_as_the_tools_json() {
                     .filter(|one| !matches!(one, Statement::Comment(_)));
                 let rendered: Vec<Value> = statements.map(statement).collect();
                 let why = format!("NETFILTER_SEED={seed} {}", rule.text);
-                assert_eq!(plain(&json!(rendered)), plain(&expected["expr"]), "{why}");
+                let tools = expected["expr"].as_array().unwrap();
+                assert_eq!(rendered.len(), tools.len(), "{why}");
+                for (rendered, tools) in rendered.iter().zip(tools) {
+                    assert_eq!(plain(rendered), plain(tools), "{why}");
+                }
                 assert_eq!(rule.comment(), expected["comment"].as_str(), "{why}");
             }
             let json = serde_json::to_string(&read).unwrap();
