@@ -145,7 +145,8 @@ fn plain(json: &Value) -> Value {
                 .map(|(key, value)| (key.clone(), plain(value)))
                 .collect()
         }
-        Value::Array(list) if list.iter().all(Value::is_string) && list.len() > 1 => {
+        Value::Array(list) if list.len() == 1 && list.iter().all(Value::is_string) => list[0].clone(),
+        Value::Array(list) if list.iter().all(Value::is_string) => {
             let mut words: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
             words.sort_unstable();
             json!(words)
@@ -213,6 +214,7 @@ fn key(key: &Key) -> Value {
             let flags = flag(&[("saddr", flags.saddr), ("daddr", flags.daddr), ("iif", flags.iif)]);
             json!({"fib": {"result": "type", "flags": flags}})
         }
+        Key::Payload(names) => payload(&names.0, &names.1),
         other => panic!("{other:?}"),
     }
 }
