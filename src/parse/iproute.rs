@@ -24,13 +24,18 @@ impl Names {
     /// The names of these links, alternative names too.
     pub fn of(links: &[Link]) -> Self {
         let mut names = Self::default();
+        names.learn(links);
+        names
+    }
+
+    /// Declares these links, alternative names too.
+    pub fn learn(&mut self, links: &[Link]) {
         for link in links {
-            names.add(&link.name, link.index);
+            self.add(&link.name, link.index);
             for name in &link.alt_names {
-                names.add(name, link.index);
+                self.add(name, link.index);
             }
         }
-        names
     }
 
     /// Declares a link; the first to have a name keeps it.

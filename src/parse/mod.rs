@@ -2,14 +2,32 @@
 
 pub mod bird;
 pub mod bird_config;
+pub mod bird_text;
+pub mod bundle;
+pub mod cgroup;
+pub mod cni;
+pub mod conntrack;
+pub mod cri;
+pub mod docker;
+pub mod flannel;
+pub mod host_local;
 pub mod hosts;
 pub mod ip_json;
+pub mod ip_text;
 pub mod iproute;
 pub mod ipset;
 pub mod iptables;
+pub mod ipvs;
+pub mod kmsg;
+pub mod net_tools;
 pub mod nft;
+pub mod ovs_flows;
+pub mod ovsdb;
 pub mod procfs;
+pub mod secrets;
 pub mod snapshot;
+pub mod ss;
+pub mod sysctl;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -13,7 +13,7 @@ pub struct VirtualServer {
     pub select: VirtualSelect,
     /// `rr`, `wrr`, `lc`, `sh`, …
     pub scheduler: String,
-    /// Seconds a client stays with its server.
+    /// How long a client stays with its server, in ticks of the kernel (1/CONFIG_HZ s).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persistent: Option<u32>,
     /// The netmask of clients that stay together, 32 hexadecimal digits at most, where persistent.

@@ -2,4 +2,6 @@
 //! namespaces of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod daemons;
 mod netfilter;
+mod tables;

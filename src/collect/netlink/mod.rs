@@ -6,19 +6,23 @@
 
 mod addresses;
 mod attr;
+pub(super) mod ctnetlink;
 mod encap;
 mod features;
+pub(super) mod inet_diag;
 mod ipset;
 mod kinds;
 mod links;
+mod may_ask;
 mod neighbors;
 mod nexthops;
 mod nf_tables;
 mod nfnetlink;
+pub(super) mod nsid;
 mod ports;
 mod routes;
 mod rules;
-mod socket;
+pub(super) mod socket;
 mod tunnels;
 mod uapi;
 mod vlans;
@@ -54,7 +58,7 @@ pub fn netns_tables(net: &mut Netns) {
 /// The sets of ipset(8). The kernel is asked only when it has them: a question would load their module.
 /// CAP_NET_ADMIN is needed.
 pub(super) fn ipsets() -> Fact<Vec<IpSet>> {
-    match super::modules::may_ask("ip_set") {
+    match may_ask::may_ask("ip_set") {
         Ok(()) => unless_missing(ipset::read(), "ip_set"),
         Err(absent) => absent.into_fact(),
     }
@@ -62,7 +66,7 @@ pub(super) fn ipsets() -> Fact<Vec<IpSet>> {
 
 /// Family and name of nftables' tables, with the same care. CAP_NET_ADMIN is needed.
 pub(super) fn nf_tables() -> Fact<Vec<(Family, String)>> {
-    match super::modules::may_ask("nf_tables") {
+    match may_ask::may_ask("nf_tables") {
         Ok(()) => unless_missing(nf_tables::read(), "nf_tables"),
         Err(absent) => absent.into_fact(),
     }

@@ -1,7 +1,7 @@
 //! Netfilter's share of netlink (`include/uapi/linux/netfilter/nfnetlink.h`).
 //!
-//! A message to a subsystem that isn't there has the kernel load its module: callers ask [`super::super::modules`]
-//! first.
+//! A message to a subsystem that isn't there has the kernel load its module: callers ask
+//! [`super::may_ask`] first.
 
 use netlink_sys::protocols::NETLINK_NETFILTER;
 

@@ -24,7 +24,8 @@ pub fn addresses(text: &str) -> Result<Vec<Address>, ParseError> {
     Ok(of_links.concat())
 }
 
-fn address(info: &Item, link: IfIndex) -> Result<Address, String> {
+/// One address, of either form.
+pub(in crate::parse) fn address(info: &Item, link: IfIndex) -> Result<Address, String> {
     let ip = info.need("local", info.ip("local")?)?;
     let prefix_len = info.need("prefixlen", info.number::<u8>("prefixlen")?)?;
     if prefix_len > if ip.is_ipv4() { 32 } else { 128 } {

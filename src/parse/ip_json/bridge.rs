@@ -15,7 +15,8 @@ pub fn fdb(text: &str, names: &mut Names) -> Result<Vec<FdbEntry>, ParseError> {
     each(text, |item| entry(item, names).map(Some))
 }
 
-fn entry(item: &Item, names: &mut Names) -> Result<FdbEntry, String> {
+/// One entry, of either form.
+pub(in crate::parse) fn entry(item: &Item, names: &mut Names) -> Result<FdbEntry, String> {
     let link = match item.text("ifname")? {
         Some(name) => names.link(&name),
         // Releases before 4.20 say `dev`.

@@ -23,7 +23,8 @@ pub fn links(text: &str) -> Result<Vec<Link>, ParseError> {
     each(text, |item| link(item, &mut names).map(Some))
 }
 
-fn link(item: &Item, names: &mut Names) -> Result<Link, String> {
+/// One link, of either form.
+pub(in crate::parse) fn link(item: &Item, names: &mut Names) -> Result<Link, String> {
     let flags = iproute::link_flags(item.words("flags"));
     let info = item.object("linkinfo")?;
     let mut link = Link {

@@ -3,14 +3,14 @@
 //! Keys that say more than `state` holds are passed over; a value that isn't understood is an error with its place.
 //! Links are named in it, so each reader but that of links and addresses takes [`Names`](super::iproute::Names).
 
-mod address;
-mod bridge;
+pub(super) mod address;
+pub(super) mod bridge;
 mod kind;
-mod link;
-mod neighbor;
-mod nexthop;
-mod route;
-mod rule;
+pub(super) mod link;
+pub(super) mod neighbor;
+pub(super) mod nexthop;
+pub(super) mod route;
+pub(super) mod rule;
 pub(super) mod tree;
 
 pub use address::addresses;

@@ -14,7 +14,8 @@ pub fn neighbors(text: &str, names: &mut Names) -> Result<Vec<Neighbor>, ParseEr
     each(text, |item| neighbor(item, names).map(Some))
 }
 
-fn neighbor(item: &Item, names: &mut Names) -> Result<Neighbor, String> {
+/// One neighbor, of either form.
+pub(in crate::parse) fn neighbor(item: &Item, names: &mut Names) -> Result<Neighbor, String> {
     let mut flags = NeighborFlags::default();
     for name in ["router", "proxy", "extern_learn", "offload", "use", "sticky"] {
         if item.flag(name) {

@@ -14,7 +14,8 @@ pub fn nexthops(text: &str, names: &mut Names) -> Result<Vec<NexthopObject>, Par
     each(text, |item| nexthop(item, names).map(Some))
 }
 
-fn nexthop(item: &Item, names: &mut Names) -> Result<NexthopObject, String> {
+/// One object, of either form.
+pub(in crate::parse) fn nexthop(item: &Item, names: &mut Names) -> Result<NexthopObject, String> {
     let mut group = Vec::new();
     for member in item.list("group")? {
         let id = member.need("id", member.number("id")?)?;

@@ -15,7 +15,8 @@ pub fn rules(text: &str, v6: bool, names: &mut Names) -> Result<Vec<PolicyRule>,
     each(text, |item| rule(item, v6, names).map(Some))
 }
 
-fn rule(item: &Item, v6: bool, names: &mut Names) -> Result<PolicyRule, String> {
+/// One rule, of either form.
+pub(in crate::parse) fn rule(item: &Item, v6: bool, names: &mut Names) -> Result<PolicyRule, String> {
     let src = net(item, "src", "srclen", v6)?;
     let dst = net(item, "dst", "dstlen", v6)?;
     let fwmark = item.number("fwmark")?;

@@ -11,7 +11,7 @@ use crate::parse::{ParseError, excerpt, iproute};
 
 /// A JSON value that keeps the order of keys, and all of those that come twice.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Json {
+pub(in crate::parse) enum Json {
     Null,
     Bool(bool),
     Number(serde_json::Number),
@@ -77,7 +77,7 @@ impl<'de> Visitor<'de> for Build {
 }
 
 /// Reads each object of the text's lists. Several lists in a row (one a command) are one; empty objects are none.
-pub(super) fn each<T>(
+pub(in crate::parse) fn each<T>(
     text: &str,
     mut read: impl FnMut(&Item<'_>) -> Result<Option<T>, String>,
 ) -> Result<Vec<T>, ParseError> {
@@ -143,7 +143,7 @@ impl Json {
     }
 
     /// A scalar's text.
-    pub(super) fn scalar(&self) -> Option<String> {
+    pub(in crate::parse) fn scalar(&self) -> Option<String> {
         match self {
             Self::Text(text) => Some(text.clone()),
             Self::Number(value) => Some(value.to_string()),
@@ -155,27 +155,44 @@ impl Json {
 
 /// One object, and where it stands: `[3].linkinfo`.
 #[derive(Debug, Clone)]
-pub(super) struct Item<'a> {
-    pub(super) object: &'a [(String, Json)],
+pub(in crate::parse) struct Item<'a> {
+    pub(in crate::parse) object: &'a [(String, Json)],
     place: String,
 }
 
 impl<'a> Item<'a> {
+    /// What stands on one line of a text.
+    pub(in crate::parse) const fn new(object: &'a [(String, Json)]) -> Self {
+        Self {
+            object,
+            place: String::new(),
+        }
+    }
+
+    /// Where a key of it stands.
+    fn path(&self, key: &str) -> String {
+        if self.place.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.place)
+        }
+    }
+
     /// The first value of this key.
-    pub(super) fn get(&self, key: &str) -> Option<&'a Json> {
+    pub(in crate::parse) fn get(&self, key: &str) -> Option<&'a Json> {
         let entry = self.object.iter().find(|(other, _)| other == key)?;
         Some(&entry.1)
     }
 
-    pub(super) fn error(&self, key: &str, why: &str) -> String {
+    pub(in crate::parse) fn error(&self, key: &str, why: &str) -> String {
         match self.get(key) {
-            Some(value) => format!("{}.{key}: {why}: {}", self.place, value.excerpt()),
-            None => format!("{}.{key}: {why}", self.place),
+            Some(value) => format!("{}: {why}: {}", self.path(key), value.excerpt()),
+            None => format!("{}: {why}", self.path(key)),
         }
     }
 
     /// Reads a value, if it is there, with something that turns text into it.
-    pub(super) fn read<T>(
+    pub(in crate::parse) fn read<T>(
         &self,
         key: &str,
         what: &str,
@@ -193,21 +210,21 @@ impl<'a> Item<'a> {
         }
     }
 
-    pub(super) fn text(&self, key: &str) -> Result<Option<String>, String> {
+    pub(in crate::parse) fn text(&self, key: &str) -> Result<Option<String>, String> {
         self.read(key, "a text", |text| Some(text.to_owned()))
     }
 
     /// A number, also as a text in decimal or hexadecimal digits.
-    pub(super) fn number<T: TryFrom<u64>>(&self, key: &str) -> Result<Option<T>, String> {
+    pub(in crate::parse) fn number<T: TryFrom<u64>>(&self, key: &str) -> Result<Option<T>, String> {
         self.read(key, "a number that fits here", iproute::number)
     }
 
-    pub(super) fn ip(&self, key: &str) -> Result<Option<IpAddr>, String> {
+    pub(in crate::parse) fn ip(&self, key: &str) -> Result<Option<IpAddr>, String> {
         self.read(key, "an address", |text| text.parse().ok())
     }
 
     /// Addresses of either family, each under a key of its own (`remote`, `remote6`).
-    pub(super) fn ip_of(&self, keys: &[&str]) -> Result<Option<IpAddr>, String> {
+    pub(in crate::parse) fn ip_of(&self, keys: &[&str]) -> Result<Option<IpAddr>, String> {
         for key in keys {
             if let Some(ip) = self.read(key, "an address", endpoint)? {
                 return Ok(ip);
@@ -217,7 +234,7 @@ impl<'a> Item<'a> {
     }
 
     /// Whether a flag is set: the key alone (`null`), `true`, 1 or `on`.
-    pub(super) fn flag(&self, key: &str) -> bool {
+    pub(in crate::parse) fn flag(&self, key: &str) -> bool {
         match self.get(key) {
             None => false,
             Some(Json::Null) => true,
@@ -229,7 +246,7 @@ impl<'a> Item<'a> {
     }
 
     /// As [`Item::flag`], with what holds where iproute2 says nothing.
-    pub(super) fn flag_or(&self, key: &str, default: bool) -> bool {
+    pub(in crate::parse) fn flag_or(&self, key: &str, default: bool) -> bool {
         if self.get(key).is_some() {
             self.flag(key)
         } else {
@@ -238,7 +255,7 @@ impl<'a> Item<'a> {
     }
 
     /// The texts of a list; one text is a list of one.
-    pub(super) fn words(&self, key: &str) -> impl Iterator<Item = &'a str> {
+    pub(in crate::parse) fn words(&self, key: &str) -> impl Iterator<Item = &'a str> {
         let items = match self.get(key) {
             Some(Json::List(items)) => items.as_slice(),
             Some(one) => std::slice::from_ref(one),
@@ -251,19 +268,19 @@ impl<'a> Item<'a> {
     }
 
     /// An object within this one.
-    pub(super) fn object(&self, key: &str) -> Result<Option<Item<'a>>, String> {
+    pub(in crate::parse) fn object(&self, key: &str) -> Result<Option<Item<'a>>, String> {
         match self.get(key) {
             None | Some(Json::Null) => Ok(None),
             Some(Json::Object(object)) => Ok(Some(Item {
                 object,
-                place: format!("{}.{key}", self.place),
+                place: self.path(key),
             })),
             Some(_) => Err(self.error(key, "not an object")),
         }
     }
 
     /// The objects of a list within this one.
-    pub(super) fn list(&self, key: &str) -> Result<Vec<Item<'a>>, String> {
+    pub(in crate::parse) fn list(&self, key: &str) -> Result<Vec<Item<'a>>, String> {
         let items = match self.get(key) {
             None | Some(Json::Null) => return Ok(Vec::new()),
             Some(Json::List(items)) => items.as_slice(),
@@ -275,7 +292,7 @@ impl<'a> Item<'a> {
                 Json::Object(object) if object.is_empty() => {}
                 Json::Object(object) => objects.push(Item {
                     object,
-                    place: format!("{}.{key}[{index}]", self.place),
+                    place: format!("{}[{index}]", self.path(key)),
                 }),
                 _ => return Err(self.error(key, "not a list of objects")),
             }
@@ -284,7 +301,7 @@ impl<'a> Item<'a> {
     }
 
     /// Makes an error of what must be there.
-    pub(super) fn need<T>(&self, key: &str, value: Option<T>) -> Result<T, String> {
+    pub(in crate::parse) fn need<T>(&self, key: &str, value: Option<T>) -> Result<T, String> {
         value.ok_or_else(|| self.error(key, "missing"))
     }
 }
@@ -300,7 +317,7 @@ fn endpoint(text: &str) -> Option<Option<IpAddr>> {
 }
 
 /// `10.0.0.0/8`, `10.0.0.1`; `default`, `all` and `any` are the whole of a family.
-pub(crate) fn prefix(text: &str, v6: bool) -> Option<IpNet> {
+pub(in crate::parse) fn prefix(text: &str, v6: bool) -> Option<IpNet> {
     match text {
         "default" | "all" | "any" => IpNet::new(crate::parse::any(v6), 0).ok(),
         _ if text.contains('/') => text.parse().ok(),

@@ -182,6 +182,7 @@ fn key(key: &Key) -> Value {
         } => meta(if *way == Way::In { "iifname" } else { "oifname" }),
         Key::Addr { dir, v6 } => payload(if *v6 { "ip6" } else { "ip" }, end(dir, "saddr", "daddr")),
         Key::L4Proto => meta("l4proto"),
+        Key::NfProto => meta("nfproto"),
         Key::Port { dir, proto } => {
             let protocol = proto.map_or("th", |proto| Domain::Protocol.word(proto.into()).unwrap());
             payload(protocol, end(dir, "sport", "dport"))
