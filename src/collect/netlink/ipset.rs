@@ -187,8 +187,8 @@ fn element(list: &[u8], kind: &str) -> Element {
 }
 
 fn halves(both: u64) -> (u32, u32) {
-    let [a, b, c, d, e, f, g, h] = both.to_be_bytes();
-    (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
+    let half = |number: u64| u32::try_from(number & 0xffff_ffff).unwrap_or_default();
+    (half(both >> 32), half(both))
 }
 
 /// An address, or a network; without a length it is of one address.

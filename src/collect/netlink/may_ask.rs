@@ -89,25 +89,18 @@ impl Places<'_> {
                 return Ok(());
             }
             if loaded.is_ok() {
-                return Err(self.missing(module));
+                return Err(missing(module));
             }
         }
         match self.symbol(module) {
             Some(true) => Ok(()),
-            Some(false) => Err(self.missing(module)),
+            Some(false) => Err(missing(module)),
             None => Err(NotAsked {
                 absence: Absence::Unknown,
                 why: format!(
                     "not asked: whether the kernel has {module} can't be seen here, and asking would load it"
                 ),
             }),
-        }
-    }
-
-    fn missing(&self, module: &str) -> NotAsked {
-        NotAsked {
-            absence: Absence::Missing,
-            why: format!("the kernel has no {module} loaded"),
         }
     }
 
@@ -120,6 +113,13 @@ impl Places<'_> {
             let name = line.get(19..).unwrap_or_default();
             name.starts_with(wanted) && matches!(name.get(wanted.len()), None | Some(b'\t' | b'.'))
         }))
+    }
+}
+
+fn missing(module: &str) -> NotAsked {
+    NotAsked {
+        absence: Absence::Missing,
+        why: format!("the kernel has no {module} loaded"),
     }
 }
 
