@@ -3,9 +3,11 @@
 //! mends it. `ARCHITECTURE.md` is the map of the rooms below.
 
 pub mod apply;
+pub mod archive;
 pub mod calico;
 pub mod cli;
 pub mod collect;
+pub mod compare;
 pub mod datastore;
 pub mod diagnose;
 pub mod forward;
