@@ -24,6 +24,8 @@ pub enum Content {
 pub struct Folder {
     pub files: BTreeMap<String, Content>,
     pub folders: BTreeMap<String, Folder>,
+    /// Where what it was read from ends too early: then what isn't here may have been there.
+    pub cut: Option<String>,
 }
 
 /// Folders within folders that are looked through: state, node, pod, and two that archives put around them.
@@ -88,7 +90,7 @@ pub fn snapshot(bundle: &Folder, name: &str) -> Result<Snapshot, String> {
     let nodes: Vec<NodeState> = bundle
         .nodes(name)
         .into_iter()
-        .map(|(name, path, folder)| node::node(folder, name, &path))
+        .map(|(name, path, folder)| node::node(folder, name, &path, bundle.cut.as_deref()))
         .collect();
     if nodes.is_empty() {
         return Err("no output of a command that netdiag reads (link.json, route.txt, …)".to_owned());

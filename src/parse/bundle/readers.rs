@@ -180,6 +180,11 @@ const V6: (Dialect, Dialect) = (Dialect::Ip6tablesNft, Dialect::Ip6tablesLegacy)
 const LEGACY: (Dialect, Dialect) = (Dialect::IptablesLegacy, Dialect::IptablesLegacy);
 const LEGACY6: (Dialect, Dialect) = (Dialect::Ip6tablesLegacy, Dialect::Ip6tablesLegacy);
 
+/// Whether any reader takes files of this name.
+pub fn is_read(file: &str) -> bool {
+    READERS.iter().any(|row| row.file == file)
+}
+
 /// Whether a file of this name makes its folder a namespace. Names that any folder may have don't.
 pub fn is_known(file: &str) -> bool {
     READERS.iter().any(|row| {
@@ -204,6 +209,7 @@ fn one_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().trim().to_owned()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a row of the table")]
 fn hostname(r: &mut Reading, text: &str) -> Result<(), ParseError> {
     let name = one_line(text);
     if !name.is_empty() {
@@ -212,6 +218,7 @@ fn hostname(r: &mut Reading, text: &str) -> Result<(), ParseError> {
     Ok(())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a row of the table")]
 fn date(r: &mut Reading, text: &str) -> Result<(), ParseError> {
     r.node.taken = one_line(text);
     Ok(())
@@ -427,7 +434,7 @@ impl Reading {
         fn lose<T>(fact: &mut Fact<T>, absence: Absence, why: &str) {
             *fact = Fact::absent_as(absence, why);
         }
-        let (node, net) = (&mut self.node.bird_config, &mut self.node.net);
+        let net = &mut self.node.net;
         match item {
             Item::Tables | Item::Taken | Item::Name | Item::Ports | Item::BirdRoutes => {}
             Item::Links => lose(&mut net.links, absence, why),
@@ -450,7 +457,7 @@ impl Reading {
             Item::Hosts => lose(&mut self.node.hosts, absence, why),
             Item::Bird => lose(&mut self.node.bird, absence, why),
             Item::Bird6 => lose(&mut self.node.bird6, absence, why),
-            Item::BirdConfig => lose(node, absence, why),
+            Item::BirdConfig => lose(&mut self.node.bird_config, absence, why),
         }
     }
 }
