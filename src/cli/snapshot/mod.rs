@@ -3,6 +3,7 @@
 mod diff;
 mod merge;
 mod save;
+mod script;
 mod show;
 mod target;
 
@@ -23,6 +24,7 @@ enum Command {
     Show(show::Args),
     Diff(diff::Args),
     Merge(merge::Args),
+    Script(script::Args),
 }
 
 impl Args {
@@ -32,6 +34,7 @@ impl Args {
             Command::Show(show) => show.run(cx),
             Command::Diff(diff) => diff.run(cx),
             Command::Merge(merge) => merge.run(cx),
+            Command::Script(script) => script.run(cx),
         }
     }
 }

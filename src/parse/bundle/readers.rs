@@ -2,8 +2,8 @@
 
 use crate::parse::iproute::Names;
 use crate::parse::{
-    ParseError, bird, bird_config, bird_text, conntrack, hosts, ip_json, ip_text, iptables_save, net_tools,
-    procfs, ss, sysctl,
+    ParseError, bird, bird_config, bird_text, conntrack, excerpt, hosts, ip_json, ip_text, iptables_save,
+    net_tools, procfs, ss, sysctl,
 };
 use crate::state::bird::Bird;
 use crate::state::conntrack::Conntrack;
@@ -82,6 +82,7 @@ const fn more(file: &'static str, item: Item, read: Read) -> Row {
 /// `ipv4_addr` and its like are of `calicoctl node diags`, `ip-addr.txt` and its like of `calicoctl cluster diags`.
 pub(super) const READERS: &[Row] = &[
     row("hostname", Item::Name, hostname),
+    more("env.txt", Item::Name, nodename),
     row("date", Item::Taken, date),
     row("rt_tables", Item::Tables, tables),
     row("link.json", Item::Links, links),
@@ -218,6 +219,13 @@ fn hostname(r: &mut Reading, text: &str) -> Result<(), ParseError> {
     Ok(())
 }
 
+/// Calico's own name for the node, where it was given one.
+#[expect(clippy::unnecessary_wraps, reason = "a row of the table")]
+fn nodename(r: &mut Reading, text: &str) -> Result<(), ParseError> {
+    let name = text.lines().find_map(|line| line.strip_prefix("NODENAME="));
+    name.map_or(Ok(()), |name| hostname(r, name))
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "a row of the table")]
 fn date(r: &mut Reading, text: &str) -> Result<(), ParseError> {
     r.node.taken = one_line(text);
@@ -297,9 +305,11 @@ fn routes(r: &mut Reading, text: &str, v6: bool) -> Result<(), ParseError> {
     } else {
         ip_text::routes(text, v6, &mut r.names)?
     };
-    // `show table all` of both families may be followed by one of them.
+    // `show table all` may have shown both families before.
     let known = r.node.net.routes.items();
-    routes.retain(|route| !known.contains(route));
+    if known.iter().any(|route| route.dst.addr().is_ipv6()) {
+        routes.retain(|route| !route.dst.addr().is_ipv6());
+    }
     extend(&mut r.node.net.routes, routes);
     Ok(())
 }
@@ -412,6 +422,16 @@ fn bird_raw(r: &mut Reading, text: &str) -> Result<(), ParseError> {
 }
 
 fn bird_shown(fact: &mut Fact<Bird>, text: &str) -> Result<(), ParseError> {
+    // What birdc says where nobody listens.
+    if let Some(line) = text.lines().find(|line| line.starts_with("Unable to connect")) {
+        let absence = if line.contains("Permission denied") {
+            Absence::Unreadable
+        } else {
+            Absence::Missing
+        };
+        *fact = Fact::absent_as(absence, excerpt(line));
+        return Ok(());
+    }
     *fact = Fact::Known(Bird {
         version: bird_text::version(text).unwrap_or_default(),
         protocols: bird_text::protocols(text)?,
