@@ -248,6 +248,8 @@ if [ $others = yes ] && command -v nsenter >/dev/null 2>&1; then
         inode=$(readlink "$directory/ns/net" 2>/dev/null | tr -cd 0-9)
         [ -n "$inode" ] || continue
         case $seen in *" $inode "*) continue ;; esac
+        # Threads of the kernel name nothing.
+        readlink "$directory/exe" >/dev/null 2>&1 || continue
         pid=${directory#/proc/}
         # A pod's host name is the pod's name.
         if [ "$(readlink "$directory/ns/uts" 2>/dev/null)" = "$own_uts" ]; then
