@@ -10,6 +10,7 @@ pub mod collect;
 pub mod compare;
 pub mod datastore;
 pub mod diagnose;
+pub mod fleet;
 pub mod forward;
 pub mod intent;
 pub mod output;

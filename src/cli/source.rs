@@ -85,7 +85,7 @@ async fn list(store: &dyn Datastore) -> Result<Objects, Error> {
         v1_manifests: store.reads_v1_manifests(),
         ..Objects::default()
     };
-    for kind in Kind::ALL {
+    for kind in Kind::DIAGNOSED {
         let list = store.list(kind).await?;
         objects
             .resources

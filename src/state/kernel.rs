@@ -29,8 +29,7 @@ impl Kernel {
     /// Whether a module is loaded or built in; none when that can't be known. `-` and `_` are the same.
     pub fn has(&self, module: &str) -> Option<bool> {
         let module = module.replace('-', "_");
-        let among =
-            |fact: &Fact<Vec<String>>| fact.known().map(|names| names.iter().any(|name| *name == module));
+        let among = |fact: &Fact<Vec<String>>| fact.known().map(|names| names.contains(&module));
         match (among(&self.modules), among(&self.builtin)) {
             (Some(true), _) | (_, Some(true)) => Some(true),
             (Some(false), Some(false)) => Some(false),

@@ -3,7 +3,10 @@
 //! Every fact is [`Fact::Known`] or [`Fact::Absent`] with the reason, so that a check can say what it could not see.
 
 pub mod bird;
+pub mod cni;
 pub mod conntrack;
+pub mod cri;
+pub mod docker;
 pub mod hosts;
 pub mod ipvs;
 pub mod kernel;
@@ -13,6 +16,7 @@ pub mod namespace;
 pub mod neighbor;
 pub mod netfilter;
 pub mod netns;
+pub mod ovs;
 pub mod process;
 pub mod route;
 pub mod rule;

@@ -31,7 +31,7 @@ pub struct CalicoProcesses {
 #[serde(rename_all = "camelCase")]
 pub struct Process {
     pub pid: u32,
-    /// Its arguments, blanks between.
+    /// Its arguments, blanks between, secrets cut.
     pub command: String,
     /// As ps(1) shows it: `R`, `S`, `D`, `T` for stopped, `Z`; none when it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,11 +93,18 @@ impl Process {
         first.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The value of an option of its command line (`-s PATH`).
+    /// The value of an option of its command line (`-s PATH`, `--path=PATH`).
     pub fn argument(&self, option: &str) -> Option<&str> {
         let mut words = self.command.split(' ');
-        words.find(|word| *word == option)?;
-        words.next()
+        while let Some(word) = words.next() {
+            if word == option {
+                return words.next();
+            }
+            if let Some(value) = word.strip_prefix(option).and_then(|rest| rest.strip_prefix('=')) {
+                return Some(value);
+            }
+        }
+        None
     }
 }
 
@@ -105,6 +112,12 @@ impl CalicoProcesses {
     /// One of the BIRD daemons, `bird` or `bird6`.
     pub fn daemon(&self, name: &str) -> Option<&Process> {
         self.bird.iter().find(|process| process.program() == name)
+    }
+
+    /// The first daemon of a kind.
+    pub fn daemon_of(&self, kind: DaemonKind) -> Option<&Process> {
+        let found = self.daemons.iter().find(|daemon| daemon.kind == kind)?;
+        Some(&found.process)
     }
 
     /// Whether that daemon is there.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::below;
 
 /// A room of `src/`, and the rooms it may use: the table of ARCHITECTURE.md. `cli` may use all.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("apply", &["calico", "datastore"]),
     ("archive", &["parse", "state"]),
     ("calico", &[]),
@@ -13,6 +13,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("compare", &["state"]),
     ("datastore", &["calico"]),
     ("diagnose", &["calico", "forward", "intent", "state"]),
+    ("fleet", &["archive", "state"]),
     ("forward", &["calico", "state"]),
     ("intent", &["calico", "state"]),
     ("output", &[]),

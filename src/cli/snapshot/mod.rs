@@ -1,11 +1,14 @@
 //! `netdiag snapshot`: the whole picture of nodes in a file.
 
 mod diff;
+mod fleet;
 mod merge;
+mod progress;
 mod save;
 mod script;
 mod show;
 mod target;
+mod targets;
 
 use clap::{Args as ClapArgs, Subcommand};
 

@@ -111,8 +111,8 @@ pub(super) fn some_ip(value: &[u8]) -> Option<IpAddr> {
 
 /// `aa:bb:cc:dd:ee:ff`; none unless it is six bytes.
 pub(super) fn mac(value: &[u8]) -> Option<String> {
-    let [a, b, c, d, e, f] = *<&[u8; 6]>::try_from(value).ok()?;
-    Some(format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}"))
+    let octets = <&[u8; 6]>::try_from(value).ok()?;
+    Some(octets.map(|octet| format!("{octet:02x}")).join(":"))
 }
 
 /// A text up to its NUL. The kernel keeps names as bytes; what isn't UTF-8 is replaced.

@@ -1,11 +1,11 @@
 //! Links (rtnetlink(7), RTM_GETLINK). What belongs to one kind is in [`super::kinds`] and [`super::tunnels`].
 
-use super::attr::{attributes, find, flag, i32, mac, text, u8, u16, u32, u64};
+use super::attr::{attributes, find, flag, i32, mac, text, u8, u32, u64};
 use super::socket::{Error, Socket};
 use super::uapi::{
-    ARPHRD_ETHER, IFLA_ADDRESS, IFLA_ALT_IFNAME, IFLA_CARRIER, IFLA_IFALIAS, IFLA_IFNAME, IFLA_INFO_DATA,
-    IFLA_INFO_KIND, IFLA_INFO_SLAVE_DATA, IFLA_INFO_SLAVE_KIND, IFLA_LINK, IFLA_LINK_NETNSID, IFLA_LINKINFO,
-    IFLA_MASTER, IFLA_MTU, IFLA_OPERSTATE, IFLA_PROP_LIST, IFLA_QDISC, IFLA_STATS64, RTM_GETLINK,
+    IFLA_ADDRESS, IFLA_ALT_IFNAME, IFLA_CARRIER, IFLA_IFALIAS, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND,
+    IFLA_INFO_SLAVE_DATA, IFLA_INFO_SLAVE_KIND, IFLA_LINK, IFLA_LINK_NETNSID, IFLA_LINKINFO, IFLA_MASTER,
+    IFLA_MTU, IFLA_OPERSTATE, IFLA_PROP_LIST, IFLA_QDISC, IFLA_STATS64, RTM_GETLINK,
 };
 use super::{kinds, ports};
 use crate::state::link::{IfIndex, Link, LinkCounters, LinkFlags, LowerLink};
@@ -34,7 +34,8 @@ fn link(message: &[u8]) -> Option<Link> {
         match kind {
             IFLA_IFNAME => link.name = text(value),
             IFLA_MTU => link.mtu = u32(value),
-            IFLA_ADDRESS if u16(&header[2..]) == ARPHRD_ETHER => link.mac = mac(value),
+            // Of tunnels it is an IP address, of InfiniBand it has twenty bytes.
+            IFLA_ADDRESS => link.mac = mac(value),
             IFLA_OPERSTATE => operstate(u8(value)).clone_into(&mut link.operstate),
             IFLA_CARRIER => link.carrier = Some(flag(value)),
             IFLA_MASTER => link.master = Some(IfIndex(u32(value))),

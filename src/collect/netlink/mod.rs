@@ -6,16 +6,19 @@
 
 mod addresses;
 mod attr;
+pub(super) mod ctnetlink;
 mod encap;
 mod features;
+pub(super) mod inet_diag;
 mod kinds;
 mod links;
 mod neighbors;
 mod nexthops;
+pub(super) mod nsid;
 mod ports;
 mod routes;
 mod rules;
-mod socket;
+pub(super) mod socket;
 mod tunnels;
 mod uapi;
 mod vlans;

@@ -72,7 +72,18 @@ fn route(message: &[u8]) -> Option<Route> {
         let leads = hop.link.is_some() || hop.gateway.is_some();
         route.next_hops.extend(leads.then_some(hop));
     }
+    // IPv6 names the loopback link where there is no way out.
+    if leads_nowhere(route.kind) {
+        route.next_hops.clear();
+    }
     Some(route)
+}
+
+const fn leads_nowhere(kind: RouteType) -> bool {
+    matches!(
+        kind,
+        RouteType::Blackhole | RouteType::Unreachable | RouteType::Prohibit | RouteType::Throw
+    )
 }
 
 const fn any(family: u8) -> Option<IpAddr> {

@@ -34,7 +34,7 @@ const RECEIVE_BUFFER: i32 = 1 << 20;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
+pub(in crate::collect) enum Error {
     #[error("netlink socket: {0}")]
     Socket(#[from] io::Error),
     /// The kernel's own words, where it has some, behind those for the number.
@@ -48,13 +48,13 @@ pub(super) enum Error {
 
 impl Error {
     /// The kernel was built without what was asked for.
-    pub(super) const fn is_unsupported(&self) -> bool {
+    pub(in crate::collect) const fn is_unsupported(&self) -> bool {
         matches!(self, Self::Refused { errno, .. } if *errno == Errno::EOPNOTSUPP as i32
             || *errno == Errno::EAFNOSUPPORT as i32)
     }
 
     /// What it means for a fact.
-    pub(super) fn into_fact<T>(self) -> Fact<T> {
+    pub(in crate::collect) fn into_fact<T>(self) -> Fact<T> {
         if self.is_unsupported() {
             return Fact::absent_as(Absence::Missing, format!("this kernel has none: {self}"));
         }
@@ -64,15 +64,15 @@ impl Error {
 
 /// A request: a type of message, and its body.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Request<'a> {
-    pub(super) kind: u16,
-    pub(super) body: &'a [u8],
+pub(in crate::collect) struct Request<'a> {
+    pub(in crate::collect) kind: u16,
+    pub(in crate::collect) body: &'a [u8],
     /// NLM_F_DUMP: all there are.
-    pub(super) dump: bool,
+    pub(in crate::collect) dump: bool,
 }
 
 /// The socket, its buffer, and the number of the last request.
-pub(super) struct Socket {
+pub(in crate::collect) struct Socket {
     system: System,
     buffer: Vec<u8>,
     sequence: u32,
@@ -80,12 +80,12 @@ pub(super) struct Socket {
 
 impl Socket {
     /// A socket for links, addresses, routes, rules and neighbors.
-    pub(super) fn route() -> Result<Self, Error> {
+    pub(in crate::collect) fn route() -> Result<Self, Error> {
         Self::open(NETLINK_ROUTE)
     }
 
     /// A socket of one netlink protocol.
-    pub(super) fn open(protocol: isize) -> Result<Self, Error> {
+    pub(in crate::collect) fn open(protocol: isize) -> Result<Self, Error> {
         let mut system = System::new(protocol)?;
         system.bind_auto()?;
         // Kernels before 4.12 and 4.20 lack these; both only make answers better.
@@ -101,7 +101,7 @@ impl Socket {
 
     /// All that a dump holds: `read` is given the body of each message. A dump that the kernel marks as torn is begun
     /// again.
-    pub(super) fn dump<T>(
+    pub(in crate::collect) fn dump<T>(
         &mut self,
         kind: u16,
         body: &[u8],
@@ -124,7 +124,11 @@ impl Socket {
     }
 
     /// Sends a request and hands over the body of every message of the answer. False: the dump is torn.
-    pub(super) fn ask(&mut self, request: Request, mut take: impl FnMut(&[u8])) -> Result<bool, Error> {
+    pub(in crate::collect) fn ask(
+        &mut self,
+        request: Request,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<bool, Error> {
         self.sequence += 1;
         self.system.send(&message(request, self.sequence), 0)?;
         let mut answer = Answer {

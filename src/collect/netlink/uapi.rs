@@ -4,7 +4,6 @@
 pub(super) const AF_INET: u8 = 2;
 pub(super) const AF_BRIDGE: u8 = 7;
 pub(super) const AF_INET6: u8 = 10;
-pub(super) const ARPHRD_ETHER: u16 = 1;
 
 pub(super) const RTM_GETLINK: u16 = 18;
 pub(super) const RTM_GETADDR: u16 = 22;

@@ -11,9 +11,9 @@ mod table;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::state::link::{IfIndex, Link};
+use crate::state::link::{IfIndex, Link, Scope};
 use crate::state::netns::Netns;
-use crate::state::route::{NextHop, Route, TableId};
+use crate::state::route::{HopFlags, NextHop, Route, RouteType, TableId};
 use crate::state::rule::PolicyRule;
 
 use rules::Rules;
@@ -44,6 +44,8 @@ pub struct Flow {
     /// Of the socket's owner; 0 for forwarded packets.
     pub uid: u32,
     pub tun_id: u64,
+    /// IPv4: routes that reach farther than this don't count (a gateway must be on its link).
+    pub scope: Scope,
 }
 
 impl Flow {
@@ -61,6 +63,7 @@ impl Flow {
             dport: 0,
             uid: 0,
             tun_id: 0,
+            scope: Scope::GLOBAL,
         }
     }
 }
@@ -76,11 +79,21 @@ pub struct Hit<'a> {
     pub hops: Vec<&'a NextHop>,
 }
 
+/// How a packet of the host itself leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way<'a> {
+    Route(Hit<'a>),
+    /// Without a route, by the link that the sender names.
+    OnLink(IfIndex),
+}
+
 /// The tables of one namespace, ready for lookups.
 #[derive(Debug)]
 pub struct Fib<'a> {
     rules: [Rules<'a>; 2],
     tables: HashMap<(TableId, bool), Table<'a>>,
+    /// `local` and `main` of IPv4 in one, while the rules are untouched.
+    merged: Option<Table<'a>>,
     links: HashMap<IfIndex, &'a Link>,
     /// Links that don't use routes without carrier (`ignore_routes_with_linkdown`), by family.
     settings: Settings<'a>,
@@ -115,9 +128,23 @@ impl<'a> Fib<'a> {
         for table in tables.values_mut() {
             table.sort();
         }
+        let rules = [Rules::new(net, false), Rules::new(net, true)];
+        let merged = rules[0].are_untouched().then(|| {
+            let mut table = Table::default();
+            // Of one prefix, the local table's come first.
+            for id in [TableId::LOCAL, TableId::MAIN] {
+                let routes = net.routes.items().iter();
+                for route in routes.filter(|route| route.table == id && route.dst.addr().is_ipv4()) {
+                    table.insert(route);
+                }
+            }
+            table.sort();
+            table
+        });
         Self {
-            rules: [Rules::new(net, false), Rules::new(net, true)],
+            rules,
             tables,
+            merged,
             links: net.links.items().iter().map(|link| (link.index, link)).collect(),
             settings: Settings { net },
         }
@@ -128,7 +155,43 @@ impl<'a> Fib<'a> {
     /// # Errors
     /// What refuses the packet: a rule or a route that says so, or that nothing matches.
     pub fn lookup(&self, flow: &Flow) -> Result<Hit<'a>, Refused<'a>> {
-        self.rules[usize::from(flow.dst.is_ipv6())].lookup(self, flow)
+        let rules = &self.rules[usize::from(flow.dst.is_ipv6())];
+        match &self.merged {
+            Some(merged) if flow.dst.is_ipv4() => rules.lookup_merged(self, merged, flow),
+            _ => rules.lookup(self, flow),
+        }
+    }
+
+    /// The way of a packet of the host itself. With IPv4, one that names its link goes out there even without a route:
+    /// its destination counts as on that link (`ip_route_output_key_hash_rcu`).
+    ///
+    /// # Errors
+    /// As [`Self::lookup`].
+    pub fn output(&self, flow: &Flow) -> Result<Way<'a>, Refused<'a>> {
+        let Some(oif) = flow.oif.filter(|_| flow.dst.is_ipv4()) else {
+            return self.lookup(flow).map(Way::Route);
+        };
+        if !self.link(oif).is_some_and(Link::is_up) {
+            return Err(Refused::NOWHERE);
+        }
+        Ok(self.lookup(flow).map_or(Way::OnLink(oif), Way::Route))
+    }
+
+    /// The gateway that packets of this way out are handed to. One that is an address of the link itself counts as none:
+    /// destinations are then on the link (`fib_check_nh`, `rt_set_nexthop`).
+    pub fn gateway(&self, hop: &NextHop) -> Option<IpAddr> {
+        let gateway = hop.gateway?;
+        let flow = Flow {
+            oif: hop.link,
+            scope: Scope::LINK,
+            ..Flow::to(gateway)
+        };
+        let own = gateway.is_ipv4()
+            && !hop.flags.has(HopFlags::ONLINK)
+            && self
+                .lookup(&flow)
+                .is_ok_and(|hit| hit.route.kind == RouteType::Local);
+        (!own).then_some(gateway)
     }
 
     /// The link with this number.
@@ -142,7 +205,6 @@ impl<'a> Fib<'a> {
 
     /// Whether the kernel passes this way out over: its link is down, or has no carrier and is set to heed that.
     fn is_unusable(&self, hop: &NextHop, v6: bool) -> bool {
-        use crate::state::route::HopFlags;
         if hop.flags.has(HopFlags::DEAD) {
             return true;
         }

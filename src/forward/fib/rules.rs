@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
+use super::table::{Table, dscp};
 use super::{Fib, Flow, Hit};
 use crate::state::link::IfIndex;
 use crate::state::netns::Netns;
@@ -33,10 +34,20 @@ pub struct Refused<'a> {
     pub route: Option<&'a Route>,
 }
 
+impl Refused<'_> {
+    /// Nothing matched.
+    pub(super) const NOWHERE: Self = Self {
+        refusal: Refusal::NoRoute,
+        rule: None,
+        route: None,
+    };
+}
+
 /// The rules of one family, in the kernel's order.
 #[derive(Debug)]
 pub(super) struct Rules<'a> {
     rules: Vec<Compiled<'a>>,
+    v6: bool,
 }
 
 #[derive(Debug)]
@@ -106,7 +117,47 @@ impl<'a> Rules<'a> {
                 },
             })
             .collect();
-        Self { rules }
+        Self { rules, v6 }
+    }
+
+    /// Whether these are the IPv4 rules that a namespace starts with. Until another one comes (and, which can't be seen,
+    /// goes again), the kernel keeps `local` and `main` in one trie: the longest prefix of both wins
+    /// (`fib_trie_unmerge`).
+    pub(super) fn are_untouched(&self) -> bool {
+        !self.v6
+            && self.rules.len() == DEFAULT_V4.len()
+            && self
+                .rules
+                .iter()
+                .zip(&DEFAULT_V4)
+                .all(|(compiled, default)| same(compiled.rule, default))
+    }
+
+    /// Without rules of anyone's: both tables in one, then `default`.
+    pub(super) fn lookup_merged(
+        &self,
+        fib: &Fib<'a>,
+        merged: &Table<'a>,
+        flow: &Flow,
+    ) -> Result<Hit<'a>, Refused<'a>> {
+        let rule_of = |table| {
+            let leads = |compiled: &&Compiled<'a>| compiled.rule.action == RuleAction::Lookup(table);
+            self.rules.iter().find(leads).map(|compiled| compiled.rule)
+        };
+        let found = merged
+            .lookup(fib, flow)
+            .or_else(|| fib.table(TableId::DEFAULT, false)?.lookup(fib, flow));
+        match found {
+            Some(Ok((route, hops))) => rule_of(route.table)
+                .map(|rule| Hit { rule, route, hops })
+                .ok_or(Refused::NOWHERE),
+            Some(Err((refusal, route))) => Err(Refused {
+                refusal,
+                rule: rule_of(route.table),
+                route: Some(route),
+            }),
+            None => Err(Refused::NOWHERE),
+        }
     }
 
     /// Tries the rules in turn; a table without a fitting route, and a `throw`, lead on to the next rule.
@@ -158,12 +209,17 @@ impl<'a> Rules<'a> {
                 Some(Ok(_)) | None => {}
             }
         }
-        Err(Refused {
-            refusal: Refusal::NoRoute,
-            rule: None,
-            route: None,
-        })
+        Err(Refused::NOWHERE)
     }
+}
+
+/// Whether a rule does what the other does; who put it in does not matter.
+fn same(rule: &PolicyRule, other: &PolicyRule) -> bool {
+    let plain = |rule: &PolicyRule| PolicyRule {
+        proto: None,
+        ..rule.clone()
+    };
+    plain(rule) == plain(other)
 }
 
 /// `suppress_prefixlength`: what the table found is too general to count.
@@ -217,7 +273,7 @@ impl Compiled<'_> {
                 .is_none_or(|(first, last)| (first..=last).contains(&flow.uid))
             && inside(&rule.src, flow.src.unwrap_or(unspecified))
             && inside(&rule.dst, flow.dst)
-            && (rule.tos == 0 || rule.tos == super::table::dscp(flow.tos))
+            && (rule.tos == 0 || rule.tos == dscp(flow))
             && rule.ipproto.is_none_or(|proto| proto == flow.proto)
             && between(rule.sport, flow.sport)
             && between(rule.dport, flow.dport)

@@ -10,9 +10,10 @@ use super::rules::Refusal;
 use super::{Fib, Flow};
 use crate::state::route::{NextHop, Route, RouteType};
 
-/// DSCP as routes and rules compare it: without the bits of ECN.
-pub(super) const fn dscp(tos: u8) -> u8 {
-    tos & 0xfc
+/// A packet's TOS as routes and rules compare theirs with it: IPv4 keeps to the three bits of RFC 1349
+/// (`INET_DSCP_LEGACY_TOS_MASK`), IPv6 to DSCP.
+pub(super) const fn dscp(flow: &Flow) -> u8 {
+    flow.tos & if flow.dst.is_ipv6() { 0xfc } else { 0x1c }
 }
 
 /// Routes of one family, by length and prefix.
@@ -38,7 +39,7 @@ impl<'a> Table<'a> {
     pub(super) fn sort(&mut self) {
         for prefixes in self.lengths.values_mut() {
             for routes in prefixes.values_mut() {
-                routes.sort_by_key(|route| (Reverse(route.tos), route.metric));
+                routes.sort_by_key(|route| (Reverse(route.table), Reverse(route.tos), route.metric));
             }
         }
     }
@@ -96,7 +97,7 @@ const fn refusal<'a>(route: &'a Route) -> Option<Step<'a>> {
 /// `fib_table_lookup`.
 fn v4<'a>(fib: &Fib<'a>, flow: &Flow, routes: &[&'a Route]) -> Step<'a> {
     for route in routes {
-        if route.tos != 0 && dscp(route.tos) != dscp(flow.tos) {
+        if (route.tos != 0 && route.tos != dscp(flow)) || route.scope < flow.scope {
             continue;
         }
         if let Some(step) = refusal(route) {
@@ -110,14 +111,20 @@ fn v4<'a>(fib: &Fib<'a>, flow: &Flow, routes: &[&'a Route]) -> Step<'a> {
     Step::Passed
 }
 
-/// The ways out of a route that the packet may take.
+/// The ways out of a route that the packet may take. With IPv6, a sender that has its address already only prefers
+/// routes by the link that it names (`ip6_route_output_flags`).
 fn usable<'a>(fib: &Fib<'a>, flow: &Flow, route: &'a Route) -> Vec<&'a NextHop> {
     let v6 = flow.dst.is_ipv6();
-    let fits = |hop: &&NextHop| {
-        !fib.is_unusable(hop, v6) && flow.oif.is_none_or(|oif| hop.link.is_none_or(|link| link == oif))
-    };
-    let mut hops: Vec<&NextHop> = route.next_hops.iter().filter(fits).collect();
-    if flow.oif.is_some() {
+    let mut hops: Vec<&NextHop> = route
+        .next_hops
+        .iter()
+        .filter(|hop| !fib.is_unusable(hop, v6))
+        .collect();
+    let Some(oif) = flow.oif else { return hops };
+    if !v6 || flow.src.is_none() {
+        hops.retain(|hop| hop.link.is_none_or(|link| link == oif));
+    }
+    if !v6 {
         // The first on the wanted link is taken; no hash decides.
         hops.truncate(1);
     }
@@ -134,13 +141,26 @@ fn v6<'a>(fib: &Fib<'a>, flow: &Flow, routes: &[&'a Route]) -> Step<'a> {
     };
     let mut routes: Vec<&Route> = routes.iter().copied().filter(|route| sender(route)).collect();
     routes.sort_by_key(|route| Reverse(route.src.map_or(0, |src| src.prefix_len())));
+    let wanted = |hops: &[&NextHop]| {
+        flow.oif
+            .is_some_and(|oif| hops.iter().any(|hop| hop.link == Some(oif)))
+    };
+    let mut best: Option<(&Route, Vec<&NextHop>)> = None;
     for route in routes {
+        if best
+            .as_ref()
+            .is_some_and(|(best, hops)| best.metric != route.metric || wanted(hops))
+        {
+            break;
+        }
         let hops = usable(fib, flow, route);
         let fits = !hops.is_empty() || route.next_hops.is_empty();
-        if !fits {
-            continue;
+        if fits && (best.is_none() || wanted(&hops)) {
+            best = Some((route, hops));
         }
-        return refusal(route).unwrap_or(Step::Found(route, hops));
     }
-    Step::Passed
+    match best {
+        Some((route, hops)) => refusal(route).unwrap_or(Step::Found(route, hops)),
+        None => Step::Passed,
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::parse::iproute::Names;
 use crate::parse::{
-    ParseError, bird, bird_config, bird_text, conntrack, excerpt, hosts, ip_json, ip_text, iptables_save,
+    ParseError, bird, bird_config, bird_text, conntrack, excerpt, hosts, ip_json, ip_text, iptables,
     net_tools, procfs, ss, sysctl,
 };
 use crate::state::bird::Bird;
@@ -366,7 +366,7 @@ fn netfilter(r: &mut Reading, text: &str, (nft, legacy): (Dialect, Dialect)) -> 
     } else {
         legacy
     };
-    let ruleset = iptables_save::iptables_save(text, dialect)?;
+    let ruleset = iptables::iptables_save(text, dialect)?;
     extend(&mut r.node.net.netfilter, vec![ruleset]);
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! `ip -d -j route show table all`, of both families (iproute2 `ip/iproute.c`: `print_route`).
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 use ipnet::IpNet;
 
-use super::tree::{Item, each, prefix};
+use super::tree::{Item, Json, each, prefix};
 use crate::parse::ParseError;
 use crate::parse::iproute::{self, Names};
 use crate::state::link::Scope;
@@ -69,7 +70,7 @@ pub(in crate::parse) fn route(item: &Item, v6: bool, names: &mut Names) -> Resul
         scope: item
             .read("scope", "a scope", iproute::scope)?
             .unwrap_or(Scope::GLOBAL),
-        tos: item.read("tos", "a TOS", iproute::tos)?.unwrap_or_default(),
+        tos: tos(item)?,
         metric: item.number("metric")?.unwrap_or_default(),
         prefsrc: item.ip("prefsrc")?,
         mtu: metric("mtu")?,
@@ -135,28 +136,79 @@ pub(super) fn hop_flags(item: &Item) -> HopFlags {
     )
 }
 
-/// `encap` and what follows it, up to the next key of the route, as one text: its `dst` is not the route's.
-pub(super) fn encap(item: &Item) -> Option<String> {
+/// What belongs to an encapsulation, by its kind; of others than these it is not known where they end.
+pub(in crate::parse) fn encap_keys(kind: &str) -> Option<&'static [&'static str]> {
+    Some(match kind {
+        "mpls" => &["dst", "ttl"],
+        "ip" => &["id", "src", "dst", "ttl", "tos", "key", "csum", "seq"],
+        "ip6" => &["id", "src", "dst", "hoplimit", "tc", "key", "csum", "seq"],
+        "seg6" => &["mode", "segs", "hmac"],
+        _ => return None,
+    })
+}
+
+/// The keys of `encap` and of what belongs to it: its `dst` and `tos` are not the route's, which may follow.
+fn encap_places(item: &Item) -> Option<Range<usize>> {
     let at = item.object.iter().position(|(key, _)| key == "encap")?;
     let kind = item.object.get(at)?.1.scalar()?;
-    let mut text = kind.clone();
-    for (key, value) in item.object.iter().skip(at + 1) {
-        if [
-            "tos", "via", "gateway", "dev", "table", "protocol", "scope", "flags", "weight",
-        ]
-        .contains(&key.as_str())
-        {
+    let mut seen: Vec<&str> = Vec::new();
+    for (key, _) in item.object.iter().skip(at + 1) {
+        let key = key.as_str();
+        let ends = match encap_keys(&kind) {
+            Some(keys) => !keys.contains(&key) || seen.contains(&key),
+            None => [
+                "tos", "via", "gateway", "dev", "table", "protocol", "scope", "flags", "weight",
+            ]
+            .contains(&key),
+        };
+        if ends {
             break;
         }
+        seen.push(key);
+    }
+    Some(at..at + 1 + seen.len())
+}
+
+/// `encap` and what belongs to it, as one text.
+pub(super) fn encap(item: &Item) -> Option<String> {
+    let places = encap_places(item)?;
+    let kind = item.object.get(places.start)?.1.scalar()?;
+    let mut text = kind.clone();
+    for (key, value) in item.object.get(places)?.iter().skip(1) {
         // A label stack of MPLS is written without a name.
         if !(kind == "mpls" && key == "dst") {
             text.push(' ');
             text.push_str(key);
         }
-        if let Some(value) = value.scalar() {
-            text.push(' ');
-            text.push_str(&value);
+        match value {
+            Json::Bool(true) => {}
+            Json::List(segments) => {
+                let segments: Vec<String> = segments.iter().filter_map(Json::scalar).collect();
+                text += &format!(" {} [ {} ]", segments.len(), segments.join(" "));
+            }
+            // The text has it in hexadecimal digits.
+            Json::Number(number) if key == "hmac" => {
+                text += &format!(" {:X}", number.as_u64().unwrap_or_default());
+            }
+            other => {
+                if let Some(value) = other.scalar() {
+                    text.push(' ');
+                    text.push_str(&value);
+                }
+            }
         }
     }
     Some(text)
+}
+
+/// The TOS of the route.
+fn tos(item: &Item) -> Result<u8, String> {
+    let encap = encap_places(item).unwrap_or_default();
+    let entries = item.object.iter().enumerate();
+    let mut own = entries.filter(|(place, (key, _))| key == "tos" && !encap.contains(place));
+    let Some((_, (_, value))) = own.next() else {
+        return Ok(0);
+    };
+    let tos = value.scalar().as_deref().and_then(iproute::tos);
+    tos.ok_or_else(|| item.error("tos", "not a TOS"))
 }

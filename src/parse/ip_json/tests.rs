@@ -198,8 +198,23 @@ fn the_destination_of_an_encapsulation_is_not_the_routes() {
         {\"dst\":\"10.20.0.0/16\",\"encap\":\"mpls\",\"dst\":\"100/200\",\"gateway\":\"10.1.0.2\",\"dev\":\"eth0\"}]";
     let routes = routes(text, false, &mut Names::default()).unwrap();
     let encap = |dst: &str| to(&routes, dst).next_hops[0].encap.clone().unwrap();
-    assert_eq!(encap("10.19.0.0/16"), "ip id 30 src 0.0.0.0 dst 10.1.0.8 ttl 0");
+    assert_eq!(
+        encap("10.19.0.0/16"),
+        "ip id 30 src 0.0.0.0 dst 10.1.0.8 ttl 0 tos 0"
+    );
     assert_eq!(encap("10.20.0.0/16"), "mpls 100/200");
+    // iproute2 6.1.
+    let text = "[{\"dst\":\"10.9.0.0/16\",\"encap\":\"ip\",\"id\":5,\"src\":\"1.1.1.1\",\"dst\":\"2.2.2.2\",\"ttl\":3,\
+        \"tos\":4,\"key\":true,\"tos\":\"0x08\",\"dev\":\"v0\"},{\"dst\":\"2001:db8::/64\",\"encap\":\"seg6\",\
+        \"mode\":\"encap\",\"segs\":[\"::1\",\"::2\"],\"hmac\":255,\"dev\":\"v0\",\"pref\":\"medium\"}]";
+    let routes = super::routes(text, false, &mut Names::default()).unwrap();
+    let encap = |place: usize| routes[place].next_hops[0].encap.clone().unwrap();
+    assert_eq!(encap(0), "ip id 5 src 1.1.1.1 dst 2.2.2.2 ttl 3 tos 4 key");
+    assert_eq!(
+        (routes[0].tos, routes[0].dst.to_string()),
+        (8, "10.9.0.0/16".to_owned())
+    );
+    assert_eq!(encap(1), "seg6 mode encap segs 2 [ ::1 ::2 ] hmac FF");
 }
 
 #[test]

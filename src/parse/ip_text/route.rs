@@ -1,7 +1,7 @@
 //! `ip route`, `ip route show table all`, `ip -6 route` (iproute2 `ip/iproute.c`: `print_route`).
 
 use super::{Pairs, Words, is_blank, unknown};
-use crate::parse::ip_json::route::route;
+use crate::parse::ip_json::route::{encap_keys, route};
 use crate::parse::ip_json::tree::Json;
 use crate::parse::iproute::{self, Names};
 use crate::parse::{ParseError, excerpt};
@@ -155,17 +155,44 @@ fn via(words: &mut Words, pairs: &mut Pairs) -> Result<(), String> {
     Ok(())
 }
 
-/// All words up to the next of the route.
+/// The words of an encapsulation; of a kind that isn't known, all up to the next word of the route.
 fn encap(words: &mut Words, pairs: &mut Pairs) -> Result<(), String> {
-    let mut text = words.after("encap")?.to_owned();
-    // `via` ends it; `dev` of a seg6local action is behind that, and the same.
-    while let Some(word) = words
-        .peek()
-        .filter(|word| !matches!(*word, "via" | "dev" | "proto" | "scope" | "table" | "metric"))
-    {
-        words.next();
+    let kind = words.after("encap")?;
+    let mut text = kind.to_owned();
+    let mut add = |word: &str| {
         text.push(' ');
         text.push_str(word);
+    };
+    let keys = encap_keys(kind);
+    if kind == "mpls" {
+        add(words.after(kind)?);
+    }
+    let mut seen = Vec::new();
+    while let Some(word) = words.peek() {
+        let ends = match keys {
+            Some(keys) => !keys.contains(&word) || seen.contains(&word),
+            // `via` ends it; `dev` of a seg6local action is behind that, and the same.
+            None => matches!(word, "via" | "dev" | "proto" | "scope" | "table" | "metric"),
+        };
+        if ends {
+            break;
+        }
+        words.next();
+        seen.push(word);
+        add(word);
+        if keys.is_none() || matches!(word, "key" | "csum" | "seq") {
+            continue;
+        }
+        add(words.after(word)?);
+        if word == "segs" {
+            // `[ ONE TWO ]`
+            for segment in std::iter::from_fn(|| words.next()) {
+                add(segment);
+                if segment == "]" {
+                    break;
+                }
+            }
+        }
     }
     pairs.text("encap", &text);
     Ok(())

@@ -1,26 +1,41 @@
-//! The fields of a Node: v3 (libcalico-go `lib/apis/v3`), and v1 (`lib/apis/v1`) with its conversion.
-
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+//! Node (libcalico-go `lib/apis/internalapi/node.go`), v3 and the v1 of old articles.
 
 use serde_json::{Map, Value};
 
-use super::address::{self, Family};
-use super::names;
-use super::schema::{Field, Misfit, Shape};
+use super::columns::{Column, Inherited, NAME};
+use super::metadata::{API_VERSION, KIND, PLAIN};
+use super::{Definition, none};
+use crate::calico::address::{self, Family};
+use crate::calico::checks::{any, cidr, filled, ipv4, ipv6, mac};
+use crate::calico::names;
+use crate::calico::resource::Resource;
+use crate::calico::schema::{Field, Misfits, Shape, Zero};
 
-/// A v3 Node, without `apiVersion` and `kind`.
-pub(super) static NODE: Shape = Shape::Object(&[
-    Field::optional("apiVersion", Shape::Ignored),
-    Field::optional("kind", Shape::Ignored),
-    Field::required("metadata", Shape::Object(METADATA)),
+pub(super) static DEFINITION: Definition = Definition {
+    shape: &NODE,
+    columns: &[
+        NAME,
+        Column::made("ASN", as_number),
+        Column::field("IPV4", &["spec", "bgp", "ipv4Address"]),
+        Column::field("IPV6", &["spec", "bgp", "ipv6Address"]),
+    ],
+    ps: &["NAME"],
+    wide: &["NAME", "ASN", "IPV4", "IPV6"],
+    defaults: none,
+};
+
+static NODE: Shape = Shape::Object(&[
+    KIND,
+    API_VERSION,
+    Field::required("metadata", Shape::Object(PLAIN)),
     Field::optional("spec", Shape::Object(SPEC)),
-    Field::optional("status", Shape::Object(STATUS)),
+    Field::always("status", Shape::Object(STATUS), Zero::Object),
 ]);
 
 /// A v1 node.
-pub(super) static NODE_V1: Shape = Shape::Object(&[
-    Field::optional("apiVersion", Shape::Ignored),
-    Field::optional("kind", Shape::Ignored),
+pub(crate) static NODE_V1: Shape = Shape::Object(&[
+    API_VERSION,
+    KIND,
     Field::required(
         "metadata",
         Shape::Object(&[
@@ -43,34 +58,6 @@ pub(super) static NODE_V1: Shape = Shape::Object(&[
         ]),
     ),
 ]);
-
-/// A list of resources, `NodeList` or v1 `nodeList`; the items are read one by one.
-pub(super) static LIST: Shape = Shape::Object(&[
-    Field::required("apiVersion", Shape::Ignored),
-    Field::required("kind", Shape::Ignored),
-    Field::optional("metadata", Shape::Ignored),
-    Field::required("items", Shape::Ignored),
-]);
-
-/// Kubernetes' ObjectMeta. What a client may set is kept; what a server fills in (a file made by `get -o yaml`
-/// has it) is accepted and dropped.
-const METADATA: &[Field] = &[
-    Field::required("name", Shape::Text(names::check_name)),
-    Field::optional("labels", Shape::Labels),
-    Field::optional("annotations", Shape::Annotations),
-    Field::optional("resourceVersion", Shape::Text(filled)),
-    Field::optional("uid", Shape::Ignored),
-    Field::optional("creationTimestamp", Shape::Ignored),
-    Field::optional("deletionTimestamp", Shape::Ignored),
-    Field::optional("deletionGracePeriodSeconds", Shape::Ignored),
-    Field::optional("generation", Shape::Ignored),
-    Field::optional("generateName", Shape::Ignored),
-    Field::optional("selfLink", Shape::Ignored),
-    Field::optional("ownerReferences", Shape::Ignored),
-    Field::optional("finalizers", Shape::Ignored),
-    Field::optional("managedFields", Shape::Ignored),
-    Field::optional("namespace", Shape::Text(no_namespace)),
-];
 
 const SPEC: &[Field] = &[
     Field::optional(
@@ -115,52 +102,32 @@ const SPEC: &[Field] = &[
 ];
 
 const ORCH_REF: &[Field] = &[
-    Field::optional("nodeName", Shape::Text(filled)),
+    Field::optional("nodeName", Shape::Text(any)),
     Field::required("orchestrator", Shape::Text(filled)),
 ];
 
 const STATUS: &[Field] = &[
     Field::optional("wireguardPublicKey", Shape::Text(wireguard_key)),
     Field::optional("wireguardPublicKeyV6", Shape::Text(wireguard_key)),
-    Field::optional("podCIDRs", Shape::List(&Shape::Text(net))),
+    Field::optional("podCIDRs", Shape::List(&Shape::Text(cidr))),
 ];
 
-fn filled(text: &str) -> Result<(), String> {
-    match text {
-        "" => Err("is empty".into()),
-        _ => Ok(()),
-    }
-}
-
-fn no_namespace(namespace: &str) -> Result<(), String> {
-    match namespace {
-        "" => Ok(()),
-        _ => Err(
-            "namespace should not be specified for a non-namespaced resource. Node is not a namespaced resource".into(),
-        ),
-    }
-}
-
-fn ipv4(text: &str) -> Result<(), String> {
-    let why = |_| match text.parse::<Ipv6Addr>() {
-        Ok(_) => format!("{text} is an IPv6 address, must be IPv4"),
-        Err(_) => format!("{text:?} is not an IPv4 address"),
+/// An AS number in parentheses is inherited; a node without BGP has none.
+fn as_number(resource: &Resource, inherited: &Inherited) -> String {
+    let Some(bgp) = resource.field(&["spec", "bgp"]).and_then(Value::as_object) else {
+        return String::new();
     };
-    text.parse::<Ipv4Addr>().map(|_| ()).map_err(why)
+    match bgp.get("asNumber") {
+        Some(Value::String(text)) if !text.is_empty() => text.clone(),
+        None | Some(Value::Null | Value::String(_)) => format!("({})", inherited.as_number),
+        Some(other) => other.to_string(),
+    }
 }
 
 fn cluster_id(text: &str) -> Result<(), String> {
-    text.parse::<Ipv4Addr>().map(|_| ()).map_err(|_| {
+    text.parse::<std::net::Ipv4Addr>().map(|_| ()).map_err(|_| {
         format!("{text:?} is not a cluster ID: it has the form of an IPv4 address, such as 244.0.0.1")
     })
-}
-
-fn ipv6(text: &str) -> Result<(), String> {
-    match text.parse::<IpAddr>().map(|ip| Family::V6.refuses(ip)) {
-        Ok(None) => Ok(()),
-        Ok(Some(why)) => Err(format!("{text} is {why}")),
-        Err(_) => Err(format!("{text:?} is not an IPv6 address")),
-    }
 }
 
 /// The address of a node, with or without a length.
@@ -185,35 +152,12 @@ fn net_v6(text: &str) -> Result<(), String> {
     node_address(text, Family::V6)
 }
 
-fn net(text: &str) -> Result<(), String> {
-    match address::parse(text) {
-        Some(_) => Ok(()),
-        None => Err(format!(
-            "{text:?} is not an IP address with or without a prefix length"
-        )),
-    }
-}
-
 /// The full prefix for an address that has none: `192.0.2.1` becomes `192.0.2.1/32`. `None` if it has one.
-pub(super) fn with_full_prefix(text: &str) -> Option<String> {
+pub(crate) fn with_full_prefix(text: &str) -> Option<String> {
     match address::parse(text)? {
         (ip, None) => Some(format!("{ip}/{}", address::full_length(ip))),
         _ => None,
     }
-}
-
-/// What Go's `net.ParseMAC` takes: 6, 8 or 20 bytes, `66:cf:…`, `66-cf-…` or `66cf.…`.
-fn mac(text: &str) -> Result<(), String> {
-    let has = |separator: char, digits: usize| {
-        let hex = |part: &str| part.len() == digits && part.bytes().all(|digit| digit.is_ascii_hexdigit());
-        text.split(separator).all(hex) && [6, 8, 20].contains(&(text.split(separator).count() * digits / 2))
-    };
-    if has(':', 2) || has('-', 2) || has('.', 4) {
-        return Ok(());
-    }
-    Err(format!(
-        "{text:?} is not a MAC address, such as 66:cf:23:df:22:07"
-    ))
 }
 
 fn address_type(text: &str) -> Result<(), String> {
@@ -232,16 +176,18 @@ fn is_name_type(text: &str) -> bool {
 }
 
 /// Whether the address is what its type says.
-fn typed_address(entry: &Map<String, Value>) -> Option<Misfit> {
+fn typed_address(entry: &Map<String, Value>, misfits: &mut Misfits) {
     let text = |key: &str| entry.get(key).and_then(Value::as_str);
-    let address = text("address")?;
-    let why = match net(address) {
-        Ok(()) => return None,
-        Err(why) if !text("type").is_some_and(is_name_type) => why,
-        Err(_) if names::check_name(&address.to_lowercase()).is_ok() => return None,
-        Err(_) => format!("{address:?} is neither a host name nor an IP address"),
-    };
-    Some(("address", why))
+    let Some(address) = text("address") else { return };
+    match cidr(address) {
+        Ok(()) => {}
+        Err(why) if !text("type").is_some_and(is_name_type) => misfits.add("address", why),
+        Err(_) if names::check_name(&address.to_lowercase()).is_ok() => {}
+        Err(_) => misfits.add(
+            "address",
+            format!("{address:?} is neither a host name nor an IP address"),
+        ),
+    }
 }
 
 /// 32 bytes in base64.
