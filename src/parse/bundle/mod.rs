@@ -3,6 +3,7 @@
 //! A folder with files of [`readers`] is a node, a folder within it a pod or another network namespace, and a folder
 //! of such folders a cluster. Nodes and namespaces have the names of their folders; a file `hostname` names its node.
 
+mod items;
 mod namespaces;
 mod node;
 pub mod readers;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::readers::{Item, READERS, Reading, Row};
 use super::{Content, Folder, namespaces};
-use crate::parse::ParseError;
+use crate::parse::{ParseError, ovsdb};
 use crate::state::{Absence, Fact, Namespace, NodeState};
 
 /// Reads a node, and the namespaces in the folders within.
@@ -78,8 +78,11 @@ fn read(folder: &Folder, path: &str, cut: Option<&str>) -> Reading {
     reading
 }
 
-/// What two files say together.
+/// What several files say together.
 fn finish(reading: &mut Reading) {
+    if !reading.ovs.is_empty() {
+        reading.node.ovs = Fact::Known(ovsdb::picture(&reading.ovs));
+    }
     if let Fact::Known(links) = &mut reading.node.net.links {
         for (index, port) in &reading.ports {
             let link = links.iter_mut().find(|link| link.index == *index);
