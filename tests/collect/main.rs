@@ -4,3 +4,4 @@
 
 mod daemons;
 mod tables;
+mod texts;
