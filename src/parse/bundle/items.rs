@@ -37,7 +37,6 @@ pub(super) fn hostname(r: &mut Reading, text: &str) -> Result<(), ParseError> {
 }
 
 /// Calico's own name for the node, where it was given one.
-#[expect(clippy::unnecessary_wraps, reason = "a row of the table")]
 pub(super) fn nodename(r: &mut Reading, text: &str) -> Result<(), ParseError> {
     let name = text.lines().find_map(|line| line.strip_prefix("NODENAME="));
     name.map_or(Ok(()), |name| hostname(r, name))
