@@ -2,6 +2,7 @@
 
 pub mod fib;
 pub mod filter;
+pub mod hooks;
 pub mod packet;
 pub mod topology;
 pub mod walk;

@@ -22,7 +22,7 @@ pub(super) fn read(socket: &mut Socket) -> Result<Vec<Address>, Error> {
     })
 }
 
-fn address(message: &[u8]) -> Option<Address> {
+pub(super) fn address(message: &[u8]) -> Option<Address> {
     let (header, list) = message.split_at_checked(HEADER)?;
     let (mut local, mut remote, mut broadcast, mut label) = (None, None, None, None);
     // Eight bits in the header, all of them in the attribute.

@@ -93,7 +93,9 @@ fn names(socket: &mut Socket, family: u16) -> Result<BTreeMap<u32, String>, Erro
             .unwrap_or_default();
         names.extend(attributes(strings).filter_map(|(_, string)| {
             let index = find(string, ETHTOOL_A_STRING_INDEX)?;
-            Some((u32(index), text(find(string, ETHTOOL_A_STRING_VALUE)?)))
+            let name = text(find(string, ETHTOOL_A_STRING_VALUE)?);
+            // Some bits have no name; ethtool(8) leaves them out too.
+            (!name.is_empty()).then(|| (u32(index), name))
         }));
     })?;
     Ok(names)

@@ -21,7 +21,7 @@ pub(super) fn read(socket: &mut Socket) -> Result<Vec<Link>, Error> {
     })
 }
 
-fn link(message: &[u8]) -> Option<Link> {
+pub(super) fn link(message: &[u8]) -> Option<Link> {
     let (header, list) = message.split_at_checked(HEADER)?;
     let mut link = Link {
         index: IfIndex(u32(&header[4..])),

@@ -19,6 +19,8 @@ mod ports;
 mod routes;
 mod rules;
 pub(super) mod socket;
+#[cfg(test)]
+mod tests;
 mod tunnels;
 mod uapi;
 mod vlans;

@@ -30,7 +30,7 @@ pub(super) fn read(socket: &mut Socket) -> Result<Vec<Neighbor>, Error> {
     Ok(neighbors)
 }
 
-fn neighbor(message: &[u8]) -> Option<Neighbor> {
+pub(super) fn neighbor(message: &[u8]) -> Option<Neighbor> {
     let (header, list) = message.split_at_checked(HEADER)?;
     if !matches!(header[0], AF_INET | AF_INET6) {
         return None;
@@ -79,7 +79,7 @@ pub(super) fn fdb(socket: &mut Socket) -> Result<Vec<FdbEntry>, Error> {
     })
 }
 
-fn entry(message: &[u8]) -> Option<FdbEntry> {
+pub(super) fn entry(message: &[u8]) -> Option<FdbEntry> {
     let (header, list) = message.split_at_checked(HEADER)?;
     if header[0] != AF_BRIDGE {
         return None;

@@ -22,7 +22,7 @@ pub(super) fn read(socket: &mut Socket) -> Result<Vec<NexthopObject>, Error> {
     })
 }
 
-fn nexthop(message: &[u8]) -> Option<NexthopObject> {
+pub(super) fn nexthop(message: &[u8]) -> Option<NexthopObject> {
     let (header, list) = message.split_at_checked(HEADER)?;
     let mut nexthop = NexthopObject {
         scope: Scope(header[1]),

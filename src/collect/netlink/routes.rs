@@ -31,7 +31,7 @@ pub(super) fn read(socket: &mut Socket) -> Result<Vec<Route>, Error> {
     })
 }
 
-fn route(message: &[u8]) -> Option<Route> {
+pub(super) fn route(message: &[u8]) -> Option<Route> {
     let (header, list) = message.split_at_checked(HEADER)?;
     let flags = u32(&header[8..]);
     if flags & RTM_F_CLONED != 0 {

@@ -30,7 +30,7 @@ pub(super) fn read(socket: &mut Socket) -> Result<Vec<PolicyRule>, Error> {
     })
 }
 
-fn rule(message: &[u8]) -> Option<PolicyRule> {
+pub(super) fn rule(message: &[u8]) -> Option<PolicyRule> {
     let (header, list) = message.split_at_checked(HEADER)?;
     let mut rule = PolicyRule {
         v6: header[0] == AF_INET6,

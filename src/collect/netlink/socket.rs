@@ -266,7 +266,10 @@ mod tests {
         let stale = part(16, 2, 6, &[3; 4]);
         let whole = read(&[one.clone(), stale, two.clone(), done.clone()]);
         assert_eq!(whole, (vec![vec![1; 6], vec![2; 4]], false, Ok(true)));
-        assert_eq!(read(&[one.clone()]), (vec![vec![1; 6]], false, Ok(false)));
+        assert_eq!(
+            read(std::slice::from_ref(&one)),
+            (vec![vec![1; 6]], false, Ok(false))
+        );
         let torn = part(16, 2 | NLM_F_DUMP_INTR, 7, &[2; 4]);
         assert!(read(&[one.clone(), torn, done]).1);
         // The mark may come with the end alone.

@@ -1,5 +1,6 @@
 //! `ip -d -j route show table all`, of both families (iproute2 `ip/iproute.c`: `print_route`).
 
+use std::fmt::Write;
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -184,11 +185,11 @@ pub(super) fn encap(item: &Item) -> Option<String> {
             Json::Bool(true) => {}
             Json::List(segments) => {
                 let segments: Vec<String> = segments.iter().filter_map(Json::scalar).collect();
-                text += &format!(" {} [ {} ]", segments.len(), segments.join(" "));
+                _ = write!(text, " {} [ {} ]", segments.len(), segments.join(" "));
             }
             // The text has it in hexadecimal digits.
             Json::Number(number) if key == "hmac" => {
-                text += &format!(" {:X}", number.as_u64().unwrap_or_default());
+                _ = write!(text, " {:X}", number.as_u64().unwrap_or_default());
             }
             other => {
                 if let Some(value) = other.scalar() {

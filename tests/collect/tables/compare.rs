@@ -3,8 +3,8 @@
 use std::fmt::{Debug, Write};
 
 use netdiag::collect::netlink::netns_tables;
-use netdiag::parse::ip_json;
 use netdiag::parse::iproute::Names;
+use netdiag::parse::{ip_json, ip_text};
 use netdiag::state::route::Route;
 use netdiag::state::{Fact, Netns};
 use netdiag_lab::Result;
@@ -43,17 +43,20 @@ fn unlocked(routes: &Fact<Vec<Route>>) -> Fact<Vec<Route>> {
     routes
 }
 
-/// The MTUs that are locked, in the order of the routes.
-pub(super) fn locked_as_printed() -> Result<Vec<u32>> {
-    let (text, _) = batch("ip", &["-d"], &["route show table all"])?;
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let locked = words.windows(3).filter(|words| words[..2] == ["mtu", "lock"]);
-    Ok(locked.map(|words| words[2].parse().unwrap()).collect())
+/// Whether there is what only the text of `ip route` tells.
+pub(super) fn has_locks(net: &Netns) -> bool {
+    let mut mtus = net.routes.items().iter().filter_map(|route| route.mtu);
+    mtus.any(|(_, locked)| locked)
 }
 
-pub(super) fn locked(net: &Netns) -> Vec<u32> {
-    let locked = net.routes.items().iter().filter_map(|route| route.mtu);
-    locked.filter(|(_, locked)| *locked).map(|(mtu, _)| mtu).collect()
+/// Where the routes part from the text of `ip route`.
+pub(super) fn text_differences(live: &Netns) -> Result<String> {
+    let (out, _) = batch("ip", &["-d"], &["route show table all"])?;
+    let mut names = Names::of(live.links.items());
+    let printed = Fact::Known(ip_text::routes(&out, false, &mut names).unwrap());
+    let mut text = String::new();
+    differ(&mut text, "routes as text", &live.routes, &printed, |_| ());
+    Ok(text)
 }
 
 /// What iproute2 prints.

@@ -1,5 +1,6 @@
 //! Random networks, as lines for `ip -batch` and `bridge -batch`. A line that the kernel refuses is passed over: what
 //! the network turns out to be is what both sides read.
+#![allow(clippy::format_push_string, reason = "a line is put together from its parts")]
 
 use super::rng::Rng;
 
@@ -18,6 +19,7 @@ struct Links {
     veths: Vec<String>,
     bridges: Vec<String>,
     ports: Vec<String>,
+    up: Vec<String>,
     vxlans: Vec<String>,
 }
 
@@ -157,13 +159,14 @@ impl Network {
         }
         if !rng.one_in(4) {
             self.ip.push(format!("link set dev {name} up"));
+            links.up.push(name.to_owned());
         }
     }
 
     fn nexthops(&mut self, rng: &mut Rng, links: &Links) {
         let count = rng.from(0, 4);
         for id in 1..=count {
-            let link = rng.name(&links.all);
+            let link = way_out(rng, links);
             let v6 = rng.one_in(2);
             let family = if v6 { "inet6" } else { "inet" };
             let what = match rng.from(0, 7) {
@@ -381,14 +384,14 @@ fn route(rng: &mut Rng, links: &Links) -> String {
             rng.pick(&["global", "link", "host", "site", "9"]).to_owned()
         });
     }
-    if kind == "unicast" && rng.one_in(3) {
+    if kind == "unicast" && rng.one_in(2) {
         for _ in 0..rng.from(2, 4) {
             let gateway = gateway(rng, v6);
             let weight = rng.maybe("weight", |rng| rng.number(1, 256));
             line += &format!(
                 " nexthop {gateway}dev {}{weight}{}",
-                rng.name(&links.all),
-                rng.word(&["onlink"])
+                way_out(rng, links),
+                onlink(&gateway)
             );
         }
         return line;
@@ -416,12 +419,9 @@ fn route(rng: &mut Rng, links: &Links) -> String {
             ),
         };
     }
-    let link = rng.name(&links.all);
+    let link = way_out(rng, links);
     let gateway = gateway(rng, v6);
-    line + &format!(
-        " {gateway}dev {link}{}",
-        rng.word(&["onlink", "onlink", "pervasive"])
-    )
+    line + &format!(" {gateway}dev {link}{}", onlink(&gateway))
 }
 
 /// `via …`, of the other family for some routes of IPv4, or nothing.
@@ -431,6 +431,19 @@ fn gateway(rng: &mut Rng, v6: bool) -> String {
         1 if !v6 => format!("via inet6 {} ", rng.v6()),
         _ => format!("via {} ", rng.ip(v6)),
     }
+}
+
+/// A link that is up, for most routes.
+fn way_out(rng: &mut Rng, links: &Links) -> String {
+    if rng.one_in(8) {
+        return rng.name(&links.all);
+    }
+    rng.name(&links.up)
+}
+
+/// The kernel wants to be told that gateways it has no route to are on the link.
+fn onlink(gateway: &str) -> &'static str {
+    if gateway.is_empty() { "" } else { " onlink" }
 }
 
 fn neighbor(rng: &mut Rng, links: &Links) -> String {

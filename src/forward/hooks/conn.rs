@@ -1,0 +1,147 @@
+//! Connections, as conntrack sees those of the packet that is walked.
+
+use std::net::IpAddr;
+
+use super::super::packet::{Packet, Transport};
+
+/// Addresses and ports of one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tuple {
+    pub src: IpAddr,
+    pub dst: IpAddr,
+    pub transport: Transport,
+}
+
+impl Tuple {
+    pub const fn of(packet: &Packet) -> Self {
+        Self {
+            src: packet.src,
+            dst: packet.dst,
+            transport: packet.transport,
+        }
+    }
+
+    /// What answers it.
+    #[must_use]
+    pub const fn turned(self) -> Self {
+        Self {
+            src: self.dst,
+            dst: self.src,
+            transport: self.transport.reply(),
+        }
+    }
+}
+
+/// Bits of `ct state` as `CtKey::State` has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnState {
+    New,
+    Established,
+    Untracked,
+}
+
+impl ConnState {
+    /// `new` 8, `established` 2, `untracked` 64.
+    pub const fn bit(self) -> u64 {
+        match self {
+            Self::New => 8,
+            Self::Established => 2,
+            Self::Untracked => 64,
+        }
+    }
+}
+
+/// Which way a packet goes within its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Original,
+    Reply,
+}
+
+/// A connection of one namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conn {
+    pub original: Tuple,
+    /// What answers look like: turned around, and with translations.
+    pub reply: Tuple,
+    pub state: ConnState,
+    pub direction: Direction,
+    pub mark: u32,
+    /// IPS_DST_NAT_DONE, IPS_SRC_NAT_DONE: decided, even if for nothing.
+    pub dnat_done: bool,
+    pub snat_done: bool,
+}
+
+impl Conn {
+    /// A connection that this packet begins.
+    pub const fn begun_by(packet: &Packet) -> Self {
+        let original = Tuple::of(packet);
+        Self {
+            original,
+            reply: original.turned(),
+            state: ConnState::New,
+            direction: Direction::Original,
+            mark: 0,
+            dnat_done: false,
+            snat_done: false,
+        }
+    }
+
+    pub const fn untracked(packet: &Packet) -> Self {
+        let mut conn = Self::begun_by(packet);
+        conn.state = ConnState::Untracked;
+        conn
+    }
+
+    /// The same connection for a packet of it, if it is one: answers, and later packets of the first direction.
+    pub fn seen_by(&self, packet: &Packet) -> Option<Self> {
+        let tuple = Tuple::of(packet);
+        let direction = if tuple == self.reply {
+            Direction::Reply
+        } else if tuple == self.original {
+            Direction::Original
+        } else {
+            return None;
+        };
+        Some(Self {
+            state: ConnState::Established,
+            direction,
+            dnat_done: true,
+            snat_done: true,
+            ..self.clone()
+        })
+    }
+
+    /// What the destination becomes for a packet of an established connection, before routing.
+    pub fn destination(&self) -> (IpAddr, Option<u16>) {
+        let target = match self.direction {
+            Direction::Original => self.reply.turned(),
+            Direction::Reply => self.original.turned(),
+        };
+        (target.dst, target.transport.ports().map(|(_, dport)| dport))
+    }
+
+    /// What the source becomes, after routing.
+    pub fn source(&self) -> (IpAddr, Option<u16>) {
+        let target = match self.direction {
+            Direction::Original => self.reply.turned(),
+            Direction::Reply => self.original.turned(),
+        };
+        (target.src, target.transport.ports().map(|(sport, _)| sport))
+    }
+
+    /// IPS_SRC_NAT and IPS_DST_NAT, and the bits of iptables' `--ctstate SNAT,DNAT`.
+    pub fn is_dnat(&self) -> bool {
+        let plain = self.original.turned();
+        plain.src != self.reply.src
+            || plain.transport.ports().map(|ports| ports.0)
+                != self.reply.transport.ports().map(|ports| ports.0)
+    }
+
+    pub fn is_snat(&self) -> bool {
+        let plain = self.original.turned();
+        plain.dst != self.reply.dst
+            || plain.transport.ports().map(|ports| ports.1)
+                != self.reply.transport.ports().map(|ports| ports.1)
+    }
+}

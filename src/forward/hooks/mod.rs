@@ -1,0 +1,194 @@
+//! What netfilter does with a packet at a hook: all base chains of all back ends in the order of their priorities,
+//! conntrack, and address translation (`net/netfilter/core.c`, `nf_conntrack_core.c`, `nf_nat_core.c`).
+//!
+//! Where chance decides (`statistic`, `numgen`, a hash over the connection), the hook has several results, each with
+//! its share. A match that isn't understood, or whose data is missing, is tried both ways: when both lead to the same
+//! end it doesn't matter, else the result is not decidable, and names the rule.
+
+mod choice;
+mod conn;
+mod nat;
+mod run;
+mod value;
+
+use std::collections::HashMap;
+
+pub use conn::{Conn, ConnState, Direction, Tuple};
+
+use super::packet::Packet;
+use super::topology::Place;
+use crate::state::link::IfIndex;
+use crate::state::netfilter::{Base, Chain, Dialect, Hook, Table};
+use choice::Choices;
+
+/// A packet at a hook, and what is known of it there.
+#[derive(Debug, Clone)]
+pub struct Call<'p, 'a> {
+    pub place: &'p Place<'a>,
+    pub hook: Hook,
+    pub in_link: Option<IfIndex>,
+    pub out_link: Option<IfIndex>,
+    /// The ports, where the packet crosses a bridge whose frames iptables sees.
+    pub physdev: (Option<IfIndex>, Option<IfIndex>),
+    pub packet: Packet,
+    pub conn: Option<Conn>,
+}
+
+/// How a hook ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Accept,
+    Drop(String),
+    /// With what the sender hears.
+    Reject(String, String),
+    NotDecidable(String),
+}
+
+/// One result of a hook.
+#[derive(Debug, Clone)]
+pub struct Passed {
+    pub verdict: Verdict,
+    pub packet: Packet,
+    pub conn: Option<Conn>,
+    /// What changed the packet or decided: back end, chain and rule text.
+    pub notes: Vec<Note>,
+    /// Parts of 2³²: how likely it is.
+    pub share: f64,
+}
+
+/// A rule that mattered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// It changed an address or port.
+    pub nat: bool,
+    pub text: String,
+}
+
+/// The base chains of a namespace, ready for calls.
+#[derive(Debug, Default)]
+pub struct Hooks<'a> {
+    bases: Vec<BaseChain<'a>>,
+    /// Why rules may be missing.
+    pub absent: Option<String>,
+}
+
+/// A base chain, and whose it is.
+#[derive(Debug)]
+struct BaseChain<'a> {
+    dialect: Dialect,
+    table: &'a Table,
+    chain: &'a Chain,
+    base: &'a Base,
+    index: usize,
+}
+
+/// Chains of a table by name: the first of a name holds.
+type ByName<'a> = HashMap<&'a str, &'a Chain>;
+
+impl<'a> Hooks<'a> {
+    /// Sorts the base chains of a namespace.
+    pub fn new(net: &'a crate::state::Netns) -> Self {
+        let mut bases = Vec::new();
+        let mut index = 0;
+        for ruleset in net.netfilter.items() {
+            for table in &ruleset.tables {
+                index += 1;
+                for chain in &table.chains {
+                    let Some(base) = &chain.base else { continue };
+                    if !table.dormant {
+                        bases.push(BaseChain {
+                            dialect: ruleset.dialect,
+                            table,
+                            chain,
+                            base,
+                            index,
+                        });
+                    }
+                }
+            }
+        }
+        bases.sort_by_key(|base| base.base.priority);
+        Self {
+            bases,
+            absent: net.netfilter.why().map(str::to_owned),
+        }
+    }
+
+    /// Whether no packet meets any rule here.
+    pub fn is_empty(&self) -> bool {
+        self.bases.is_empty() && self.absent.is_none()
+    }
+
+    /// Runs the hook; the shares of the results add up to 1.
+    pub fn call(&self, call: &Call<'_, 'a>) -> Vec<Passed> {
+        let mut results: Vec<(Passed, bool)> = Vec::new();
+        let mut choices = Choices::default();
+        loop {
+            let mut passed = run::hook(self, call, &mut choices);
+            passed.share = choices.share();
+            results.push((passed, choices.had_unknown()));
+            if !choices.next() {
+                break;
+            }
+        }
+        if choices.gave_up() {
+            let why = "the rules leave more ways open than can be followed".to_owned();
+            return vec![undecided(call, why)];
+        }
+        settle(call, results)
+    }
+}
+
+fn undecided(call: &Call, why: String) -> Passed {
+    Passed {
+        verdict: Verdict::NotDecidable(why),
+        packet: call.packet.clone(),
+        conn: call.conn.clone(),
+        notes: Vec::new(),
+        share: 1.0,
+    }
+}
+
+/// Results that only chance tells apart stay; those that hang on something unknown must agree.
+fn settle(call: &Call, results: Vec<(Passed, bool)>) -> Vec<Passed> {
+    if !results.iter().any(|(_, unknown)| *unknown) {
+        return merged(results.into_iter().map(|(passed, _)| passed).collect());
+    }
+    let same = |a: &Passed, b: &Passed| {
+        std::mem::discriminant(&a.verdict) == std::mem::discriminant(&b.verdict)
+            && a.packet == b.packet
+            && a.conn == b.conn
+    };
+    let agree = results.windows(2).all(|pair| same(&pair[0].0, &pair[1].0));
+    let first = results.into_iter().next().map(|(passed, _)| passed);
+    match first {
+        Some(mut passed) if agree => {
+            passed.share = 1.0;
+            vec![passed]
+        }
+        Some(passed) => {
+            let rule = passed.notes.iter().find(|note| note.text.starts_with('?'));
+            let why = rule.map_or_else(
+                || "a rule that is not understood decides".to_owned(),
+                |note| format!("what this rule does is not known: {}", &note.text[1..]),
+            );
+            vec![undecided(call, why)]
+        }
+        None => Vec::new(),
+    }
+}
+
+/// Results that are the same become one.
+fn merged(results: Vec<Passed>) -> Vec<Passed> {
+    let mut kept: Vec<Passed> = Vec::new();
+    for passed in results {
+        let same = kept.iter_mut().find(|other| {
+            other.verdict == passed.verdict && other.packet == passed.packet && other.conn == passed.conn
+        });
+        match same {
+            Some(other) => other.share += passed.share,
+            None => kept.push(passed),
+        }
+    }
+    kept
+}

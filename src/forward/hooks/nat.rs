@@ -1,0 +1,166 @@
+//! Address translation of a connection's first packet (`nf_nat_core.c`).
+
+use std::net::IpAddr;
+
+use super::super::packet::Packet;
+use super::run::Run;
+use super::value::{Value, Values};
+use crate::state::link::{Address, Scope};
+use crate::state::netfilter::{Expr, Hook, Nat, NatKind, Statement};
+
+/// Applies the statement to the packet and its connection. Gives the packet before and after; none when it can't be
+/// told.
+pub(super) fn translate(run: &mut Run, statement: &Statement) -> Option<(String, String)> {
+    let before = run.call.packet.to_string();
+    let old = run.call.packet.clone();
+    match statement {
+        Statement::Netmap(net) => {
+            let destination = matches!(run.call.hook, Hook::Prerouting | Hook::Output);
+            let ip = if destination { old.dst } else { old.src };
+            let moved = moved_into(ip, *net)?;
+            if destination {
+                run.call.packet.dst = moved;
+            } else {
+                run.call.packet.src = moved;
+            }
+            remember(run, &old, destination);
+        }
+        Statement::Nat(nat) => {
+            let destination = matches!(nat.kind, NatKind::Dnat | NatKind::Redirect);
+            let (ip, port) = target(run, nat)?;
+            let given = (ip.unwrap_or(if destination { old.dst } else { old.src }), port);
+            if destination {
+                write_destination(&mut run.call.packet, given);
+            } else {
+                write_source(&mut run.call.packet, given);
+            }
+            remember(run, &old, destination);
+        }
+        _ => return None,
+    }
+    Some((before, run.call.packet.to_string()))
+}
+
+/// Puts the translation into what answers will look like.
+fn remember(run: &mut Run, _old: &Packet, destination: bool) {
+    let packet = run.call.packet.clone();
+    let Some(conn) = &mut run.call.conn else { return };
+    let reply = super::conn::Tuple::of(&packet).turned();
+    let ports = |tuple: &super::conn::Tuple| tuple.transport.ports();
+    if destination {
+        conn.dnat_done = true;
+        conn.reply.src = reply.src;
+        if let (Some((sport, _)), Some((_, dport))) = (ports(&reply), ports(&conn.reply)) {
+            conn.reply.transport = conn.reply.transport.with_ports(sport, dport);
+        }
+    } else {
+        conn.snat_done = true;
+        conn.reply.dst = reply.dst;
+        if let (Some((_, dport)), Some((sport, _))) = (ports(&reply), ports(&conn.reply)) {
+            conn.reply.transport = conn.reply.transport.with_ports(sport, dport);
+        }
+    }
+}
+
+pub(super) fn write_destination(packet: &mut Packet, (ip, port): (IpAddr, Option<u16>)) {
+    packet.dst = ip;
+    if let (Some(port), Some((sport, _))) = (port, packet.transport.ports()) {
+        packet.transport = packet.transport.with_ports(sport, port);
+    }
+}
+
+pub(super) fn write_source(packet: &mut Packet, (ip, port): (IpAddr, Option<u16>)) {
+    packet.src = ip;
+    if let (Some(port), Some((_, dport))) = (port, packet.transport.ports()) {
+        packet.transport = packet.transport.with_ports(port, dport);
+    }
+}
+
+/// Address and port that the packet gets; `Some((None, …))` leaves the address.
+fn target(run: &mut Run, nat: &Nat) -> Option<(Option<IpAddr>, Option<u16>)> {
+    let port = match &nat.port {
+        None => None,
+        Some(Expr::Range(ends)) => Values(run).port(&ends.0),
+        Some(expr) => Some(Values(run).port(expr)?),
+    };
+    let ip = match (&nat.addr, nat.kind) {
+        (None, NatKind::Masquerade) => Some(masquerade(run)?),
+        (None, NatKind::Redirect) => Some(own(run)?),
+        (None, _) => None,
+        (Some(expr), _) => match Values(run).value(first(expr))? {
+            Value::Addr(ip) => Some(ip),
+            Value::Net(net) => Some(net.network()),
+            Value::List(parts) => {
+                let mut parts = parts.into_iter();
+                let ip = match parts.next()? {
+                    Value::Addr(ip) => ip,
+                    _ => return None,
+                };
+                let port = parts.next().and_then(|part| match part {
+                    Value::Number(port) => u16::try_from(port).ok(),
+                    _ => None,
+                });
+                return Some((Some(ip), port));
+            }
+            _ => return None,
+        },
+    };
+    Some((ip, port))
+}
+
+/// Of a range of addresses any may be taken; the first stands for all.
+fn first(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Range(ends) => &ends.0,
+        other => other,
+    }
+}
+
+/// `nf_nat_masquerade`: the first address of the link that the packet leaves by.
+fn masquerade(run: &Run) -> Option<IpAddr> {
+    let link = run.call.out_link?;
+    let v4 = run.call.packet.dst.is_ipv4();
+    address_of(run, |address| address.link == link && address.ip.is_ipv4() == v4)
+}
+
+/// `nf_nat_redirect`: the first address of the link that it came in by; 127.0.0.1 or ::1 for packets of the host.
+fn own(run: &Run) -> Option<IpAddr> {
+    let v4 = run.call.packet.dst.is_ipv4();
+    if run.call.hook == Hook::Output {
+        return Some(if v4 {
+            std::net::Ipv4Addr::LOCALHOST.into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        });
+    }
+    let link = run.call.in_link?;
+    address_of(run, |address| address.link == link && address.ip.is_ipv4() == v4)
+}
+
+fn address_of(run: &Run, fits: impl Fn(&Address) -> bool) -> Option<IpAddr> {
+    let addresses = run.call.place.net.addresses.items();
+    let found = addresses
+        .iter()
+        .find(|address| fits(address) && address.scope < Scope::LINK)
+        .or_else(|| addresses.iter().find(|address| fits(address)))?;
+    Some(found.ip)
+}
+
+/// NETMAP: the host part stays.
+fn moved_into(ip: IpAddr, net: ipnet::IpNet) -> Option<IpAddr> {
+    match (ip, net) {
+        (IpAddr::V4(ip), ipnet::IpNet::V4(net)) => {
+            let mask = u32::from(net.netmask());
+            Some(IpAddr::V4(
+                (u32::from(net.network()) | (u32::from(ip) & !mask)).into(),
+            ))
+        }
+        (IpAddr::V6(ip), ipnet::IpNet::V6(net)) => {
+            let mask = u128::from(net.netmask());
+            Some(IpAddr::V6(
+                (u128::from(net.network()) | (u128::from(ip) & !mask)).into(),
+            ))
+        }
+        _ => None,
+    }
+}

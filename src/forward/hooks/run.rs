@@ -1,0 +1,352 @@
+//! One run of a hook: chain after chain, rule after rule.
+
+use super::choice::Choices;
+use super::conn::{Conn, ConnState, Direction};
+use super::nat;
+use super::value::Values;
+use super::{BaseChain, ByName, Call, Hooks, Note, Passed, Verdict};
+use crate::state::netfilter::{
+    Chain, ChainKind, CtKey, Dialect, Expr, Hook, Key, MetaKey, Policy, Reject, Rule, Stateful, Statement,
+    Table, Verdict as RuleVerdict,
+};
+
+/// Chains nest at most this deep (NFT_JUMP_STACK_SIZE is 16; iptables allows more).
+const MAX_DEPTH: usize = 64;
+/// NF_IP_PRI_CONNTRACK, NF_IP_PRI_NAT_DST, NF_IP_PRI_NAT_SRC.
+const CONNTRACK: i32 = -200;
+
+/// The packet on its way through a hook.
+pub(super) struct Run<'r, 'p, 'a> {
+    pub(super) call: Call<'p, 'a>,
+    pub(super) notes: Vec<Note>,
+    pub(super) choices: &'r mut Choices,
+    /// The table whose rule runs.
+    pub(super) table: Option<&'a Table>,
+    pub(super) dialect: Dialect,
+    chains: ByName<'a>,
+}
+
+/// How a chain or rule ends.
+enum Flow {
+    Next,
+    Return,
+    End(Verdict),
+}
+
+pub(super) fn hook<'a>(hooks: &Hooks<'a>, call: &Call<'_, 'a>, choices: &mut Choices) -> Passed {
+    let mut run = Run {
+        call: call.clone(),
+        notes: Vec::new(),
+        choices,
+        table: None,
+        dialect: Dialect::Nft,
+        chains: ByName::new(),
+    };
+    let verdict = run.all(hooks);
+    Passed {
+        verdict,
+        packet: run.call.packet,
+        conn: run.call.conn,
+        notes: run.notes,
+        share: 1.0,
+    }
+}
+
+impl<'a> Run<'_, '_, 'a> {
+    fn all(&mut self, hooks: &Hooks<'a>) -> Verdict {
+        let v6 = self.call.packet.is_v6();
+        let at = self.call.hook;
+        let entry = matches!(at, Hook::Prerouting | Hook::Output);
+        let mut tracked = !entry;
+        let mut translated = false;
+        let bases = hooks
+            .bases
+            .iter()
+            .filter(|base| base.base.hook == at && base.table.family.sees_ip(v6));
+        for base in bases {
+            if !tracked && base.base.priority >= CONNTRACK {
+                self.track();
+                tracked = true;
+            }
+            if !translated && base.base.priority >= self.nat_priority() {
+                self.translate_known();
+                translated = true;
+            }
+            if base.base.kind == ChainKind::Nat && !self.wants_nat() {
+                continue;
+            }
+            if let Some(verdict) = self.base(base) {
+                return verdict;
+            }
+        }
+        if !tracked {
+            self.track();
+        }
+        if !translated {
+            self.translate_known();
+        }
+        Verdict::Accept
+    }
+
+    const fn nat_priority(&self) -> i32 {
+        match self.call.hook {
+            Hook::Prerouting | Hook::Output => -100,
+            _ => 100,
+        }
+    }
+
+    /// A packet without a connection begins one.
+    fn track(&mut self) {
+        if self.call.conn.is_none() {
+            self.call.conn = Some(Conn::begun_by(&self.call.packet));
+        }
+    }
+
+    /// Nat chains see the first packet of a connection only, until one of them has decided.
+    fn wants_nat(&self) -> bool {
+        let Some(conn) = &self.call.conn else { return false };
+        let done = match self.call.hook {
+            Hook::Prerouting | Hook::Output => conn.dnat_done,
+            _ => conn.snat_done,
+        };
+        conn.state == ConnState::New && conn.direction == Direction::Original && !done
+    }
+
+    /// Later packets of a connection are translated as its first was.
+    fn translate_known(&mut self) {
+        let Some(conn) = self.call.conn.clone() else {
+            return;
+        };
+        if conn.state != ConnState::Established {
+            return;
+        }
+        let before = self.call.packet.to_string();
+        match self.call.hook {
+            Hook::Prerouting | Hook::Output => {
+                nat::write_destination(&mut self.call.packet, conn.destination())
+            }
+            Hook::Postrouting | Hook::Input => nat::write_source(&mut self.call.packet, conn.source()),
+            _ => return,
+        }
+        let after = self.call.packet.to_string();
+        if before != after {
+            self.notes.push(Note {
+                nat: true,
+                text: format!("conntrack: {before} becomes {after}"),
+            });
+        }
+    }
+
+    fn base(&mut self, base: &BaseChain<'a>) -> Option<Verdict> {
+        self.table = Some(base.table);
+        self.dialect = base.dialect;
+        self.chains.clear();
+        for chain in base.table.chains.iter().rev() {
+            self.chains.insert(&chain.name, chain);
+        }
+        let _ = base.index;
+        match self.chain(base.chain, 0) {
+            Flow::End(Verdict::Accept) => None,
+            Flow::End(verdict) => Some(verdict),
+            Flow::Next | Flow::Return => match base.base.policy {
+                Policy::Accept => None,
+                Policy::Drop => Some(Verdict::Drop(self.say_policy(base))),
+            },
+        }
+    }
+
+    fn say_policy(&self, base: &BaseChain) -> String {
+        match self.dialect {
+            Dialect::Nft => format!(
+                "nft: policy drop of {} {} {}",
+                base.table.family.word(),
+                base.table.name,
+                base.chain.name
+            ),
+            dialect => format!(
+                "{}: policy DROP of {} (table {})",
+                dialect.command(),
+                base.chain.name,
+                base.table.name
+            ),
+        }
+    }
+
+    fn chain(&mut self, chain: &'a Chain, depth: usize) -> Flow {
+        for rule in &chain.rules {
+            match self.rule(rule, chain, depth) {
+                Flow::Next => {}
+                end => return end,
+            }
+        }
+        Flow::Return
+    }
+
+    /// As the tools write it, behind the back end that it is of.
+    pub(super) fn say(&self, rule: &Rule, chain: &Chain) -> String {
+        match (self.dialect, self.table) {
+            (Dialect::Nft, Some(table)) => format!(
+                "nft: {} {} {}: {}",
+                table.family.word(),
+                table.name,
+                chain.name,
+                rule.text
+            ),
+            (dialect, Some(table)) => format!("{}: -t {} {}", dialect.command(), table.name, rule.text),
+            (dialect, None) => format!("{}: {}", dialect.command(), rule.text),
+        }
+    }
+
+    fn rule(&mut self, rule: &'a Rule, chain: &'a Chain, depth: usize) -> Flow {
+        for statement in &rule.statements {
+            let known = match statement {
+                Statement::Verdict(verdict) => return self.verdict(verdict, rule, chain, depth),
+                Statement::Vmap(parts) => match Values(self).verdict_of(&parts.0, &parts.1) {
+                    Ok(Some(verdict)) => match self.verdict(verdict, rule, chain, depth) {
+                        Flow::Next => continue,
+                        end => return end,
+                    },
+                    Ok(None) => continue,
+                    Err(()) => {
+                        self.unknown(rule, chain);
+                        let why = format!("what this rule does is not known: {}", self.say(rule, chain));
+                        return Flow::End(Verdict::NotDecidable(why));
+                    }
+                },
+                Statement::Reject(how) => {
+                    let text = self.say(rule, chain);
+                    return Flow::End(Verdict::Reject(text, reject_text(how)));
+                }
+                Statement::Nat(_) | Statement::Netmap(_) => {
+                    return match nat::translate(self, statement) {
+                        Some((before, after)) => {
+                            let text = format!("{}: {before} becomes {after}", self.say(rule, chain));
+                            self.notes.push(Note { nat: true, text });
+                            Flow::End(Verdict::Accept)
+                        }
+                        None => {
+                            let why =
+                                format!("where this rule leads is not known: {}", self.say(rule, chain));
+                            Flow::End(Verdict::NotDecidable(why))
+                        }
+                    };
+                }
+                Statement::Unknown { acts: true, .. } | Statement::Tproxy { .. } | Statement::Synproxy(_) => {
+                    let why = format!("what this rule does is not known: {}", self.say(rule, chain));
+                    return Flow::End(Verdict::NotDecidable(why));
+                }
+                Statement::Notrack => {
+                    self.call.conn = Some(Conn::untracked(&self.call.packet));
+                    Some(true)
+                }
+                Statement::Set(parts) => {
+                    self.set(&parts.0, &parts.1);
+                    Some(true)
+                }
+                Statement::Match(matched) => Values(self).holds(matched),
+                Statement::IpSet(matched) => Values(self).in_ipset(matched),
+                Statement::Stateful(stateful) => Some(self.stateful(stateful)),
+                Statement::RpFilter {
+                    loose,
+                    accept_local,
+                    invert,
+                    ..
+                } => Some(Values(self).comes_by_its_link(*loose, *accept_local) != *invert),
+                Statement::Socket { .. } | Statement::Unknown { acts: false, .. } => None,
+                _ => Some(true),
+            };
+            let holds = known.unwrap_or_else(|| {
+                self.unknown(rule, chain);
+                self.choices.unknown()
+            });
+            if !holds {
+                return Flow::Next;
+            }
+        }
+        Flow::Next
+    }
+
+    /// Remembers the rule that isn't understood, for the case that it matters.
+    fn unknown(&mut self, rule: &Rule, chain: &Chain) {
+        let text = format!("?{}", self.say(rule, chain));
+        self.notes.push(Note { nat: false, text });
+    }
+
+    fn verdict(&mut self, verdict: &'a RuleVerdict, rule: &Rule, chain: &Chain, depth: usize) -> Flow {
+        let (jump, name) = match verdict {
+            RuleVerdict::Accept => return Flow::End(Verdict::Accept),
+            RuleVerdict::Drop => return Flow::End(Verdict::Drop(self.say(rule, chain))),
+            RuleVerdict::Return => return Flow::Return,
+            RuleVerdict::Continue => return Flow::Next,
+            RuleVerdict::Queue(queue) if queue.bypass => return Flow::End(Verdict::Accept),
+            RuleVerdict::Queue(_) => {
+                let why = format!("a program decides (NFQUEUE): {}", self.say(rule, chain));
+                return Flow::End(Verdict::NotDecidable(why));
+            }
+            RuleVerdict::Jump(name) => (true, name),
+            RuleVerdict::Goto(name) => (false, name),
+        };
+        let Some(next) = self.chains.get(&**name).copied().filter(|_| depth < MAX_DEPTH) else {
+            return Flow::Next;
+        };
+        match self.chain(next, depth + 1) {
+            Flow::Return | Flow::Next if jump => Flow::Next,
+            Flow::Return | Flow::Next => Flow::Return,
+            end @ Flow::End(_) => end,
+        }
+    }
+
+    fn set(&mut self, key: &Key, value: &Expr) {
+        let Some(number) = Values(self).number(value) else {
+            return;
+        };
+        let Ok(number) = u32::try_from(number) else { return };
+        match key {
+            Key::Meta(MetaKey::Mark) => self.call.packet.mark = number,
+            Key::Ct { key: CtKey::Mark, .. } => {
+                if let Some(conn) = &mut self.call.conn {
+                    conn.mark = number;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Chance goes both ways; limits are not reached by one packet.
+    fn stateful(&mut self, stateful: &Stateful) -> bool {
+        match stateful {
+            Stateful::Random { negated, probability } => {
+                let share = f64::from(*probability) / f64::from(1_u32 << 31);
+                let holds = self
+                    .choices
+                    .among(2, |way| if way == 0 { share } else { 1.0 - share })
+                    == 0;
+                holds != *negated
+            }
+            Stateful::Nth { negated, every, .. } => {
+                let share = 1.0 / f64::from((*every).max(1));
+                let holds = self
+                    .choices
+                    .among(2, |way| if way == 0 { share } else { 1.0 - share })
+                    == 0;
+                holds != *negated
+            }
+            Stateful::Limit(limit) => !limit.over,
+            Stateful::CtCount { over, .. } => !over,
+            Stateful::HashLimit { options } => !options.contains("above"),
+            Stateful::ConnLimit { options } => options.contains("upto"),
+            Stateful::Recent { options } => options.contains("--set") != options.contains('!'),
+            Stateful::Quota { .. } => true,
+            Stateful::ConnBytes { .. } | Stateful::Time { .. } | Stateful::Last => self.choices.unknown(),
+        }
+    }
+}
+
+/// What the sender hears.
+fn reject_text(how: &Reject) -> String {
+    match how {
+        Reject::Default => "ICMP port unreachable".to_owned(),
+        Reject::TcpReset => "TCP reset".to_owned(),
+        Reject::Icmp(kind) | Reject::Icmp6(kind) | Reject::Icmpx(kind) => format!("ICMP {kind}"),
+    }
+}

@@ -1,0 +1,448 @@
+//! What a packet has in a field, and whether a match holds for it.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::super::fib::{Flow, LOOPBACK};
+use super::super::packet::{Transport, proto};
+use super::conn::{ConnState, Direction};
+use super::run::Run;
+use crate::state::link::IfIndex;
+use crate::state::netfilter::{
+    BitOp, CtKey, Dir, Expr, FibResult, Hook, IpSetMatch, Key, LinkBy, Match, MetaKey, Op, Verdict, Way,
+};
+use crate::state::route::RouteType;
+
+/// A value while rules run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    Number(u64),
+    Addr(IpAddr),
+    Net(IpNet),
+    /// Of a link; none where there is no link.
+    Name(Option<String>),
+    Mac([u8; 6]),
+    List(Vec<Value>),
+    /// The packet has no such field: the match fails.
+    Without,
+}
+
+/// Reads fields of the packet of a run. What comes back as none is not known.
+pub(super) struct Values<'v, 'r, 'p, 'a>(pub(super) &'v mut Run<'r, 'p, 'a>);
+
+impl<'a> Values<'_, '_, '_, 'a> {
+    /// None when it isn't understood.
+    pub(super) fn holds(&mut self, Match { key, op, value }: &'a Match) -> Option<bool> {
+        if matches!(key, Expr::Key(Key::EitherPort)) {
+            let Some((sport, dport)) = self.0.call.packet.transport.ports() else {
+                return Some(false);
+            };
+            let source = self.contains(value, &Value::Number(sport.into()))?;
+            let destination = self.contains(value, &Value::Number(dport.into()))?;
+            return Some((source || destination) == (*op == Op::Eq));
+        }
+        let field = self.value(key)?;
+        if field == Value::Without {
+            return Some(false);
+        }
+        match op {
+            Op::Eq => self.contains(value, &field),
+            Op::Ne => self.contains(value, &field).map(|holds| !holds),
+            _ => {
+                let (Value::Number(field), Value::Number(value)) = (&field, self.value(value)?) else {
+                    return None;
+                };
+                Some(match op {
+                    Op::Lt => *field < value,
+                    Op::Le => *field <= value,
+                    Op::Gt => *field > value,
+                    Op::Ge => *field >= value,
+                    Op::AnyBit => field & value != 0,
+                    Op::NoBit => field & value == 0,
+                    Op::Eq | Op::Ne => return None,
+                })
+            }
+        }
+    }
+
+    /// The verdict that a map has for a key; `Ok(None)` when it has none.
+    pub(super) fn verdict_of(&mut self, key: &'a Expr, map: &'a Expr) -> Result<Option<&'a Verdict>, ()> {
+        let field = self.value(key).ok_or(())?;
+        match self.mapped(map, &field).ok_or(())? {
+            Some(Expr::Verdict(verdict)) => Ok(Some(verdict)),
+            Some(_) => Err(()),
+            None => Ok(None),
+        }
+    }
+
+    /// What a map has for a key; `Some(None)` when it has nothing.
+    fn mapped(&mut self, map: &'a Expr, field: &Value) -> Option<Option<&'a Expr>> {
+        let entries: Vec<(&'a Expr, &'a Expr)> = match map {
+            Expr::Named(name) => {
+                let elements = self.0.table?.set(name)?.elements.iter();
+                elements
+                    .filter_map(|element| Some((&element.key, element.value.as_ref()?)))
+                    .collect()
+            }
+            Expr::Set(pairs) => pairs
+                .iter()
+                .filter_map(|pair| match pair {
+                    Expr::Pair(parts) => Some((&parts.0, &parts.1)),
+                    _ => None,
+                })
+                .collect(),
+            _ => return None,
+        };
+        let mut other = None;
+        for (key, value) in entries {
+            if matches!(key, Expr::Any) {
+                other = Some(value);
+            } else if self.contains(key, field)? {
+                return Some(Some(value));
+            }
+        }
+        Some(other)
+    }
+
+    /// Whether a value, range or set has the field; none when it isn't understood.
+    fn contains(&mut self, value: &'a Expr, field: &Value) -> Option<bool> {
+        Some(match (value, field) {
+            (_, Value::Without) => false,
+            (Expr::Any, _) => true,
+            (Expr::Set(values), _) => return self.any(values.iter(), field),
+            (Expr::Named(name), _) => {
+                let set = self.0.table?.set(name)?;
+                return self.any(set.elements.iter().map(|element| &element.key), field);
+            }
+            (Expr::Number(value), Value::Number(field)) => value == field,
+            (Expr::Exists(value), Value::Number(field)) => *value == (*field != 0),
+            (Expr::Addr(value), Value::Addr(field)) => value == field,
+            (Expr::Net(net), Value::Addr(field)) => net.contains(field),
+            (Expr::Mac(value), Value::Mac(field)) => value == field,
+            (Expr::Text(value), Value::Name(field)) => field.as_deref() == Some(&**value),
+            (Expr::Prefix(prefix), Value::Name(field)) => {
+                field.as_ref().is_some_and(|name| name.starts_with(&**prefix))
+            }
+            (Expr::Range(ends), field) => match (&ends.0, &ends.1, field) {
+                (Expr::Number(low), Expr::Number(high), Value::Number(field)) => {
+                    (low..=high).contains(&field)
+                }
+                (Expr::Addr(low), Expr::Addr(high), Value::Addr(field)) => (low..=high).contains(&field),
+                _ => return None,
+            },
+            (Expr::Concat(values), Value::List(fields)) if values.len() == fields.len() => {
+                for (value, field) in values.iter().zip(fields) {
+                    if !self.contains(value, field)? {
+                        return Some(false);
+                    }
+                }
+                true
+            }
+            (Expr::Binary(_), _) => self.value(value)? == *field,
+            _ => return None,
+        })
+    }
+
+    fn any(&mut self, values: impl Iterator<Item = &'a Expr>, field: &Value) -> Option<bool> {
+        let mut unknown = false;
+        for value in values {
+            match self.contains(value, field) {
+                Some(true) => return Some(true),
+                Some(false) => {}
+                None => unknown = true,
+            }
+        }
+        (!unknown).then_some(false)
+    }
+
+    pub(super) fn number(&mut self, expr: &Expr) -> Option<u64> {
+        // Marks are set to what is computed of marks: no sets, no maps of the table's lifetime.
+        match expr {
+            Expr::Number(number) => Some(*number),
+            Expr::Key(key) => match self.key(key)? {
+                Value::Number(number) => Some(number),
+                _ => None,
+            },
+            Expr::Binary(parts) => {
+                let (left, right) = (self.number(&parts.0)?, self.number(&parts.2)?);
+                Some(compute(left, parts.1, right))
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn port(&mut self, expr: &Expr) -> Option<u16> {
+        u16::try_from(self.number(expr)?).ok()
+    }
+
+    /// What an expression is for this packet; none when that isn't known.
+    pub(super) fn value(&mut self, expr: &Expr) -> Option<Value> {
+        Some(match expr {
+            Expr::Key(key) => return self.key(key),
+            Expr::Number(number) => Value::Number(*number),
+            Expr::Addr(ip) => Value::Addr(*ip),
+            Expr::Net(net) => Value::Net(*net),
+            Expr::Mac(mac) => Value::Mac(*mac),
+            Expr::Text(text) => Value::Name(Some(text.to_string())),
+            Expr::Concat(parts) => {
+                let mut values = Vec::new();
+                for part in parts {
+                    match self.value(part)? {
+                        Value::Without => return Some(Value::Without),
+                        value => values.push(value),
+                    }
+                }
+                Value::List(values)
+            }
+            Expr::Binary(parts) => match (self.value(&parts.0)?, self.value(&parts.2)?) {
+                (Value::Without, _) => Value::Without,
+                (Value::Number(left), Value::Number(right)) => Value::Number(compute(left, parts.1, right)),
+                (Value::Addr(IpAddr::V4(left)), Value::Addr(IpAddr::V4(right))) if parts.1 == BitOp::And => {
+                    Value::Addr((left & right).into())
+                }
+                (Value::Addr(IpAddr::V6(left)), Value::Addr(IpAddr::V6(right))) if parts.1 == BitOp::And => {
+                    Value::Addr((left & right).into())
+                }
+                _ => return None,
+            },
+            Expr::Numgen { modulo, offset, .. } | Expr::Hash { modulo, offset, .. } => {
+                let ways = (*modulo).max(1);
+                let taken = self.0.choices.among(ways, |_| 1.0 / f64::from(ways));
+                Value::Number(u64::from(taken) + u64::from(*offset))
+            }
+            Expr::Map(parts) => return self.map_value(&parts.0, &parts.1),
+            _ => return None,
+        })
+    }
+
+    /// A value from a map.
+    fn map_value(&mut self, key: &Expr, map: &Expr) -> Option<Value> {
+        let field = self.value(key)?;
+        let table = self.0.table?;
+        let found = match map {
+            Expr::Named(name) => {
+                let set = table.set(name)?;
+                let mut found = None;
+                for element in &set.elements {
+                    if self.contains(&element.key, &field)? {
+                        found = element.value.clone();
+                        break;
+                    }
+                }
+                found
+            }
+            Expr::Set(pairs) => {
+                let mut found = None;
+                for pair in pairs {
+                    let Expr::Pair(parts) = pair else { continue };
+                    if self.value(&parts.0)? == field {
+                        found = Some(parts.1.clone());
+                        break;
+                    }
+                }
+                found
+            }
+            _ => return None,
+        };
+        match found {
+            Some(expr) => self.value(&expr),
+            None => Some(Value::Without),
+        }
+    }
+
+    fn key(&mut self, key: &Key) -> Option<Value> {
+        let call = &self.0.call;
+        let packet = &call.packet;
+        let is_v6 = packet.is_v6();
+        let ports = packet.transport.ports();
+        Some(match key {
+            Key::Addr { v6, .. } | Key::IpProto { v6 } | Key::Ttl { v6 } | Key::Dscp { v6 }
+                if *v6 != is_v6 =>
+            {
+                Value::Without
+            }
+            Key::Addr { dir: Dir::Src, .. } => Value::Addr(packet.src),
+            Key::Addr { dir: Dir::Dst, .. } => Value::Addr(packet.dst),
+            Key::L4Proto | Key::IpProto { .. } => Value::Number(packet.proto().into()),
+            Key::NfProto => Value::Number(if is_v6 { 10 } else { 2 }),
+            Key::EtherType => Value::Number(if is_v6 { 0x86dd } else { 0x0800 }),
+            Key::Port { proto, .. } if proto.is_some_and(|proto| proto != packet.proto()) => Value::Without,
+            Key::Port { dir, .. } => match (ports, dir) {
+                (Some((sport, _)), Dir::Src) => Value::Number(sport.into()),
+                (Some((_, dport)), Dir::Dst) => Value::Number(dport.into()),
+                (None, _) => Value::Without,
+            },
+            Key::IcmpType { v6 } | Key::IcmpCode { v6 } if *v6 != is_v6 => Value::Without,
+            Key::IcmpType { .. } => match packet.transport {
+                Transport::Icmp { kind, .. } => Value::Number(kind.into()),
+                _ => Value::Without,
+            },
+            Key::IcmpCode { .. } => match packet.transport {
+                Transport::Icmp { code, .. } => Value::Number(code.into()),
+                _ => Value::Without,
+            },
+            // The walked packet of TCP is a SYN, or the SYN ACK that answers it.
+            Key::TcpFlags if packet.proto() == proto::TCP => {
+                let reply = call
+                    .conn
+                    .as_ref()
+                    .is_some_and(|conn| conn.direction == Direction::Reply);
+                Value::Number(if reply { 0x12 } else { 2 })
+            }
+            Key::TcpFlags => Value::Without,
+            Key::Fragment => Value::Number(0),
+            Key::Ttl { .. } => Value::Number(packet.ttl.into()),
+            Key::Dscp { .. } => Value::Number((packet.tos >> 2).into()),
+            Key::Tos => Value::Number(packet.tos.into()),
+            Key::Link {
+                way,
+                by: LinkBy::Name | LinkBy::Index,
+            } => self.link_name(*way, false),
+            Key::Link {
+                way,
+                by: LinkBy::Port,
+            } => self.link_name(*way, true),
+            Key::Bridged(way) => {
+                let (from, to) = call.physdev;
+                let holds = match way {
+                    None => from.is_some() && to.is_some(),
+                    Some(Way::In) => from.is_some(),
+                    Some(Way::Out) => to.is_some(),
+                };
+                Value::Number(holds.into())
+            }
+            Key::Meta(MetaKey::Mark) => Value::Number(packet.mark.into()),
+            Key::Meta(MetaKey::Length) => Value::Number(packet.size.into()),
+            Key::Meta(MetaKey::PktType) => Value::Number(0),
+            Key::Meta(MetaKey::Secpath) => Value::Number(0),
+            Key::Meta(MetaKey::SkUid | MetaKey::SkGid) if call.hook == Hook::Output => Value::Number(0),
+            Key::Meta(MetaKey::SkUid | MetaKey::SkGid) => Value::Without,
+            Key::Ct { key, tuple } => return self.ct(*key, *tuple),
+            Key::Fib { flags, result } => {
+                let ip = if flags.saddr { packet.src } else { packet.dst };
+                let link = match (flags.iif, flags.oif) {
+                    (true, _) => call.in_link,
+                    (_, true) => call.out_link,
+                    _ => None,
+                };
+                return self.fib(ip, link, *result);
+            }
+            Key::Ipvs => Value::Number(0),
+            _ => return None,
+        })
+    }
+
+    fn link_name(&self, way: Way, port: bool) -> Value {
+        let call = &self.0.call;
+        let index = match (way, port) {
+            (Way::In, false) => call.in_link,
+            (Way::Out, false) => call.out_link,
+            (Way::In, true) => call.physdev.0,
+            (Way::Out, true) => call.physdev.1,
+        };
+        Value::Name(index.and_then(|index| Some(call.place.fib.link(index)?.name.clone())))
+    }
+
+    fn ct(&self, key: CtKey, tuple: Option<crate::state::netfilter::Tuple>) -> Option<Value> {
+        let Some(conn) = &self.0.call.conn else {
+            // Before conntrack: raw tables.
+            return Some(match key {
+                CtKey::State => Value::Number(1),
+                _ => Value::Without,
+            });
+        };
+        if conn.state == ConnState::Untracked && key != CtKey::State {
+            return Some(Value::Without);
+        }
+        let side = match tuple {
+            Some(crate::state::netfilter::Tuple::Reply) => conn.reply,
+            Some(crate::state::netfilter::Tuple::Original) | None => conn.original,
+        };
+        let port = |source: bool| match side.transport.ports() {
+            Some((sport, dport)) => Value::Number(if source { sport } else { dport }.into()),
+            None => Value::Without,
+        };
+        Some(match key {
+            CtKey::State => {
+                let nat = u64::from(conn.is_snat()) << 16 | u64::from(conn.is_dnat()) << 17;
+                Value::Number(conn.state.bit() | nat)
+            }
+            CtKey::Status => {
+                let seen = u64::from(conn.state == ConnState::Established) * 0b1010;
+                Value::Number(seen | u64::from(conn.is_snat()) << 4 | u64::from(conn.is_dnat()) << 5)
+            }
+            CtKey::Direction => Value::Number(u64::from(conn.direction == Direction::Reply)),
+            CtKey::Mark => Value::Number(conn.mark.into()),
+            CtKey::Zone => Value::Number(0),
+            CtKey::SrcAddr => Value::Addr(side.src),
+            CtKey::DstAddr => Value::Addr(side.dst),
+            CtKey::SrcPort => port(true),
+            CtKey::DstPort => port(false),
+            CtKey::L3Proto => Value::Number(if side.dst.is_ipv6() { 10 } else { 2 }),
+            CtKey::L4Proto => Value::Number(self.0.call.packet.proto().into()),
+            _ => return None,
+        })
+    }
+
+    /// What the routing tables say of an address: iptables' addrtype, nft's fib.
+    fn fib(&self, ip: IpAddr, link: Option<IfIndex>, result: FibResult) -> Option<Value> {
+        let place = self.0.call.place;
+        let mut flow = Flow::to(ip);
+        flow.oif = link;
+        let hit = place.fib.lookup(&flow).ok();
+        let kind = match ip {
+            IpAddr::V4(v4) if v4.is_multicast() => 5,
+            IpAddr::V4(v4) if v4.is_unspecified() || v4.is_broadcast() => 3,
+            IpAddr::V6(v6) if v6.is_multicast() => 5,
+            _ => match hit.as_ref().map(|hit| hit.route.kind) {
+                Some(RouteType::Local) => 2,
+                Some(RouteType::Broadcast) => 3,
+                Some(RouteType::Anycast) => 4,
+                Some(RouteType::Multicast) => 5,
+                // inet_addr_type knows these of the local table only.
+                _ => 1,
+            },
+        };
+        let out = hit.as_ref().and_then(|hit| hit.hops.first()?.link);
+        Some(match result {
+            FibResult::Type => Value::Number(kind),
+            FibResult::Oif => Value::Number(out.map_or(0, |link| link.0.into())),
+            FibResult::OifName => Value::Name(out.and_then(|link| Some(place.fib.link(link)?.name.clone()))),
+        })
+    }
+
+    /// `-m rpfilter`: the way back to the source leads by the link it came in by, or, loose, by any.
+    pub(super) fn comes_by_its_link(&self, loose: bool, accept_local: bool) -> bool {
+        let call = &self.0.call;
+        let Some(link) = call.in_link else { return true };
+        if link == LOOPBACK {
+            return true;
+        }
+        let flow = Flow {
+            src: Some(call.packet.dst),
+            ..Flow::to(call.packet.src)
+        };
+        match call.place.fib.lookup(&flow) {
+            Ok(hit) if hit.route.kind == RouteType::Local => accept_local,
+            Ok(hit) => loose || hit.hops.iter().any(|hop| hop.link == Some(link)),
+            Err(_) => false,
+        }
+    }
+
+    /// `-m set`: sets were not walked yet where they were not read.
+    pub(super) fn in_ipset(&mut self, matched: &IpSetMatch) -> Option<bool> {
+        let _ = matched;
+        None
+    }
+}
+
+const fn compute(left: u64, op: BitOp, right: u64) -> u64 {
+    match op {
+        BitOp::And => left & right,
+        BitOp::Or => left | right,
+        BitOp::Xor => left ^ right,
+        BitOp::ShiftLeft => left << (right & 63),
+        BitOp::ShiftRight => left >> (right & 63),
+    }
+}
