@@ -2,6 +2,7 @@
 //! system. What can't be read becomes an absent fact with its reason.
 
 pub mod bird;
+pub mod bundle;
 pub mod cni;
 mod conntrack;
 pub mod cri;

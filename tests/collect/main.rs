@@ -6,3 +6,4 @@ mod daemons;
 mod namespaces;
 mod netfilter;
 mod tables;
+mod texts;
