@@ -13,6 +13,9 @@ pub mod procfs;
 pub mod reach;
 mod unix;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
