@@ -30,7 +30,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand check 'Find what is broken, prove it, and write the manifests that mend it'
             cand get 'Show resources of the datastore'
             cand apply 'Write resources from manifests: create those that are missing, update the others'
-            cand snapshot 'Save what this node and its datastore show, to look at it elsewhere'
+            cand snapshot 'Save what nodes and their datastore show, to look at it elsewhere or later'
             cand completion 'Print the completion script of a shell'
         }
         &'netdiag;node'= {
@@ -120,18 +120,57 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
             cand save 'Write a snapshot of this node and of the objects in the datastore; it holds no secrets'
+            cand show 'Show what is in snapshots, how old they are, and what is absent and why'
+            cand diff 'Show what changed from one snapshot to another'
+            cand merge 'Make one snapshot of several: a cluster in one file'
         }
         &'netdiag;snapshot;save'= {
             cand --snapshot 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture'
             cand --bird-socket 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)'
-            cand -o 'Where to write; `-` is standard output'
-            cand --output 'Where to write; `-` is standard output'
+            cand -o 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output'
+            cand --output 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output'
             cand --color 'Colour the output: auto (a terminal without NO_COLOR), always or never'
             cand -c 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
             cand --config 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
             cand --timeout 'Seconds that each datastore call may take'
-            cand -h 'Print help'
-            cand --help 'Print help'
+            cand --json 'Write plain JSON, whatever the name'
+            cand --only-node 'Leave the datastore alone: this node only'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'netdiag;snapshot;show'= {
+            cand -o 'How to show it'
+            cand --output 'How to show it'
+            cand --color 'Colour the output: auto (a terminal without NO_COLOR), always or never'
+            cand -c 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
+            cand --config 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
+            cand --timeout 'Seconds that each datastore call may take'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'netdiag;snapshot;diff'= {
+            cand -o 'How to show it'
+            cand --output 'How to show it'
+            cand --color 'Colour the output: auto (a terminal without NO_COLOR), always or never'
+            cand -c 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
+            cand --config 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
+            cand --timeout 'Seconds that each datastore call may take'
+            cand --counters 'Show counters, too'
+            cand --all 'Show all that differs, timers and connections too, and no lines cut'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'netdiag;snapshot;merge'= {
+            cand -o 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output'
+            cand --output 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output'
+            cand --color 'Colour the output: auto (a terminal without NO_COLOR), always or never'
+            cand -c 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
+            cand --config 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
+            cand --timeout 'Seconds that each datastore call may take'
+            cand --json 'Write plain JSON, whatever the name'
+            cand --newest 'Of a node that is in several files, keep the newest'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'netdiag;completion'= {
             cand --color 'Colour the output: auto (a terminal without NO_COLOR), always or never'

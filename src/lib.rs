@@ -3,11 +3,14 @@
 //! mends it. `ARCHITECTURE.md` is the map of the rooms below.
 
 pub mod apply;
+pub mod archive;
 pub mod calico;
 pub mod cli;
 pub mod collect;
+pub mod compare;
 pub mod datastore;
 pub mod diagnose;
+pub mod fleet;
 pub mod forward;
 pub mod intent;
 pub mod output;

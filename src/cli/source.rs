@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Context, Error};
+use crate::archive::{self, Merge, Merged, Twice};
 use crate::calico::resource::Kind;
 use crate::collect;
 use crate::datastore::Datastore;
 use crate::diagnose::World;
 use crate::intent::Cluster;
-use crate::parse;
-use crate::state::{Fact, Objects, Snapshot, snapshot};
+use crate::state::{Fact, NodeState, Objects, Snapshot, snapshot};
 
 /// What every reading command can be pointed at.
 #[derive(Debug, Clone, Args)]
@@ -37,23 +37,28 @@ impl Source {
     /// Reads the snapshots given, or this host and its datastore.
     pub(super) fn read(&self, cx: &mut Context, depth: Depth) -> Result<Snapshot, Error> {
         if !self.snapshot.is_empty() {
-            return read_snapshots(&self.snapshot);
+            return read_snapshots(cx, &self.snapshot);
         }
-        let options = collect::Options {
-            bird_socket: self.bird_socket.clone(),
-            timeout: cx.timeout(),
-        };
         let objects = objects(cx);
-        let node = cx.block_on(async {
-            match depth {
-                Depth::Whole => collect::node(&options).await,
-                Depth::Kernel => collect::kernel().await,
-            }
-        });
+        let node = self.node(cx, depth);
         Ok(Snapshot {
             netdiag_snapshot: snapshot::VERSION,
             nodes: vec![node],
             objects,
+        })
+    }
+
+    /// Reads this host alone.
+    pub(super) fn node(&self, cx: &Context, depth: Depth) -> NodeState {
+        let options = collect::Options {
+            bird_socket: self.bird_socket.clone(),
+            timeout: cx.timeout(),
+        };
+        cx.block_on(async {
+            match depth {
+                Depth::Whole => collect::node(&options).await,
+                Depth::Kernel => collect::kernel(),
+            }
         })
     }
 
@@ -64,7 +69,7 @@ impl Source {
 }
 
 /// The objects that diagnosis needs, or why they are not known.
-fn objects(cx: &mut Context) -> Fact<Objects> {
+pub(super) fn objects(cx: &mut Context) -> Fact<Objects> {
     let store = match super::datastore::open(cx) {
         Ok(store) => store,
         Err(error) => return Fact::absent(error.message),
@@ -80,7 +85,7 @@ async fn list(store: &dyn Datastore) -> Result<Objects, Error> {
         v1_manifests: store.reads_v1_manifests(),
         ..Objects::default()
     };
-    for kind in Kind::ALL {
+    for kind in Kind::DIAGNOSED {
         let list = store.list(kind).await?;
         objects
             .resources
@@ -92,8 +97,29 @@ async fn list(store: &dyn Datastore) -> Result<Objects, Error> {
     Ok(objects)
 }
 
-/// Reads files, and directories of `.json` files, into one picture. The objects of the first file that has them hold.
-fn read_snapshots(paths: &[PathBuf]) -> Result<Snapshot, Error> {
+/// Reads files, and directories of them, into one picture.
+pub(super) fn read_snapshots(cx: &mut Context, paths: &[PathBuf]) -> Result<Snapshot, Error> {
+    let mut merge = Merge::new(false);
+    for file in files(paths)? {
+        let name = file.display().to_string();
+        merge
+            .add(name, read_file(&file)?)
+            .map_err(|twice| Error::from(twice).hint("give one snapshot a node"))?;
+    }
+    let Merged { snapshot, warnings } = merge.done();
+    warn(cx, &warnings)?;
+    Ok(snapshot)
+}
+
+pub(super) fn warn(cx: &mut Context, warnings: &[String]) -> Result<(), Error> {
+    for warning in warnings {
+        writeln!(cx.err, "{} {warning}", cx.style.warn("warning:"))?;
+    }
+    Ok(())
+}
+
+/// The files that paths stand for; of a directory its `.zst` and `.json` files.
+pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {
@@ -102,53 +128,46 @@ fn read_snapshots(paths: &[PathBuf]) -> Result<Snapshot, Error> {
             files.push(path.clone());
         }
     }
-    let mut whole = Snapshot {
-        netdiag_snapshot: snapshot::VERSION,
-        ..Snapshot::default()
-    };
-    for file in files {
-        let one = read_snapshot(&file)?;
-        for node in one.nodes {
-            if let Some(twice) = whole.nodes.iter().find(|other| other.name == node.name) {
-                let message = format!(
-                    "{}: node {} is in another snapshot already",
-                    file.display(),
-                    twice.name
-                );
-                return Err(Error::new(message).hint("give one snapshot a node"));
-            }
-            whole.nodes.push(node);
-        }
-        if whole.objects.known().is_none() {
-            whole.objects = one.objects;
-        }
-    }
-    Ok(whole)
+    Ok(files)
 }
 
 fn directory(path: &Path) -> Result<Vec<PathBuf>, Error> {
     let entries =
         std::fs::read_dir(path).map_err(|error| Error::new(format!("{}: {error}", path.display())))?;
+    let is_snapshot = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|extension| extension == "json" || extension == "zst")
+    };
     let mut files: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(is_snapshot)
         .collect();
     files.sort();
     if files.is_empty() {
         return Err(Error::new(format!(
-            "{}: no .json file in this directory",
+            "{}: no .zst or .json file in this directory",
             path.display()
         )));
     }
     Ok(files)
 }
 
-fn read_snapshot(path: &Path) -> Result<Snapshot, Error> {
+/// Reads one file, of whatever form; `-` is standard input.
+pub(super) fn read_file(path: &Path) -> Result<Snapshot, Error> {
     let fail = |why: String| {
         Error::new(format!("{}: {why}", path.display())).hint("save one with: netdiag snapshot save -o FILE")
     };
-    let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
-    parse::snapshot::snapshot(&text).map_err(fail)
+    if super::files::is_stdout(path) {
+        return archive::read(std::io::stdin().lock()).map_err(fail);
+    }
+    let file = std::fs::File::open(path).map_err(|error| fail(error.to_string()))?;
+    archive::read(file).map_err(fail)
+}
+
+impl From<Twice> for Error {
+    fn from(Twice { node, first, second }: Twice) -> Self {
+        Self::new(format!("{second}: node {node} is in {first} already"))
+    }
 }
 
 /// The picture as diagnosis wants it: objects understood.

@@ -8,7 +8,7 @@ use crate::parse::host_local::Entry;
 use crate::state::cni::{
     CalicoFiles, CniDirectory, CniFile, Flannel, FlannelNetConf, FlannelSubnet, HostLocal,
 };
-use crate::state::process::CalicoProcesses;
+use crate::state::process::{CalicoProcesses, DaemonKind};
 use crate::state::{Absence, Fact};
 
 /// Where configurations are: the usual place, k3s, MicroK8s, OpenShift, Multus.
@@ -249,7 +249,7 @@ impl Files {
 
     /// flanneld's own file is in its container.
     fn net_conf(&self, processes: Option<&CalicoProcesses>) -> Fact<FlannelNetConf> {
-        let daemon = processes.and_then(|processes| processes.agent("flanneld"));
+        let daemon = processes.and_then(|processes| processes.daemon_of(DaemonKind::Flanneld));
         let named = daemon.and_then(|daemon| {
             ["--net-config-path", "-net-config-path"]
                 .iter()

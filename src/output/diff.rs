@@ -100,12 +100,12 @@ pub fn render(heading: &str, changes: &[Change], style: Style) -> String {
         let line = match (before, after) {
             (Some(before), Some(after)) => format!(
                 "{path}: {} → {}",
-                style.bad(&show(before)),
-                style.good(&show(after))
+                style.bad(&value(before)),
+                style.good(&value(after))
             ),
-            (None, Some(after)) => style.good(&format!("+ {path}: {}", show(after))),
+            (None, Some(after)) => style.good(&format!("+ {path}: {}", value(after))),
             (before, None) => {
-                let before = before.as_ref().map(show).unwrap_or_default();
+                let before = before.as_ref().map(value).unwrap_or_default();
                 style.bad(&format!("- {path}: {before}"))
             }
         };
@@ -116,7 +116,7 @@ pub fn render(heading: &str, changes: &[Change], style: Style) -> String {
 }
 
 /// A value in one line: texts bare where that can't be misread.
-fn show(value: &Value) -> String {
+pub fn value(value: &Value) -> String {
     match value {
         Value::String(text) if is_bare(text) => text.clone(),
         value => value.to_string(),

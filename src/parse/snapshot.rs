@@ -1,49 +1,148 @@
 //! Snapshots, of this version and of older ones.
 
+mod version_1;
+
+use std::fmt;
+use std::io::Read;
+
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
 
 use crate::state::snapshot::{Snapshot, VERSION};
+use crate::state::{Fact, NodeState, Objects};
 
-/// Reads a snapshot's JSON; one of an older version is brought up to [`VERSION`].
+/// Reads a snapshot's JSON, one node after the other; one of an older version is brought up to [`VERSION`].
 ///
 /// # Errors
 /// Says that the format is newer than this program, or where the text stops being a snapshot.
-pub fn snapshot(text: &str) -> Result<Snapshot, String> {
-    match version(text) {
-        Some(number) if number > VERSION => Err(format!(
-            "snapshot format {number} is newer than this netdiag reads"
-        )),
-        Some(1) => {
-            let mut value: Value = serde_json::from_str(text).map_err(refused)?;
-            from_version_1(&mut value);
-            serde_json::from_value(value).map_err(refused)
+pub fn snapshot(text: impl Read) -> Result<Snapshot, serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_reader(text);
+    let snapshot = reader.deserialize_map(Whole)?;
+    reader.end()?;
+    Ok(snapshot)
+}
+
+/// Reads the fields as they come. All writers put the version first; where it isn't, nodes wait for it.
+struct Whole;
+
+impl<'de> Visitor<'de> for Whole {
+    type Value = Snapshot;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object with netdiagSnapshot, nodes and objects")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Snapshot, A::Error> {
+        let mut version: Option<u32> = None;
+        let mut nodes: Option<Vec<NodeState>> = None;
+        let mut waiting: Option<Vec<Value>> = None;
+        let mut objects: Option<Fact<Objects>> = None;
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "netdiagSnapshot" => {
+                    let number = map.next_value()?;
+                    known_version(number)?;
+                    version = Some(number);
+                }
+                "nodes" if nodes.is_some() || waiting.is_some() => {
+                    return Err(A::Error::duplicate_field("nodes"));
+                }
+                "nodes" => match version {
+                    Some(version) => nodes = Some(map.next_value_seed(Nodes(version))?),
+                    None => waiting = Some(map.next_value()?),
+                },
+                "objects" if objects.is_some() => return Err(A::Error::duplicate_field("objects")),
+                "objects" => objects = Some(map.next_value()?),
+                other => {
+                    let unknown = A::Error::unknown_field(other, &["netdiagSnapshot", "nodes", "objects"]);
+                    return Err(if version.is_none() {
+                        newer_after_all(&mut map).unwrap_or(unknown)
+                    } else {
+                        unknown
+                    });
+                }
+            }
         }
-        _ => serde_json::from_str(text).map_err(refused),
+        let version = version.ok_or_else(|| A::Error::missing_field("netdiagSnapshot"))?;
+        if let Some(waiting) = waiting {
+            let upgraded: Result<_, _> = waiting.into_iter().map(|node| upgraded(node, version)).collect();
+            nodes = Some(upgraded.map_err(A::Error::custom)?);
+        }
+        Ok(Snapshot {
+            netdiag_snapshot: VERSION,
+            nodes: nodes.ok_or_else(|| A::Error::missing_field("nodes"))?,
+            objects: objects.unwrap_or_default(),
+        })
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn refused(error: serde_json::Error) -> String {
-    format!("not a netdiag snapshot: {error}")
+fn known_version<E: Error>(number: u32) -> Result<(), E> {
+    match number {
+        1..=VERSION => Ok(()),
+        0 => Err(E::custom("there is no snapshot format 0")),
+        _ => Err(E::custom(format_args!(
+            "snapshot format {number} is newer than this netdiag reads"
+        ))),
+    }
 }
 
-/// What snapshots of all versions have. What a newer format holds beside it may be unknown here.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Header {
-    netdiag_snapshot: u32,
+/// Of a file whose first fields are unknown: whether its version, further down, explains them.
+fn newer_after_all<'de, A: MapAccess<'de>>(map: &mut A) -> Option<A::Error> {
+    map.next_value::<IgnoredAny>().ok()?;
+    while let Some(key) = map.next_key::<String>().ok()? {
+        if key == "netdiagSnapshot" {
+            return known_version(map.next_value().ok()?).err();
+        }
+        map.next_value::<IgnoredAny>().ok()?;
+    }
+    None
 }
 
-fn version(text: &str) -> Option<u32> {
-    Some(serde_json::from_str::<Header>(text).ok()?.netdiag_snapshot)
+/// The nodes of a snapshot of this version.
+struct Nodes(u32);
+
+impl<'de> DeserializeSeed<'de> for Nodes {
+    type Value = Vec<NodeState>;
+
+    fn deserialize<D: Deserializer<'de>>(self, list: D) -> Result<Self::Value, D::Error> {
+        list.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Nodes {
+    type Value = Vec<NodeState>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a list of nodes")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut nodes = Vec::new();
+        if self.0 == VERSION {
+            while let Some(node) = list.next_element()? {
+                nodes.push(node);
+            }
+        } else {
+            while let Some(node) = list.next_element()? {
+                nodes.push(upgraded(node, self.0).map_err(A::Error::custom)?);
+            }
+        }
+        Ok(nodes)
+    }
+}
+
+/// A node of an older version, as this one has it.
+fn upgraded(mut node: Value, version: u32) -> Result<NodeState, serde_json::Error> {
+    if version == 1 {
+        from_version_1(&mut node);
+    }
+    NodeState::deserialize(node)
 }
 
 /// Version 1 kept the tables of the host's namespace in the node itself, and `up` and `dead` in place of flags.
-fn from_version_1(snapshot: &mut Value) {
-    snapshot["netdiagSnapshot"] = json!(VERSION);
-    let nodes = snapshot.get_mut("nodes").and_then(Value::as_array_mut);
-    for node in nodes.into_iter().flatten().filter_map(Value::as_object_mut) {
+fn from_version_1(node: &mut Value) {
+    if let Some(node) = node.as_object_mut() {
         let mut net = Map::new();
         for item in [
             "links",
@@ -68,6 +167,9 @@ fn from_version_1(snapshot: &mut Value) {
                 let dead = hop.remove("dead") == Some(Value::Bool(true));
                 hop.insert("flags".to_owned(), json!(u8::from(dead)));
             }
+        }
+        for ruleset in known(&mut net, "netfilter") {
+            version_1::ruleset(ruleset);
         }
         node.insert("net".to_owned(), Value::Object(net));
     }

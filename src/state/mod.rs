@@ -4,11 +4,15 @@
 
 pub mod bird;
 pub mod cni;
+pub mod conntrack;
 pub mod cri;
 pub mod docker;
 pub mod hosts;
+pub mod ipvs;
+pub mod kernel;
 pub mod kind;
 pub mod link;
+pub mod namespace;
 pub mod neighbor;
 pub mod netfilter;
 pub mod netns;
@@ -21,6 +25,7 @@ pub mod socket;
 
 use serde::{Deserialize, Serialize};
 
+pub use namespace::Namespace;
 pub use netns::Netns;
 pub use snapshot::{NodeState, Objects, Snapshot};
 

@@ -14,11 +14,11 @@ use netdiag_lab::{Daemon, Lab, Node, Plan, Result, or_skip};
 /// The node as netdiag's program, run inside, saves it.
 fn collected(node: &Node) -> NodeState {
     let text = node
-        .run([env!("CARGO_BIN_EXE_netdiag"), "snapshot", "save"])
+        .run([env!("CARGO_BIN_EXE_netdiag"), "snapshot", "save", "--json"])
         .within(Duration::from_secs(30))
         .ok()
         .unwrap();
-    let mut snapshot = netdiag::parse::snapshot::snapshot(&text).unwrap();
+    let mut snapshot = netdiag::parse::snapshot::snapshot(text.as_bytes()).unwrap();
     assert_eq!(snapshot.nodes.len(), 1);
     snapshot.nodes.remove(0)
 }

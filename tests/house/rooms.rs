@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 use crate::below;
 
 /// A room of `src/`, and the rooms it may use: the table of ARCHITECTURE.md. `cli` may use all.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("apply", &["calico", "datastore"]),
+    ("archive", &["parse", "state"]),
     ("calico", &[]),
     ("collect", &["parse", "state"]),
+    ("compare", &["state"]),
     ("datastore", &["calico"]),
     ("diagnose", &["calico", "forward", "intent", "state"]),
+    ("fleet", &["archive", "state"]),
     ("forward", &["calico", "state"]),
     ("intent", &["calico", "state"]),
     ("output", &[]),

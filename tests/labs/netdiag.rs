@@ -40,7 +40,7 @@ pub(crate) fn peer<'a>(status: &'a Value, address: &str) -> &'a Value {
 pub(crate) fn check_all(story: &Story, alive: impl Fn(&str) -> bool) -> (i32, Value) {
     let directory = tempfile::tempdir().unwrap();
     for host in HOSTS.iter().filter(|host| alive(host.name)) {
-        let snapshot = netdiag(story, host.name, &["snapshot", "save"]);
+        let snapshot = netdiag(story, host.name, &["snapshot", "save", "--json"]);
         assert_eq!(snapshot.code(), Some(0), "{}", snapshot.stderr);
         fs::write(
             directory.path().join(format!("{}.json", host.name)),

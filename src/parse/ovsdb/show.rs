@@ -110,9 +110,8 @@ fn set(ovs: &mut Ovs, place: Option<Object>, column: &str, value: &str) -> Optio
     let on = value == "true";
     match place {
         None if column == "ovs_version" => ovs.ovs_version = unquoted(value),
-        None => {}
         Some(Object::Manager) if column == "is_connected" => ovs.managers.last_mut()?.is_connected = on,
-        Some(Object::Manager) => {}
+        None | Some(Object::Manager) => {}
         Some(Object::Controller) => {
             let controller = ovs.bridges.last_mut()?.controllers.last_mut()?;
             if column == "is_connected" {

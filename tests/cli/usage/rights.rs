@@ -23,7 +23,7 @@ fn without_root_every_reading_command_works_and_says_what_it_could_not_see() {
     run(&["check"]).exits(0).says("not seen: netfilter of node1:");
     let autodetect = Netdiag::as_nobody().args(["node", "autodetect"]).run();
     assert!(matches!(autodetect.status, Some(0 | 2 | 3)), "{autodetect}");
-    let saved = run(&["snapshot", "save"]);
+    let saved = run(&["snapshot", "save", "--json"]);
     let bird = &saved.exits(0).json()["nodes"][0]["bird"];
     assert_eq!(bird["known"]["version"], "1.6.8", "{saved}");
 }

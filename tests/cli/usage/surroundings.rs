@@ -23,7 +23,7 @@ fn a_reader_that_goes_away_is_no_error() {
         (bird.socket(), &["node", "status"][..]),
         (many.socket(), &["node", "status"]),
         (many.socket(), &["node", "status", "-o", "json"]),
-        (many.socket(), &["snapshot", "save"]),
+        (many.socket(), &["snapshot", "save", "--json"]),
     ] {
         let home = tempfile::tempdir().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_netdiag"))

@@ -1,0 +1,124 @@
+//! Snapshots as bytes: one file for a node or for a whole cluster. Reads and writes streams, opens none.
+//!
+//! What is written depends on the snapshot alone: fields in the order of `state`, one level, one thread, no clock.
+
+mod contents;
+mod merge;
+mod meter;
+
+#[cfg(test)]
+mod tests;
+
+use std::cell::Cell;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+
+use crate::parse;
+use crate::state::Snapshot;
+use meter::Meter;
+
+pub use contents::{Contents, NodeContents, StoreContents, contents};
+pub use merge::{Merge, Merged, Twice};
+
+/// How a snapshot stands in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// JSON in one zstd frame with a checksum.
+    Zstd,
+    /// Indented JSON.
+    Json,
+}
+
+/// Bytes that one file may have unpacked: a cluster of some thousand busy nodes fits.
+const MAX_UNPACKED: u64 = 4 << 30;
+
+/// Levels above make files little smaller and take many times as long.
+const LEVEL: i32 = 6;
+const BUFFER: usize = 128 << 10;
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Writes a snapshot.
+pub fn write(snapshot: &Snapshot, form: Form, out: impl Write) -> io::Result<()> {
+    match form {
+        Form::Json => {
+            let mut out = BufWriter::with_capacity(BUFFER, out);
+            serde_json::to_writer_pretty(&mut out, snapshot)?;
+            out.write_all(b"\n")?;
+            out.flush()
+        }
+        Form::Zstd => {
+            let mut encoder = zstd::Encoder::new(out, LEVEL)?;
+            encoder.include_checksum(true)?;
+            let mut text = BufWriter::with_capacity(BUFFER, encoder);
+            serde_json::to_writer(&mut text, snapshot)?;
+            text.write_all(b"\n")?;
+            text.into_inner()
+                .map_err(io::IntoInnerError::into_error)?
+                .finish()?
+                .flush()
+        }
+    }
+}
+
+/// Reads a snapshot; its first bytes tell its form.
+///
+/// # Errors
+/// Says what is wrong, and at which byte of the file or which line of the text.
+pub fn read(file: impl Read) -> Result<Snapshot, String> {
+    read_within(file, MAX_UNPACKED)
+}
+
+fn read_within(file: impl Read, limit: u64) -> Result<Snapshot, String> {
+    let (packed, unpacked) = (Cell::new(0), Cell::new(0));
+    let mut file = BufReader::with_capacity(BUFFER, Meter::new(file, &packed, u64::MAX));
+    let start = peek(&mut file).map_err(|error| error.to_string())?;
+    let zstd = start.starts_with(&ZSTD_MAGIC);
+    if start.starts_with(&GZIP_MAGIC) {
+        return Err("compressed by gzip; unpack it first (gunzip)".to_owned());
+    }
+    let text_begins = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'{';
+    if !zstd && start.first().is_some_and(|byte| !text_begins(byte)) {
+        return Err("not a netdiag snapshot: neither zstd nor JSON".to_owned());
+    }
+    // What was looked at comes first again.
+    let file = io::Cursor::new(start).chain(file);
+    let parsed = if zstd {
+        let text = zstd::Decoder::with_buffer(BufReader::with_capacity(BUFFER, file))
+            .map_err(|error| error.to_string())?;
+        parse_text(Meter::new(text, &unpacked, limit))
+    } else {
+        parse_text(Meter::new(file, &unpacked, limit))
+    };
+    parsed.map_err(|error| explain(&error, zstd, packed.get(), unpacked.get(), limit))
+}
+
+fn parse_text(text: impl Read) -> Result<Snapshot, serde_json::Error> {
+    parse::snapshot::snapshot(BufReader::with_capacity(BUFFER, text))
+}
+
+/// The first bytes, fewer only where the file ends.
+fn peek(file: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut start = Vec::with_capacity(ZSTD_MAGIC.len());
+    file.take(ZSTD_MAGIC.len() as u64).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+fn explain(error: &serde_json::Error, zstd: bool, packed: u64, unpacked: u64, limit: u64) -> String {
+    if unpacked > limit {
+        return format!("unpacks to more than {limit} bytes: too large for a snapshot");
+    }
+    if error.is_io() {
+        let place = format!("at byte {packed}, after {unpacked} bytes unpacked");
+        return match error.io_error_kind() {
+            Some(io::ErrorKind::UnexpectedEof) => format!("cut short {place}"),
+            _ if zstd => format!("damaged {place}: {error}"),
+            _ => error.to_string(),
+        };
+    }
+    let text = error.to_string();
+    if text.starts_with("snapshot format ") {
+        text
+    } else {
+        format!("not a netdiag snapshot: {text}")
+    }
+}

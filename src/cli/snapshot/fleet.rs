@@ -1,0 +1,178 @@
+//! `netdiag snapshot save --nodes`: many nodes at once, into one snapshot.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::progress::Progress;
+use super::targets;
+use crate::cli::source::{Depth, Source, objects};
+use crate::cli::{Context, Error, Outcome, seconds, source};
+use crate::collect;
+use crate::fleet::ssh::Ssh;
+use crate::fleet::{Answer, Program, Target, gather, once_each};
+use crate::output::{table, text};
+use crate::state::{NodeState, Snapshot, snapshot};
+
+/// Which nodes, and how to get to them.
+#[derive(Debug, Args)]
+pub(super) struct Fleet {
+    /// Save these nodes, commas between, into one snapshot; `all` are the Nodes of the datastore
+    #[arg(long, value_name = "NODE,…|all", value_delimiter = ',', conflicts_with_all = ["snapshot", "only_node", "bird_socket"])]
+    nodes: Vec<String>,
+    /// How many nodes are asked at a time
+    #[arg(long, value_name = "NUMBER", default_value = "20", requires = "nodes", value_parser = clap::value_parser!(u16).range(1..))]
+    parallel: u16,
+    /// Seconds that each node may take
+    #[arg(long, value_name = "SECONDS", default_value = "60", requires = "nodes", value_parser = seconds)]
+    node_timeout: Duration,
+    /// Bring this netdiag along to nodes that don't have it; nothing of it stays there
+    #[arg(long, requires = "nodes")]
+    push: bool,
+    /// Where a node is reached (default: its name, its InternalIP, its BGP address); repeatable
+    #[arg(long = "host", value_name = "NODE=HOST", requires = "nodes", value_parser = host)]
+    hosts: Vec<(String, String)>,
+    /// User to log in as (default: what ssh's configuration says)
+    #[arg(long, value_name = "USER", requires = "nodes")]
+    ssh_user: Option<String>,
+    /// Run netdiag by sudo on the nodes; it must not ask for a password
+    #[arg(long, requires = "nodes")]
+    sudo: bool,
+}
+
+fn host(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((node, host)) if !node.is_empty() && !host.is_empty() => Ok((node.to_owned(), host.to_owned())),
+        _ => Err("give a node and where it is reached: node1=192.168.80.23".to_owned()),
+    }
+}
+
+impl Fleet {
+    pub(super) fn is_asked_for(&self) -> bool {
+        !self.nodes.is_empty()
+    }
+
+    /// Asks all nodes and the datastore. The outcome is not decidable where a node is missing.
+    pub(super) fn read(&self, cx: &mut Context, source: &Source) -> Result<(Snapshot, Outcome), Error> {
+        let objects = objects(cx);
+        let given: BTreeMap<String, String> = self.hosts.iter().cloned().collect();
+        let targets = targets::targets(&self.nodes, &objects, &given)?;
+        let program = self.program()?;
+        let local = collect::name();
+        let ssh = Ssh {
+            user: self.ssh_user.clone(),
+            sudo: self.sudo,
+            program,
+            connect: self.node_timeout.min(Duration::from_secs(10)),
+        };
+        let (here, there): (Vec<Target>, Vec<Target>) = targets
+            .iter()
+            .cloned()
+            .partition(|target| target.node == local && !given.contains_key(&target.node));
+        let mut progress = Progress::new(targets.len(), std::io::stderr().is_terminal(), cx.style);
+        let mut answers: Vec<Answer> = Vec::new();
+        for target in &here {
+            let answer = Ok(source.node(cx, Depth::Whole));
+            progress.done(&mut *cx.err, &target.node, &answer);
+            answers.push(answer);
+        }
+        let asked = gather(
+            &there,
+            usize::from(self.parallel),
+            self.node_timeout,
+            |target| {
+                let ssh = ssh.clone();
+                async move { ssh.ask(&target).await }
+            },
+            async {
+                // Where there are no signals, nobody interrupts.
+                if tokio::signal::ctrl_c().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            },
+            |event| progress.tell(&mut *cx.err, &event),
+        );
+        answers.extend(cx.runtime.block_on(asked));
+        progress.end(&mut *cx.err);
+        let targets: Vec<Target> = here.into_iter().chain(there).collect();
+        once_each(&targets, &mut answers);
+        let failed = summary(cx, &targets, &answers)?;
+        let nodes = sorted(cx, &targets, answers)?;
+        if nodes.is_empty() {
+            return Err(Error::new("no node answered: nothing is written"));
+        }
+        let snapshot = Snapshot {
+            netdiag_snapshot: snapshot::VERSION,
+            nodes,
+            objects,
+        };
+        let outcome = if failed {
+            Outcome::NotDecidable
+        } else {
+            Outcome::Good
+        };
+        Ok((snapshot, outcome))
+    }
+
+    fn program(&self) -> Result<Program, Error> {
+        if !self.push {
+            return Ok(Program::Installed);
+        }
+        let fail = |error: std::io::Error| Error::new(format!("this program can't be copied: {error}"));
+        // Of a program that was replaced while it runs, the path is gone, but not what it leads to.
+        let binary = std::fs::read("/proc/self/exe").map_err(fail)?;
+        Ok(Program::Pushed(binary.into()))
+    }
+}
+
+/// Which nodes are missing, why, and what may help.
+fn summary(cx: &mut Context, targets: &[Target], answers: &[Answer]) -> Result<bool, Error> {
+    let failures: Vec<_> = targets
+        .iter()
+        .zip(answers)
+        .filter_map(|(target, answer)| Some((target, answer.as_ref().err()?)))
+        .collect();
+    let came = targets.len() - failures.len();
+    let line = format!("{came} of {} answered", text::count(targets.len(), "node"));
+    if failures.is_empty() {
+        writeln!(cx.err, "{line}")?;
+        return Ok(false);
+    }
+    writeln!(cx.err, "{}", cx.style.bad(&line))?;
+    let rows: Vec<Vec<String>> = failures
+        .iter()
+        .map(|(target, failure)| vec![target.node.clone(), failure.why.clone()])
+        .collect();
+    let width = usize::from(cx.style.width);
+    write!(
+        cx.err,
+        "{}",
+        table::columns(&["MISSING", "WHY"], &rows, 2, Some(width))
+    )?;
+    let mut hints: Vec<&str> = failures.iter().filter_map(|(_, failure)| failure.hint).collect();
+    hints.sort_unstable();
+    hints.dedup();
+    for hint in hints {
+        let hint = text::wrap(hint, width, &format!("{} ", cx.style.strong("hint:")), "  ");
+        writeln!(cx.err, "{hint}")?;
+    }
+    Ok(true)
+}
+
+/// The nodes that came, by name; one that calls itself by another name is told.
+fn sorted(cx: &mut Context, targets: &[Target], answers: Vec<Answer>) -> Result<Vec<NodeState>, Error> {
+    let mut nodes = Vec::new();
+    let mut warnings = Vec::new();
+    for (target, answer) in targets.iter().zip(answers) {
+        let Ok(node) = answer else { continue };
+        if node.name != target.node {
+            warnings.push(format!("{} calls itself {}", target.node, node.name));
+        }
+        nodes.push(node);
+    }
+    source::warn(cx, &warnings)?;
+    nodes.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(nodes)
+}
