@@ -144,6 +144,7 @@ mod tests {
             pid: 1,
             command: "/usr/bin/kubelet --cni-conf-dir-old=/x --cni-conf-dir=/etc/cni -s /run/s --last".into(),
             state: None,
+            netns: None,
         };
         assert_eq!(process.argument("--cni-conf-dir"), Some("/etc/cni"));
         assert_eq!(process.argument("-s"), Some("/run/s"));

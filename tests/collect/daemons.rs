@@ -67,7 +67,7 @@ fn daemons_that_hang_cost_one_timeout_together() {
         let arguments = ["--timeout", timeout, "snapshot", "save"];
         let run = node.run([env!("CARGO_BIN_EXE_netdiag")].into_iter().chain(arguments));
         let text = run.within(Duration::from_secs(60)).ok().unwrap();
-        let mut snapshot = netdiag::parse::snapshot::snapshot(&text).unwrap();
+        let mut snapshot = netdiag::parse::snapshot::snapshot(text.as_bytes()).unwrap();
         (snapshot.nodes.remove(0), start.elapsed())
     };
     let (_, without) = save("3");
