@@ -22,6 +22,9 @@ mod sockets;
 mod sysctl;
 mod unix;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
