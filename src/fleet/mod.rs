@@ -1,5 +1,6 @@
 //! Asks many nodes for their snapshots at once. Each answers for itself: one that is silent costs its own time only.
 
+pub mod kube;
 pub mod ssh;
 
 mod remote;
@@ -23,6 +24,23 @@ pub struct Target {
     pub node: String,
     /// Where it may be reached, the likeliest first; the next one is tried when one means nothing to ssh.
     pub hosts: Vec<String>,
+}
+
+/// The way to the nodes.
+#[derive(Clone)]
+pub enum Way {
+    Ssh(ssh::Ssh),
+    Kube(kube::Kube),
+}
+
+impl Way {
+    /// Asks one node.
+    pub async fn ask(&self, target: &Target) -> Answer {
+        match self {
+            Self::Ssh(ssh) => ssh.ask(target).await,
+            Self::Kube(kube) => kube.ask(target).await,
+        }
+    }
 }
 
 /// Why a node gave nothing, and what may help.

@@ -14,7 +14,8 @@ fn fleet(directory: &Path) -> Option<Story> {
     let story = or_skip(StoryPlan::first_found().healthy().up())?;
     keys.use_on(story.node("node1")).unwrap();
     // Who asks for other names is told at once that nobody answers.
-    let resolver = "echo nameserver 127.0.0.1 >/run/resolv.conf; mount --bind /run/resolv.conf /etc/resolv.conf";
+    let resolver =
+        "echo nameserver 127.0.0.1 >/run/resolv.conf; mount --bind /run/resolv.conf /etc/resolv.conf";
     story.node("node1").sh(resolver).ok().unwrap();
     for name in ["node2", "node3", "node4"] {
         or_skip(keys.serve(story.node(name)))?;
@@ -64,7 +65,9 @@ fn is_clean(node: &Node) -> bool {
 #[test]
 fn all_nodes_are_saved_at_once_and_nothing_stays_on_them() {
     let directory = tempfile::tempdir().unwrap();
-    let Some(story) = fleet(directory.path()) else { return };
+    let Some(story) = fleet(directory.path()) else {
+        return;
+    };
     let file = directory.path().join("cluster.zst");
     let without = save(&story, &file, &["--nodes", "all"]);
     assert_eq!(without.code(), Some(3), "{}", without.stderr);
@@ -77,7 +80,11 @@ fn all_nodes_are_saved_at_once_and_nothing_stays_on_them() {
     assert_eq!(nodes(&file), ["node1"]);
     let pushed = save(&story, &file, &["--nodes", "all", "--push", "--parallel", "2"]);
     assert_eq!(pushed.code(), Some(0), "{}", pushed.stderr);
-    assert!(pushed.stderr.contains("4 of 4 nodes answered"), "{}", pushed.stderr);
+    assert!(
+        pushed.stderr.contains("4 of 4 nodes answered"),
+        "{}",
+        pushed.stderr
+    );
     assert_eq!(nodes(&file), ["node1", "node2", "node3", "node4"]);
     for name in ["node2", "node3", "node4"] {
         let node = story.node(name);
@@ -95,9 +102,14 @@ fn all_nodes_are_saved_at_once_and_nothing_stays_on_them() {
 #[test]
 fn nodes_that_hang_or_can_not_be_reached_are_named_and_the_others_are_saved() {
     let directory = tempfile::tempdir().unwrap();
-    let Some(story) = fleet(directory.path()) else { return };
+    let Some(story) = fleet(directory.path()) else {
+        return;
+    };
     let file = directory.path().join("cluster.json");
-    install(story.node("node2"), &format!("#!/bin/sh\nexec {PROGRAM} \"$@\"\n"));
+    install(
+        story.node("node2"),
+        &format!("#!/bin/sh\nexec {PROGRAM} \"$@\"\n"),
+    );
     install(story.node("node4"), "#!/bin/sh\nexec sleep 600\n");
     story.inject(Fault::NodeDown { on: "node3" }).unwrap();
     let arguments = ["--nodes", "all,node9", "--node-timeout", "6"];
@@ -113,7 +125,8 @@ fn nodes_that_hang_or_can_not_be_reached_are_named_and_the_others_are_saved() {
         assert!(said.contains(words), "{words}: {}", output.stderr);
     }
     assert!(
-        said.contains("node3 ssh to node3: connect to host node3 port 22: ") || said.contains("node3 no answer within"),
+        said.contains("node3 ssh to node3: connect to host node3 port 22: ")
+            || said.contains("node3 no answer within"),
         "{said}"
     );
     assert_eq!(nodes(&file), ["node1", "node2"]);
@@ -123,21 +136,42 @@ fn nodes_that_hang_or_can_not_be_reached_are_named_and_the_others_are_saved() {
     let output = save(
         &story,
         &file,
-        &["--nodes", "node3", "--host", "node3=192.168.80.99", "--node-timeout", "2"],
+        &[
+            "--nodes",
+            "node3",
+            "--host",
+            "node3=192.168.80.99",
+            "--node-timeout",
+            "2",
+        ],
     );
     assert_eq!(output.code(), Some(1), "{}", output.stderr);
-    assert!(output.stderr.contains("no node answered: nothing is written"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("no node answered: nothing is written"),
+        "{}",
+        output.stderr
+    );
     assert_eq!(nodes(&file), ["node1", "node2"], "the old file stays");
 }
 
 #[test]
 fn a_push_that_is_given_up_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let Some(story) = fleet(directory.path()) else { return };
+    let Some(story) = fleet(directory.path()) else {
+        return;
+    };
     let file = directory.path().join("cluster.zst");
     // What is pushed meets a BIRD that accepts and says nothing: it waits for it.
     story.node("node2").freeze("bird").unwrap();
-    let arguments = ["--nodes", "node2", "--push", "--node-timeout", "1", "--timeout", "30"];
+    let arguments = [
+        "--nodes",
+        "node2",
+        "--push",
+        "--node-timeout",
+        "1",
+        "--timeout",
+        "30",
+    ];
     let output = save(&story, &file, &arguments);
     let node = story.node("node2");
     wait_until("nothing is left", Duration::from_secs(8), || is_clean(node)).unwrap();

@@ -15,7 +15,11 @@ fn without_lookups(value: &mut Value) {
     match value {
         Value::Object(map) => map.values_mut().for_each(without_lookups),
         Value::Array(items) => {
-            let asks = |item: &Value| item["method"].as_str().is_some_and(|name| name.starts_with("can-reach"));
+            let asks = |item: &Value| {
+                item["method"]
+                    .as_str()
+                    .is_some_and(|name| name.starts_with("can-reach"))
+            };
             items.retain(|item| !asks(item));
             items.iter_mut().for_each(without_lookups);
         }
