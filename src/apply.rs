@@ -1,4 +1,9 @@
-//! Applies documents to a datastore: read, merge, compare and swap, again if someone else was faster.
+//! Writes documents to a datastore: read, merge, compare and swap, again if someone else was faster. What else a write
+//! brings about in Calico, and what forbids one, is in `rules`.
+
+mod change;
+mod initialize;
+mod rules;
 
 use crate::calico::manifest::Document;
 use crate::calico::merge::{MergeError, Merged, merge};
@@ -7,6 +12,20 @@ use crate::datastore::{self, Datastore};
 
 /// How often a document is merged anew because the stored resource changed in between (calicoctl: the same).
 pub const TRIES: usize = 5;
+
+pub use change::{Label, change_label, delete, patch};
+pub use initialize::initialize;
+
+/// What may become of a resource (`calicoctl/resourcemgr`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Create it, or else update it.
+    Apply,
+    /// It must not exist yet; with `skip_exists`, one that does is left as it is.
+    Create { skip_exists: bool },
+    /// It must exist.
+    Replace,
+}
 
 /// Whether to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +42,8 @@ pub enum Done {
     Updated,
     /// The datastore holds it already; nothing is written.
     Unchanged,
+    /// It exists already, and was to be left alone.
+    Skipped,
 }
 
 /// What is about to be done for a document.
@@ -51,6 +72,14 @@ pub enum Error {
     Datastore(#[from] datastore::Error),
     #[error(transparent)]
     Merge(#[from] MergeError),
+    /// Calico doesn't allow it.
+    #[error("{0}")]
+    Refused(String),
+    #[error(transparent)]
+    Patch(#[from] crate::calico::patch::PatchError),
+    /// What a patch makes isn't valid: a line each.
+    #[error("{}", .0.join("; "))]
+    Invalid(Vec<String>),
     /// The file carries a `resourceVersion` that isn't the stored one, and asks for something else than is stored.
     #[error(
         "update conflict: {kind}({name}): the file is for resourceVersion {file}, stored is {}",
@@ -73,6 +102,7 @@ pub enum Error {
 pub async fn apply_all(
     store: &dyn Datastore,
     documents: &[Document],
+    verb: Verb,
     mode: Mode,
     show: &mut dyn FnMut(&Plan<'_>),
 ) -> Vec<Result<Done, Error>> {
@@ -80,7 +110,7 @@ pub async fn apply_all(
     let mut reachable = true;
     for document in documents {
         let result = if reachable {
-            apply(store, document, mode, show).await
+            apply(store, document, verb, mode, show).await
         } else {
             Err(Error::NotTried)
         };
@@ -101,16 +131,34 @@ pub async fn apply_all(
 pub async fn apply(
     store: &dyn Datastore,
     document: &Document,
+    verb: Verb,
     mode: Mode,
     show: &mut dyn FnMut(&Plan<'_>),
 ) -> Result<Done, Error> {
     let mut tries = 1;
     loop {
+        let kind = document.resource.kind;
+        rules::writable(&document.resource, verb)?;
         let stored = stored(store, &document.resource).await?;
+        match (verb, &stored) {
+            (Verb::Create { skip_exists: true }, Some(_)) => return Ok(Done::Skipped),
+            (Verb::Create { .. }, Some(_)) => {
+                let name = document.resource.id();
+                return Err(datastore::Error::AlreadyExists { kind, name }.into());
+            }
+            (Verb::Replace, None) => {
+                let name = document.resource.id();
+                return Err(datastore::Error::NotFound { kind, name }.into());
+            }
+            _ => {}
+        }
         let merged = merge(stored.as_ref(), document)?;
         // What is stored already as the document wants it is no conflict, whoever wrote it.
         if let Some(stored) = stored.as_ref().filter(|_| merged.changed) {
             check_version(stored, &document.resource)?;
+        }
+        if merged.changed {
+            rules::check(store, stored.as_ref(), &merged.resource).await?;
         }
         let plan = Plan {
             document,
@@ -120,13 +168,18 @@ pub async fn apply(
         show(&plan);
         let done = plan.done();
         let written = match (mode, done) {
-            (Mode::DryRun, _) | (_, Done::Unchanged) => return Ok(done),
+            (Mode::DryRun, _) | (_, Done::Unchanged | Done::Skipped) => return Ok(done),
             (Mode::Write, Done::Created) => store.create(&merged.resource).await,
             (Mode::Write, Done::Updated) => store.update(&merged.resource).await,
         };
         match written {
             Ok(_) => return Ok(done),
-            Err(error) if tries < TRIES && is_race(&error) => tries += 1,
+            Err(datastore::Error::AlreadyExists { .. }) if verb == (Verb::Create { skip_exists: true }) => {
+                return Ok(Done::Skipped);
+            }
+            Err(error) if tries < TRIES && is_race(&error) && !matches!(verb, Verb::Create { .. }) => {
+                tries += 1
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -139,7 +192,7 @@ fn is_race(error: &datastore::Error) -> bool {
 }
 
 async fn stored(store: &dyn Datastore, resource: &Resource) -> Result<Option<Resource>, Error> {
-    match store.get(resource.kind, resource.name()).await {
+    match store.get(resource.kind, &resource.id()).await {
         Ok(stored) => Ok(Some(stored)),
         Err(datastore::Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(error.into()),
@@ -158,7 +211,7 @@ fn check_version(stored: &Resource, file: &Resource) -> Result<(), Error> {
     }
     Err(Error::Outdated {
         kind: file.kind,
-        name: file.name().to_owned(),
+        name: file.id(),
         file: wanted.to_owned(),
         stored: found.map(str::to_owned),
     })

@@ -37,7 +37,7 @@ impl Memory {
         self.revision.set(self.revision.get() + 1);
         let mut resource = resource.clone();
         resource.set_resource_version(Some(self.revision.get().to_string()));
-        let key = (resource.kind, resource.name().to_owned());
+        let key = (resource.kind, resource.id());
         self.resources.borrow_mut().insert(key, resource.clone());
         resource
     }
@@ -57,7 +57,7 @@ impl Memory {
     fn write(&self, resource: &Resource, exists: bool) -> Result<Resource, Error> {
         self.reach()?;
         self.writes.set(self.writes.get() + 1);
-        let (kind, name) = (resource.kind, resource.name().to_owned());
+        let (kind, name) = (resource.kind, resource.id());
         if self.broken.borrow().contains(&name) {
             return Err(Error::BadValue {
                 key: name,
@@ -121,5 +121,15 @@ impl Datastore for Memory {
 
     fn update<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource> {
         Box::pin(async move { self.write(resource, true) })
+    }
+
+    fn delete<'a>(&'a self, resource: &'a Resource) -> Answer<'a, ()> {
+        Box::pin(async move {
+            self.write(resource, true)?;
+            self.resources
+                .borrow_mut()
+                .remove(&(resource.kind, resource.id()));
+            Ok(())
+        })
     }
 }

@@ -23,7 +23,7 @@ fn documents(text: &str) -> Vec<Document> {
 /// Applies, and tells the outcome of each document and how often a plan was shown.
 async fn run(store: &Memory, text: &str, mode: Mode) -> (Vec<Result<Done, String>>, usize) {
     let mut shown = 0;
-    let results = apply_all(store, &documents(text), mode, &mut |_| shown += 1).await;
+    let results = apply_all(store, &documents(text), Verb::Apply, mode, &mut |_| shown += 1).await;
     let results = results
         .into_iter()
         .map(|result| result.map_err(|error| error.to_string()))

@@ -1,10 +1,11 @@
 //! Manifests: the text of a file as checked resources, or everything that is wrong with it.
 //!
-//! Accepted, as calicoctl does: several `---` documents, JSON, a list of resources as one document, `NodeList`; and
+//! Accepted, as calicoctl does: several `---` documents, JSON, a list of resources as one document, `NodeList` and its
+//! like; and
 //! what calicoctl v3 refuses, the v1 form of old articles (`apiVersion: v1`, `kind: node`), converted to v3.
 
+use super::kinds;
 use super::nearest::nearest;
-use super::node_schema::{LIST, NODE};
 use super::resource::{API_VERSION, Kind, Resource};
 use super::schema::{self, Fault};
 use super::tree::{self, Data, Mark, Tree};
@@ -42,7 +43,7 @@ impl Document {
 
 /// Something wrong in a manifest, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{}: {}{}{why}", at.line, path, if path.is_empty() { "" } else { ": " })]
+#[error("{file}:{}:{}: {}{}{why}", at.line, at.column, path, if path.is_empty() { "" } else { ": " })]
 pub struct Problem {
     pub file: String,
     pub at: Mark,
@@ -147,16 +148,22 @@ impl Reader<'_> {
                     "kind"
                 };
                 let why = format!(
-                    "{missing} is missing; a Calico node has apiVersion: {API_VERSION} and kind: Node"
+                    "{missing} is missing; a Calico node, for example, has apiVersion: {API_VERSION} and kind: Node"
                 );
                 return self.fault(tree.at, why);
             }
         };
-        match (version, kind) {
-            (API_VERSION, "Node") => self.node(tree),
-            (v1::API_VERSION, "node") => self.v1_node(tree),
-            (API_VERSION, "NodeList") if inherited.is_none() => self.list(tree, (version, "Node")),
-            (v1::API_VERSION, "nodeList") if inherited.is_none() => self.list(tree, (version, "node")),
+        let list = || kind.strip_suffix("List").and_then(Kind::from_document);
+        match (version, Kind::from_document(kind), kind) {
+            (API_VERSION, Some(kind), _) => self.v3(kind, tree),
+            (v1::API_VERSION, _, "node") => self.v1_node(tree),
+            (v1::API_VERSION, _, "nodeList") if inherited.is_none() => self.list(tree, (version, "node")),
+            (API_VERSION, ..)
+                if inherited.is_none()
+                    && let Some(kind) = list() =>
+            {
+                self.list(tree, (version, kind.name()));
+            }
             _ => {
                 let at = tree.get("kind").map_or(tree.at, |kind| kind.at);
                 self.fault(at, refusal(version, kind));
@@ -181,7 +188,7 @@ impl Reader<'_> {
     }
 
     fn list(&mut self, tree: &Tree, item_kind: (&str, &str)) {
-        schema::read(&LIST, tree, &mut self.faults);
+        schema::read(&kinds::LIST, tree, &mut self.faults);
         match tree.get("items").map(|items| (items.at, &items.data)) {
             Some((_, Data::Sequence(items))) => {
                 for item in items {
@@ -194,16 +201,10 @@ impl Reader<'_> {
         }
     }
 
-    fn node(&mut self, tree: &Tree) {
-        let before = self.faults.len();
-        let value = schema::read(&NODE, tree, &mut self.faults);
-        if self.faults.len() > before {
+    fn v3(&mut self, kind: Kind, tree: &Tree) {
+        let Some(resource) = v3(kind, tree, &mut self.faults) else {
             return;
-        }
-        let mut resource = Resource::new(Kind::Node, "");
-        if let serde_json::Value::Object(fields) = value {
-            resource.body.extend(fields);
-        }
+        };
         self.documents.push(Document {
             file: self.file.to_owned(),
             at: tree.at,
@@ -228,43 +229,104 @@ impl Reader<'_> {
     }
 }
 
+/// Checks a document of this kind; `None` when a fault was added.
+fn v3(kind: Kind, tree: &Tree, faults: &mut Vec<Fault>) -> Option<Resource> {
+    let before = faults.len();
+    let value = schema::read(kinds::shape(kind), tree, faults);
+    let metadata = tree.get("metadata");
+    if let Some(namespace) = metadata.and_then(|metadata| metadata.get("namespace"))
+        && !kind.is_namespaced()
+        && !matches!(namespace.text(), None | Some(""))
+    {
+        faults.push(Fault {
+            at: namespace.at,
+            path: "metadata.namespace".into(),
+            why: format!(
+                "namespace should not be specified for a non-namespaced resource. {kind} is not a namespaced resource"
+            ),
+        });
+    }
+    if faults.len() > before {
+        return None;
+    }
+    let mut resource = Resource::new(kind, "");
+    if let serde_json::Value::Object(fields) = value {
+        resource.body.extend(fields);
+    }
+    Some(resource)
+}
+
+/// Checks a resource that is no text, such as a patched one. The places of its faults mean nothing.
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn check(kind: Kind, value: &serde_json::Value) -> Result<Resource, Vec<Fault>> {
+    let mut faults = Vec::new();
+    for document in tree::read(&value.to_string()) {
+        match document {
+            Ok(tree) => {
+                if let Some(resource) = v3(kind, &tree, &mut faults) {
+                    return Ok(resource);
+                }
+            }
+            Err(error) => faults.push(Fault {
+                at: error.at,
+                path: String::new(),
+                why: error.why,
+            }),
+        }
+    }
+    Err(faults)
+}
+
 /// Why this kind and version is not read, and what to write instead.
 fn refusal(version: &str, kind: &str) -> String {
     let what = format!("unknown resource type ({kind}) and/or version ({version})");
     let hint = match (version, kind) {
         ("v1", "List") => {
-            "this is a Kubernetes List; write its items as documents separated by ---, as a YAML list, or as a NodeList"
+            "this is a Kubernetes List; write its items as documents separated by ---, as a YAML list, or as a list \
+             of Calico's own, such as a NodeList"
         }
         ("v1", "Node") => {
             "this is Kubernetes' own Node; Calico's is apiVersion: projectcalico.org/v3 with kind: Node, or the old \
              apiVersion: v1 with kind: node"
         }
+        ("networking.k8s.io/v1", "NetworkPolicy") => {
+            "this is Kubernetes' own NetworkPolicy: kubernetes network policies must be managed through the \
+             kubernetes API"
+        }
         ("crd.projectcalico.org/v1", _) => {
             "this is the form Calico stores in Kubernetes; write apiVersion: projectcalico.org/v3"
         }
-        _ => return format!("{what}: {}", refusal_of_kind(version, kind)),
+        _ => return format!("{what}{}", refusal_of_kind(version, kind)),
     };
     format!("{what}: {hint}")
 }
 
 fn refusal_of_kind(version: &str, kind: &str) -> String {
-    let readable = "netdiag writes Node (projectcalico.org/v3) and node (v1)";
-    let lower = kind.to_lowercase();
-    match (version, lower.as_str()) {
-        (API_VERSION, "node") => return "the kind is spelled Node".into(),
-        (API_VERSION, "nodelist") => return "the kind is spelled NodeList".into(),
-        (v1::API_VERSION, "nodelist") => return "the kind is spelled nodeList".into(),
-        (_, "node" | "nodelist") => {
-            return format!("the version of a Calico node is {API_VERSION}, or v1 for old manifests");
+    let (single, list) = match kind.to_lowercase().strip_suffix("list") {
+        Some(single) => (single.to_owned(), "List"),
+        None => (kind.to_lowercase(), ""),
+    };
+    let meant = Kind::ALL
+        .into_iter()
+        .find(|kind| kind.name().to_lowercase() == single);
+    let Some(meant) = meant else {
+        let near = nearest(kind, Kind::ALL.map(Kind::name));
+        return near.map_or_else(String::new, |name| format!(": did you mean {name}?"));
+    };
+    match (version, meant) {
+        (API_VERSION, meant) => format!(": the kind is spelled {meant}{list}"),
+        (v1::API_VERSION, Kind::Node) => format!(": the kind is spelled node{list}"),
+        (_, Kind::Node) => {
+            format!(": the version of a Calico node is {API_VERSION}, or v1 for old manifests")
         }
-        _ => {}
-    }
-    if Kind::from_argument(kind).is_some() {
-        return format!("this kind can be read but not written yet; {readable}");
-    }
-    match nearest(kind, ["Node", "NodeList"]) {
-        Some(name) => format!("did you mean {name}? {readable}"),
-        None => readable.into(),
+        (v1::API_VERSION, meant) => {
+            format!(
+                ": this is the old form, of which netdiag reads nodes only; write apiVersion: {API_VERSION}, kind: {meant}"
+            )
+        }
+        (_, meant) => format!(": the version of a {meant} is {API_VERSION}"),
     }
 }
 

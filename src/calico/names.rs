@@ -30,6 +30,55 @@ pub fn check_name(name: &str) -> Result<(), String> {
     ))
 }
 
+/// Bytes of a part of a name between dots, where that is a rule of its own.
+const MAX_LABEL_NAME: usize = 63;
+
+/// Checks the name of a tier: one label, since it becomes a part of other names.
+///
+/// # Errors
+/// Says which rule it breaks.
+pub fn check_tier_name(name: &str) -> Result<(), String> {
+    check_name(name)?;
+    if name.contains('.') {
+        return Err(format!("{name:?}: the name of a tier has no dots"));
+    }
+    if name.len() > MAX_LABEL_NAME {
+        return Err(format!(
+            "name has {} characters, more than {MAX_LABEL_NAME}",
+            name.len()
+        ));
+    }
+    Ok(())
+}
+
+/// Checks the name of a policy without namespace: `[tier.]name`.
+///
+/// # Errors
+/// Says which rule it breaks.
+pub fn check_global_policy_name(name: &str) -> Result<(), String> {
+    check_name(name)?;
+    match name.split('.').count() {
+        1 | 2 => Ok(()),
+        _ => Err(format!(
+            "{name:?}: the name of a policy has one dot at most, after its tier"
+        )),
+    }
+}
+
+/// Checks the name of a policy in a namespace: `[tier.]name`, or one that a converter of Kubernetes or OpenStack gave.
+///
+/// # Errors
+/// Says which rule it breaks.
+pub fn check_network_policy_name(name: &str) -> Result<(), String> {
+    let converted = ["knp.default.", "ossg.default."]
+        .iter()
+        .any(|prefix| name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty()));
+    if converted {
+        return check_name(name);
+    }
+    check_global_policy_name(name)
+}
+
 fn is_dns_label(label: &str) -> bool {
     let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     label.bytes().all(|byte| plain(&byte) || byte == b'-')

@@ -1,104 +1,11 @@
-//! A Calico v3 resource as a datastore holds it, and the kinds netdiag knows.
+//! A Calico v3 resource as users see it.
 
 use serde_json::{Map, Value};
 
+pub use super::kind::Kind;
+
 /// `apiVersion` of every v3 resource (libcalico-go `lib/apis/v3`).
 pub const API_VERSION: &str = "projectcalico.org/v3";
-
-/// The kinds netdiag reads. One row of `Kind::row` a kind; nothing else has to change for a new one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    Node,
-    BgpConfiguration,
-    BgpPeer,
-    ClusterInformation,
-    IpPool,
-}
-
-/// What is fixed about a kind.
-struct Row {
-    /// `kind:` in documents.
-    name: &'static str,
-    /// Plural, as in etcd keys (libcalico-go `lib/backend/model`).
-    plural: &'static str,
-    /// Names accepted on the command line, lower case (`calicoctl/resourcemgr`).
-    aliases: &'static [&'static str],
-}
-
-impl Kind {
-    /// Every kind, in the order in which `get` lists them.
-    pub const ALL: [Self; 5] = [
-        Self::Node,
-        Self::BgpConfiguration,
-        Self::BgpPeer,
-        Self::ClusterInformation,
-        Self::IpPool,
-    ];
-
-    const fn row(self) -> Row {
-        match self {
-            Self::Node => Row {
-                name: "Node",
-                plural: "nodes",
-                aliases: &["node", "nodes", "no", "nos"],
-            },
-            Self::BgpConfiguration => Row {
-                name: "BGPConfiguration",
-                plural: "bgpconfigurations",
-                aliases: &["bgpconfiguration", "bgpconfigurations", "bgpconfig", "bgpconfigs"],
-            },
-            Self::BgpPeer => Row {
-                name: "BGPPeer",
-                plural: "bgppeers",
-                aliases: &["bgppeer", "bgppeers", "bgpp", "bgpps", "bp", "bps"],
-            },
-            Self::ClusterInformation => Row {
-                name: "ClusterInformation",
-                plural: "clusterinformations",
-                aliases: &[
-                    "clusterinformation",
-                    "clusterinformations",
-                    "clusterinfo",
-                    "clusterinfos",
-                ],
-            },
-            Self::IpPool => Row {
-                name: "IPPool",
-                plural: "ippools",
-                aliases: &["ippool", "ippools", "ipp", "ipps", "pool", "pools"],
-            },
-        }
-    }
-
-    /// The kind as documents spell it, for example `BGPPeer`.
-    pub const fn name(self) -> &'static str {
-        self.row().name
-    }
-
-    /// The plural of etcd keys and of Kubernetes, for example `bgppeers`.
-    pub const fn plural(self) -> &'static str {
-        self.row().plural
-    }
-
-    /// Reads a kind as a document spells it: the case matters (calicoctl does the same).
-    pub fn from_document(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-
-    /// Reads a kind as typed on a command line: any case, singular, plural, or short.
-    pub fn from_argument(name: &str) -> Option<Self> {
-        let name = name.to_lowercase();
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.row().aliases.contains(&name.as_str()))
-    }
-}
-
-impl std::fmt::Display for Kind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// One resource, whole: fields netdiag doesn't know are kept, so that a write never loses them.
 #[derive(Debug, Clone, PartialEq)]
@@ -162,6 +69,47 @@ impl Resource {
         self.text(&["metadata", "name"]).unwrap_or_default()
     }
 
+    /// `metadata.namespace`; nothing for kinds that have none, and for those that name none.
+    pub fn namespace(&self) -> Option<&str> {
+        self.text(&["metadata", "namespace"])
+            .filter(|namespace| !namespace.is_empty())
+    }
+
+    /// Puts it into a namespace.
+    pub fn set_namespace(&mut self, namespace: &str) {
+        self.set(&["metadata", "namespace"], Some(namespace.into()));
+    }
+
+    /// What it is called among all of its kind: `name`, or `namespace/name`. [`crate::datastore::Datastore`] finds
+    /// it by this.
+    pub fn id(&self) -> String {
+        match self.namespace() {
+            Some(namespace) if self.kind.is_namespaced() => format!("{namespace}/{}", self.name()),
+            _ => self.name().to_owned(),
+        }
+    }
+
+    /// Sets or, with `None`, removes the field at this path; maps on the way are made.
+    pub fn set(&mut self, path: &[&str], value: Option<Value>) {
+        set(&mut self.body, path, value);
+    }
+
+    /// Sets the field at this path if it isn't there or null.
+    pub fn default(&mut self, path: &[&str], value: impl Into<Value>) {
+        if self.field(path).is_none_or(Value::is_null) {
+            self.set(path, Some(value.into()));
+        }
+    }
+
+    /// `metadata.labels` that are texts.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        let labels = self.field(&["metadata", "labels"]).and_then(Value::as_object);
+        labels
+            .into_iter()
+            .flatten()
+            .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+    }
+
     /// `metadata.resourceVersion`, the revision this object was read at.
     pub fn resource_version(&self) -> Option<&str> {
         self.text(&["metadata", "resourceVersion"])
@@ -169,15 +117,32 @@ impl Resource {
 
     /// Sets or, with `None`, removes `metadata.resourceVersion`.
     pub fn set_resource_version(&mut self, version: Option<String>) {
-        let metadata = self
-            .body
-            .entry("metadata")
-            .or_insert_with(|| Value::Object(Map::new()));
-        if let Value::Object(metadata) = metadata {
-            match version {
-                Some(version) => metadata.insert("resourceVersion".into(), version.into()),
-                None => metadata.remove("resourceVersion"),
-            };
+        self.set(&["metadata", "resourceVersion"], version.map(Value::from));
+    }
+}
+
+fn set(map: &mut Map<String, Value>, path: &[&str], value: Option<Value>) {
+    match path {
+        [] => {}
+        [last] => match value {
+            Some(value) => {
+                map.insert((*last).to_owned(), value);
+            }
+            None => {
+                map.remove(*last);
+            }
+        },
+        [first, rest @ ..] => {
+            if value.is_none() && !map.contains_key(*first) {
+                return;
+            }
+            let below = map.entry(*first).or_insert_with(|| Value::Object(Map::new()));
+            if !below.is_object() {
+                *below = Value::Object(Map::new());
+            }
+            if let Value::Object(below) = below {
+                set(below, rest, value);
+            }
         }
     }
 }

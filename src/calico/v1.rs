@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::kinds::node::{NODE_V1, with_full_prefix};
 use super::names;
-use super::node_schema::{NODE_V1, with_full_prefix};
 use super::resource::{Kind, Resource};
 use super::schema::{self, Fault};
 use super::tree::Tree;

@@ -1,90 +1,194 @@
 //! `netdiag get`.
 
-use std::io::Write;
+mod format;
+mod select;
+mod show;
 
-use clap::{Args, ValueEnum};
-use serde_json::{Map, Value, json};
+use std::io::{self, Write};
 
-use super::{Context, Error, Outcome};
-use crate::calico::as_number::AsNumber;
-use crate::calico::nearest::nearest;
-use crate::calico::resource::{API_VERSION, Kind, Resource};
-use crate::datastore::{self, Datastore};
-use crate::output::{Style, document, table};
+use clap::Args;
+
+use super::input::{Input, Namespace};
+use super::write::refuse;
+use super::{Context, Error, Outcome, kinds};
+use crate::calico::kind::Kind;
+use crate::datastore::Datastore;
+use crate::output::Style;
+use format::Format;
+use select::{Group, Query, Scope};
 
 /// Show resources of the datastore
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Get {
-    /// Kind of resource, such as node, bgpconfig, bgppeer, clusterinfo or ippool
-    kind: String,
-    /// Names; all resources of the kind without
+    /// Kind of resource, such as node, bgppeer or networkpolicy; several with commas between them, or all
+    #[arg(required_unless_present = "filename", conflicts_with = "filename")]
+    kind: Option<String>,
+    /// Names, also with * and ? in them; all resources of the kind without
+    #[arg(requires = "kind")]
     name: Vec<String>,
-    /// How to show them: ps and table have the names, wide more columns
-    #[arg(short, long, value_enum, default_value_t = Format::Ps)]
-    output: Format,
+    #[command(flatten)]
+    input: Input<false>,
+    #[command(flatten)]
+    namespace: Namespace,
+    /// Look in all namespaces
+    #[arg(short = 'A', long, short_alias = 'a')]
+    all_namespaces: bool,
+    /// How to show them: ps, wide, yaml, json, name, custom-columns=NAME,…, jsonpath=TEMPLATE, go-template=TEMPLATE or
+    /// go-template-file=FILE
+    #[arg(short, long, default_value = "ps", value_name = "FORMAT")]
+    output: String,
+    /// Only those whose labels this selects: in Calico's words (has(rack) && zone in {"a"}), or rack=r1,zone!=a
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    selector: Option<String>,
+    /// Sort by this field, such as .spec.order
+    #[arg(long, value_name = "FIELD")]
+    sort_by: Option<String>,
+    /// Columns with the values of these labels
+    #[arg(short = 'L', long, value_name = "LABEL,…", value_delimiter = ',')]
+    label_columns: Vec<String>,
     /// Leave out what only this datastore knows: uid, resourceVersion, creationTimestamp
     #[arg(long)]
     export: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Ps,
-    Table,
-    Wide,
-    Yaml,
-    Json,
-}
+const EXAMPLES: &str = "Examples:
+  netdiag get node -o wide
+  netdiag get networkpolicy -A -o custom-columns=NAMESPACE,NAME,SELECTOR
+  netdiag get all -A -o yaml > backup.yaml
+  netdiag get node -l 'rack == \"r1\"' --sort-by .spec.bgp.ipv4Address";
 
 impl Get {
     pub(super) fn run(&self, cx: &mut Context<'_>) -> Result<Outcome, Error> {
-        let kind = Kind::from_argument(&self.kind).ok_or_else(|| unknown_kind(&self.kind))?;
+        let format = Format::read(&self.output)?;
+        let queries = match self.queries()? {
+            Ok(queries) => queries,
+            Err(problems) => return Err(refuse(&problems, "nothing was looked up", cx.err)?),
+        };
         let store = super::datastore::open(cx)?;
         cx.runtime
-            .block_on(self.show(kind, &*store, cx.out, cx.err, cx.style))
+            .block_on(self.show(&queries, &format, &*store, cx.out, cx.err, cx.style))
+    }
+
+    /// What is asked for: kinds with or without names, or the resources of manifests.
+    fn queries(&self) -> Result<Result<Vec<Query>, Vec<crate::calico::manifest::Problem>>, Error> {
+        let Some(typed) = &self.kind else {
+            let documents = match self.input.read(&self.namespace, &mut io::stdin().lock())? {
+                Ok(documents) => documents,
+                Err(problems) => return Ok(Err(problems)),
+            };
+            let query = |document: &crate::calico::manifest::Document| Query {
+                kind: document.resource.kind,
+                names: vec![document.resource.name().to_owned()],
+                scope: match document.resource.namespace() {
+                    Some(namespace) => Scope::One(namespace.to_owned()),
+                    None => Scope::Everywhere,
+                },
+            };
+            return Ok(Ok(documents.iter().map(query).collect()));
+        };
+        let kinds = kinds::several(typed)?;
+        // Such as of a script's variable that isn't set.
+        if self.name.iter().any(String::is_empty) {
+            return Err(Error::new("resource name may not be empty"));
+        }
+        if kinds.len() > 1 && !self.name.is_empty() {
+            return Err(Error::new("names are of one kind: give one kind, or no names"));
+        }
+        let one = kinds.len() == 1;
+        let queries = kinds.into_iter().map(|kind| {
+            Ok(Query {
+                kind,
+                names: self.name.clone(),
+                scope: self.scope(kind, one)?,
+            })
+        });
+        queries.collect::<Result<_, Error>>().map(Ok)
+    }
+
+    /// Where to look for this kind; calicoctl's words for what doesn't go together.
+    fn scope(&self, kind: Kind, alone: bool) -> Result<Scope, Error> {
+        let given = self
+            .namespace
+            .namespace
+            .as_deref()
+            .filter(|namespace| !namespace.is_empty());
+        if self.all_namespaces && given.is_some() {
+            return Err(Error::new(
+                "cannot use both --namespace and --all-namespaces flags at the same time",
+            ));
+        }
+        match (kind.is_namespaced(), self.all_namespaces, given) {
+            (false, false, None) => Ok(Scope::Everywhere),
+            (false, ..) if alone => Err(Error::new(format!("{kind} is not namespaced"))),
+            (false, ..) | (true, true, _) => {
+                if self.all_namespaces && self.name.iter().any(|name| !select::is_pattern(name)) {
+                    return Err(Error::new(
+                        "cannot use --all-namespace flag for getting a single resource",
+                    ));
+                }
+                Ok(Scope::Everywhere)
+            }
+            (true, false, namespace) => Ok(Scope::One(namespace.unwrap_or("default").to_owned())),
+        }
     }
 
     /// Prints what there is, then says what there isn't.
     async fn show(
         &self,
-        kind: Kind,
+        queries: &[Query],
+        format: &Format,
         store: &dyn Datastore,
         out: &mut dyn Write,
         err: &mut dyn Write,
         style: Style,
     ) -> Result<Outcome, Error> {
-        // Such as of a script's variable that isn't set.
-        if self.name.iter().any(String::is_empty) {
-            return Err(Error::new("resource name may not be empty"));
-        }
-        let Found {
-            mut resources,
-            version,
-            missing,
-        } = if self.name.is_empty() {
-            let list = store.list(kind).await?;
-            for unreadable in list.unreadable {
+        let filter = select::Filter::read(self.selector.as_deref(), self.sort_by.as_deref())?;
+        let mut groups: Vec<Group> = Vec::new();
+        let mut missing: Option<Error> = None;
+        for query in queries {
+            let mut found = match select::find(query, store).await {
+                Ok(found) => found,
+                // Of many kinds, a store may not have all.
+                Err(error) if queries.len() > 1 && select::is_unsupported(&error) => {
+                    writeln!(err, "{} {error}", style.warn("warning:"))?;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            for unreadable in found.unreadable {
                 let warning = style.warn("warning:");
                 writeln!(err, "{warning} can't read {}: {}", unreadable.key, unreadable.why)?;
             }
-            Found {
-                resources: list.items,
-                version: list.version.filter(|_| !self.export),
-                missing: None,
+            if let Some(error) = found.missing {
+                missing = Some(select::joined(missing, error));
             }
-        } else {
-            find(kind, &self.name, store).await?
-        };
-        if self.export {
-            resources.iter_mut().for_each(export);
+            filter.apply(&mut found.items);
+            match groups.last_mut() {
+                // Several names of one kind are shown together.
+                Some(last) if last.kind == query.kind => last.items.append(&mut found.items),
+                _ => groups.push(Group {
+                    kind: query.kind,
+                    items: found.items,
+                    version: found.version,
+                }),
+            }
         }
-        if !resources.is_empty() || missing.is_none() {
-            let text = match self.output {
-                Format::Wide if kind == Kind::Node => nodes(&resources, &inherited_as(store).await),
-                Format::Ps | Format::Table | Format::Wide => names(&resources),
-                Format::Yaml => document::yaml(&self.object(kind, resources, version)),
-                Format::Json => document::json(&self.object(kind, resources, version)),
+        if self.export {
+            groups
+                .iter_mut()
+                .flat_map(|group| &mut group.items)
+                .for_each(select::export);
+            groups.iter_mut().for_each(|group| group.version = None);
+        }
+        let empty = groups.iter().all(|group| group.items.is_empty());
+        if !empty || missing.is_none() {
+            let layout = show::Layout {
+                whole: queries.iter().all(|query| query.names.is_empty()),
+                with_namespace: self.all_namespaces || self.namespace.namespace.is_some(),
+                labels: &self.label_columns,
             };
+            let text = show::render(&groups, format, &layout, store).await?;
             out.write_all(text.as_bytes())?;
         }
         match missing {
@@ -92,135 +196,6 @@ impl Get {
             Some(error) => Err(error),
         }
     }
-
-    /// One asked for by name is itself, several are a list, all are a list object: as calicoctl has it.
-    fn object(&self, kind: Kind, resources: Vec<Resource>, version: Option<String>) -> Value {
-        let mut bodies: Vec<Value> = resources
-            .into_iter()
-            .map(|resource| Value::Object(resource.body))
-            .collect();
-        if self.name.is_empty() {
-            let metadata = version.map_or(json!({}), |version| json!({ "resourceVersion": version }));
-            return json!({
-                "kind": format!("{kind}List"), "apiVersion": API_VERSION, "metadata": metadata, "items": bodies,
-            });
-        }
-        match bodies.len() {
-            1 => bodies.remove(0),
-            _ => Value::Array(bodies),
-        }
-    }
-}
-
-/// What was asked for by name.
-struct Found {
-    resources: Vec<Resource>,
-    /// Of a whole list: its `resourceVersion`.
-    version: Option<String>,
-    /// Of those that are not there, or not readable.
-    missing: Option<Error>,
-}
-
-async fn find(kind: Kind, names: &[String], store: &dyn Datastore) -> Result<Found, Error> {
-    let mut resources = Vec::new();
-    let mut missing: Option<Error> = None;
-    for name in names {
-        let error = match store.get(kind, name).await {
-            Ok(resource) => {
-                resources.push(resource);
-                continue;
-            }
-            Err(error @ datastore::Error::NotFound { .. }) => match similar(kind, name, store).await {
-                Some(similar) => Error::from(error).hint(format!("did you mean {similar}?")),
-                None => error.into(),
-            },
-            Err(error @ datastore::Error::BadValue { .. }) => error.into(),
-            Err(error) => return Err(error.into()),
-        };
-        match &mut missing {
-            None => missing = Some(error),
-            Some(first) => {
-                first.message = format!("{}\n{}", first.message, error.message);
-                first.hints.extend(error.hints);
-            }
-        }
-    }
-    Ok(Found {
-        resources,
-        version: None,
-        missing,
-    })
-}
-
-/// An existing name that the one asked for resembles.
-async fn similar(kind: Kind, name: &str, store: &dyn Datastore) -> Option<String> {
-    let list = store.list(kind).await.ok()?;
-    nearest(name, list.items.iter().map(Resource::name)).map(str::to_owned)
-}
-
-fn unknown_kind(kind: &str) -> Error {
-    let names = Kind::ALL.map(|kind| kind.name().to_lowercase());
-    let plurals = Kind::ALL.map(Kind::plural);
-    let candidates = names.iter().map(String::as_str).chain(plurals);
-    let mut error = Error::new(format!("resource type '{kind}' is not supported"));
-    if let Some(near) = nearest(kind, candidates) {
-        error = error.hint(format!("did you mean {near}?"));
-    }
-    error.hint(format!("supported: {}", names.join(", ")))
-}
-
-/// Drops what belongs to this datastore rather than to the resource.
-fn export(resource: &mut Resource) {
-    if let Some(Value::Object(metadata)) = resource.body.get_mut("metadata") {
-        for key in ["namespace", "uid", "resourceVersion", "creationTimestamp"] {
-            metadata.remove(key);
-        }
-    }
-}
-
-/// The AS number of nodes that have none of their own.
-async fn inherited_as(store: &dyn Datastore) -> String {
-    match store.get(Kind::BgpConfiguration, "default").await {
-        Ok(configuration) => match configuration.field(&["spec", "asNumber"]) {
-            Some(value) => AsNumber::from_json(value).map_or("unknown".into(), |number| number.to_string()),
-            None => AsNumber::DEFAULT.to_string(),
-        },
-        Err(datastore::Error::NotFound { .. }) => AsNumber::DEFAULT.to_string(),
-        Err(_) => "unknown".into(),
-    }
-}
-
-fn names(resources: &[Resource]) -> String {
-    let rows: Vec<_> = resources
-        .iter()
-        .map(|resource| vec![resource.name().to_owned()])
-        .collect();
-    table::columns(&["NAME"], &rows, 3, None)
-}
-
-/// An AS number in parentheses is inherited; a node without BGP has none.
-fn nodes(resources: &[Resource], inherited: &str) -> String {
-    let row = |resource: &Resource| {
-        let empty = Map::new();
-        let bgp = resource.field(&["spec", "bgp"]).and_then(Value::as_object);
-        let text = |key: &str| match bgp.unwrap_or(&empty).get(key) {
-            Some(Value::String(text)) => text.clone(),
-            None | Some(Value::Null) => String::new(),
-            Some(other) => other.to_string(),
-        };
-        let as_number = match (bgp, text("asNumber")) {
-            (Some(_), number) if number.is_empty() => format!("({inherited})"),
-            (_, number) => number,
-        };
-        vec![
-            resource.name().to_owned(),
-            as_number,
-            text("ipv4Address"),
-            text("ipv6Address"),
-        ]
-    };
-    let rows: Vec<_> = resources.iter().map(row).collect();
-    table::columns(&["NAME", "ASN", "IPV4", "IPV6"], &rows, 3, None)
 }
 
 #[cfg(test)]

@@ -7,17 +7,45 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Error;
-use crate::calico::manifest::{self, Document, Problem};
+use crate::calico::kind::Kind;
+use crate::calico::kinds;
+use crate::calico::manifest::{self, Document, Form, Problem};
 
 /// Bytes of one file at most.
 const MAX_FILE: u64 = 100 << 20;
 
+/// Which namespace is meant, for kinds that have namespaces.
+#[derive(Debug, Default, Args)]
+pub(super) struct Namespace {
+    /// Namespace, for kinds that have namespaces (default: that of the manifest, else default)
+    #[arg(short, long, value_name = "NAMESPACE")]
+    pub(super) namespace: Option<String>,
+}
+
+impl Namespace {
+    /// The namespace of a resource of this kind which itself names this one; calicoctl's words for what is wrong.
+    pub(super) fn of(&self, kind: Kind, own: Option<&str>) -> Result<Option<String>, Error> {
+        let given = self
+            .namespace
+            .as_deref()
+            .filter(|namespace| !namespace.is_empty());
+        match (kind.is_namespaced(), own, given) {
+            (false, _, Some(_)) => Err(Error::new(format!("{kind} is not namespaced"))),
+            (false, _, None) => Ok(None),
+            (true, Some(own), Some(given)) if own != given => Err(Error::new(format!(
+                "resource namespace does not match client namespace. {own} != {given}"
+            ))),
+            (true, own, given) => Ok(Some(own.or(given).unwrap_or("default").to_owned())),
+        }
+    }
+}
+
 /// Where the manifests are.
 #[derive(Debug, Args)]
-pub(super) struct Input {
+pub(super) struct Input<const REQUIRED: bool> {
     /// Manifest: a file, a directory (its .yaml, .yml and .json files), or - for standard input; repeatable
-    #[arg(short, long = "filename", required = true, value_name = "FILE|DIR|-")]
-    filename: Vec<PathBuf>,
+    #[arg(short, long = "filename", required = REQUIRED, value_name = "FILE|DIR|-")]
+    pub(super) filename: Vec<PathBuf>,
     /// Read the sub-directories of a directory, too
     #[arg(short = 'R', long)]
     recursive: bool,
@@ -29,12 +57,12 @@ pub(super) struct Input {
 /// What reading found: every document if all are valid, or else every problem.
 pub(super) type Checked = Result<Vec<Document>, Vec<Problem>>;
 
-impl Input {
-    /// Reads and checks everything.
+impl<const REQUIRED: bool> Input<REQUIRED> {
+    /// Reads and checks everything; puts each resource into its namespace, and fills in its defaults.
     ///
     /// # Errors
-    /// A file that can't be read, or without `--skip-empty` holds nothing.
-    pub(super) fn read(&self, stdin: &mut dyn Read) -> Result<Checked, Error> {
+    /// A file that can't be read, or without `--skip-empty` holds nothing; a namespace that doesn't fit.
+    pub(super) fn read(&self, namespace: &Namespace, stdin: &mut dyn Read) -> Result<Checked, Error> {
         let (mut documents, mut problems) = (Vec::new(), Vec::new());
         for path in &self.filename {
             let before = (documents.len(), problems.len());
@@ -48,6 +76,18 @@ impl Input {
                 let what = if path.is_dir() { "directory" } else { "file" };
                 let message = format!("no resources specified in {what} {}", path.display());
                 return Err(Error::new(message).hint("--skip-empty takes this as done"));
+            }
+        }
+        for document in &mut documents {
+            let resource = &mut document.resource;
+            let place = format!("{}:{}", document.file, document.at.line);
+            let found = namespace.of(resource.kind, resource.namespace());
+            let found = found.map_err(|error| Error::new(format!("{place}: {}", error.message)))?;
+            if let Some(namespace) = found {
+                resource.set_namespace(&namespace);
+            }
+            if document.form == Form::V3 {
+                kinds::prepare(resource);
             }
         }
         Ok(if problems.is_empty() {
@@ -131,7 +171,7 @@ mod tests {
         format!("apiVersion: projectcalico.org/v3\nkind: Node\nmetadata: {{name: {name}}}\n")
     }
 
-    fn input(path: &Path, recursive: bool) -> Input {
+    fn input(path: &Path, recursive: bool) -> Input<true> {
         Input {
             filename: vec![path.to_owned()],
             recursive,
@@ -139,8 +179,11 @@ mod tests {
         }
     }
 
-    fn names(input: &Input, mut stdin: &[u8]) -> Result<Vec<String>, String> {
-        let documents = input.read(&mut stdin).map_err(|error| error.message)?.unwrap();
+    fn names(input: &Input<true>, mut stdin: &[u8]) -> Result<Vec<String>, String> {
+        let documents = input
+            .read(&Namespace::default(), &mut stdin)
+            .map_err(|error| error.message)?
+            .unwrap();
         Ok(documents
             .iter()
             .map(|document| document.resource.name().to_owned())
@@ -195,7 +238,7 @@ mod tests {
             fs::write(directory.path().join(name), "kind: Node").unwrap();
         }
         let problems = input(directory.path(), false)
-            .read(&mut b"".as_slice())
+            .read(&Namespace::default(), &mut b"".as_slice())
             .unwrap()
             .unwrap_err();
         assert_eq!(problems.len(), 2);

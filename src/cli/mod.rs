@@ -3,16 +3,24 @@
 mod apply;
 mod check;
 mod completion;
+mod create;
 mod datastore;
+mod delete;
 mod error;
 mod files;
 mod format;
 mod get;
 mod input;
+mod kinds;
+mod label;
 mod node;
+mod patch;
 pub mod reference;
+mod replace;
 mod snapshot;
 mod source;
+mod validate;
+mod write;
 
 use std::future::Future;
 use std::io::{BufWriter, Write};
@@ -69,6 +77,15 @@ pub struct Global {
     /// Seconds that each datastore call may take
     #[arg(long, global = true, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
     timeout: Duration,
+    /// Accepted as calicoctl has it: netdiag works with every release of Calico
+    #[arg(long, global = true, hide = true)]
+    allow_version_mismatch: bool,
+    /// Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd
+    #[arg(long, global = true, hide = true, value_name = "CONTEXT")]
+    context: Option<String>,
+    /// Accepted as calicoctl has it: netdiag writes no log
+    #[arg(long, global = true, hide = true, value_name = "LEVEL")]
+    log_level: Option<String>,
 }
 
 /// Seconds of a deadline: more than none, an hour at most.
@@ -87,6 +104,12 @@ enum Command {
     Check(check::Args),
     Get(get::Get),
     Apply(apply::Apply),
+    Create(create::Create),
+    Replace(replace::Replace),
+    Delete(delete::Delete),
+    Patch(patch::Patch),
+    Label(label::Label),
+    Validate(validate::Validate),
     Snapshot(snapshot::Args),
     Completion(completion::Args),
 }
@@ -99,6 +122,12 @@ impl Command {
             Self::Snapshot(snapshot) => snapshot.run(cx),
             Self::Get(get) => get.run(cx),
             Self::Apply(apply) => apply.run(cx),
+            Self::Create(create) => create.run(cx),
+            Self::Replace(replace) => replace.run(cx),
+            Self::Delete(delete) => delete.run(cx),
+            Self::Patch(patch) => patch.run(cx),
+            Self::Label(label) => label.run(cx),
+            Self::Validate(validate) => validate.run(cx),
             Self::Completion(completion) => completion.run(cx),
         }
     }

@@ -57,7 +57,7 @@ impl Source {
         cx.block_on(async {
             match depth {
                 Depth::Whole => collect::node(&options).await,
-                Depth::Kernel => collect::kernel().await,
+                Depth::Kernel => collect::kernel(),
             }
         })
     }
@@ -85,7 +85,7 @@ async fn list(store: &dyn Datastore) -> Result<Objects, Error> {
         v1_manifests: store.reads_v1_manifests(),
         ..Objects::default()
     };
-    for kind in Kind::ALL {
+    for kind in Kind::DIAGNOSED {
         let list = store.list(kind).await?;
         objects
             .resources

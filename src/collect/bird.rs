@@ -134,6 +134,7 @@ async fn ask(path: &Path, timeout: Duration) -> Result<Bird, Failure> {
         router_id: status.router_id,
         server_time: status.server_time,
         protocols,
+        routes: None,
     })
 }
 

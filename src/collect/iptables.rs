@@ -6,7 +6,7 @@
 use std::io::{Error, ErrorKind};
 use std::process::{Child, Command, Stdio};
 
-use crate::parse::iptables_save::iptables_save;
+use crate::parse::iptables::iptables_save;
 use crate::state::Fact;
 use crate::state::netfilter::{Dialect, Ruleset};
 
@@ -54,7 +54,7 @@ fn has_tables(dialect: Dialect) -> bool {
     let names = match dialect {
         Dialect::IptablesLegacy => "/proc/net/ip_tables_names",
         Dialect::Ip6tablesLegacy => "/proc/net/ip6_tables_names",
-        Dialect::IptablesNft | Dialect::Ip6tablesNft => return true,
+        Dialect::IptablesNft | Dialect::Ip6tablesNft | Dialect::Nft => return true,
     };
     match std::fs::read_to_string(names) {
         Ok(text) => !text.trim().is_empty(),

@@ -2,16 +2,40 @@
 //! system. What can't be read becomes an absent fact with its reason.
 
 pub mod bird;
+pub mod cni;
+mod conntrack;
+pub mod cri;
+mod daemons;
+pub mod docker;
 pub mod iptables;
+mod json_rpc;
+mod kernel;
+mod modules;
+mod namespaces;
 pub mod netlink;
+pub mod ovsdb;
 pub mod procfs;
 pub mod reach;
+mod sockets;
+mod sysctl;
+mod unix;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::parse;
-use crate::state::{Fact, NodeState};
+use crate::state::netns::NsIdentity;
+use crate::state::process::DaemonKind;
+use crate::state::{Fact, Netns, NodeState};
+
+/// How much of a namespace is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// The host's own: its tables and rules are read elsewhere.
+    Host,
+    /// Any other: all, but for what is the whole machine's.
+    Pod,
+}
 
 /// Where to look, and how long to wait for a daemon.
 #[derive(Debug, Clone)]
@@ -24,25 +48,85 @@ pub struct Options {
 
 /// Reads everything netdiag knows to read of the node it runs on.
 pub async fn node(options: &Options) -> NodeState {
-    // The tools for the rules and the kernel's list of sockets take longer than all the rest.
-    let slow = std::thread::spawn(|| iptables::rulesets_while(procfs::tcp));
-    let mut node = kernel().await;
-    let (bird, bird6) = bird::both(options, node.processes.known()).await;
+    // The tools for the rules and the other namespaces take longer than all the rest.
+    let slow = std::thread::spawn(|| iptables::rulesets_while(namespaces::read));
+    let mut node = kernel();
+    // Side by side: daemons that hang cost one timeout together.
+    let ((bird, bird6), ovs, docker, cri) = tokio::join!(
+        bird::both(options, node.processes.known()),
+        ovsdb::ovs(options.timeout),
+        docker::docker(options.timeout),
+        cri::cri(options.timeout),
+    );
     node.bird = bird;
     node.bird6 = bird6;
+    node.ovs = ovs;
+    node.docker = docker;
+    node.cri = cri;
+    let files = cni::Files::of_host();
+    node.cni = files.cni(cni_directories(&node));
+    node.host_local = files.host_local(&node.cni);
+    node.flannel = files.flannel(node.processes.known());
+    node.calico_files = files.calico();
     node.bird_config = bird::config(node.processes.known());
-    node.net.tcp_counters = procfs::tcp_counters();
+    node.kernel = kernel::kernel();
+    node.kernel_log = kernel::log();
     node.hosts = read(Path::new("/etc/hosts"))
         .map_or_else(Fact::absent, |text| Fact::Known(parse::hosts::hosts(&text)));
-    (node.net.netfilter, node.net.tcp) = slow.join().unwrap_or_else(|_| {
-        let why = "the thread that reads it failed";
-        (Fact::absent(why), Fact::absent(why))
-    });
+    if let Ok((netfilter, mut seen)) = slow.join() {
+        seen.host.taken.append(&mut node.net.taken);
+        node.net = Netns {
+            links: node.net.links,
+            addresses: node.net.addresses,
+            routes: node.net.routes,
+            nexthops: node.net.nexthops,
+            rules: node.net.rules,
+            neighbors: node.net.neighbors,
+            fdb: node.net.fdb,
+            vlans: node.net.vlans,
+            netfilter,
+            ..seen.host
+        };
+        node.net_id = seen.own;
+        node.namespaces = seen.namespaces;
+        node.namespaces_incomplete = seen.incomplete;
+    }
+    keep_own_daemons(&mut node);
     node
 }
 
+/// Drops daemons of other nodes: those in namespaces that are neither the host's nor among the node's others.
+fn keep_own_daemons(node: &mut NodeState) {
+    let mut own: Vec<NsIdentity> = node
+        .namespaces
+        .items()
+        .iter()
+        .map(|namespace| namespace.id)
+        .collect();
+    own.extend(node.net_id);
+    if let Fact::Known(processes) = &mut node.processes
+        && node.net_id.is_some()
+    {
+        processes
+            .daemons
+            .retain(|daemon| daemon.process.netns.is_none_or(|netns| own.contains(&netns)));
+    }
+}
+
+/// Where the runtime and kubelet say that CNI's configurations are.
+fn cni_directories(node: &NodeState) -> Vec<String> {
+    let runtime = node.cri.known().and_then(|cri| cri.cni.known());
+    let kubelet = node.processes.known().and_then(|processes| {
+        processes
+            .daemon_of(DaemonKind::Kubelet)?
+            .argument("--cni-conf-dir")
+    });
+    let runtime = runtime.map(|directories| directories.conf.clone());
+    runtime.into_iter().chain(kubelet.map(str::to_owned)).collect()
+}
+
 /// Reads names, processes and the kernel's tables; the daemons are not asked.
-pub async fn kernel() -> NodeState {
+pub fn kernel() -> NodeState {
     let processes = procfs::calico_processes();
     let mut node = NodeState {
         name: node_name(
@@ -54,21 +138,7 @@ pub async fn kernel() -> NodeState {
         processes,
         ..NodeState::default()
     };
-    match netlink::Tables::read().await {
-        Ok(tables) => {
-            node.net.links = Fact::Known(tables.links);
-            node.net.addresses = Fact::Known(tables.addresses);
-            node.net.routes = Fact::Known(tables.routes);
-            node.net.neighbors = Fact::Known(tables.neighbors);
-        }
-        Err(error) => {
-            let why = format!("netlink: {error}");
-            node.net.links = Fact::absent(&why);
-            node.net.addresses = Fact::absent(&why);
-            node.net.routes = Fact::absent(&why);
-            node.net.neighbors = Fact::absent(why);
-        }
-    }
+    netlink::netns_tables(&mut node.net);
     node
 }
 
@@ -106,6 +176,14 @@ fn read(path: &Path) -> Result<String, String> {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) => Err(format!("{}: {error}", path.display())),
     }
+}
+
+/// Now in RFC 3339, UTC, with milliseconds: `2026-11-21T10:56:59.120Z`.
+fn now_to_the_millisecond() -> String {
+    let now = time::OffsetDateTime::now_utc();
+    let (date, time) = (now.date(), now.time());
+    let (hour, minute, second, millisecond) = time.as_hms_milli();
+    format!("{date}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
 }
 
 /// Now in RFC 3339, UTC, whole seconds: `2026-11-21T10:56:59Z`.

@@ -8,14 +8,15 @@ use etcd_client::{
     TxnOp, TxnOpResponse,
 };
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use tonic::Code;
 
 use super::endpoint::{Deadline, Dialer, Endpoint};
 use super::{Answer, Datastore, Error, List, Step, Unreadable, identity};
 use crate::calico::apiconfig::ApiConfig;
+use crate::calico::release::Release;
 use crate::calico::resource::{Kind, Resource};
+use crate::calico::stored;
 
 /// Where Calico v3 keeps its resources.
 const ROOT: &str = "/calico/resources/v3/projectcalico.org";
@@ -32,6 +33,8 @@ pub(super) struct Etcd3 {
     pub(super) notes: Vec<String>,
     /// No Calico v3 resource exists.
     pub(super) empty: bool,
+    /// Whether the cluster's release stores policies under their tier's name.
+    tiers_in_names: OnceCell<bool>,
 }
 
 impl Etcd3 {
@@ -60,6 +63,7 @@ impl Etcd3 {
             deadline: per_call,
             notes: Vec::new(),
             empty: false,
+            tiers_in_names: OnceCell::new(),
         };
         match store.is_empty(deadline).await {
             Ok(empty) => store.empty = empty,
@@ -109,20 +113,23 @@ impl Etcd3 {
             .map_err(|error| self.authentication(error))
     }
 
-    async fn read(&self, kind: Kind, name: &str) -> Result<Resource, Error> {
-        let key = key(kind, name);
-        let answer = self.call(self.kv.clone().get(key.as_str(), None)).await?;
-        match answer.kvs().first() {
-            None => Err(Error::NotFound {
-                kind,
-                name: name.to_owned(),
-            }),
-            Some(pair) => parse(kind, name, pair).map_err(|why| Error::BadValue { key, why }),
+    async fn read(&self, kind: Kind, id: &str) -> Result<Resource, Error> {
+        if (kind, id) == (Kind::Profile, stored::DEFAULT_ALLOW) {
+            return Ok(stored::default_allow());
         }
+        for stored_id in stored_ids(kind, id) {
+            let key = key(kind, &stored_id);
+            let answer = self.call(self.kv.clone().get(key.as_str(), None)).await?;
+            if let Some(pair) = answer.kvs().first() {
+                return parse(kind, &stored_id, pair).map_err(|why| Error::BadValue { key, why });
+            }
+        }
+        Err(not_found(kind, id))
     }
 
-    async fn read_all(&self, kind: Kind) -> Result<List, Error> {
-        let prefix = format!("{ROOT}/{}/", kind.plural());
+    async fn read_all(&self, kind: Kind, namespace: &str) -> Result<List, Error> {
+        let below = key(kind, "");
+        let prefix = format!("{below}{namespace}");
         let options = GetOptions::new().with_prefix();
         let answer = self
             .call(self.kv.clone().get(prefix.as_str(), Some(options)))
@@ -133,8 +140,8 @@ impl Etcd3 {
         };
         for pair in answer.kvs() {
             let key = String::from_utf8_lossy(pair.key());
-            let name = key.strip_prefix(prefix.as_str()).unwrap_or_default();
-            match parse(kind, name, pair) {
+            let id = key.strip_prefix(below.as_str()).unwrap_or_default();
+            match parse(kind, id, pair) {
                 Ok(resource) => list.items.push(resource),
                 Err(why) => list.unreadable.push(Unreadable {
                     key: key.into_owned(),
@@ -142,56 +149,131 @@ impl Etcd3 {
                 }),
             }
         }
+        if kind == Kind::Profile {
+            list.items.push(stored::default_allow());
+        }
+        if kind == Kind::Profile || kind.is_tiered() {
+            list.items.sort_by_cached_key(Resource::id);
+        }
         Ok(list)
     }
 
     async fn insert(&self, resource: &Resource) -> Result<Resource, Error> {
         let mut new = resource.clone();
+        let (kind, id) = (new.kind, new.id());
         identity::check_name(&new)?;
         identity::give(&mut new)?;
-        let key = key(new.kind, new.name());
+        let name = self.new_name(&new).await?;
+        // A policy may be there under the name that older releases give it.
+        for other in stored_ids(kind, &id).into_iter().filter(|_| kind.is_tiered()) {
+            let options = Some(GetOptions::new().with_keys_only());
+            let answer = self.call(self.kv.clone().get(key(kind, &other), options)).await?;
+            if !answer.kvs().is_empty() {
+                return Err(Error::AlreadyExists { kind, name: id });
+            }
+        }
+        let key = key(kind, &with_name(&id, &name));
         let txn = Txn::new()
             .when([Compare::version(key.as_str(), CompareOp::Equal, 0)])
-            .and_then([TxnOp::put(key.as_str(), encode(&new), None)]);
+            .and_then([TxnOp::put(key.as_str(), stored::encode(&new, &name), None)]);
         let answer = self.call(self.kv.clone().txn(txn)).await?;
         if !answer.succeeded() {
-            return Err(Error::AlreadyExists {
-                kind: new.kind,
-                name: new.name().to_owned(),
-            });
+            return Err(Error::AlreadyExists { kind, name: id });
         }
         new.set_resource_version(answer.header().map(|header| header.revision().to_string()));
         Ok(new)
     }
 
+    /// The name to store a new resource under: that of the policies depends on the cluster's release.
+    async fn new_name(&self, new: &Resource) -> Result<String, Error> {
+        let look = || async {
+            let cluster = match self.read(Kind::ClusterInformation, "default").await {
+                Err(Error::NotFound { .. }) => return Ok(false),
+                cluster => cluster?,
+            };
+            let version = cluster.text(&["spec", "calicoVersion"]).unwrap_or_default();
+            Ok(version
+                .parse()
+                .is_ok_and(|release: Release| release < Release::new(3, 32, 0)))
+        };
+        if new.kind.is_tiered() && *self.tiers_in_names.get_or_try_init(look).await? {
+            return Ok(stored::name_with_tier(new));
+        }
+        Ok(new.name().to_owned())
+    }
+
     async fn replace(&self, resource: &Resource) -> Result<Resource, Error> {
         let mut new = resource.clone();
-        let (kind, name) = (new.kind, new.name().to_owned());
-        let key = key(kind, &name);
-        let revision = revision(&new).map_err(|why| Error::BadValue {
-            key: key.clone(),
-            why,
-        })?;
         if !identity::has(&new) {
-            identity::copy(&self.read(kind, &name).await?, &mut new);
+            identity::copy(&self.read(new.kind, &new.id()).await?, &mut new);
         }
-        let txn = Txn::new()
-            .when([Compare::mod_revision(key.as_str(), CompareOp::Equal, revision)])
-            .and_then([TxnOp::put(key.as_str(), encode(&new), None)])
-            .or_else([TxnOp::get(key.as_str(), Some(GetOptions::new().with_keys_only()))]);
-        let answer = self.call(self.kv.clone().txn(txn)).await?;
-        if answer.succeeded() {
-            new.set_resource_version(answer.header().map(|header| header.revision().to_string()));
-            return Ok(new);
-        }
-        let exists = matches!(answer.op_responses().first(),
-            Some(TxnOpResponse::Get(found)) if !found.kvs().is_empty());
-        Err(if exists {
-            Error::Conflict { kind, name }
-        } else {
-            Error::NotFound { kind, name }
-        })
+        let put = |key: &str, name: &str| TxnOp::put(key, stored::encode(&new, name), None);
+        let revision = self.swap(&new, &put).await?;
+        new.set_resource_version(revision);
+        Ok(new)
     }
+
+    /// Does this to the resource's key if it is as the resource was read; the new revision.
+    async fn swap(
+        &self,
+        resource: &Resource,
+        change: &dyn Fn(&str, &str) -> TxnOp,
+    ) -> Result<Option<String>, Error> {
+        let (kind, id) = (resource.kind, resource.id());
+        if (kind, id.as_str()) == (Kind::Profile, stored::DEFAULT_ALLOW) {
+            return Err(Error::Unsupported {
+                kind,
+                store: format!("{id}: it is provided by Calico, and"),
+            });
+        }
+        for stored_id in stored_ids(kind, &id) {
+            let key = key(kind, &stored_id);
+            let name = stored_id.rsplit('/').next().unwrap_or_default();
+            let revision = revision(resource).map_err(|why| Error::BadValue {
+                key: key.clone(),
+                why,
+            })?;
+            let txn = Txn::new()
+                .when([Compare::mod_revision(key.as_str(), CompareOp::Equal, revision)])
+                .and_then([change(&key, name)])
+                .or_else([TxnOp::get(key.as_str(), Some(GetOptions::new().with_keys_only()))]);
+            let answer = self.call(self.kv.clone().txn(txn)).await?;
+            if answer.succeeded() {
+                return Ok(answer.header().map(|header| header.revision().to_string()));
+            }
+            let exists = matches!(answer.op_responses().first(),
+                Some(TxnOpResponse::Get(found)) if !found.kvs().is_empty());
+            if exists {
+                return Err(Error::Conflict { kind, name: id });
+            }
+        }
+        Err(not_found(kind, &id))
+    }
+}
+
+fn not_found(kind: Kind, id: &str) -> Error {
+    Error::NotFound {
+        kind,
+        name: id.to_owned(),
+    }
+}
+
+/// The same resource under another name.
+fn with_name(id: &str, name: &str) -> String {
+    match id.rsplit_once('/') {
+        Some((namespace, _)) => format!("{namespace}/{name}"),
+        None => name.to_owned(),
+    }
+}
+
+/// Under which names a resource may be stored: policies of the default tier had a prefix until Calico 3.32.
+fn stored_ids(kind: Kind, id: &str) -> Vec<String> {
+    let mut ids = vec![id.to_owned()];
+    let name = id.rsplit('/').next().unwrap_or_default();
+    if kind.is_tiered() && !name.starts_with("default.") {
+        ids.push(with_name(id, &format!("default.{name}")));
+    }
+    ids
 }
 
 impl Datastore for Etcd3 {
@@ -208,7 +290,11 @@ impl Datastore for Etcd3 {
     }
 
     fn list(&self, kind: Kind) -> Answer<'_, List> {
-        Box::pin(self.read_all(kind))
+        Box::pin(self.read_all(kind, ""))
+    }
+
+    fn list_in<'a>(&'a self, kind: Kind, namespace: &'a str) -> Answer<'a, List> {
+        Box::pin(async move { self.read_all(kind, &format!("{namespace}/")).await })
     }
 
     fn create<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource> {
@@ -217,6 +303,13 @@ impl Datastore for Etcd3 {
 
     fn update<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource> {
         Box::pin(self.replace(resource))
+    }
+
+    fn delete<'a>(&'a self, resource: &'a Resource) -> Answer<'a, ()> {
+        Box::pin(async move {
+            self.swap(resource, &|key, _| TxnOp::delete(key, None)).await?;
+            Ok(())
+        })
     }
 }
 
@@ -337,20 +430,9 @@ fn key(kind: Kind, name: &str) -> String {
     format!("{ROOT}/{}/{name}", kind.plural())
 }
 
-/// The value of a key: everything but the revision, which etcd itself keeps.
-fn encode(resource: &Resource) -> String {
-    let mut stored = resource.clone();
-    stored.set_resource_version(None);
-    Value::Object(stored.body).to_string()
-}
-
 /// Reads a value, checking that it is what its key says.
-fn parse(kind: Kind, name: &str, pair: &KeyValue) -> Result<Resource, String> {
-    let value = serde_json::from_slice(pair.value()).map_err(|error| format!("not JSON: {error}"))?;
-    let mut resource = Resource::from_value(value)?;
-    if resource.kind != kind || resource.name() != name {
-        return Err(format!("the value is {}({})", resource.kind, resource.name()));
-    }
+fn parse(kind: Kind, id: &str, pair: &KeyValue) -> Result<Resource, String> {
+    let mut resource = stored::decode(kind, id, pair.value())?;
     resource.set_resource_version(Some(pair.mod_revision().to_string()));
     Ok(resource)
 }

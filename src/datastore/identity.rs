@@ -22,14 +22,20 @@ pub(super) fn give(resource: &mut Resource) -> Result<(), Error> {
 
 /// Refuses a name that would become several parts of a key.
 pub(super) fn check_name(resource: &Resource) -> Result<(), Error> {
-    let name = resource.name();
-    if !name.is_empty() && !name.contains('/') && !name.starts_with('.') {
-        return Ok(());
+    let one_part = |name: &str| !name.is_empty() && !name.contains('/') && !name.starts_with('.');
+    let fail = |why: &str| {
+        Err(Error::BadValue {
+            key: format!("{}({})", resource.kind, resource.id()),
+            why: why.into(),
+        })
+    };
+    if !one_part(resource.name()) {
+        return fail("metadata.name is missing, has a slash, or begins with a dot");
     }
-    Err(Error::BadValue {
-        key: format!("{}({name})", resource.kind),
-        why: "metadata.name is missing, has a slash, or begins with a dot".into(),
-    })
+    if resource.kind.is_namespaced() && !resource.namespace().is_some_and(one_part) {
+        return fail("metadata.namespace is missing, has a slash, or begins with a dot");
+    }
+    Ok(())
 }
 
 /// Whether a resource has both.
@@ -61,6 +67,14 @@ fn insert(resource: &mut Resource, field: &str, value: Value) {
 
 fn failed(why: &str) -> Error {
     Error::Config(format!("cannot make an identity for a new resource: {why}"))
+}
+
+/// 32 random hexadecimal digits, as Calico gives a cluster its GUID.
+///
+/// # Errors
+/// The system gave no random numbers.
+pub fn random_id() -> Result<String, Error> {
+    uuid().map(|uuid| uuid.replace('-', ""))
 }
 
 /// A random UUID (version 4, RFC 9562).

@@ -11,6 +11,7 @@ mod open;
 mod tls;
 mod tls_error;
 
+pub use identity::random_id;
 pub use open::{DEFAULT_CONFIG, connect, load_config};
 
 use std::future::Future;
@@ -53,17 +54,31 @@ pub trait Datastore {
         false
     }
 
-    /// One resource, with `metadata.resourceVersion` set. [`Error::NotFound`] when there is none.
+    /// One resource, with `metadata.resourceVersion` set. [`Error::NotFound`] when there is none. `name` is its
+    /// [`Resource::id`]: `namespace/name` for kinds that have namespaces.
     fn get<'a>(&'a self, kind: Kind, name: &'a str) -> Answer<'a, Resource>;
 
     /// All resources of a kind, sorted by name.
     fn list(&self, kind: Kind) -> Answer<'_, List>;
+
+    /// Those of one namespace.
+    fn list_in<'a>(&'a self, kind: Kind, namespace: &'a str) -> Answer<'a, List> {
+        Box::pin(async move {
+            let mut list = self.list(kind).await?;
+            list.items
+                .retain(|resource| resource.namespace() == Some(namespace));
+            Ok(list)
+        })
+    }
 
     /// Writes a resource that must not exist yet ([`Error::AlreadyExists`]); fills uid and creationTimestamp.
     fn create<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource>;
 
     /// Replaces the resource read at `metadata.resourceVersion`; [`Error::Conflict`] when it has changed since.
     fn update<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource>;
+
+    /// Deletes the resource read at `metadata.resourceVersion`; [`Error::Conflict`] when it has changed since.
+    fn delete<'a>(&'a self, resource: &'a Resource) -> Answer<'a, ()>;
 }
 
 /// The step of reaching an endpoint that failed.

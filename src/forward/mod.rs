@@ -1,3 +1,7 @@
 //! How a packet goes through the tables of a node. Pure.
 
+pub mod fib;
 pub mod filter;
+pub mod packet;
+pub mod topology;
+pub mod walk;

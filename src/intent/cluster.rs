@@ -139,6 +139,8 @@ impl Cluster {
                     .unreadable
                     .push(format!("IPPool({}): spec.cidr is no CIDR", resource.name())),
             },
+            // No part in addresses and sessions.
+            _ => {}
         }
     }
 

@@ -2,8 +2,10 @@
 
 pub mod diff;
 pub mod document;
+pub mod jsonpath;
 pub mod style;
 pub mod table;
+pub mod template;
 pub mod text;
 
 pub use style::{Color, Style};

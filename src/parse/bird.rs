@@ -14,19 +14,19 @@ const END: u16 = 0;
 const GREETING: u16 = 1;
 const STATUS_END: u16 = 13;
 const STATUS: u16 = 1011;
-const PROTOCOL: u16 = 1002;
-const PROTOCOL_DETAILS: u16 = 1006;
-const PROTOCOL_HEADING: u16 = 2002;
+pub(super) const PROTOCOL: u16 = 1002;
+pub(super) const PROTOCOL_DETAILS: u16 = 1006;
+pub(super) const PROTOCOL_HEADING: u16 = 2002;
 const FIRST_ERROR: u16 = 8000;
 
 /// One line of a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Line<'a> {
+pub(super) struct Line<'a> {
     /// Line of the text, from 1.
-    number: usize,
-    code: u16,
+    pub(super) number: usize,
+    pub(super) code: u16,
     /// What follows code and separator; for further lines of a code, what follows the blank.
-    text: &'a str,
+    pub(super) text: &'a str,
 }
 
 /// Whether this line ends a reply: a code followed by a blank, which may have been trimmed on the way. The greeting is
@@ -149,8 +149,13 @@ pub fn status(reply: &str) -> Result<Status, ParseError> {
 /// When the reply is cut, is an error of BIRD, or holds a line that no known release writes.
 pub fn protocols(reply: &str) -> Result<Vec<Protocol>, ParseError> {
     let reply = printable(reply);
+    list(lines(&reply)?)
+}
+
+/// The protocols in lines whose code is known.
+pub(super) fn list<'a>(lines: impl IntoIterator<Item = Line<'a>>) -> Result<Vec<Protocol>, ParseError> {
     let mut protocols: Vec<Protocol> = Vec::new();
-    for line in lines(&reply)? {
+    for line in lines {
         match line.code {
             PROTOCOL_HEADING => check_heading(line)?,
             PROTOCOL => protocols.push(row(line)?),
@@ -173,7 +178,7 @@ pub fn protocols(reply: &str) -> Result<Vec<Protocol>, ParseError> {
 }
 
 /// The text without characters that would change a terminal: a peer may have put them into its error message.
-fn printable(reply: &str) -> Cow<'_, str> {
+pub(super) fn printable(reply: &str) -> Cow<'_, str> {
     let harmful = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
     if reply.contains(harmful) {
         Cow::Owned(reply.replace(harmful, "?"))

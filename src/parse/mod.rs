@@ -2,10 +2,33 @@
 
 pub mod bird;
 pub mod bird_config;
+pub mod bird_text;
+pub mod bundle;
+pub mod cgroup;
+pub mod cni;
+pub mod conntrack;
+pub mod cri;
+pub mod docker;
+pub mod flannel;
+pub mod host_local;
 pub mod hosts;
-pub mod iptables_save;
+pub mod ip_json;
+pub mod ip_text;
+pub mod iproute;
+pub mod iptables;
+pub mod ipvs;
+pub mod kmsg;
+pub mod net_tools;
+pub mod nft;
+pub mod ovs_flows;
+pub mod ovsdb;
 pub mod procfs;
+pub mod secrets;
 pub mod snapshot;
+pub mod ss;
+pub mod sysctl;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What could not be read, and on which line of the input (from 1).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +44,15 @@ impl ParseError {
             line,
             why: why.into(),
         }
+    }
+}
+
+/// `0.0.0.0` or `::`.
+pub(crate) const fn any(v6: bool) -> IpAddr {
+    if v6 {
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+    } else {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Snapshots, of this version and of older ones.
 
+mod version_1;
+
 use std::fmt;
 use std::io::Read;
 
@@ -165,6 +167,9 @@ fn from_version_1(node: &mut Value) {
                 let dead = hop.remove("dead") == Some(Value::Bool(true));
                 hop.insert("flags".to_owned(), json!(u8::from(dead)));
             }
+        }
+        for ruleset in known(&mut net, "netfilter") {
+            version_1::ruleset(ruleset);
         }
         node.insert("net".to_owned(), Value::Object(net));
     }

@@ -1,7 +1,9 @@
 //! What a BIRD daemon says of itself over its control socket.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 /// One running BIRD: `bird` or `bird6` of 1.x, or the one `bird` of 2.x.
@@ -18,6 +20,9 @@ pub struct Bird {
     #[serde(default)]
     pub server_time: String,
     pub protocols: Vec<Protocol>,
+    /// What its tables hold (`show route all`); none where it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routes: Option<Vec<BirdRoute>>,
 }
 
 impl Bird {
@@ -108,6 +113,49 @@ pub struct RouteCounts {
     pub imported: u64,
     pub exported: u64,
     pub preferred: u64,
+}
+
+/// One route of a table of BIRD's, as `show route all` prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BirdRoute {
+    pub net: IpNet,
+    /// BIRD 2 names it (`master4`); empty with 1.x, which has one unless configured otherwise.
+    #[serde(default)]
+    pub table: String,
+    /// `unicast`, `blackhole`, `unreachable` or `prohibited`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The protocol it came from, for example `Mesh_192_168_80_24`.
+    pub protocol: String,
+    /// As BIRD prints it: a time of day, or a date.
+    pub since: String,
+    /// The best of its network: the one that is used and told to others.
+    #[serde(default)]
+    pub primary: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preference: Option<u32>,
+    /// The neighbor that told it, where that isn't the gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<IpAddr>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hops: Vec<BirdHop>,
+    /// `BGP.next_hop`, `BGP.as_path`, `Type` and their like, as printed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// One way out of a route of BIRD's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BirdHop {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<IpAddr>,
+    /// The link's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    #[serde(default)]
+    pub onlink: bool,
 }
 
 /// What a daemon's `bird.cfg` says of its BGP protocols; holds no passwords.

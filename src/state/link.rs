@@ -153,7 +153,7 @@ pub struct LinkCounters {
 }
 
 /// How far an address or a route reaches (RT_SCOPE_* of `include/uapi/linux/rtnetlink.h`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Scope(pub u8);
 

@@ -3,12 +3,20 @@
 //! Every fact is [`Fact::Known`] or [`Fact::Absent`] with the reason, so that a check can say what it could not see.
 
 pub mod bird;
+pub mod cni;
+pub mod conntrack;
+pub mod cri;
+pub mod docker;
 pub mod hosts;
+pub mod ipvs;
+pub mod kernel;
 pub mod kind;
 pub mod link;
+pub mod namespace;
 pub mod neighbor;
 pub mod netfilter;
 pub mod netns;
+pub mod ovs;
 pub mod process;
 pub mod route;
 pub mod rule;
@@ -17,6 +25,7 @@ pub mod socket;
 
 use serde::{Deserialize, Serialize};
 
+pub use namespace::Namespace;
 pub use netns::Netns;
 pub use snapshot::{NodeState, Objects, Snapshot};
 

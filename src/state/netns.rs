@@ -6,13 +6,15 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Fact;
+use super::conntrack::Conntrack;
+use super::ipvs::VirtualServer;
 use super::kind::PortVlan;
 use super::link::{Address, IfIndex, Link};
 use super::neighbor::{FdbEntry, Neighbor};
 use super::netfilter::Ruleset;
 use super::route::{NexthopObject, Route};
 use super::rule::PolicyRule;
-use super::socket::TcpSocket;
+use super::socket::{PacketSocket, RawSocket, TcpSocket, UdpSocket};
 
 /// The number by which one namespace knows another (`ip netns list-id`, IFLA_LINK_NETNSID).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,6 +25,32 @@ impl fmt::Display for NsId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// Which namespace: the device and inode of its file in nsfs (`stat -L /proc/PID/ns/net`). An inode is used again after
+/// the namespace is gone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NsIdentity {
+    pub device: u64,
+    pub inode: u64,
+}
+
+impl fmt::Display for NsIdentity {
+    /// As the kernel's links say it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "net:[{}]", self.inode)
+    }
+}
+
+/// A namespace that another one has a number for (RTM_GETNSID).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Peer {
+    pub id: NsId,
+    /// None for a namespace that was not found: of another node, or kept by an open file only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<NsIdentity>,
 }
 
 /// What the kernel holds in one network namespace.
@@ -44,9 +72,21 @@ pub struct Netns {
     /// VLANs of bridges' ports.
     pub vlans: Fact<Vec<PortVlan>>,
     pub netfilter: Fact<Vec<Ruleset>>,
+    /// Without those in TIME-WAIT.
     pub tcp: Fact<Vec<TcpSocket>>,
+    pub udp: Fact<Vec<UdpSocket>>,
+    pub raw: Fact<Vec<RawSocket>>,
+    pub packet: Fact<Vec<PacketSocket>>,
     /// `TcpExt` of `/proc/net/netstat`.
     pub tcp_counters: Fact<BTreeMap<String, u64>>,
+    /// Values of `/proc/sys/net`, keys as sysctl(8) writes them: `net.ipv4.ip_forward`, and
+    /// `net.ipv4.conf.eth0/100.rp_filter` for the link `eth0.100`. Of most links only what decides where packets go.
+    pub sysctls: Fact<BTreeMap<String, String>>,
+    pub conntrack: Fact<Conntrack>,
+    /// Absent where the kernel has no IPVS.
+    pub ipvs: Fact<Vec<VirtualServer>>,
+    /// The namespaces that this one has a number for.
+    pub peers: Fact<Vec<Peer>>,
 }
 
 impl Netns {
@@ -58,5 +98,15 @@ impl Netns {
     /// The link with this name.
     pub fn link_named(&self, name: &str) -> Option<&Link> {
         self.links.items().iter().find(|link| link.name == name)
+    }
+
+    /// The value of a sysctl; none when it was not read.
+    pub fn sysctl(&self, key: &str) -> Option<&str> {
+        self.sysctls.known()?.get(key).map(String::as_str)
+    }
+
+    /// Which namespace the number stands for here.
+    pub fn peer(&self, id: NsId) -> Option<NsIdentity> {
+        self.peers.items().iter().find(|peer| peer.id == id)?.namespace
     }
 }

@@ -4,9 +4,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::bird::{Bird, BirdConfig};
+use super::cni::{CalicoFiles, CniDirectory, Flannel, HostLocal};
+use super::cri::Cri;
+use super::docker::Docker;
 use super::hosts::HostsEntry;
+use super::kernel::{Kernel, KernelMessage};
+use super::netns::NsIdentity;
+use super::ovs::Ovs;
 use super::process::CalicoProcesses;
-use super::{Fact, Netns};
+use super::{Fact, Namespace, Netns};
 
 /// The format's version; a reader refuses a newer one.
 pub const VERSION: u32 = 2;
@@ -50,6 +56,21 @@ pub struct NodeState {
     /// The host's own network namespace.
     #[serde(default)]
     pub net: Netns,
+    /// Which namespace that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net_id: Option<NsIdentity>,
+    /// The other network namespaces that belong to the node, sorted by title.
+    #[serde(default)]
+    pub namespaces: Fact<Vec<Namespace>>,
+    /// Why there may be more namespaces than those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces_incomplete: Option<String>,
+    #[serde(default)]
+    pub kernel: Fact<Kernel>,
+    /// Lines of the kernel's log that say something about networks, the oldest first. It is the log of the whole machine:
+    /// where nodes are containers, lines about the others are in it.
+    #[serde(default)]
+    pub kernel_log: Fact<Vec<KernelMessage>>,
     #[serde(default)]
     pub hosts: Fact<Vec<HostsEntry>>,
     #[serde(default)]
@@ -63,4 +84,34 @@ pub struct NodeState {
     /// The configuration file of `bird`.
     #[serde(default)]
     pub bird_config: Fact<BirdConfig>,
+    #[serde(default)]
+    pub ovs: Fact<Ovs>,
+    #[serde(default)]
+    pub docker: Fact<Docker>,
+    #[serde(default)]
+    pub cri: Fact<Cri>,
+    /// Directories that are there; the one that the runtime names is first.
+    #[serde(default)]
+    pub cni: Fact<Vec<CniDirectory>>,
+    /// One a network.
+    #[serde(default)]
+    pub host_local: Fact<Vec<HostLocal>>,
+    #[serde(default)]
+    pub flannel: Flannel,
+    #[serde(default)]
+    pub calico_files: CalicoFiles,
+}
+
+impl NodeState {
+    /// The namespace of that identity: the host's own, or another one.
+    pub fn netns(&self, id: NsIdentity) -> Option<&Netns> {
+        if self.net_id == Some(id) {
+            return Some(&self.net);
+        }
+        self.namespaces
+            .items()
+            .iter()
+            .find(|namespace| namespace.id == id)
+            .map(|namespace| &namespace.net)
+    }
 }

@@ -1,3 +1,6 @@
 //! What netdiag collects, held against the tools and daemons that own the truth: every case runs in network
 //! namespaces of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod daemons;
+mod tables;

@@ -99,16 +99,16 @@ fn what_calicoctl_refuses_is_refused_with_its_place() {
     .map(|(file, text)| shown(&read(file, text).unwrap_err()))
     .concat();
     insta::assert_snapshot!(problems, @r#"
-    badkind.yaml:2: unknown resource type (Nodule) and/or version (projectcalico.org/v3): netdiag writes Node (projectcalico.org/v3) and node (v1)
-    badname.yaml:2: unknown resource type (GlobalNetworkPolicy) and/or version (projectcalico.org/v3): netdiag writes Node (projectcalico.org/v3) and node (v1)
-    badnodeip.yaml:4: spec.bgp.ipv4Address: "192.168.80.299/24" is not an IPv4 address with or without a prefix length
-    badver.yaml:2: unknown resource type (Node) and/or version (projectcalico.org/v2): the version of a Calico node is projectcalico.org/v3, or v1 for old manifests
-    broken.json:1: unclosed bracket '{'
-    broken.yaml:3: mapping values are not allowed in this context
-    noapiversion.yaml:1: apiVersion is missing; a Calico node has apiVersion: projectcalico.org/v3 and kind: Node
-    nokind.yaml:1: kind is missing; a Calico node has apiVersion: projectcalico.org/v3 and kind: Node
-    noname.yaml:3: metadata.name: is missing
-    unknownfield.yaml:4: spec.bgp.ipv4Adress: unknown field; did you mean ipv4Address?
+    badkind.yaml:2:7: unknown resource type (Nodule) and/or version (projectcalico.org/v3)
+    badname.yaml:3:18: metadata.name: "Bad_Name" must consist of lower case letters, digits, '-' and '.', and each part between dots must start and end with a letter or a digit
+    badnodeip.yaml:4:27: spec.bgp.ipv4Address: "192.168.80.299/24" is not an IPv4 address with or without a prefix length
+    badver.yaml:2:7: unknown resource type (Node) and/or version (projectcalico.org/v2): the version of a Calico node is projectcalico.org/v3, or v1 for old manifests
+    broken.json:1:1: unclosed bracket '{'
+    broken.yaml:3:10: mapping values are not allowed in this context
+    noapiversion.yaml:1:1: apiVersion is missing; a Calico node, for example, has apiVersion: projectcalico.org/v3 and kind: Node
+    nokind.yaml:1:1: kind is missing; a Calico node, for example, has apiVersion: projectcalico.org/v3 and kind: Node
+    noname.yaml:3:11: metadata.name: is missing
+    unknownfield.yaml:4:14: spec.bgp.ipv4Adress: unknown field; did you mean ipv4Address?
     "#);
 }
 
@@ -151,28 +151,28 @@ apiVersion: [v3]
 ---
 a: b: c
 "#), @r#"
-    f.yaml:5: metadata.name: "Node_1" must consist of lower case letters, digits, '-' and '.', and each part between dots must start and end with a letter or a digit
-    f.yaml:6: metadata.labels.rack: is the number 1, must be a text: quote it, "1"
-    f.yaml:6: metadata.labels["a b"]: key "a b" must be [prefix/]name, the name of 1 to 63 letters, digits, '-', '_' and '.', starting and ending with a letter or a digit
-    f.yaml:6: metadata.labels.ok: label value "-" must have at most 63 letters, digits, '-', '_' and '.', and start and end with a letter or a digit
-    f.yaml:7: metadata.namespace: namespace should not be specified for a non-namespaced resource. Node is not a namespaced resource
-    f.yaml:9: spec.ipv4Address: unknown field here; it belongs at spec.bgp.ipv4Address
-    f.yaml:11: spec.bgp.asNumber: 4294967296 is not an AS number (0 to 4294967295, or two numbers up to 65535 with a dot between)
-    f.yaml:12: spec.bgp.ipv4Address: fd80::1/64 is an IPv6 address, must be IPv4
-    f.yaml:13: spec.bgp.ipv6Address: 10.0.0.1 is an IPv4 address, must be IPv6
-    f.yaml:14: spec.bgp.ipv4IPIPTunnelAddr: "10.0.0.1/32" is not an IPv4 address
-    f.yaml:15: spec.bgp.routeReflectorClusterID: "one" is not a cluster ID: it has the form of an IPv4 address, such as 244.0.0.1
-    f.yaml:16: spec.bgp.gateway: unknown field
-    f.yaml:17: spec.orchRefs: is a map, must be a list
-    f.yaml:19: spec.addresses[0].address: is missing
-    f.yaml:19: spec.addresses[0].type: "NodeIP" is not one of CalicoNodeIP, InternalIP, ExternalIP, InternalDNS, ExternalDNS, Hostname
-    f.yaml:20: spec.addresses[1].address: "here" is not an IP address with or without a prefix length
-    f.yaml:21: spec.vxlanTunnelMACAddr: "66:cf" is not a MAC address, such as 66:cf:23:df:22:07
-    f.yaml:24: apiVersion: is a list, must be a text
-    f.yaml:29: spec.bgp: is empty: give it one of asNumber, ipv4Address, ipv6Address, ipv4IPIPTunnelAddr, routeReflectorClusterID, or leave it out
-    f.yaml:33: spec.bgp.asNumber: is the number 1.10; if it is a dotted AS number, quote it, "1.10"
-    f.yaml:34: is the text "just text", not a resource (a map with apiVersion, kind, metadata and spec)
-    f.yaml:36: mapping values are not allowed in this context
+    f.yaml:5:9: metadata.name: "Node_1" must consist of lower case letters, digits, '-' and '.', and each part between dots must start and end with a letter or a digit
+    f.yaml:6:18: metadata.labels.rack: is the number 1, must be a text: quote it, "1"
+    f.yaml:6:21: metadata.labels["a b"]: key "a b" must be [prefix/]name, the name of 1 to 63 letters, digits, '-', '_' and '.', starting and ending with a letter or a digit
+    f.yaml:6:33: metadata.labels.ok: label value "-" must have at most 63 letters, digits, '-', '_' and '.', and start and end with a letter or a digit
+    f.yaml:7:14: metadata.namespace: namespace should not be specified for a non-namespaced resource. Node is not a namespaced resource
+    f.yaml:9:3: spec.ipv4Address: unknown field here; it belongs at spec.bgp.ipv4Address
+    f.yaml:11:15: spec.bgp.asNumber: 4294967296 is not an AS number (0 to 4294967295, or two numbers up to 65535 with a dot between)
+    f.yaml:12:18: spec.bgp.ipv4Address: fd80::1/64 is an IPv6 address, must be IPv4
+    f.yaml:13:18: spec.bgp.ipv6Address: 10.0.0.1 is an IPv4 address, must be IPv6
+    f.yaml:14:25: spec.bgp.ipv4IPIPTunnelAddr: "10.0.0.1/32" is not an IPv4 address
+    f.yaml:15:30: spec.bgp.routeReflectorClusterID: "one" is not a cluster ID: it has the form of an IPv4 address, such as 244.0.0.1
+    f.yaml:16:5: spec.bgp.gateway: unknown field
+    f.yaml:17:13: spec.orchRefs: is a map, must be a list
+    f.yaml:19:5: spec.addresses[0].address: is missing
+    f.yaml:19:11: spec.addresses[0].type: "NodeIP" is not one of CalicoNodeIP, InternalIP, ExternalIP, InternalDNS, ExternalDNS, Hostname
+    f.yaml:20:14: spec.addresses[1].address: "here" is not an IP address with or without a prefix length
+    f.yaml:21:23: spec.vxlanTunnelMACAddr: "66:cf" is not a MAC address, such as 66:cf:23:df:22:07
+    f.yaml:24:13: apiVersion: is a list, must be a text
+    f.yaml:29:15: spec.bgp: is empty: give it one of asNumber, ipv4Address, ipv6Address, ipv4IPIPTunnelAddr, routeReflectorClusterID, or leave it out
+    f.yaml:33:26: spec.bgp.asNumber: is the number 1.10; if it is a dotted AS number, quote it, "1.10"
+    f.yaml:34:3: is the text "just text", not a resource (a map with apiVersion, kind, metadata and spec)
+    f.yaml:36:5: mapping values are not allowed in this context
     "#);
 }
 
@@ -193,15 +193,15 @@ fn a_wrong_kind_gets_the_right_one_as_a_hint() {
     .map(|(version, kind)| refusal(version, kind))
     .concat();
     insta::assert_snapshot!(problems, @r"
-    f.yaml:2: unknown resource type (node) and/or version (projectcalico.org/v3): the kind is spelled Node
-    f.yaml:2: unknown resource type (Node) and/or version (v1): this is Kubernetes' own Node; Calico's is apiVersion: projectcalico.org/v3 with kind: Node, or the old apiVersion: v1 with kind: node
-    f.yaml:2: unknown resource type (List) and/or version (v1): this is a Kubernetes List; write its items as documents separated by ---, as a YAML list, or as a NodeList
-    f.yaml:2: unknown resource type (NodeList) and/or version (v1): the kind is spelled nodeList
-    f.yaml:2: unknown resource type (Node) and/or version (crd.projectcalico.org/v1): this is the form Calico stores in Kubernetes; write apiVersion: projectcalico.org/v3
-    f.yaml:2: unknown resource type (Node) and/or version (projectcalico.org/v2): the version of a Calico node is projectcalico.org/v3, or v1 for old manifests
-    f.yaml:2: unknown resource type (BGPPeer) and/or version (projectcalico.org/v3): this kind can be read but not written yet; netdiag writes Node (projectcalico.org/v3) and node (v1)
-    f.yaml:2: unknown resource type (ipPool) and/or version (v1): this kind can be read but not written yet; netdiag writes Node (projectcalico.org/v3) and node (v1)
-    f.yaml:2: unknown resource type (Nod) and/or version (projectcalico.org/v3): did you mean Node? netdiag writes Node (projectcalico.org/v3) and node (v1)
+    f.yaml:2:7: unknown resource type (node) and/or version (projectcalico.org/v3): the kind is spelled Node
+    f.yaml:2:7: unknown resource type (Node) and/or version (v1): this is Kubernetes' own Node; Calico's is apiVersion: projectcalico.org/v3 with kind: Node, or the old apiVersion: v1 with kind: node
+    f.yaml:2:7: unknown resource type (List) and/or version (v1): this is a Kubernetes List; write its items as documents separated by ---, as a YAML list, or as a list of Calico's own, such as a NodeList
+    f.yaml:2:7: unknown resource type (NodeList) and/or version (v1): the kind is spelled nodeList
+    f.yaml:2:7: unknown resource type (Node) and/or version (crd.projectcalico.org/v1): this is the form Calico stores in Kubernetes; write apiVersion: projectcalico.org/v3
+    f.yaml:2:7: unknown resource type (Node) and/or version (projectcalico.org/v2): the version of a Calico node is projectcalico.org/v3, or v1 for old manifests
+    f.yaml:1:1: metadata: is missing
+    f.yaml:2:7: unknown resource type (ipPool) and/or version (v1): this is the old form, of which netdiag reads nodes only; write apiVersion: projectcalico.org/v3, kind: IPPool
+    f.yaml:2:7: unknown resource type (Nod) and/or version (projectcalico.org/v3): did you mean Node?
     ");
 }
 
@@ -241,10 +241,10 @@ items:
 - metadata: {name: a}
   spec: {bgp: {}}
 "), @r#"
-    f.yaml:7: metadata.annotations: unknown field
-    f.yaml:8: spec.bgp.ipv4IPIPTunnelAddr: unknown field
-    f.yaml:9: metadata.name: "___" can't be made a v3 name: resource name may not be empty
-    f.yaml:11: spec.bgp: is empty: give it one of asNumber, ipv4Address, ipv6Address, or leave it out
+    f.yaml:7:25: metadata.annotations: unknown field
+    f.yaml:8:16: spec.bgp.ipv4IPIPTunnelAddr: unknown field
+    f.yaml:9:20: metadata.name: "___" can't be made a v3 name: resource name may not be empty
+    f.yaml:11:15: spec.bgp: is empty: give it one of asNumber, ipv4Address, ipv6Address, or leave it out
     "#);
 }
 
@@ -265,7 +265,7 @@ fn what_a_server_fills_in_is_accepted_and_dropped_but_for_the_resource_version()
 #[test]
 fn bytes_that_are_no_text_are_refused_with_their_line() {
     let problems = read("f.yaml", b"a: b\nc: \xff\n").unwrap_err();
-    assert_eq!(shown(&problems), "f.yaml:2: is not UTF-8 text\n");
+    assert_eq!(shown(&problems), "f.yaml:2:4: is not UTF-8 text\n");
     assert_eq!(problems[0].at.column, 4);
 }
 

@@ -2,7 +2,9 @@ use super::*;
 use crate::apply::memory::Memory;
 use crate::calico::manifest;
 use crate::calico::merge::merge;
+use crate::calico::resource::{API_VERSION, Kind, Resource};
 use crate::datastore::Unreadable;
+use serde_json::{Value, json};
 
 fn cluster() -> Memory {
     let node = |name: &str, spec: Value| {
@@ -33,8 +35,13 @@ fn get(store: &Memory, arguments: &[&str]) -> String {
     let cli = <Cli as clap::Parser>::try_parse_from([&["get"], arguments].concat()).unwrap();
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let kind = Kind::from_argument(&cli.get.kind).unwrap();
-    let result = runtime.block_on(cli.get.show(kind, store, &mut out, &mut err, Style::PLAIN));
+    let result = Format::read(&cli.get.output).and_then(|format| {
+        let queries = cli.get.queries()?.unwrap();
+        runtime.block_on(
+            cli.get
+                .show(&queries, &format, store, &mut out, &mut err, Style::PLAIN),
+        )
+    });
     if let Err(error) = result {
         writeln!(err, "error: {}", error.message).unwrap();
         for hint in error.hints {
@@ -71,8 +78,8 @@ fn tables_have_the_names_and_wide_the_bgp_side() {
     node-2   (64567)   192.168.80.22/24   fd80:1::22/64
     ");
     insta::assert_snapshot!(get(&store, &["bgpconfig", "-o", "wide"]), @r"
-    NAME
-    default
+    NAME      LOGSEVERITY   MESHENABLED   ASNUMBER
+    default                 -             64567
     ");
 }
 
@@ -109,11 +116,13 @@ fn one_name_is_the_object_several_are_a_list_and_none_is_a_list_object() {
     ");
     insta::assert_snapshot!(get(&store, &["node", "-o", "json", "--export"]), @r#"
     {
+      "kind": "NodeList",
       "apiVersion": "projectcalico.org/v3",
+      "metadata": {},
       "items": [
         {
-          "apiVersion": "projectcalico.org/v3",
           "kind": "Node",
+          "apiVersion": "projectcalico.org/v3",
           "metadata": {
             "name": "node-1"
           },
@@ -125,8 +134,8 @@ fn one_name_is_the_object_several_are_a_list_and_none_is_a_list_object() {
           }
         },
         {
-          "apiVersion": "projectcalico.org/v3",
           "kind": "Node",
+          "apiVersion": "projectcalico.org/v3",
           "metadata": {
             "name": "node-2"
           },
@@ -138,16 +147,14 @@ fn one_name_is_the_object_several_are_a_list_and_none_is_a_list_object() {
           }
         },
         {
-          "apiVersion": "projectcalico.org/v3",
           "kind": "Node",
+          "apiVersion": "projectcalico.org/v3",
           "metadata": {
             "name": "node-6"
           },
           "spec": {}
         }
-      ],
-      "kind": "NodeList",
-      "metadata": {}
+      ]
     }
     "#);
     insta::assert_snapshot!(get(&store, &["ippool", "-o", "yaml"]), @r#"
@@ -210,10 +217,10 @@ fn keys_that_can_not_be_read_are_warned_of() {
 
 #[test]
 fn an_unknown_kind_gets_the_known_ones() {
-    let error = unknown_kind("bgpeer");
+    let error = kinds::one("bgpeer").unwrap_err();
     insta::assert_snapshot!(format!("{}\n{}", error.message, error.hints.join("\n")), @r"
     resource type 'bgpeer' is not supported
     did you mean bgppeer?
-    supported: node, bgpconfiguration, bgppeer, clusterinformation, ippool
+    supported: node, bgpconfiguration, bgpfilter, bgppeer, clusterinformation, ippool, ipreservation, ipamconfiguration, felixconfiguration, kubecontrollersconfiguration, caliconodestatus, tier, globalnetworkpolicy, networkpolicy, stagedglobalnetworkpolicy, stagednetworkpolicy, stagedkubernetesnetworkpolicy, globalnetworkset, networkset, profile, hostendpoint, workloadendpoint
     ");
 }

@@ -136,6 +136,7 @@ impl Etcd2 {
             Kind::IpPool => map::ip_pools(&read(&[map::POOLS]).await?),
             // Calico v1 had no such object.
             Kind::ClusterInformation => List::default(),
+            kind => return Err(self.unsupported(kind, "netdiag does not read it there yet")),
         })
     }
 
@@ -143,10 +144,14 @@ impl Etcd2 {
         if resource.kind == Kind::Node {
             return Ok(());
         }
-        Err(Error::Unsupported {
-            kind: resource.kind,
-            store: format!("{} (netdiag writes only Nodes there)", self.describe()),
-        })
+        Err(self.unsupported(resource.kind, "netdiag writes only Nodes there"))
+    }
+
+    fn unsupported(&self, kind: Kind, why: &str) -> Error {
+        Error::Unsupported {
+            kind,
+            store: format!("{} ({why})", self.describe()),
+        }
     }
 
     async fn insert(&self, new: &Resource) -> Result<Resource, Error> {
@@ -283,5 +288,9 @@ impl Datastore for Etcd2 {
 
     fn update<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource> {
         Box::pin(self.replace(resource))
+    }
+
+    fn delete<'a>(&'a self, resource: &'a Resource) -> Answer<'a, ()> {
+        Box::pin(async move { Err(self.unsupported(resource.kind, "netdiag does not delete there yet")) })
     }
 }

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 pub(crate) const IDLE: &str = env!("NETDIAG_LAB_IDLE");
 
 /// A file of an unpacked package; without it, labs that need it are skipped.
-pub(crate) fn path(package: &str, file: &str) -> Result<String> {
+pub fn path(package: &str, file: &str) -> Result<String> {
     let daemons = env::var_os("NETDIAG_LAB_DAEMONS").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/daemons")),
         PathBuf::from,

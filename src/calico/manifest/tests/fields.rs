@@ -27,16 +27,16 @@ fn addresses_that_calico_does_not_take_for_a_node_are_refused() {
         "addresses: [{address: 010.0.0.1}]",
     ];
     insta::assert_snapshot!(specs.map(|text| spec(text).unwrap_err()).concat(), @r#"
-    f.yaml:1: spec.bgp.ipv4Address: "010.0.0.1/24" is not an IPv4 address with or without a prefix length
-    f.yaml:1: spec.bgp.ipv4Address: "10.0.0.1/024" is not an IPv4 address with or without a prefix length
-    f.yaml:1: spec.bgp.ipv4Address: 0.0.0.0 is the unspecified address, which no node can have
-    f.yaml:1: spec.bgp.ipv4Address: 224.0.0.5/24 is a multicast address, which no node can have
-    f.yaml:1: spec.bgp.ipv6Address: :: is the unspecified address, which no node can have
-    f.yaml:1: spec.bgp.ipv6Address: ff02::1/64 is a multicast address, which no node can have
-    f.yaml:1: spec.bgp.ipv6Address: ::ffff:10.0.0.1/64 is an IPv4 address written as IPv6, must be IPv6
-    f.yaml:1: spec.ipv6VXLANTunnelAddr: ::ffff:10.0.0.1 is an IPv4 address written as IPv6, must be IPv6
-    f.yaml:1: spec.wireguard.interfaceIPv6Address: ::ffff:10.0.0.1 is an IPv4 address written as IPv6, must be IPv6
-    f.yaml:1: spec.addresses[0].address: "010.0.0.1" is not an IP address with or without a prefix length
+    f.yaml:1:95: spec.bgp.ipv4Address: "010.0.0.1/24" is not an IPv4 address with or without a prefix length
+    f.yaml:1:95: spec.bgp.ipv4Address: "10.0.0.1/024" is not an IPv4 address with or without a prefix length
+    f.yaml:1:95: spec.bgp.ipv4Address: 0.0.0.0 is the unspecified address, which no node can have
+    f.yaml:1:95: spec.bgp.ipv4Address: 224.0.0.5/24 is a multicast address, which no node can have
+    f.yaml:1:95: spec.bgp.ipv6Address: :: is the unspecified address, which no node can have
+    f.yaml:1:95: spec.bgp.ipv6Address: ff02::1/64 is a multicast address, which no node can have
+    f.yaml:1:95: spec.bgp.ipv6Address: ::ffff:10.0.0.1/64 is an IPv4 address written as IPv6, must be IPv6
+    f.yaml:1:97: spec.ipv6VXLANTunnelAddr: ::ffff:10.0.0.1 is an IPv4 address written as IPv6, must be IPv6
+    f.yaml:1:110: spec.wireguard.interfaceIPv6Address: ::ffff:10.0.0.1 is an IPv4 address written as IPv6, must be IPv6
+    f.yaml:1:98: spec.addresses[0].address: "010.0.0.1" is not an IP address with or without a prefix length
     "#);
 }
 

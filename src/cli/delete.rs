@@ -1,0 +1,128 @@
+//! `netdiag delete`.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+use clap::Args;
+
+use super::input::{Input, Namespace};
+use super::write::refuse;
+use super::{Context, Error, Outcome, kinds};
+use crate::apply;
+use crate::calico::kind::Kind;
+use crate::datastore::{self, Datastore};
+
+/// Delete resources, by kind and name or those of manifests
+///
+/// A manifest that carries a resourceVersion deletes that version only.
+#[derive(Debug, Args)]
+pub(super) struct Delete {
+    /// Kind of resource, such as node, bgppeer or networkpolicy
+    #[arg(required_unless_present = "filename", conflicts_with = "filename")]
+    kind: Option<String>,
+    /// Names
+    #[arg(requires = "kind")]
+    name: Vec<String>,
+    #[command(flatten)]
+    input: Input<false>,
+    #[command(flatten)]
+    namespace: Namespace,
+    /// Count resources that don't exist as done
+    #[arg(short, long)]
+    skip_not_exists: bool,
+}
+
+/// One resource to delete.
+struct Target {
+    kind: Kind,
+    id: String,
+    version: Option<String>,
+}
+
+impl Delete {
+    pub(super) fn run(&self, cx: &mut Context<'_>) -> Result<Outcome, Error> {
+        let targets = match &self.kind {
+            Some(kind) => self.named(kinds::one(kind)?)?,
+            None => match self.input.read(&self.namespace, &mut io::stdin().lock())? {
+                Ok(documents) => documents
+                    .iter()
+                    .map(|document| Target {
+                        kind: document.resource.kind,
+                        id: document.resource.id(),
+                        version: document.resource.resource_version().map(str::to_owned),
+                    })
+                    .collect(),
+                Err(problems) => return Err(refuse(&problems, "nothing was deleted", cx.err)?),
+            },
+        };
+        if targets.is_empty() {
+            writeln!(cx.out, "No resources specified")?;
+            return Ok(Outcome::Good);
+        }
+        let store = super::datastore::open(cx)?;
+        cx.runtime.block_on(self.all(&targets, &*store, cx.out, cx.err))
+    }
+
+    fn named(&self, kind: Kind) -> Result<Vec<Target>, Error> {
+        if self.name.is_empty() || self.name.iter().any(String::is_empty) {
+            return Err(Error::new("resource name may not be empty"));
+        }
+        let namespace = self.namespace.of(kind, None)?;
+        let target = |name: &String| Target {
+            kind,
+            id: kinds::id(namespace.as_deref(), name),
+            version: None,
+        };
+        Ok(self.name.iter().map(target).collect())
+    }
+
+    async fn all(
+        &self,
+        targets: &[Target],
+        store: &dyn Datastore,
+        out: &mut dyn Write,
+        err: &mut dyn Write,
+    ) -> Result<Outcome, Error> {
+        let (mut deleted, mut failures, mut hints) = (0, Vec::new(), Vec::new());
+        for Target { kind, id, version } in targets {
+            match apply::delete(store, *kind, id, version.as_deref()).await {
+                Ok(()) => deleted += 1,
+                Err(apply::Error::Datastore(datastore::Error::NotFound { .. })) if self.skip_not_exists => {
+                    writeln!(err, "{kind} {id}: does not exist")?;
+                    deleted += 1;
+                }
+                Err(error) => {
+                    let unreachable = matches!(
+                        error,
+                        apply::Error::Datastore(datastore::Error::Unreachable { .. })
+                    );
+                    failures.push(format!("Failed to delete '{kind}' resource: {error}"));
+                    if let apply::Error::Datastore(error) = error {
+                        hints.extend(Error::from(error).hints);
+                    }
+                    if unreachable {
+                        break;
+                    }
+                }
+            }
+        }
+        if deleted > 0 {
+            let kinds: BTreeSet<Kind> = targets.iter().map(|target| target.kind).collect();
+            let of_kind = match kinds.first() {
+                Some(kind) if kinds.len() == 1 => format!("'{kind}' "),
+                _ => String::new(),
+            };
+            writeln!(out, "Successfully deleted {deleted} {of_kind}resource(s)")?;
+        }
+        if failures.is_empty() {
+            return Ok(Outcome::Good);
+        }
+        hints.dedup();
+        Err(hints
+            .into_iter()
+            .fold(Error::new(failures.join("\n")), Error::hint))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+//! Kinds and names as typed on a command line.
+
+use super::Error;
+use crate::calico::kind::Kind;
+use crate::calico::nearest::nearest;
+
+/// The kind of this name.
+pub(super) fn one(typed: &str) -> Result<Kind, Error> {
+    Kind::from_argument(typed).ok_or_else(|| unknown(typed))
+}
+
+/// Kinds with commas between them, or `all`.
+pub(super) fn several(typed: &str) -> Result<Vec<Kind>, Error> {
+    if typed.eq_ignore_ascii_case("all") {
+        return Ok(Kind::ALL.to_vec());
+    }
+    typed.split(',').map(one).collect()
+}
+
+/// What a datastore knows a resource by.
+pub(super) fn id(namespace: Option<&str>, name: &str) -> String {
+    match namespace {
+        Some(namespace) => format!("{namespace}/{name}"),
+        None => name.to_owned(),
+    }
+}
+
+fn unknown(typed: &str) -> Error {
+    let names = Kind::ALL.map(|kind| kind.name().to_lowercase());
+    let plurals = Kind::ALL.map(Kind::plural);
+    let candidates = names.iter().map(String::as_str).chain(plurals);
+    let mut error = Error::new(format!("resource type '{typed}' is not supported"));
+    if let Some(near) = nearest(typed, candidates) {
+        error = error.hint(format!("did you mean {near}?"));
+    }
+    error.hint(format!("supported: {}", names.join(", ")))
+}

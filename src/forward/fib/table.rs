@@ -1,0 +1,166 @@
+//! One routing table: the longest prefix with a route that can be used.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::rules::Refusal;
+use super::{Fib, Flow};
+use crate::state::route::{NextHop, Route, RouteType};
+
+/// A packet's TOS as routes and rules compare theirs with it: IPv4 keeps to the three bits of RFC 1349
+/// (`INET_DSCP_LEGACY_TOS_MASK`), IPv6 to DSCP.
+pub(super) const fn dscp(flow: &Flow) -> u8 {
+    flow.tos & if flow.dst.is_ipv6() { 0xfc } else { 0x1c }
+}
+
+/// Routes of one family, by length and prefix.
+#[derive(Debug, Default)]
+pub(super) struct Table<'a> {
+    lengths: BTreeMap<Reverse<u8>, HashMap<IpAddr, Vec<&'a Route>>>,
+}
+
+/// What a table says: a route and its ways out, a refusal, or (none) nothing.
+type Found<'a> = Option<Result<(&'a Route, Vec<&'a NextHop>), (Refusal, &'a Route)>>;
+
+impl<'a> Table<'a> {
+    pub(super) fn insert(&mut self, route: &'a Route) {
+        self.lengths
+            .entry(Reverse(route.dst.prefix_len()))
+            .or_default()
+            .entry(route.dst.network())
+            .or_default()
+            .push(route);
+    }
+
+    /// Routes of one prefix are tried by TOS, the special ones first, then by metric; the rest is the dump's order.
+    pub(super) fn sort(&mut self) {
+        for prefixes in self.lengths.values_mut() {
+            for routes in prefixes.values_mut() {
+                routes.sort_by_key(|route| (Reverse(route.table), Reverse(route.tos), route.metric));
+            }
+        }
+    }
+
+    /// From the longest prefix down, the first that has a route to use: a prefix whose routes are all unfit (dead, by
+    /// another link than the wanted, for another TOS) is passed over.
+    pub(super) fn lookup(&self, fib: &Fib<'a>, flow: &Flow) -> Found<'a> {
+        for (length, prefixes) in &self.lengths {
+            let Some(routes) = IpNet::new(flow.dst, length.0)
+                .ok()
+                .and_then(|prefix| prefixes.get(&prefix.network()))
+            else {
+                continue;
+            };
+            let found = if flow.dst.is_ipv6() {
+                v6(fib, flow, routes)
+            } else {
+                v4(fib, flow, routes)
+            };
+            match found {
+                Step::Passed => {}
+                Step::Throw => return None,
+                Step::Found(route, hops) => return Some(Ok((route, hops))),
+                Step::Refused(refusal, route) => return Some(Err((refusal, route))),
+            }
+        }
+        None
+    }
+}
+
+enum Step<'a> {
+    /// No route of this prefix fits.
+    Passed,
+    /// The table has no say: on with the next rule.
+    Throw,
+    Found(&'a Route, Vec<&'a NextHop>),
+    Refused(Refusal, &'a Route),
+}
+
+/// What a route of this type does without looking at its ways out (`fib_props`).
+const fn refusal<'a>(route: &'a Route) -> Option<Step<'a>> {
+    match route.kind {
+        RouteType::Throw => Some(Step::Throw),
+        RouteType::Blackhole | RouteType::Other => Some(Step::Refused(Refusal::Blackhole, route)),
+        RouteType::Unreachable => Some(Step::Refused(Refusal::Unreachable, route)),
+        RouteType::Prohibit => Some(Step::Refused(Refusal::Prohibited, route)),
+        RouteType::Unicast
+        | RouteType::Local
+        | RouteType::Broadcast
+        | RouteType::Multicast
+        | RouteType::Anycast => None,
+    }
+}
+
+/// `fib_table_lookup`.
+fn v4<'a>(fib: &Fib<'a>, flow: &Flow, routes: &[&'a Route]) -> Step<'a> {
+    for route in routes {
+        if (route.tos != 0 && route.tos != dscp(flow)) || route.scope < flow.scope {
+            continue;
+        }
+        if let Some(step) = refusal(route) {
+            return step;
+        }
+        let hops = usable(fib, flow, route);
+        if !hops.is_empty() || route.next_hops.is_empty() {
+            return Step::Found(route, hops);
+        }
+    }
+    Step::Passed
+}
+
+/// The ways out of a route that the packet may take. With IPv6, a sender that has its address already only prefers
+/// routes by the link that it names (`ip6_route_output_flags`).
+fn usable<'a>(fib: &Fib<'a>, flow: &Flow, route: &'a Route) -> Vec<&'a NextHop> {
+    let v6 = flow.dst.is_ipv6();
+    let mut hops: Vec<&NextHop> = route
+        .next_hops
+        .iter()
+        .filter(|hop| !fib.is_unusable(hop, v6))
+        .collect();
+    let Some(oif) = flow.oif else { return hops };
+    if !v6 || flow.src.is_none() {
+        hops.retain(|hop| hop.link.is_none_or(|link| link == oif));
+    }
+    if !v6 {
+        // The first on the wanted link is taken; no hash decides.
+        hops.truncate(1);
+    }
+    hops
+}
+
+/// `rt6_select_leaf`: of the routes with the lowest metric the best one, or, when none of them fits, of the next.
+/// `from` restricts a route to senders of that prefix, the longest first.
+fn v6<'a>(fib: &Fib<'a>, flow: &Flow, routes: &[&'a Route]) -> Step<'a> {
+    let sender = |route: &Route| {
+        route
+            .src
+            .is_none_or(|src| flow.src.is_some_and(|ip| src.contains(&ip)))
+    };
+    let mut routes: Vec<&Route> = routes.iter().copied().filter(|route| sender(route)).collect();
+    routes.sort_by_key(|route| Reverse(route.src.map_or(0, |src| src.prefix_len())));
+    let wanted = |hops: &[&NextHop]| {
+        flow.oif
+            .is_some_and(|oif| hops.iter().any(|hop| hop.link == Some(oif)))
+    };
+    let mut best: Option<(&Route, Vec<&NextHop>)> = None;
+    for route in routes {
+        if best
+            .as_ref()
+            .is_some_and(|(best, hops)| best.metric != route.metric || wanted(hops))
+        {
+            break;
+        }
+        let hops = usable(fib, flow, route);
+        let fits = !hops.is_empty() || route.next_hops.is_empty();
+        if fits && (best.is_none() || wanted(&hops)) {
+            best = Some((route, hops));
+        }
+    }
+    match best {
+        Some((route, hops)) => refusal(route).unwrap_or(Step::Found(route, hops)),
+        None => Step::Passed,
+    }
+}

@@ -1,0 +1,246 @@
+//! The packet that is walked: what tables, rules and links look at, and nothing else.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use super::fib::Flow;
+use crate::state::link::IfIndex;
+
+/// IPPROTO_*.
+pub mod proto {
+    pub const ICMP: u8 = 1;
+    pub const IPIP: u8 = 4;
+    pub const TCP: u8 = 6;
+    pub const UDP: u8 = 17;
+    pub const IPV6: u8 = 41;
+    pub const GRE: u8 = 47;
+    pub const ICMPV6: u8 = 58;
+    pub const SCTP: u8 = 132;
+}
+
+/// What is above IP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    Tcp {
+        sport: u16,
+        dport: u16,
+    },
+    Udp {
+        sport: u16,
+        dport: u16,
+    },
+    Sctp {
+        sport: u16,
+        dport: u16,
+    },
+    /// Type, code, identifier: ICMP or ICMPv6, by the family of the addresses.
+    Icmp {
+        kind: u8,
+        code: u8,
+        id: u16,
+    },
+    /// IPPROTO_*.
+    Other(u8),
+}
+
+impl Transport {
+    /// An echo request.
+    pub const fn echo(v6: bool, id: u16) -> Self {
+        Self::Icmp {
+            kind: if v6 { 128 } else { 8 },
+            code: 0,
+            id,
+        }
+    }
+
+    /// Source and destination port.
+    pub const fn ports(self) -> Option<(u16, u16)> {
+        match self {
+            Self::Tcp { sport, dport } | Self::Udp { sport, dport } | Self::Sctp { sport, dport } => {
+                Some((sport, dport))
+            }
+            Self::Icmp { .. } | Self::Other(_) => None,
+        }
+    }
+
+    /// The same with other ports, where it has any.
+    #[must_use]
+    pub const fn with_ports(self, sport: u16, dport: u16) -> Self {
+        match self {
+            Self::Tcp { .. } => Self::Tcp { sport, dport },
+            Self::Udp { .. } => Self::Udp { sport, dport },
+            Self::Sctp { .. } => Self::Sctp { sport, dport },
+            other => other,
+        }
+    }
+
+    /// What answers it: ports turned around, the echo reply of an echo request.
+    #[must_use]
+    pub const fn reply(self) -> Self {
+        match self {
+            Self::Icmp { kind: 8, code, id } => Self::Icmp { kind: 0, code, id },
+            Self::Icmp { kind: 128, code, id } => Self::Icmp { kind: 129, code, id },
+            other => match other.ports() {
+                Some((sport, dport)) => other.with_ports(dport, sport),
+                None => other,
+            },
+        }
+    }
+}
+
+/// A packet, as it is at one moment of its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packet {
+    pub src: IpAddr,
+    pub dst: IpAddr,
+    pub transport: Transport,
+    pub tos: u8,
+    pub ttl: u8,
+    /// Bytes, IP header included.
+    pub size: u32,
+    /// Don't fragment; with IPv6 always.
+    pub df: bool,
+    /// `skb->mark`: within one namespace only.
+    pub mark: u32,
+    /// The link by which a bridge's port got it (`physdev-in`), while it is bridged.
+    pub physdev_in: Option<IfIndex>,
+    /// What is carried, when this is the outer packet of a tunnel.
+    pub inner: Option<Box<Inner>>,
+}
+
+/// What a tunnel's packet carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inner {
+    /// IPIP, 6in4, GRE without Ethernet, flannel's UDP back end.
+    Packet { packet: Packet, key: Option<u32> },
+    /// VXLAN, Geneve, gretap: VNI or key, and the frame.
+    Frame { frame: Frame, vni: u32 },
+}
+
+/// An Ethernet frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    pub src: Mac,
+    pub dst: Mac,
+    /// 802.1Q tag on the wire.
+    pub vlan: Option<u16>,
+    pub payload: Payload,
+}
+
+/// What a frame carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payload {
+    Ip(Packet),
+    /// An ARP request or neighbor solicitation: who has `target`, asked by `sender`.
+    Ask {
+        target: IpAddr,
+        sender: IpAddr,
+    },
+}
+
+/// A 48-bit address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Mac(pub [u8; 6]);
+
+impl Mac {
+    pub const BROADCAST: Self = Self([0xff; 6]);
+    pub const ZERO: Self = Self([0; 6]);
+
+    /// `aa:bb:cc:dd:ee:ff`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 6];
+        let mut parts = text.split(':');
+        for byte in &mut bytes {
+            *byte = u8::from_str_radix(parts.next()?, 16).ok()?;
+        }
+        parts.next().is_none().then_some(Self(bytes))
+    }
+
+    /// Broadcast and multicast.
+    pub const fn is_group(self) -> bool {
+        self.0[0] & 1 == 1
+    }
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl Packet {
+    /// A packet of a host itself, as ping(8) or a connect(2) makes it.
+    pub const fn new(src: IpAddr, dst: IpAddr, transport: Transport) -> Self {
+        Self {
+            src,
+            dst,
+            transport,
+            tos: 0,
+            ttl: 64,
+            size: 84,
+            df: true,
+            mark: 0,
+            physdev_in: None,
+            inner: None,
+        }
+    }
+
+    pub const fn is_v6(&self) -> bool {
+        self.dst.is_ipv6()
+    }
+
+    /// IPPROTO_*.
+    pub const fn proto(&self) -> u8 {
+        match self.transport {
+            Transport::Tcp { .. } => proto::TCP,
+            Transport::Udp { .. } => proto::UDP,
+            Transport::Sctp { .. } => proto::SCTP,
+            Transport::Icmp { .. } if self.is_v6() => proto::ICMPV6,
+            Transport::Icmp { .. } => proto::ICMP,
+            Transport::Other(proto) => proto,
+        }
+    }
+
+    /// What the FIB looks at, for a packet that came in by a link.
+    pub fn flow(&self, iif: IfIndex) -> Flow {
+        let (sport, dport) = self.transport.ports().unwrap_or_default();
+        Flow {
+            src: Some(self.src),
+            iif,
+            mark: self.mark,
+            tos: self.tos,
+            proto: self.proto(),
+            sport,
+            dport,
+            ..Flow::to(self.dst)
+        }
+    }
+}
+
+impl fmt::Display for Packet {
+    /// `10.0.0.1 → 10.0.0.2 icmp echo request`, `10.0.0.1:40000 → 10.0.0.2:80 tcp`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.transport {
+            Transport::Tcp { .. } => "tcp",
+            Transport::Udp { .. } => "udp",
+            Transport::Sctp { .. } => "sctp",
+            Transport::Icmp { kind: 8 | 128, .. } => "icmp echo request",
+            Transport::Icmp { kind: 0 | 129, .. } => "icmp echo reply",
+            Transport::Icmp { .. } => "icmp",
+            Transport::Other(proto::IPIP) => "ipip",
+            Transport::Other(proto::IPV6) => "6in4",
+            Transport::Other(proto::GRE) => "gre",
+            Transport::Other(proto) => return write!(f, "{} → {} proto {proto}", self.src, self.dst),
+        };
+        match self.transport.ports() {
+            Some((sport, dport)) => write!(
+                f,
+                "{} → {} {name}",
+                SocketAddr::new(self.src, sport),
+                SocketAddr::new(self.dst, dport)
+            ),
+            None => write!(f, "{} → {} {name}", self.src, self.dst),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Bridges: which ports a frame leaves by (`net/bridge/br_forward.c`, `br_input.c`, `br_vlan.c`).
+
+use super::super::packet::{Frame, Mac, Payload};
+use super::super::topology::At;
+use super::{End, Outcome, State, Walker, What};
+use crate::state::kind::{BridgePort, LinkData, PortState};
+use crate::state::link::{IfIndex, Link};
+use crate::state::neighbor::FdbEntry;
+
+impl Walker<'_, '_> {
+    /// A frame in a bridge: from a port, or (none) from the bridge's own namespace.
+    pub(super) fn bridge(
+        &self,
+        mut state: State,
+        at: At,
+        from: Option<&Link>,
+        mut frame: Frame,
+    ) -> Vec<Outcome> {
+        let Some(bridge) = self.topology.link(at) else {
+            return state.undecided(at.place, format!("bridge {} is not known", at.link));
+        };
+        if !bridge.is_up() {
+            return state.dropped(at.place, format!("bridge {} is down", bridge.name));
+        }
+        let filtering = matches!(&bridge.data, Some(LinkData::Bridge(data)) if data.vlan_filtering);
+        if let Some(port) = from {
+            let data = port.port.clone().unwrap_or_else(open_port);
+            if !matches!(data.state, PortState::Forwarding) {
+                let why = format!("port {} of {} is {:?}", port.name, bridge.name, data.state);
+                return state.dropped(at.place, why.to_lowercase());
+            }
+        }
+        let vlan = if filtering {
+            match self.ingress_vlan(at, from.map_or(at.link, |port| port.index), &frame) {
+                Some(vlan) => Some(vlan),
+                None => {
+                    let port = from.map_or(bridge.name.as_str(), |port| port.name.as_str());
+                    return state.dropped(at.place, format!("{port} is no member of the frame's VLAN"));
+                }
+            }
+        } else {
+            None
+        };
+        if filtering {
+            frame.vlan = vlan;
+        }
+        let mut outcomes = Vec::new();
+        let own = bridge.mac.as_deref().and_then(Mac::parse) == Some(frame.dst);
+        let entry = self.fdb(at, frame.dst, vlan);
+        let local = entry.is_some_and(is_local);
+        if from.is_some() && (own || local || frame.dst.is_group()) {
+            let mut up = frame.clone();
+            up.vlan = None;
+            if !filtering || self.is_member(at, at.link, vlan) {
+                outcomes.extend(self.to_bridge(state.clone(), at, bridge, up, own || local));
+            }
+        }
+        if own || local {
+            return outcomes;
+        }
+        if let Some(entry) = entry
+            && !frame.dst.is_group()
+        {
+            let text = fdb_text(
+                entry,
+                self.name(At {
+                    link: entry.link,
+                    ..at
+                }),
+                &bridge.name,
+            );
+            state.note(at.place, Some(entry.link), What::Fdb, text);
+            return self.to_port(state, at, from, entry.link, frame, vlan);
+        }
+        for port in self.ports(at) {
+            if from.is_some_and(|from| from.index == port.index) && !hairpin(port) {
+                continue;
+            }
+            let data = port.port.clone().unwrap_or_else(open_port);
+            let floods = if frame.dst == Mac::BROADCAST {
+                data.bcast_flood
+            } else if frame.dst.is_group() {
+                data.mcast_flood
+            } else {
+                data.flood
+            };
+            if floods {
+                outcomes.extend(self.to_port(state.clone(), at, from, port.index, frame.clone(), vlan));
+            }
+        }
+        taken(outcomes, state, at, &frame)
+    }
+
+    /// Up into the bridge's own namespace.
+    fn to_bridge(
+        &self,
+        mut state: State,
+        at: At,
+        bridge: &Link,
+        mut frame: Frame,
+        unicast: bool,
+    ) -> Vec<Outcome> {
+        state.note(at.place, Some(at.link), What::In, format!("dev {}", bridge.name));
+        if unicast {
+            // A local entry may be for a port's address; the bridge's namespace takes it all the same.
+            frame.dst = bridge.mac.as_deref().and_then(Mac::parse).unwrap_or(frame.dst);
+        }
+        self.up(state, at, bridge, frame)
+    }
+
+    /// Out by one port, if the port lets it.
+    fn to_port(
+        &self,
+        state: State,
+        at: At,
+        from: Option<&Link>,
+        port: IfIndex,
+        mut frame: Frame,
+        vlan: Option<u16>,
+    ) -> Vec<Outcome> {
+        let port_at = At { link: port, ..at };
+        let Some(port) = self.topology.link(port_at) else {
+            return state.undecided(at.place, format!("port {port} is not known"));
+        };
+        if port.master != Some(at.link) {
+            return state.dropped(
+                at.place,
+                format!("{} is no port of {} any more", port.name, self.name(at)),
+            );
+        }
+        let data = port.port.clone().unwrap_or_else(open_port);
+        if !matches!(data.state, PortState::Forwarding) {
+            return state.dropped(
+                at.place,
+                format!("port {} is {:?}", port.name, data.state).to_lowercase(),
+            );
+        }
+        if let Some(from) = from {
+            if from.index == port.index && !data.hairpin {
+                return state.dropped(at.place, format!("hairpin is off on port {}", port.name));
+            }
+            let isolated = |link: &Link| link.port.as_ref().is_some_and(|port| port.isolated);
+            if isolated(from) && isolated(port) {
+                let why = format!(
+                    "ports {} and {} are isolated from each other",
+                    from.name, port.name
+                );
+                return state.dropped(at.place, why);
+            }
+        }
+        if let Some(vlan) = vlan {
+            match self.member(at, port.index, vlan) {
+                None => {
+                    return state.dropped(
+                        at.place,
+                        format!("port {} is no member of VLAN {vlan}", port.name),
+                    );
+                }
+                Some(untagged) => frame.vlan = (!untagged).then_some(vlan),
+            }
+        }
+        self.xmit(state, port_at, frame)
+    }
+
+    fn ports(&self, at: At) -> impl Iterator<Item = &Link> {
+        let links = self.topology.place(at.place).net.links.items();
+        links.iter().filter(move |link| link.master == Some(at.link))
+    }
+
+    fn fdb(&self, at: At, mac: Mac, vlan: Option<u16>) -> Option<&FdbEntry> {
+        let entries = self.topology.place(at.place).net.fdb.items();
+        entries.iter().find(|entry| {
+            entry.master == Some(at.link)
+                && Mac::parse(&entry.mac) == Some(mac)
+                && (vlan.is_none() || entry.vlan.is_none() || entry.vlan == vlan)
+        })
+    }
+
+    /// The VLAN of a frame that comes in by a port; none when the port isn't in it.
+    fn ingress_vlan(&self, at: At, port: IfIndex, frame: &Frame) -> Option<u16> {
+        let vlans = self.topology.place(at.place).net.vlans.items();
+        let of_port = || vlans.iter().filter(|vlan| vlan.link == port);
+        match frame.vlan {
+            Some(tag) => of_port().find(|vlan| vlan.vid == tag),
+            None => of_port().find(|vlan| vlan.pvid),
+        }
+        .map(|vlan| vlan.vid)
+    }
+
+    /// Whether frames of a VLAN leave by the port, and if so without a tag.
+    fn member(&self, at: At, port: IfIndex, vlan: u16) -> Option<bool> {
+        let vlans = self.topology.place(at.place).net.vlans.items();
+        vlans
+            .iter()
+            .find(|member| member.link == port && member.vid == vlan)
+            .map(|member| member.untagged)
+    }
+
+    fn is_member(&self, at: At, port: IfIndex, vlan: Option<u16>) -> bool {
+        vlan.is_none_or(|vlan| self.member(at, port, vlan).is_some())
+    }
+}
+
+/// A port as it is from the start, where its settings were not read.
+fn open_port() -> BridgePort {
+    BridgePort {
+        state: PortState::Forwarding,
+        learning: true,
+        flood: true,
+        mcast_flood: true,
+        bcast_flood: true,
+        ..BridgePort::default()
+    }
+}
+
+fn hairpin(port: &Link) -> bool {
+    port.port.as_ref().is_some_and(|port| port.hairpin)
+}
+
+/// An entry for the bridge itself or one of its ports' own addresses.
+fn is_local(entry: &FdbEntry) -> bool {
+    use crate::state::neighbor::NeighborState;
+    entry.state == NeighborState::Permanent && entry.dst.is_none()
+}
+
+/// As bridge(8) prints it.
+fn fdb_text(entry: &FdbEntry, port: &str, bridge: &str) -> String {
+    let vlan = entry
+        .vlan
+        .map_or_else(String::new, |vlan| format!(" vlan {vlan}"));
+    format!("{} dev {port}{vlan} master {bridge}", entry.mac)
+}
+
+/// Of the copies of a flood, those that somebody took; of a question, all answers.
+fn taken(outcomes: Vec<Outcome>, state: State, at: At, frame: &Frame) -> Vec<Outcome> {
+    let (taken, left): (Vec<Outcome>, Vec<Outcome>) = outcomes
+        .into_iter()
+        .partition(|outcome| outcome.end != End::NotForMe);
+    if !taken.is_empty() {
+        return taken;
+    }
+    if !left.is_empty() || matches!(frame.payload, Payload::Ask { .. }) {
+        return state.ends(at.place, End::NotForMe);
+    }
+    state.dropped(at.place, format!("no port leads to {}", frame.dst))
+}

@@ -1,0 +1,312 @@
+//! Links: what leaves by one, and what comes in by one (`dev_queue_xmit`, `__netif_receive_skb_core`).
+
+use std::net::IpAddr;
+
+use super::super::packet::{Frame, Mac, Packet, Payload};
+use super::super::topology::At;
+use super::{End, Outcome, State, Walker, What};
+use crate::state::kind::LinkData;
+use crate::state::link::{Link, LinkFlags};
+
+impl Walker<'_, '_> {
+    /// Sends an IP packet out by a link, to the next hop.
+    pub(super) fn xmit_ip(&self, mut state: State, at: At, next: IpAddr) -> Vec<Outcome> {
+        let Some(link) = self.topology.link(at) else {
+            return state.undecided(at.place, format!("link {} is not known", at.link));
+        };
+        if !link.is_up() {
+            return state.dropped(at.place, format!("link {} is down", link.name));
+        }
+        if link.flags.has(LinkFlags::LOOPBACK) {
+            return self.ip_input(state, at);
+        }
+        if link.mac.is_none() || link.flags.has(LinkFlags::POINTOPOINT) {
+            state.note(at.place, Some(at.link), What::Out, format!("dev {}", link.name));
+            return self.xmit_raw(state, at, link, next);
+        }
+        let dst = match self.neighbor(&mut state, at, next) {
+            Ok(mac) => mac,
+            Err(end) => return state.ends(at.place, end),
+        };
+        let Some(src) = link.mac.as_deref().and_then(Mac::parse) else {
+            return state.undecided(at.place, format!("the MAC of {} is not known", link.name));
+        };
+        let frame = Frame {
+            src,
+            dst,
+            vlan: None,
+            payload: Payload::Ip(state.packet.clone()),
+        };
+        self.xmit(state, at, frame)
+    }
+
+    /// Sends a frame out by a link.
+    pub(super) fn xmit(&self, mut state: State, at: At, frame: Frame) -> Vec<Outcome> {
+        if self.looping(&state) {
+            return state.dropped(at.place, "the frame goes round in circles");
+        }
+        let Some(link) = self.topology.link(at) else {
+            return state.undecided(at.place, format!("link {} is not known", at.link));
+        };
+        if !link.is_up() {
+            return state.dropped(at.place, format!("link {} is down", link.name));
+        }
+        state.note(at.place, Some(at.link), What::Out, format!("dev {}", link.name));
+        let lower = || {
+            link.lower.map(|lower| At {
+                place: at.place,
+                link: lower.index,
+            })
+        };
+        match (link.kind.as_deref(), &link.data) {
+            (Some("bridge"), _) => self.bridge(state, at, None, frame),
+            (Some("veth"), _) => match self.topology.veth_peer(at) {
+                Some(peer) => self.receive(state, peer, frame),
+                None => self.wire(state, at, frame),
+            },
+            (None, _) => self.wire(state, at, frame),
+            (_, Some(LinkData::Vxlan(vxlan))) => self.vxlan(state, at, vxlan, frame),
+            (_, Some(LinkData::Macvlan(macvlan))) => self.macvlan(state, at, link, &macvlan.mode, frame),
+            (_, Some(LinkData::Vlan(vlan))) => match lower() {
+                Some(lower) => self.xmit(
+                    state,
+                    lower,
+                    Frame {
+                        vlan: Some(vlan.id),
+                        ..frame
+                    },
+                ),
+                None => state.undecided(at.place, format!("the link below {} is not known", link.name)),
+            },
+            (_, Some(LinkData::Bond(bond))) => match bond.active.or_else(|| self.first_port(at)) {
+                Some(port) => self.xmit(state, At { link: port, ..at }, frame),
+                None => state.dropped(at.place, format!("{} has no port", link.name)),
+            },
+            (Some(kind), _) => state.undecided(
+                at.place,
+                format!("what {} does, a link of kind {kind}", link.name),
+            ),
+        }
+    }
+
+    fn first_port(&self, at: At) -> Option<crate::state::link::IfIndex> {
+        let links = self.topology.place(at.place).net.links.items();
+        let port = links
+            .iter()
+            .find(|link| link.master == Some(at.link) && link.is_up())?;
+        Some(port.index)
+    }
+
+    /// A frame comes in by a link.
+    pub(super) fn receive(&self, mut state: State, at: At, mut frame: Frame) -> Vec<Outcome> {
+        let Some(link) = self.topology.link(at) else {
+            return state.undecided(at.place, format!("link {} is not known", at.link));
+        };
+        if !link.is_up() {
+            return state.dropped(at.place, format!("link {} is down", link.name));
+        }
+        state.note(at.place, Some(at.link), What::In, format!("dev {}", link.name));
+        if let Some(vlan) = frame.vlan {
+            if let Some(above) = self.vlan_link(at, vlan) {
+                frame.vlan = None;
+                return self.receive(state, above, frame);
+            }
+        }
+        if let Some(master) = link
+            .master
+            .and_then(|master| self.topology.link(At { link: master, ..at }))
+        {
+            let master_at = At {
+                link: master.index,
+                ..at
+            };
+            match master.kind.as_deref() {
+                Some("bridge") => return self.bridge(state, master_at, Some(link), frame),
+                Some("bond" | "team") => return self.receive(state, master_at, frame),
+                _ => {}
+            }
+        }
+        if frame.vlan.is_some() {
+            return state.ends(at.place, End::NotForMe);
+        }
+        if let Some(child) = self.macvlan_child(at, frame.dst) {
+            return self.receive(state, child, frame);
+        }
+        self.up(state, at, link, frame)
+    }
+
+    /// Hands a frame to the link's own namespace, if it is for that.
+    pub(super) fn up(&self, mut state: State, at: At, link: &Link, frame: Frame) -> Vec<Outcome> {
+        let own = link.mac.as_deref().and_then(Mac::parse);
+        if !frame.dst.is_group() && own.is_some_and(|own| own != frame.dst) {
+            return state.ends(at.place, End::NotForMe);
+        }
+        match frame.payload {
+            Payload::Ip(packet) => {
+                state.packet = packet;
+                self.ip_input(state, at)
+            }
+            Payload::Ask { target, sender } => self.asked(state, at, target, sender),
+        }
+    }
+
+    fn vlan_link(&self, at: At, id: u16) -> Option<At> {
+        let links = self.topology.place(at.place).net.links.items();
+        let above = links.iter().find(|link| {
+            link.lower
+                .is_some_and(|lower| lower.index == at.link && lower.netns.is_none())
+                && matches!(&link.data, Some(LinkData::Vlan(vlan)) if vlan.id == id)
+        })?;
+        Some(At {
+            link: above.index,
+            ..at
+        })
+    }
+
+    /// Every macvlan on top of a link, in all namespaces of its node.
+    fn macvlans(&self, lower: At) -> Vec<(At, Mac)> {
+        let node = self.topology.place(lower.place).node;
+        let mut found = Vec::new();
+        for (place, seen) in self.topology.places() {
+            if !std::ptr::eq(seen.node, node) {
+                continue;
+            }
+            for link in seen.net.links.items() {
+                let Some(below) = link.lower else { continue };
+                let on_top = matches!(link.data, Some(LinkData::Macvlan(_)))
+                    && below.index == lower.link
+                    && match below.netns {
+                        None => place == lower.place,
+                        Some(id) => seen.net.peer(id).is_none_or(|identity| {
+                            node.netns(identity)
+                                .is_some_and(|net| std::ptr::eq(net, self.topology.place(lower.place).net))
+                        }),
+                    };
+                let mac = link.mac.as_deref().and_then(Mac::parse);
+                if let (true, Some(mac)) = (on_top, mac) {
+                    found.push((
+                        At {
+                            place,
+                            link: link.index,
+                        },
+                        mac,
+                    ));
+                }
+            }
+        }
+        found
+    }
+
+    fn macvlan_child(&self, at: At, dst: Mac) -> Option<At> {
+        let (child, _) = self.macvlans(at).into_iter().find(|(_, mac)| *mac == dst)?;
+        Some(child)
+    }
+
+    /// The link that a macvlan is on, which may be in another namespace of its node.
+    fn below(&self, at: At, link: &Link) -> Option<At> {
+        let lower = link.lower?;
+        let Some(id) = lower.netns else {
+            return Some(At {
+                link: lower.index,
+                ..at
+            });
+        };
+        let place = self.topology.place(at.place);
+        match place.net.peer(id) {
+            Some(identity) => {
+                let net = place.node.netns(identity)?;
+                let (place, _) = self
+                    .topology
+                    .places()
+                    .find(|(_, other)| std::ptr::eq(other.net, net))?;
+                Some(At {
+                    place,
+                    link: lower.index,
+                })
+            }
+            // The host's, unless something else is said.
+            None => {
+                let (host, _) = self
+                    .topology
+                    .places()
+                    .find(|(_, other)| std::ptr::eq(other.node, place.node) && other.namespace.is_none())?;
+                Some(At {
+                    place: host,
+                    link: lower.index,
+                })
+            }
+        }
+    }
+
+    /// Siblings in bridge mode talk to each other; nobody talks to the link below itself.
+    fn macvlan(&self, state: State, at: At, link: &Link, mode: &str, frame: Frame) -> Vec<Outcome> {
+        let Some(lower) = self.below(at, link) else {
+            return state.undecided(at.place, format!("the link below {} is not known", link.name));
+        };
+        let mut outcomes = Vec::new();
+        if mode == "bridge" {
+            for (sibling, mac) in self.macvlans(lower) {
+                if sibling != at && (mac == frame.dst || frame.dst.is_group()) {
+                    outcomes.extend(self.receive(state.clone(), sibling, frame.clone()));
+                }
+            }
+            if !frame.dst.is_group() && !outcomes.is_empty() {
+                return outcomes;
+            }
+        }
+        outcomes.extend(self.xmit(state, lower, frame));
+        outcomes
+    }
+
+    /// A cable whose other end was not seen: the frame is with every link that such a cable leads to, and the one with
+    /// its address takes it.
+    fn wire(&self, mut state: State, at: At, frame: Frame) -> Vec<Outcome> {
+        let wanted = |mac: Mac| frame.dst.is_group() || mac == frame.dst;
+        let ends: Vec<At> = self
+            .topology
+            .beyond(at)
+            .filter(|(mac, other)| wanted(*mac) || self.may_hold(*other, frame.dst))
+            .map(|(_, other)| other)
+            .collect();
+        if ends.is_empty() {
+            let to = match &frame.payload {
+                Payload::Ip(packet) => packet.dst,
+                Payload::Ask { target, .. } => *target,
+            };
+            let why = format!(
+                "leaves {} by {} for {} ({to}): nothing was seen of who that is",
+                self.topology.place(at.place).title(),
+                self.name(at),
+                frame.dst
+            );
+            return state.undecided(at.place, why);
+        }
+        state.note(at.place, Some(at.link), What::Wire, "over the wire");
+        ends.into_iter()
+            .flat_map(|end| self.receive(state.clone(), end, frame.clone()))
+            .collect()
+    }
+
+    /// Whether a frame for that address may be for something behind the link: a bridge's port, or a macvlan on it.
+    fn may_hold(&self, at: At, _dst: Mac) -> bool {
+        self.topology.link(at).is_some_and(|link| link.master.is_some()) || !self.macvlans(at).is_empty()
+    }
+
+    /// A link without Ethernet: a tunnel, or a TUN link whose program was not seen.
+    fn xmit_raw(&self, state: State, at: At, link: &Link, next: IpAddr) -> Vec<Outcome> {
+        match &link.data {
+            Some(LinkData::Tunnel(tunnel)) => self.ip_tunnel(state, at, link, tunnel, next),
+            Some(LinkData::Tun(_)) => self.tun(state, at, link),
+            _ if link.kind.as_deref() == Some("tun") => self.tun(state, at, link),
+            _ => state.undecided(at.place, format!("what is behind {}", link.name)),
+        }
+    }
+}
+
+/// The packet inside a frame.
+pub(super) const fn packet_of(frame: &Frame) -> Option<&Packet> {
+    match &frame.payload {
+        Payload::Ip(packet) => Some(packet),
+        Payload::Ask { .. } => None,
+    }
+}

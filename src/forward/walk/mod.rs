@@ -1,0 +1,160 @@
+//! One packet from namespace to namespace, through the tables as they are: what every hop does with it, and where it
+//! ends.
+//!
+//! A walk has several outcomes where the kernel decides by chance (multipath routes, load balancing) or sends copies
+//! (floods). Each carries its own trail.
+
+mod arp;
+mod bridge;
+mod l2;
+mod l3;
+mod tunnel;
+
+use super::packet::{Mac, Packet};
+use super::topology::{At, PlaceId, Topology};
+use crate::state::link::IfIndex;
+
+/// What one table, setting or link did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub place: PlaceId,
+    /// The link it is about.
+    pub link: Option<IfIndex>,
+    pub what: What,
+    /// What decided, as the tools print it: a route, a rule, an FDB entry, a sysctl.
+    pub text: String,
+}
+
+/// The kind of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum What {
+    /// The packet starts here.
+    Start,
+    /// A frame or packet comes in by a link.
+    In,
+    /// It leaves by a link.
+    Out,
+    Rule,
+    Route,
+    Neighbor,
+    Fdb,
+    Netfilter,
+    Nat,
+    Encap,
+    Decap,
+    Setting,
+    /// It crosses a cable that was not seen.
+    Wire,
+    /// Something taken for granted, since it can't be seen.
+    Assumption,
+}
+
+/// How a packet ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// Taken in by the host or pod that it was for.
+    Delivered,
+    /// Lost without a word.
+    Dropped(String),
+    /// Refused with an ICMP error or a reset.
+    Rejected(String),
+    /// What decides was not seen.
+    NotDecidable(String),
+    /// A link that it reached has another address: a copy of a flood that nobody takes.
+    NotForMe,
+    /// Of a question for an address: who answered.
+    Answered(Mac),
+}
+
+/// One way that a packet may go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub state: State,
+    /// Where it ended.
+    pub place: PlaceId,
+    pub end: End,
+}
+
+/// A packet on its way, with what happened to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    pub packet: Packet,
+    pub trail: Vec<Step>,
+    /// How likely this way is among those that start alike: 1 without choices.
+    pub share: Share,
+}
+
+/// A share in millionths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Share(pub u32);
+
+impl Share {
+    pub const WHOLE: Self = Self(1_000_000);
+
+    /// So many of so many parts.
+    #[must_use]
+    pub fn of(self, part: u32, whole: u32) -> Self {
+        let share = u64::from(self.0) * u64::from(part) / u64::from(whole.max(1));
+        Self(u32::try_from(share).unwrap_or(u32::MAX))
+    }
+}
+
+impl State {
+    pub fn new(packet: Packet) -> Self {
+        Self {
+            packet,
+            trail: Vec::new(),
+            share: Share::WHOLE,
+        }
+    }
+
+    fn note(&mut self, place: PlaceId, link: Option<IfIndex>, what: What, text: impl Into<String>) {
+        self.trail.push(Step {
+            place,
+            link,
+            what,
+            text: text.into(),
+        });
+    }
+
+    fn ends(self, place: PlaceId, end: End) -> Vec<Outcome> {
+        vec![Outcome {
+            state: self,
+            place,
+            end,
+        }]
+    }
+
+    fn dropped(self, place: PlaceId, why: impl Into<String>) -> Vec<Outcome> {
+        self.ends(place, End::Dropped(why.into()))
+    }
+
+    fn undecided(self, place: PlaceId, why: impl Into<String>) -> Vec<Outcome> {
+        self.ends(place, End::NotDecidable(why.into()))
+    }
+}
+
+/// Walks packets over a topology.
+#[derive(Debug)]
+pub struct Walker<'t, 'a> {
+    pub topology: &'t Topology<'a>,
+}
+
+/// Longer trails are loops.
+const MAX_STEPS: usize = 400;
+
+impl<'t, 'a> Walker<'t, 'a> {
+    pub const fn new(topology: &'t Topology<'a>) -> Self {
+        Self { topology }
+    }
+
+    /// The link's name, for people.
+    fn name(&self, at: At) -> &'a str {
+        self.topology.link(at).map_or("?", |link| link.name.as_str())
+    }
+
+    /// Ends a walk that goes round in circles.
+    fn looping(&self, state: &State) -> bool {
+        state.trail.len() > MAX_STEPS
+    }
+}

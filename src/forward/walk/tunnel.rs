@@ -1,0 +1,334 @@
+//! Tunnels: the packet that carries a packet, and its way out again (`vxlan_core.c`, `ip_tunnel.c`, flanneld).
+
+use std::net::IpAddr;
+
+use super::super::packet::{Frame, Inner, Mac, Packet, Payload, Transport, proto};
+use super::super::topology::At;
+use super::l2::packet_of;
+use super::{End, Outcome, State, Walker, What};
+use crate::state::kind::{LinkData, Tunnel, Vxlan};
+use crate::state::link::Link;
+use crate::state::neighbor::FdbEntry;
+
+/// flannel's UDP back end (`backend/udp`): its port, and what its header costs.
+const FLANNEL_UDP: u16 = 8285;
+
+impl Walker<'_, '_> {
+    /// Into a VXLAN: to the remote that its database knows for the frame's address, or to all of the default ones.
+    pub(super) fn vxlan(&self, state: State, at: At, vxlan: &Vxlan, frame: Frame) -> Vec<Outcome> {
+        let place = self.topology.place(at.place);
+        let Some(vni) = vxlan.vni else {
+            let why = format!(
+                "{} takes VNI and remote from metadata, which was not seen",
+                self.name(at)
+            );
+            return state.undecided(at.place, why);
+        };
+        let own = |entry: &&FdbEntry| entry.link == at.link && entry.master.is_none() && entry.dst.is_some();
+        let of = |mac: Mac| {
+            let entries = place.net.fdb.items().iter().filter(own);
+            entries
+                .filter(|entry| Mac::parse(&entry.mac) == Some(mac))
+                .collect::<Vec<_>>()
+        };
+        let mut entries = of(frame.dst);
+        if entries.is_empty() {
+            entries = of(Mac::ZERO);
+        }
+        let mut remotes: Vec<(IpAddr, u16, u32, String)> = entries
+            .iter()
+            .filter_map(|entry| {
+                let text = format!("{} dev {} dst {}", entry.mac, self.name(at), entry.dst?);
+                let port = entry.port.unwrap_or(vxlan.port);
+                Some((entry.dst?, port, entry.vni.unwrap_or(vni), text))
+            })
+            .collect();
+        if remotes.is_empty()
+            && let Some(remote) = vxlan.remote
+        {
+            let text = format!("{} remote {remote}", self.name(at));
+            remotes.push((remote, vxlan.port, vni, text));
+        }
+        if remotes.is_empty() {
+            let why = format!(
+                "{} has no FDB entry for {}: nobody to send to",
+                self.name(at),
+                frame.dst
+            );
+            return match frame.payload {
+                Payload::Ask { .. } => state.ends(at.place, End::NotForMe),
+                Payload::Ip(_) => state.dropped(at.place, why),
+            };
+        }
+        let mut outcomes = Vec::new();
+        for (remote, port, vni, text) in remotes {
+            let mut state = state.clone();
+            state.note(at.place, Some(at.link), What::Fdb, text);
+            let size = packet_of(&frame).map_or(28, |packet| packet.size) + 50;
+            let transport = Transport::Udp {
+                sport: 50_000,
+                dport: port,
+            };
+            let inner = Inner::Frame {
+                frame: frame.clone(),
+                vni,
+            };
+            let local = vxlan.local;
+            let df = false;
+            outcomes.extend(self.carry(state, at, local, remote, transport, inner, size, df));
+        }
+        outcomes
+    }
+
+    /// Into an IP tunnel: to its remote, or, where it has none, to the route's gateway (Calico's `tunl0`).
+    pub(super) fn ip_tunnel(
+        &self,
+        state: State,
+        at: At,
+        link: &Link,
+        tunnel: &Tunnel,
+        next: IpAddr,
+    ) -> Vec<Outcome> {
+        let kind = link.kind.as_deref().unwrap_or_default();
+        let (number, overhead) = match kind {
+            "ipip" | "ip6tnl" => (proto::IPIP, 20),
+            "sit" => (proto::IPV6, 20),
+            "gre" | "ip6gre" => (proto::GRE, if tunnel.okey.is_some() { 28 } else { 24 }),
+            _ => {
+                return state.undecided(
+                    at.place,
+                    format!("what {} does, a tunnel of kind {kind}", link.name),
+                );
+            }
+        };
+        let remote = tunnel.remote.unwrap_or(next);
+        if remote == state.packet.dst && tunnel.remote.is_none() {
+            let why = format!(
+                "{} has no remote, and the route to {next} names no gateway",
+                link.name
+            );
+            return state.dropped(at.place, why);
+        }
+        let inner = Inner::Packet {
+            packet: state.packet.clone(),
+            key: tunnel.okey,
+        };
+        let size = state.packet.size + overhead;
+        let df = tunnel.pmtudisc || state.packet.df;
+        self.carry(
+            state,
+            at,
+            tunnel.local,
+            remote,
+            Transport::Other(number),
+            inner,
+            size,
+            df,
+        )
+    }
+
+    /// Into flannel's UDP back end: flanneld reads the TUN link and sends to the node whose subnet holds the address.
+    pub(super) fn tun(&self, mut state: State, at: At, link: &Link) -> Vec<Outcome> {
+        if !link.name.starts_with("flannel") {
+            return state.undecided(
+                at.place,
+                format!("which program reads {}, and what it does", link.name),
+            );
+        }
+        let dst = state.packet.dst;
+        let Some((remote, text)) = self.flannel_node(at, dst) else {
+            return state.undecided(
+                at.place,
+                format!("which node flanneld sends packets for {dst} to"),
+            );
+        };
+        state.note(at.place, Some(at.link), What::Assumption, text);
+        let inner = Inner::Packet {
+            packet: state.packet.clone(),
+            key: None,
+        };
+        let transport = Transport::Udp {
+            sport: FLANNEL_UDP,
+            dport: FLANNEL_UDP,
+        };
+        let size = state.packet.size + 28;
+        self.carry(state, at, None, remote, transport, inner, size, false)
+    }
+
+    /// The node with a bridge or link in whose segment the address lies, and its address on the wire.
+    fn flannel_node(&self, at: At, dst: IpAddr) -> Option<(IpAddr, String)> {
+        let here = self.topology.place(at.place).node;
+        let (_, place) = self.topology.places().find(|(_, place)| {
+            !std::ptr::eq(place.node, here)
+                && place.namespace.is_none()
+                && place.net.addresses.items().iter().any(|address| {
+                    address.prefix_len > 0
+                        && address.network().is_some_and(|net| net.contains(&dst))
+                        && place.net.link(address.link).is_some_and(Link::is_bridge)
+                })
+        })?;
+        let uplink = place.net.addresses.items().iter().find(|address| {
+            self.topology.places().any(|(id, other)| {
+                std::ptr::eq(other.net, place.net)
+                    && self.topology.is_uplink(At {
+                        place: id,
+                        link: address.link,
+                    })
+            })
+        });
+        let outer = uplink.or_else(|| {
+            place.net.addresses.items().iter().find(|address| {
+                place
+                    .net
+                    .link(address.link)
+                    .is_some_and(|link| link.name.starts_with("eth") || link.name.starts_with("en"))
+            })
+        })?;
+        let text = format!("flanneld sends it to {} ({})", place.node.name, outer.ip);
+        Some((outer.ip, text))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a tunnel's header has as many")]
+    fn carry(
+        &self,
+        mut state: State,
+        at: At,
+        local: Option<IpAddr>,
+        remote: IpAddr,
+        transport: Transport,
+        inner: Inner,
+        size: u32,
+        df: bool,
+    ) -> Vec<Outcome> {
+        let place = self.topology.place(at.place);
+        let source = local.or_else(|| {
+            let flow = super::super::fib::Flow::to(remote);
+            let hit = place.fib.lookup(&flow).ok()?;
+            super::super::fib::source_address(place.net, remote, &hit, hit.hops.first().copied())
+        });
+        let Some(source) = source else {
+            return state.dropped(at.place, format!("{} has no route to {remote}", place.title()));
+        };
+        let mut outer = Packet::new(source, remote, transport);
+        outer.size = size;
+        outer.df = df;
+        outer.inner = Some(Box::new(inner));
+        state.note(at.place, Some(at.link), What::Encap, outer.to_string());
+        state.packet = outer;
+        self.send(state, at.place)
+    }
+
+    /// A carried packet has reached the namespace that its outer address is of: the tunnel link that it fits takes it.
+    pub(super) fn decap(&self, mut state: State, at: At) -> Vec<Outcome> {
+        let outer = state.packet.clone();
+        let Some(inner) = outer.inner.clone() else {
+            return state.ends(at.place, End::Delivered);
+        };
+        let place = self.topology.place(at.place);
+        let links = place.net.links.items();
+        match *inner {
+            Inner::Frame { frame, vni } => {
+                let port = outer.transport.ports().map_or(0, |(_, dport)| dport);
+                let vxlans = || {
+                    links.iter().filter_map(|link| match &link.data {
+                        Some(LinkData::Vxlan(vxlan)) => Some((link, vxlan)),
+                        _ => None,
+                    })
+                };
+                let Some((link, _)) = vxlans().find(|(link, vxlan)| {
+                    vxlan.port == port && (vxlan.vni == Some(vni) || vxlan.external) && link.is_up()
+                }) else {
+                    let why = no_vxlan(place.title(), vxlans(), port, vni);
+                    return state.dropped(at.place, why);
+                };
+                let text = format!("VXLAN {vni} by {}", link.name);
+                state.note(at.place, Some(link.index), What::Decap, text);
+                if let Some(packet) = packet_of(&frame) {
+                    state.packet = packet.clone();
+                }
+                self.receive(
+                    state,
+                    At {
+                        place: at.place,
+                        link: link.index,
+                    },
+                    frame,
+                )
+            }
+            Inner::Packet { packet, key } => {
+                let fits = |link: &&Link| tunnel_fits(link, &outer, key) && link.is_up();
+                let named = |link: &&Link| matches!(&link.data, Some(LinkData::Tunnel(tunnel)) if tunnel.remote.is_some());
+                let found = links
+                    .iter()
+                    .filter(fits)
+                    .find(named)
+                    .or_else(|| links.iter().find(fits));
+                let Some(link) = found else {
+                    let why = format!("{} has no link for this tunnel ({outer})", place.title());
+                    return state.ends(at.place, End::Rejected(why));
+                };
+                state.note(
+                    at.place,
+                    Some(link.index),
+                    What::Decap,
+                    format!("by {}", link.name),
+                );
+                state.packet = packet;
+                self.ip_input(
+                    state,
+                    At {
+                        place: at.place,
+                        link: link.index,
+                    },
+                )
+            }
+        }
+    }
+}
+
+/// What is wrong with the VXLAN links that are there.
+fn no_vxlan<'l>(
+    who: String,
+    mut links: impl Iterator<Item = (&'l Link, &'l Vxlan)>,
+    port: u16,
+    vni: u32,
+) -> String {
+    let wanted = format!("VNI {vni} on UDP port {port}");
+    match links.next() {
+        None => format!("{who} has no VXLAN link; wanted {wanted}"),
+        Some((link, vxlan)) => {
+            let down = if link.is_up() { "" } else { ", down" };
+            let has = vxlan
+                .vni
+                .map_or_else(|| "external".to_owned(), |vni| format!("VNI {vni}"));
+            format!(
+                "{who} has no VXLAN link for {wanted}: {} has {has}, port {}{down}",
+                link.name, vxlan.port
+            )
+        }
+    }
+}
+
+/// Whether a tunnel link takes an outer packet: the right kind, and its remote and key, where it has any.
+fn tunnel_fits(link: &Link, outer: &Packet, key: Option<u32>) -> bool {
+    if outer
+        .transport
+        .ports()
+        .is_some_and(|(_, dport)| dport == FLANNEL_UDP)
+    {
+        return link.name.starts_with("flannel")
+            && (matches!(link.data, Some(LinkData::Tun(_))) || link.kind.as_deref() == Some("tun"));
+    }
+    let Some(LinkData::Tunnel(tunnel)) = &link.data else {
+        return false;
+    };
+    let kind = match outer.proto() {
+        proto::IPIP => ["ipip", "ip6tnl"].contains(&link.kind.as_deref().unwrap_or_default()),
+        proto::IPV6 => link.kind.as_deref() == Some("sit"),
+        proto::GRE => link.kind.as_deref().is_some_and(|kind| kind.contains("gre")),
+        _ => false,
+    };
+    kind && tunnel.remote.is_none_or(|remote| remote == outer.src)
+        && tunnel.local.is_none_or(|local| local == outer.dst)
+        && tunnel.ikey == key
+}

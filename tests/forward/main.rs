@@ -1,0 +1,5 @@
+//! The packet walker, held against the kernel: random tables in network namespaces of their own, and what the kernel
+//! says of them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod fib;
