@@ -124,7 +124,7 @@ impl Kube {
         // Open till here: its end tells the other side to stop.
         drop(stdin);
         match status.as_ref().map(exit_code) {
-            Some(Ok(0)) => the_node(&answer, name),
+            Some(Ok(0)) => the_node(&self.program, &answer, name),
             Some(Ok(code)) => Err(remote::explain(name, code, &String::from_utf8_lossy(&complaint))),
             Some(Err(why)) => Err(Failure::new(format!("{name}: {why}"))),
             None => Err(Failure::new(format!(

@@ -13,7 +13,6 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 
-use crate::archive;
 use crate::state::NodeState;
 
 pub use remote::Program;
@@ -133,11 +132,12 @@ where
 }
 
 /// The one node of a snapshot that came over the network.
-fn the_node(bytes: &[u8], from: &str) -> Answer {
+fn the_node(program: &Program, bytes: &[u8], from: &str) -> Answer {
     if bytes.is_empty() {
         return Err(Failure::new(format!("{from} answered with nothing")));
     }
-    let mut snapshot = archive::read(bytes)
+    let mut snapshot = program
+        .read(bytes)
         .map_err(|why| Failure::new(format!("the answer of {from} is no snapshot: {why}")))?;
     match (snapshot.nodes.pop(), snapshot.nodes.len()) {
         (Some(node), 0) => Ok(node),

@@ -5,14 +5,21 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::Failure;
+use crate::archive;
+use crate::state::Snapshot;
 
 /// The program that makes the snapshot on a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Program {
     /// The node's own.
     Installed,
     /// This one, brought along: it comes in by the standard input, and is gone afterwards.
     Pushed(Arc<[u8]>),
+    /// A shell script that comes in the same way, prints in its own form, and needs no netdiag there.
+    Script {
+        text: &'static str,
+        read: fn(&[u8]) -> Result<Snapshot, String>,
+    },
 }
 
 /// What netdiag is asked on a node.
@@ -35,21 +42,24 @@ impl Program {
         let sudo = if sudo { "sudo -n " } else { "" };
         let run = |program: &str| {
             format!(
-                "exec 3<&0; {sudo}{program} {ARGUMENTS} </dev/null 3<&- & p=$!; \
+                "exec 3<&0; {sudo}{program} </dev/null 3<&- & p=$!; \
                  {{ cat <&3; kill $p; }} >/dev/null 2>&1 & w=$!; exec 3<&-; \
                  wait $p; s=$?; kill $w 2>/dev/null; exit $s"
             )
         };
         match self {
-            Self::Installed => run("netdiag"),
-            Self::Pushed(program) => {
-                let size = program.len();
+            Self::Installed => run(&format!("netdiag {ARGUMENTS}")),
+            Self::Pushed(_) | Self::Script { .. } => {
+                let size = self.input().len();
+                let run = match self {
+                    Self::Script { .. } => run("sh \"$d/netdiag\""),
+                    _ => run(&format!("\"$d/netdiag\" {ARGUMENTS}")),
+                };
                 format!(
                     "umask 077; d=$(mktemp -d \"${{TMPDIR:-/tmp}}/netdiag.XXXXXX\") || exit {NO_ROOM}; \
                      trap \"rm -rf \\\"\\$d\\\"\" EXIT; trap \"exit 129\" HUP INT TERM PIPE; \
                      head -c {size} >\"$d/netdiag\"; \
-                     [ $(wc -c <\"$d/netdiag\") -eq {size} ] || exit {NO_ROOM}; chmod 700 \"$d/netdiag\"; {}",
-                    run("\"$d/netdiag\"")
+                     [ $(wc -c <\"$d/netdiag\") -eq {size} ] || exit {NO_ROOM}; chmod 700 \"$d/netdiag\"; {run}"
                 )
             }
         }
@@ -60,6 +70,15 @@ impl Program {
         match self {
             Self::Installed => &[],
             Self::Pushed(program) => program,
+            Self::Script { text, .. } => text.as_bytes(),
+        }
+    }
+
+    /// What comes out, as a snapshot.
+    pub(super) fn read(&self, bytes: &[u8]) -> Result<Snapshot, String> {
+        match self {
+            Self::Installed | Self::Pushed(_) => archive::read(bytes),
+            Self::Script { read, .. } => read(bytes),
         }
     }
 }

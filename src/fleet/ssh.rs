@@ -35,7 +35,7 @@ impl Ssh {
         let mut first = None;
         for host in &target.hosts {
             match self.ask_host(host).await {
-                Ok(bytes) => return the_node(&bytes, host),
+                Ok(bytes) => return the_node(&self.program, &bytes, host),
                 Err(Miss::Other(failure)) => return Err(failure),
                 Err(Miss::UnknownHost(failure)) => {
                     first.get_or_insert(failure);
