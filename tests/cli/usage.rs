@@ -3,5 +3,6 @@
 mod arguments;
 mod datastore;
 mod rights;
+mod saved;
 mod snapshot;
 mod surroundings;
