@@ -178,7 +178,7 @@ pub async fn apply(
                 return Ok(Done::Skipped);
             }
             Err(error) if tries < TRIES && is_race(&error) && !matches!(verb, Verb::Create { .. }) => {
-                tries += 1
+                tries += 1;
             }
             Err(error) => return Err(error.into()),
         }

@@ -17,10 +17,6 @@ pub(super) fn filled(text: &str) -> Result<(), String> {
     }
 }
 
-pub(super) fn any(_: &str) -> Result<(), String> {
-    Ok(())
-}
-
 pub(super) fn ipv4(text: &str) -> Result<(), String> {
     let why = |_| match text.parse::<Ipv6Addr>() {
         Ok(_) => format!("{text} is an IPv6 address, must be IPv4"),

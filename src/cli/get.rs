@@ -179,7 +179,9 @@ impl Get {
                 .iter_mut()
                 .flat_map(|group| &mut group.items)
                 .for_each(select::export);
-            groups.iter_mut().for_each(|group| group.version = None);
+            for group in &mut groups {
+                group.version = None;
+            }
         }
         let empty = groups.iter().all(|group| group.items.is_empty());
         if !empty || missing.is_none() {

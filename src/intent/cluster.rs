@@ -111,7 +111,6 @@ impl Cluster {
                     self.default_as = number;
                 }
             }
-            Kind::BgpConfiguration => {}
             Kind::BgpPeer => self.peers.push(BgpPeer {
                 name: resource.name().to_owned(),
                 node: resource
