@@ -172,14 +172,18 @@ impl Etcd3 {
                 return Err(Error::AlreadyExists { kind, name: id });
             }
         }
-        let key = key(kind, &with_name(&id, &name));
+        let stored_id = with_name(&id, &name);
+        let key = key(kind, &stored_id);
+        let value = stored::encode(&new, &name);
         let txn = Txn::new()
             .when([Compare::version(key.as_str(), CompareOp::Equal, 0)])
-            .and_then([TxnOp::put(key.as_str(), stored::encode(&new, &name), None)]);
+            .and_then([TxnOp::put(key.as_str(), value.as_str(), None)]);
         let answer = self.call(self.kv.clone().txn(txn)).await?;
         if !answer.succeeded() {
             return Err(Error::AlreadyExists { kind, name: id });
         }
+        // As it would be read.
+        let mut new = stored::decode(kind, &stored_id, value.as_bytes()).unwrap_or(new);
         new.set_resource_version(answer.header().map(|header| header.revision().to_string()));
         Ok(new)
     }

@@ -9,6 +9,7 @@
 
 mod certificates;
 mod failures;
+mod replay;
 mod server;
 mod tls;
 mod v2;
