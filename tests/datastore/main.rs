@@ -9,6 +9,7 @@
 
 mod certificates;
 mod failures;
+mod kinds;
 mod replay;
 mod server;
 mod tls;
