@@ -208,7 +208,11 @@ fn every_kind_is_created_shown_changed_and_deleted() {
         assert_eq!(netdiag.done(&["replace", "-f", "-"], &manifest), one("replaced"));
         let replaced = netdiag.done(&["get", kind, name, "-o", "json"], "");
         assert!(!replaced.contains("patched"), "{replaced}");
-        let before = before.replacen("\"metadata\": {", "\"metadata\": {\"annotations\": {\"other\": \"x\"},", 1);
+        let before = before.replacen(
+            "\"metadata\": {",
+            "\"metadata\": {\"annotations\": {\"other\": \"x\"},",
+            1,
+        );
         netdiag.refused(&["replace", "-f", "-"], &before, "update conflict: ");
         netdiag.refused(&["delete", "-f", "-"], &before, "update conflict: ");
     }
