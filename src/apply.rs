@@ -1,7 +1,8 @@
 //! Writes documents to a datastore: read, merge, compare and swap, again if someone else was faster. What else a write
-//! brings about in Calico, and what forbids one, is in `rules`.
+//! brings about in Calico, and what forbids one, is in `rules` and `effects`.
 
 mod change;
+mod effects;
 mod initialize;
 mod rules;
 

@@ -120,7 +120,7 @@ pub(crate) fn net(text: &str) -> Option<IpNet> {
 }
 
 /// The network that a text is, with or without a length.
-pub(super) fn net_or_ip(text: &str) -> Option<IpNet> {
+pub(crate) fn net_or_ip(text: &str) -> Option<IpNet> {
     let (ip, length) = address::parse(text)?;
     IpNet::new(ip, length.unwrap_or(address::full_length(ip))).ok()
 }

@@ -356,3 +356,116 @@ fn policies_that_older_releases_stored_are_found_changed_and_deleted_under_their
     netdiag.done(&["delete", "np", "old", "new", "-n", "ns"], "");
     assert_eq!(keys(), "");
 }
+
+const IPAM: &str = include_str!("../../fixtures/etcd/calicoctl-v3.32.1-ipam-dump.txt");
+
+/// The keys below a prefix, without it.
+fn keys(etcd: &Etcd, prefix: &str) -> Vec<String> {
+    let keys = etcd.ctl(3, "", &["get", "--prefix", "--keys-only", prefix]);
+    keys.split_whitespace()
+        .map(|key| key[prefix.len()..].to_owned())
+        .collect()
+}
+
+#[test]
+fn a_node_takes_its_addresses_blocks_endpoints_and_settings_with_it() {
+    let Some(etcd) = Etcd::start() else { return };
+    let lines: Vec<&str> = IPAM.lines().collect();
+    for pair in lines.chunks(2) {
+        etcd.put3(pair[0], pair[1]);
+    }
+    let netdiag = Netdiag(&etcd);
+    let manifest = "
+- {apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: node-1}, spec: {bgp: {ipv4Address: 192.0.2.1/24, ipv4IPIPTunnelAddr: 10.244.84.128}}}
+- {apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: node-2}}
+- {apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: p1}, spec: {node: node-1, peerIP: 192.0.2.9}}
+- {apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: p2}, spec: {node: node-2, peerIP: 192.0.2.9}}
+- {apiVersion: projectcalico.org/v3, kind: FelixConfiguration, metadata: {name: node.node-1}}
+- {apiVersion: projectcalico.org/v3, kind: BGPConfiguration, metadata: {name: node.node-1}}
+- {apiVersion: projectcalico.org/v3, kind: HostEndpoint, metadata: {name: h1}, spec: {node: node-1, interfaceName: eth0}}
+- apiVersion: projectcalico.org/v3
+  kind: WorkloadEndpoint
+  metadata: {namespace: ns}
+  spec: {node: node-1, orchestrator: k8s, pod: p, endpoint: e, interfaceName: c, ipNetworks: [10.244.84.129/32]}
+";
+    assert_eq!(
+        netdiag.done(&["apply", "-f", "-"], manifest),
+        "Successfully applied 8 resource(s)\n"
+    );
+    let handles = keys(&etcd, "/calico/ipam/v2/handle/").len();
+    assert_eq!(
+        netdiag.done(&["delete", "node", "node-1"], ""),
+        "Successfully deleted 1 'Node' resource(s)\n"
+    );
+    let left = netdiag.done(
+        &[
+            "get",
+            "node,bgppeer,felixconfig,bgpconfig,hep,wep",
+            "-A",
+            "-o",
+            "name",
+        ],
+        "",
+    );
+    assert_eq!(left, "node/node-2\nbgppeer/p2\n");
+    // Two addresses, and their handles, are free again; the block of the others belongs to nobody.
+    assert_eq!(keys(&etcd, "/calico/ipam/v2/handle/").len(), handles - 2);
+    assert_eq!(keys(&etcd, "/calico/ipam/v2/host/node-1"), [""; 0]);
+    let block = "/calico/ipam/v2/assignment/ipv4/block/10.244.84.128-26";
+    let block = etcd.ctl(3, "", &["get", "--print-value-only", block]);
+    assert!(
+        block.starts_with(r#"{"cidr":"10.244.84.128/26","affinity":null,"#),
+        "{block}"
+    );
+    assert!(block.contains("63,0,1]") || block.contains("63,1,0]"), "{block}");
+    assert!(
+        etcd.ctl(
+            3,
+            "",
+            &["get", "/calico/ipam/v2/assignment/ipv4/block/10.244.247.0-26"]
+        )
+        .contains("host:node-2")
+    );
+}
+
+#[test]
+fn a_pool_is_disabled_and_its_blocks_are_freed_before_it_goes() {
+    let Some(etcd) = Etcd::start() else { return };
+    let lines: Vec<&str> = IPAM.lines().collect();
+    for pair in lines.chunks(2) {
+        etcd.put3(pair[0], pair[1]);
+    }
+    let empty = r#"{"cidr":"10.244.3.0/26","affinity":"host:node-3","allocations":[null],"unallocated":[0],"attributes":[],"sequenceNumber":1,"sequenceNumberForAllocation":{},"deleted":false}"#;
+    etcd.put3("/calico/ipam/v2/assignment/ipv4/block/10.244.3.0-26", empty);
+    etcd.put3(
+        "/calico/ipam/v2/host/node-3/ipv4/block/10.244.3.0-26",
+        r#"{"state":"confirmed","deleted":false}"#,
+    );
+    let netdiag = Netdiag(&etcd);
+    let pool = |size: u8| {
+        format!(
+            "{{apiVersion: projectcalico.org/v3, kind: IPPool, metadata: {{name: p}}, spec: {{cidr: 10.244.0.0/16, blockSize: {size}}}}}"
+        )
+    };
+    netdiag.refused(&["create", "-f", "-"], &pool(28), "use a different blockSize");
+    netdiag.done(&["create", "-f", "-"], &pool(26));
+    netdiag.done(&["delete", "ippool", "p"], "");
+    let blocks = keys(&etcd, "/calico/ipam/v2/assignment/ipv4/block/");
+    assert_eq!(blocks, ["10.244.247.0-26", "10.244.84.128-26"]);
+    assert_eq!(
+        keys(&etcd, "/calico/ipam/v2/host/"),
+        ["node-1/ipv6/block/fd00:10:244::-122"]
+    );
+    for block in blocks {
+        let value = etcd.ctl(
+            3,
+            "",
+            &[
+                "get",
+                "--print-value-only",
+                &format!("/calico/ipam/v2/assignment/ipv4/block/{block}"),
+            ],
+        );
+        assert!(value.contains(r#""affinity":null"#), "{value}");
+    }
+}
