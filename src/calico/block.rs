@@ -29,6 +29,11 @@ static SHAPE: Shape = Shape::Object(&[
     Field::optional("hostAffinity", Shape::Any),
 ]);
 
+static HANDLE: Shape = Shape::Object(&[
+    Field::optional("block", Shape::Any),
+    Field::optional("deleted", Shape::Any),
+]);
+
 /// One block.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Block {
@@ -159,10 +164,6 @@ pub fn handle_without(value: &[u8], block: &IpNet) -> Option<String> {
     if blocks.is_empty() {
         return None;
     }
-    static HANDLE: Shape = Shape::Object(&[
-        Field::optional("block", Shape::Any),
-        Field::optional("deleted", Shape::Any),
-    ]);
     let value = Value::Object(handle);
     let ordered = Ordered {
         shape: &HANDLE,
