@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Error, TRIES, Verb, is_race, rules};
+use super::{Error, TRIES, Verb, effects, is_race, rules};
 use crate::calico::kinds;
 use crate::calico::manifest::{self, Document, Form};
 use crate::calico::merge::merge;
@@ -149,6 +149,7 @@ pub async fn delete(store: &dyn Datastore, kind: Kind, id: &str, version: Option
             return Err(datastore::Error::Conflict { kind, name }.into());
         }
         rules::unused(store, &stored).await?;
+        let stored = effects::before_delete(store, stored).await?;
         match store.delete(&stored).await {
             Ok(()) => return Ok(()),
             Err(error @ datastore::Error::Conflict { .. }) if version.is_none() && tries < TRIES => {

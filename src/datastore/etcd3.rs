@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, OnceCell};
 use tonic::Code;
 
 use super::endpoint::{Deadline, Dialer, Endpoint};
-use super::{Answer, Datastore, Error, List, Step, Unreadable, identity};
+use super::{Answer, Datastore, Entry, Error, List, Step, Unreadable, identity};
 use crate::calico::apiconfig::ApiConfig;
 use crate::calico::release::Release;
 use crate::calico::resource::{Kind, Resource};
@@ -172,14 +172,18 @@ impl Etcd3 {
                 return Err(Error::AlreadyExists { kind, name: id });
             }
         }
-        let key = key(kind, &with_name(&id, &name));
+        let stored_id = with_name(&id, &name);
+        let key = key(kind, &stored_id);
+        let value = stored::encode(&new, &name);
         let txn = Txn::new()
             .when([Compare::version(key.as_str(), CompareOp::Equal, 0)])
-            .and_then([TxnOp::put(key.as_str(), stored::encode(&new, &name), None)]);
+            .and_then([TxnOp::put(key.as_str(), value.as_str(), None)]);
         let answer = self.call(self.kv.clone().txn(txn)).await?;
         if !answer.succeeded() {
             return Err(Error::AlreadyExists { kind, name: id });
         }
+        // As it would be read.
+        let mut new = stored::decode(kind, &stored_id, value.as_bytes()).unwrap_or(new);
         new.set_resource_version(answer.header().map(|header| header.revision().to_string()));
         Ok(new)
     }
@@ -303,6 +307,33 @@ impl Datastore for Etcd3 {
 
     fn update<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource> {
         Box::pin(self.replace(resource))
+    }
+
+    fn entries<'a>(&'a self, prefix: &'a str) -> Answer<'a, Vec<Entry>> {
+        Box::pin(async move {
+            let options = GetOptions::new().with_prefix();
+            let answer = self.call(self.kv.clone().get(prefix, Some(options))).await?;
+            let entry = |pair: &KeyValue| Entry {
+                key: String::from_utf8_lossy(pair.key()).into_owned(),
+                value: pair.value().to_vec(),
+                revision: pair.mod_revision(),
+            };
+            Ok(answer.kvs().iter().map(entry).collect())
+        })
+    }
+
+    fn swap_entry<'a>(&'a self, entry: &'a Entry, value: Option<&'a str>) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let key = entry.key.as_str();
+            let change = match value {
+                Some(value) => TxnOp::put(key, value, None),
+                None => TxnOp::delete(key, None),
+            };
+            let txn = Txn::new()
+                .when([Compare::mod_revision(key, CompareOp::Equal, entry.revision)])
+                .and_then([change]);
+            Ok(self.call(self.kv.clone().txn(txn)).await?.succeeded())
+        })
     }
 
     fn delete<'a>(&'a self, resource: &'a Resource) -> Answer<'a, ()> {
