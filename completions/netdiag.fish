@@ -33,6 +33,7 @@ complete -c netdiag -n "__fish_netdiag_needs_command" -s h -l help -d 'Print hel
 complete -c netdiag -n "__fish_netdiag_needs_command" -s V -l version -d 'Print version'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "node" -d 'This node\'s BGP sessions and the address Calico detects for it'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "check" -d 'Find what is broken, prove it, and write the manifests that mend it'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "capture" -d 'Show packets of a capture file, each on one line with all that encapsulates it'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "get" -d 'Show resources of the datastore'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "apply" -d 'Write resources from manifests: create those that are missing, update the others'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "snapshot" -d 'Save what this node and its datastore show, to look at it elsewhere'
@@ -85,6 +86,23 @@ never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l timeout -d 'Seconds that each datastore call may take' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s r -l read -d 'Capture file to read; `-` is standard input' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s c -l count -d 'Show at most so many packets' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s o -l output -d 'How to show packets: wide has link addresses, TTL, windows and options, json one object a packet' -r -f -a "text\t''
+wide\t''
+json\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l style -d 'Whose words to use for lines' -r -f -a "netdiag\t''
+tcpdump\t'tcpdump\'s words, as of `tcpdump -nS`'"
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l port -d 'Tunnel that a UDP port carries: vxlan, vxlan-gpe, geneve, flannel-udp, gre or mpls; may be repeated' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s x -l hex -d 'Also show the bytes of each layer'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s t -d 'Time of a packet: -t none, -tt seconds since 1970, -ttt since the packet before, -tttt date and time, -ttttt since the first packet'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l nano -d 'Nanoseconds instead of microseconds'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s l -l line-buffered -d 'Write each line at once, for a pipe'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s o -l output -d 'How to show them: ps and table have the names, wide more columns' -r -f -a "ps\t''
 table\t''
 wide\t''

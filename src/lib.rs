@@ -11,5 +11,6 @@ pub mod diagnose;
 pub mod forward;
 pub mod intent;
 pub mod output;
+pub mod packet;
 pub mod parse;
 pub mod state;

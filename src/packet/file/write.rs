@@ -1,0 +1,1 @@
+//! Writing capture files.
