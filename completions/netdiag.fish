@@ -94,6 +94,9 @@ json\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l style -d 'Whose words to use for lines' -r -f -a "netdiag\t''
 tcpdump\t'tcpdump\'s words, as of `tcpdump -nS`'"
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l port -d 'Tunnel that a UDP port carries: vxlan, vxlan-gpe, geneve, flannel-udp, gre or mpls; may be repeated' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l vni -d 'Only packets of this virtual network: VNI of VXLAN or Geneve, subnet of NVGRE' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l inner -d 'Only packets whose innermost packet passes this filter, as `--inner "host 10.244.1.5 and tcp port 80"`' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s w -l write -d 'Write packets to a file instead: .pcapng, or else pcap; `-` is standard output' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -101,6 +104,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l timeout -d '
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s x -l hex -d 'Also show the bytes of each layer'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s t -d 'Time of a packet: -t none, -tt seconds since 1970, -ttt since the packet before, -tttt date and time, -ttttt since the first packet'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l nano -d 'Nanoseconds instead of microseconds'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l decap -d 'With --write: without the outer headers, so that every tool sees what is inside. Packets that came without a frame get a made-up one'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s l -l line-buffered -d 'Write each line at once, for a pipe'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s o -l output -d 'How to show them: ps and table have the names, wide more columns' -r -f -a "ps\t''

@@ -1,21 +1,27 @@
 //! `netdiag capture`: packets, with all that encapsulates them on one line.
 
 mod input;
+mod output;
+mod select;
 
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args as ClapArgs, ValueEnum};
 
 use super::{Context, Error, Outcome};
-use crate::packet::file::{Packet, Reader};
-use crate::packet::show::{self, Clock, Json, Lines, Shown, Stamp, Tcpdump, Text};
+use crate::packet::show::Shown;
 use crate::packet::{Decoder, Stack, Tunnel};
 use input::Input;
+use output::Sink;
+use select::Select;
 
 /// Show packets of a capture file, each on one line with all that encapsulates it
 ///
 /// Reads pcap and pcapng, also compressed with gzip or zstd, and decodes VXLAN, Geneve, GRE, IP in IP, flannel's UDP and
 /// more, to the packet inside. ` | ` stands between the headers of an encapsulation and what it carries. Times are UTC.
+///
+/// EXPR chooses packets as they were captured, in tcpdump's language (pcap-filter(7)); --inner does so by the packet
+/// inside all encapsulations.
 ///
 /// Exit status: 0 read to the end, 1 error.
 #[derive(Debug, ClapArgs)]
@@ -47,9 +53,25 @@ pub(super) struct Args {
     /// Tunnel that a UDP port carries: vxlan, vxlan-gpe, geneve, flannel-udp, gre or mpls; may be repeated
     #[arg(long, value_name = "TUNNEL=PORT", value_parser = tunnel_port)]
     port: Vec<(Tunnel, u16)>,
+    /// Only packets of this virtual network: VNI of VXLAN or Geneve, subnet of NVGRE
+    #[arg(long, value_name = "N")]
+    vni: Option<u32>,
+    /// Only packets whose innermost packet passes this filter, as `--inner "host 10.244.1.5 and tcp port 80"`
+    #[arg(long, value_name = "EXPR")]
+    inner: Option<String>,
+    /// Write packets to a file instead: .pcapng, or else pcap; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// With --write: without the outer headers, so that every tool sees what is inside. Packets that came without a frame
+    /// get a made-up one
+    #[arg(long, requires = "write")]
+    decap: bool,
     /// Write each line at once, for a pipe
     #[arg(short, long)]
     line_buffered: bool,
+    /// Only packets that pass this filter, as they were captured
+    #[arg(value_name = "EXPR")]
+    expression: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -85,9 +107,6 @@ fn tunnel_port(text: &str) -> Result<(Tunnel, u16), String> {
     Ok((tunnel, port))
 }
 
-/// Bytes of text after which it is written.
-const ENOUGH: usize = 60 << 10;
-
 impl Args {
     pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
         let mut input = Input::open(&self.read)?;
@@ -95,92 +114,35 @@ impl Args {
         for (tunnel, port) in &self.port {
             decoder.ports.set(*port, *tunnel);
         }
+        let mut select = Select::new(self)?;
         let mut stack = Stack::default();
-        let mut shower = Shower::new(self, cx.style.color);
-        let at_once = cx.style.terminal || self.line_buffered;
+        let mut sink = Sink::new(self, cx)?;
         let most: Option<u64> = self
             .count
             .as_ref()
             .and_then(|count| count.to_str())
             .and_then(|count| count.parse().ok());
-        let mut number = 0;
-        let mut shown = 0;
-        while most.is_none_or(|most| shown < most) {
-            let Some((packet, interface)) = input.next(cx, &mut shower)? else {
+        let (mut number, mut taken) = (0, 0);
+        while most.is_none_or(|most| taken < most) {
+            let Some((packet, interface)) = input.next(cx, &mut sink)? else {
                 break;
             };
             number += 1;
             decoder.decode(packet.data, packet.link, packet.wire_len, &mut stack);
-            shown += 1;
-            shower.write(&Shown {
+            if !select.takes(&packet, &stack)? {
+                continue;
+            }
+            taken += 1;
+            let shown = Shown {
                 number,
                 packet,
                 stack: &stack,
                 interface,
-            });
-            if at_once || shower.text.len() > ENOUGH {
-                shower.flush(cx)?;
-            }
-            if at_once {
-                cx.out.flush()?;
-            }
+            };
+            sink.take(cx, &shown)?;
         }
-        shower.flush(cx)?;
+        sink.finish(cx)?;
         input.warn(cx)?;
         Ok(Outcome::Good)
-    }
-}
-
-/// Writes packets in the form that was asked for.
-struct Shower {
-    text: Text,
-    form: Form,
-    hex: bool,
-}
-
-enum Form {
-    Lines(Lines),
-    Tcpdump(Tcpdump),
-    Json,
-}
-
-impl Shower {
-    fn new(args: &Args, color: bool) -> Self {
-        let stamp = match args.time {
-            0 => Stamp::Clock,
-            1 => Stamp::None,
-            2 => Stamp::Epoch,
-            3 => Stamp::Delta,
-            4 => Stamp::Date,
-            _ => Stamp::First,
-        };
-        let clock = Clock::new(stamp, args.nano);
-        let form = match (args.output, args.style) {
-            (Output::Json, _) => Form::Json,
-            (_, Style::Tcpdump) => Form::Tcpdump(Tcpdump { clock }),
-            (output, Style::Netdiag) => Form::Lines(Lines::new(clock, output == Output::Wide)),
-        };
-        Self {
-            text: Text::new(color),
-            form,
-            hex: args.hex && args.output != Output::Json,
-        }
-    }
-
-    fn write(&mut self, shown: &Shown) {
-        match &mut self.form {
-            Form::Lines(lines) => lines.write(shown, &mut self.text),
-            Form::Tcpdump(lines) => lines.write(shown, &mut self.text),
-            Form::Json => Json.write(shown, &mut self.text),
-        }
-        if self.hex {
-            show::hex::write(shown, &mut self.text);
-        }
-    }
-
-    fn flush(&mut self, cx: &mut Context) -> Result<(), Error> {
-        cx.out.write_all(self.text.bytes())?;
-        self.text.clear();
-        Ok(())
     }
 }

@@ -87,8 +87,7 @@ impl Decoder {
                 }
                 other => other,
             }),
-            Next::ErspanII => walk.read(Kind::Erspan, wire::erspan::type_ii),
-            Next::ErspanIII => walk.read(Kind::Erspan, wire::erspan::type_iii),
+            Next::Erspan => walk.read(Kind::Erspan, wire::erspan::step),
             Next::Datagram { source, destination } => self.datagram(walk, source, destination),
             Next::Stream { source, destination } => {
                 if source == wire::bgp::PORT || destination == wire::bgp::PORT {
@@ -134,7 +133,8 @@ impl Decoder {
         match self.ports.get(source).next() {
             Some(Next::Vxlan) if !shape => None,
             Some(Next::Geneve) if be16(rest, 2) != ether_type::TEB => None,
-            Some(Next::FlannelUdp) => None,
+            // An IP packet that fills the datagram.
+            Some(Next::FlannelUdp) if !wire::ipv4::fills(rest, length) => None,
             other => other,
         }
     }
@@ -208,10 +208,7 @@ impl<'a> Walk<'a> {
             Trouble::Short(needed) if self.at.saturating_add(needed) > self.end => (needed, Why::Enclosed),
             Trouble::Short(needed) => (needed, Why::Captured),
         };
-        let ports = matches!(
-            kind,
-            Kind::Tcp | Kind::Udp | Kind::Sctp | Kind::Icmp | Kind::Icmpv6
-        );
+        let ports = matches!(kind, Kind::Tcp | Kind::Udp | Kind::Sctp);
         if ports && had >= 4 && self.stack.layers().len() < MOST {
             let len = if needed == 0 { had.min(20) } else { had.min(needed) };
             self.push(kind, len, true);

@@ -2,8 +2,10 @@
 //! them. Knows nothing of clusters.
 
 pub(crate) mod bytes;
+pub mod decap;
 pub mod decode;
 pub mod file;
+pub mod filter;
 pub mod layer;
 pub mod link_type;
 pub mod ports;

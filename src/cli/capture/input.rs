@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::{Context, Error, Packet, Reader, Shower};
+use super::{Context, Error, Sink};
 use crate::cli::files;
 use crate::output::text;
-use crate::packet::file::{self, Interface};
+use crate::packet::file::{self, Interface, Packet, Reader};
 
 /// A capture file.
 pub(super) struct Input {
@@ -35,12 +35,12 @@ impl Input {
     pub(super) fn next(
         &mut self,
         cx: &mut Context,
-        shower: &mut Shower,
+        sink: &mut Sink,
     ) -> Result<Option<(Packet<'_>, Option<&Interface>)>, Error> {
-        match self.reader.next_with_interface() {
+        match self.reader.next_packet() {
             Ok(found) => Ok(found),
             Err(error) => {
-                shower.flush(cx)?;
+                sink.flush(cx)?;
                 Err(failed(&self.name, &error))
             }
         }

@@ -114,13 +114,8 @@ impl Reader {
         })
     }
 
-    /// The next packet; none at the end.
-    pub fn next(&mut self) -> Result<Option<Packet<'_>>, Error> {
-        Ok(self.next_with_interface()?.map(|(packet, _)| packet))
-    }
-
-    /// The next packet, with what the file says of its link.
-    pub fn next_with_interface(&mut self) -> Result<Option<(Packet<'_>, Option<&Interface>)>, Error> {
+    /// The next packet, with what the file says of its link; none at the end.
+    pub fn next_packet(&mut self) -> Result<Option<(Packet<'_>, Option<&Interface>)>, Error> {
         let packet = match &mut self.format {
             Format::Pcap(pcap) => pcap.next(&mut self.buffer, &mut self.warnings),
             Format::Pcapng(pcapng) => pcapng.next(&mut self.buffer, &mut self.interfaces, &mut self.warnings),

@@ -5,7 +5,7 @@ use super::*;
 fn read(bytes: Vec<u8>) -> Result<(Vec<(Time, usize, Vec<u8>, u32)>, Vec<String>), Error> {
     let mut reader = Reader::new(Box::new(Cursor::new(bytes)))?;
     let mut packets = Vec::new();
-    while let Some(packet) = reader.next()? {
+    while let Some((packet, _)) = reader.next_packet()? {
         packets.push((
             packet.time,
             packet.interface,
@@ -217,9 +217,9 @@ fn comments_names_and_drops_are_kept() {
     let drops = [&ng.w32(0)[..], &[0; 8], &ng.option(5, &7u64.to_le_bytes())].concat();
     ng.block(5, &drops);
     let mut reader = Reader::new(Box::new(Cursor::new(ng.bytes))).unwrap();
-    let packet = reader.next().unwrap().unwrap();
+    let (packet, _) = reader.next_packet().unwrap().unwrap();
     assert_eq!((packet.comment, packet.direction), (Some(&b"why"[..]), 2));
-    assert!(reader.next().unwrap().is_none());
+    assert!(reader.next_packet().unwrap().is_none());
     assert_eq!(reader.interfaces()[0].dropped, 7);
     assert_eq!(reader.interfaces()[0].name.as_deref(), Some("cali\x1b[1m"));
 }
@@ -277,7 +277,7 @@ fn a_slow_pipe_is_waited_for() {
     }
     let mut reader = Reader::new(Box::new(Trickle(Cursor::new(ng.bytes)))).unwrap();
     let mut count = 0;
-    while reader.next().unwrap().is_some() {
+    while reader.next_packet().unwrap().is_some() {
         count += 1;
     }
     assert_eq!(count, 20);

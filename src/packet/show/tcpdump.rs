@@ -102,7 +102,7 @@ fn write_layer(
             let length = before.map_or(layer.total, Layer::payload_len);
             write_arp(Arp(header), length, out);
         }
-        Kind::Udp if layer.cut => {}
+        Kind::Udp | Kind::Tcp if layer.cut => {}
         Kind::Udp => match after.first().map(|layer| layer.kind) {
             Some(Kind::Vxlan | Kind::VxlanGpe | Kind::Geneve | Kind::Mpls | Kind::Gre) => {}
             Some(Kind::FlannelUdp) => {
@@ -111,7 +111,6 @@ fn write_layer(
             }
             _ => udp_length(layer, out),
         },
-        Kind::Tcp if layer.cut => {}
         Kind::Tcp => tcp::write(Tcp(header), layer, out),
         Kind::Icmp => icmp::v4(shown, Icmp(header), layer, out),
         Kind::Icmpv6 => icmp::v6(Icmpv6(header), layer, out),

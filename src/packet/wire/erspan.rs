@@ -1,7 +1,8 @@
 //! ERSPAN types II and III (draft-foschiano-erspan-03). Type I has no header.
 
-use super::{Next, Read, Step, need};
+use super::{Next, Read, Step, Trouble, need};
 use crate::packet::bytes::{be16, be32, u8_at};
+use crate::packet::layer::Why;
 
 mod field {
     pub(super) const VERSION_VLAN: usize = 0;
@@ -45,12 +46,17 @@ impl Erspan<'_> {
     }
 }
 
-pub(crate) fn type_ii(bytes: &[u8]) -> Read {
+/// Which type it is, the version says, whatever GRE's protocol says.
+pub(crate) fn step(bytes: &[u8]) -> Read {
     need(bytes, LEN_II)?;
-    Ok(Step::new(LEN_II, Next::Ethernet))
+    match Erspan(bytes).version() {
+        1 => Ok(Step::new(LEN_II, Next::Ethernet)),
+        2 => type_iii(bytes),
+        _ => Err(Trouble::Bad(Why::Version)),
+    }
 }
 
-pub(crate) fn type_iii(bytes: &[u8]) -> Read {
+fn type_iii(bytes: &[u8]) -> Read {
     need(bytes, LEN_III)?;
     let platform = u8_at(bytes, field::LAST) & 1 != 0;
     let len = LEN_III + if platform { PLATFORM_LEN } else { 0 };
@@ -70,15 +76,15 @@ mod tests {
     #[test]
     fn both_types() {
         let two = [0x10, 0x64, 0x02, 0x9a, 0, 0, 0x7f, 0xf8];
-        assert_eq!(type_ii(&two), Ok(Step::new(8, Next::Ethernet)));
+        assert_eq!(step(&two), Ok(Step::new(8, Next::Ethernet)));
         let header = Erspan(&two);
         assert_eq!((header.version(), header.vlan(), header.session()), (1, 100, 666));
         assert_eq!(header.index(), 0x7ff8);
         let mut three = vec![0x20, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1];
-        assert!(type_iii(&three).is_err());
+        assert!(step(&three).is_err());
         three.extend([0; 8]);
-        assert_eq!(type_iii(&three), Ok(Step::new(20, Next::Ethernet)));
+        assert_eq!(step(&three), Ok(Step::new(20, Next::Ethernet)));
         three[10] = 0x04;
-        assert_eq!(type_iii(&three).unwrap().next, Next::Data);
+        assert_eq!(step(&three).unwrap().next, Next::Data);
     }
 }

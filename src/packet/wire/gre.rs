@@ -58,6 +58,13 @@ impl Gre<'_> {
         (self.flags() & flag::KEY != 0).then(|| be32(self.0, self.key_at()))
     }
 
+    /// NVGRE's virtual subnet, 24 bits (RFC 7637, 3.2): of a key around a frame.
+    pub fn virtual_subnet(&self) -> Option<u32> {
+        self.key()
+            .filter(|_| self.protocol() == ether_type::TEB)
+            .map(|key| key >> 8)
+    }
+
     /// RFC 2890, 2.2.
     pub fn sequence(&self) -> Option<u32> {
         let at = self.key_at() + if self.flags() & flag::KEY == 0 { 0 } else { 4 };
@@ -151,8 +158,7 @@ pub(crate) fn payload(protocol: u16, sequenced: bool, bytes: &[u8]) -> Next {
         ether_type::TEB => Next::Ethernet,
         // Without a sequence number there is no ERSPAN header: type I (draft-foschiano-erspan, 4.1).
         ether_type::ERSPAN_II if !sequenced => Next::Ethernet,
-        ether_type::ERSPAN_II => Next::ErspanII,
-        ether_type::ERSPAN_III => Next::ErspanIII,
+        ether_type::ERSPAN_II | ether_type::ERSPAN_III => Next::Erspan,
         ether_type::PPP => Next::Ppp,
         // Version 2 of WCCP has a header of 4 bytes, which can't start like IPv4.
         ether_type::WCCP if u8_at(bytes, 0) >> 4 == 4 => Next::Type(ether_type::IPV4),

@@ -164,6 +164,14 @@ pub(crate) fn step(bytes: &[u8]) -> Read {
     })
 }
 
+/// Whether bytes, of which there are `length` on the wire, look like one whole packet.
+pub(crate) fn fills(bytes: &[u8], length: usize) -> bool {
+    let header = Ipv4(bytes);
+    u8_at(bytes, field::VERSION_IHL) >> 4 == 4
+        && header.header_len() >= LEN
+        && usize::from(header.total_length()) == length
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -46,8 +46,7 @@ pub(crate) enum Next {
     Ppp,
     /// EtherType of GRE, and whether a sequence number was there.
     Gre(u16, bool),
-    ErspanII,
-    ErspanIII,
+    Erspan,
     /// The payload of UDP.
     Datagram {
         source: u16,

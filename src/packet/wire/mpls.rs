@@ -57,12 +57,14 @@ pub(crate) fn step(bytes: &[u8]) -> Read {
     Ok(Step::new(len, Next::Stop(Why::Depth)))
 }
 
-/// What a label stack carries, by its first four bits (RFC 4928, 3).
+/// What a label stack carries, by its first four bits (RFC 4928, 3). A frame in a pseudowire starts with a control word,
+/// whose first 16 bits are zero, or without.
 pub(crate) fn payload(bytes: &[u8]) -> Next {
-    match bytes.first().map(|first| first >> 4) {
-        Some(4 | 6) => Next::Ip,
-        Some(0) => Next::ControlWord,
-        _ => Next::Data,
+    match bytes {
+        [0x40..=0x4f | 0x60..=0x6f, ..] => Next::Ip,
+        [0, 0, ..] => Next::ControlWord,
+        [0x10..=0x1f, ..] | [] => Next::Data,
+        _ => Next::Ethernet,
     }
 }
 

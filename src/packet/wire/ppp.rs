@@ -5,7 +5,6 @@ use crate::packet::bytes::{be16, u8_at};
 
 /// The fields of PPP over Ethernet.
 mod field {
-    pub(super) const VERSION_TYPE: usize = 0;
     pub(super) const CODE: usize = 1;
     pub(super) const SESSION: usize = 2;
     pub(super) const LENGTH: usize = 4;
@@ -50,12 +49,7 @@ impl Ppp<'_> {
 
 pub(crate) fn pppoe(bytes: &[u8], session: bool) -> Read {
     need(bytes, PPPOE_LEN)?;
-    let plain = u8_at(bytes, field::VERSION_TYPE) == 0x11;
-    let next = if session && plain && u8_at(bytes, field::CODE) == 0 {
-        Next::Ppp
-    } else {
-        Next::Data
-    };
+    let next = if session { Next::Ppp } else { Next::Data };
     Ok(Step {
         len: PPPOE_LEN,
         total: Some(PPPOE_LEN + usize::from(be16(bytes, field::LENGTH))),

@@ -54,7 +54,7 @@ pub(crate) fn has_shape(bytes: &[u8], length: usize) -> bool {
         1 => length == 148,
         2 => length == 92,
         3 => length == 64,
-        4 => length >= 32 && length % 16 == 0,
+        4 => length >= 32 && length.is_multiple_of(16),
         _ => false,
     }
 }

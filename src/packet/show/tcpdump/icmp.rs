@@ -60,20 +60,17 @@ fn unreachable(shown: &Shown, icmp: Icmp, code: u8, out: &mut Text) {
             let ports = quoted
                 .clone()
                 .find(|layer| matches!(layer.kind, Kind::Tcp | Kind::Udp));
-            match ports.filter(|_| code == 3) {
-                Some(layer) => {
-                    out.str(if layer.kind == Kind::Tcp {
-                        " tcp port "
-                    } else {
-                        " udp port "
-                    });
-                    out.number(Tcp(layer.header(shown.packet.data)).destination());
-                }
-                None => {
-                    let ip = quoted.clone().find(|layer| layer.kind == Kind::Ipv4);
-                    out.str(" protocol ");
-                    out.number(ip.map_or(0, |ip| Ipv4(ip.header(shown.packet.data)).protocol()));
-                }
+            if let Some(layer) = ports.filter(|_| code == 3) {
+                out.str(if layer.kind == Kind::Tcp {
+                    " tcp port "
+                } else {
+                    " udp port "
+                });
+                out.number(Tcp(layer.header(shown.packet.data)).destination());
+            } else {
+                let ip = quoted.clone().find(|layer| layer.kind == Kind::Ipv4);
+                out.str(" protocol ");
+                out.number(ip.map_or(0, |ip| Ipv4(ip.header(shown.packet.data)).protocol()));
             }
             out.str(" unreachable");
         }
