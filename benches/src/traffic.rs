@@ -26,13 +26,15 @@ pub fn write(mix: Mix, mut write: impl FnMut(&[u8]) -> std::io::Result<()>) -> s
             (random.below(mix.pods), random.below(mix.pods), ports.0, ports.1)
         })
         .collect();
+    let mut sequences: Vec<u32> = (0..mix.flows).map(|_| u32::from(random.u16())).collect();
     let payloads = [vec![0x61; 20], vec![0x62; 536], vec![0x63; 1360]];
     let mut bytes = file::header(1);
     for number in 0..mix.packets {
         let flow = random.below(flows.len());
         let (from, to, source, destination) = flows[flow];
         let payload = &payloads[[0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2][random.below(12)]];
-        let sequence = u32::try_from(random.bits() & 0xffff_ffff).unwrap_or(0);
+        let sequence = sequences[flow];
+        sequences[flow] = sequence.wrapping_add(u32::try_from(payload.len()).unwrap_or(0));
         let inner = tcp4(pod(from), pod(to), (source, destination), sequence, 0x10, payload);
         let node = |pod: usize| [192, 168, 0, u8::try_from(pod % 8 + 10).unwrap_or(10)];
         let (a, b) = (node(from), node(to));

@@ -3,6 +3,7 @@
 mod input;
 mod output;
 mod select;
+mod summary;
 
 use std::path::PathBuf;
 
@@ -23,7 +24,7 @@ use select::Select;
 /// EXPR chooses packets as they were captured, in tcpdump's language (pcap-filter(7)); --inner does so by the packet
 /// inside all encapsulations.
 ///
-/// Exit status: 0 read to the end, 1 error.
+/// Exit status: 0 read to the end, 2 --summary found something wrong, 1 error.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// Capture file to read; `-` is standard input
@@ -53,6 +54,9 @@ pub(super) struct Args {
     /// Tunnel that a UDP port carries: vxlan, vxlan-gpe, geneve, flannel-udp, gre or mpls; may be repeated
     #[arg(long, value_name = "TUNNEL=PORT", value_parser = tunnel_port)]
     port: Vec<(Tunnel, u16)>,
+    /// Show flows instead of packets, and what is wrong with them; -o wide shows all flows
+    #[arg(long, conflicts_with_all = ["write", "hex", "style"])]
+    summary: bool,
     /// Only packets of this virtual network: VNI of VXLAN or Geneve, subnet of NVGRE
     #[arg(long, value_name = "N")]
     vni: Option<u32>,
@@ -141,8 +145,8 @@ impl Args {
             };
             sink.take(cx, &shown)?;
         }
-        sink.finish(cx)?;
+        let outcome = sink.finish(cx)?;
         input.warn(cx)?;
-        Ok(Outcome::Good)
+        Ok(outcome)
     }
 }

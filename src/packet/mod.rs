@@ -2,10 +2,12 @@
 //! them. Knows nothing of clusters.
 
 pub(crate) mod bytes;
+pub mod checksum;
 pub mod decap;
 pub mod decode;
 pub mod file;
 pub mod filter;
+pub mod flow;
 pub mod layer;
 pub mod link_type;
 pub mod ports;

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::{Args, Context, Error, Output, Style};
+use super::summary::Summary;
+use super::{Args, Context, Error, Outcome, Output, Style};
 use crate::cli::files;
 use crate::packet::decap;
 use crate::packet::file::write::{Form as FileForm, Writer};
@@ -17,10 +18,14 @@ const ENOUGH: usize = 60 << 10;
 pub(super) enum Sink {
     Show(Shower),
     Write(Dump),
+    Summary(Summary),
 }
 
 impl Sink {
     pub(super) fn new(args: &Args, cx: &Context) -> Result<Self, Error> {
+        if args.summary {
+            return Ok(Self::Summary(Summary::new(args.output)));
+        }
         Ok(match &args.write {
             Some(path) => Self::Write(Dump::new(path, args.decap)?),
             None => Self::Show(Shower::new(args, cx)),
@@ -31,6 +36,10 @@ impl Sink {
         match self {
             Self::Show(shower) => shower.take(cx, shown),
             Self::Write(dump) => dump.take(shown),
+            Self::Summary(summary) => {
+                summary.take(shown);
+                Ok(())
+            }
         }
     }
 
@@ -39,11 +48,17 @@ impl Sink {
         match self {
             Self::Show(shower) => shower.flush(cx),
             Self::Write(dump) => dump.finish(),
+            Self::Summary(_) => Ok(()),
         }
     }
 
-    pub(super) fn finish(&mut self, cx: &mut Context) -> Result<(), Error> {
-        self.flush(cx)
+    /// Ends the output.
+    pub(super) fn finish(&mut self, cx: &mut Context) -> Result<Outcome, Error> {
+        if let Self::Summary(summary) = self {
+            return summary.show(cx);
+        }
+        self.flush(cx)?;
+        Ok(Outcome::Good)
     }
 }
 

@@ -35,10 +35,19 @@ impl Tcpdump {
         let frame = shown.packet.data;
         self.clock.write(shown.packet.time, out);
         let layers = shown.stack.travelling();
+        let mut missing = 0;
         for (at, layer) in layers.iter().enumerate() {
+            if layer.kind.is_ip() {
+                missing = declared(frame, layer).saturating_sub(layer.total);
+            }
+            // Lengths are those that the headers say.
+            let layer = &Layer {
+                total: layer.total.saturating_add(missing),
+                ..*layer
+            };
             let before = at.checked_sub(1).and_then(|at| layers.get(at));
             let after = layers.get(at + 1..).unwrap_or(&[]);
-            write_layer(shown, frame, before, layer, after, out);
+            write_layer(shown, before, layer, after, missing, out);
         }
         if let Some(stop) = shown.stack.stop() {
             if stop.why == Why::Captured || stop.why == Why::Enclosed {
@@ -59,12 +68,13 @@ impl Tcpdump {
 
 fn write_layer(
     shown: &Shown,
-    frame: &[u8],
     before: Option<&Layer>,
     layer: &Layer,
     after: &[Layer],
+    missing: u32,
     out: &mut Text,
 ) {
+    let frame = shown.packet.data;
     let header = layer.header(frame);
     let last = after.is_empty();
     match layer.kind {
@@ -96,7 +106,7 @@ fn write_layer(
             let ports = after
                 .iter()
                 .find(|layer| layer.kind != Kind::Ah && layer.kind != Kind::Ipv6Ext);
-            ip(frame, layer, ports, last, out);
+            ip(frame, layer, ports, missing, out);
         }
         Kind::Arp => {
             let length = before.map_or(layer.total, Layer::payload_len);
@@ -196,8 +206,30 @@ fn udp_length(layer: &Layer, out: &mut Text) {
     out.number(layer.payload_len());
 }
 
-fn ip(frame: &[u8], layer: &Layer, next: Option<&Layer>, last: bool, out: &mut Text) {
+/// Bytes of header and payload as the header says; 0 where it doesn't.
+fn declared(frame: &[u8], layer: &Layer) -> u32 {
+    let header = layer.header(frame);
+    if layer.kind == Kind::Ipv4 {
+        u32::from(Ipv4(header).total_length())
+    } else {
+        match Ipv6(header).payload_length() {
+            0 => 0,
+            length => u32::from(length) + 40,
+        }
+    }
+}
+
+fn ip(frame: &[u8], layer: &Layer, next: Option<&Layer>, missing: u32, out: &mut Text) {
     out.str(if layer.kind == Kind::Ipv4 { "IP " } else { "IP6 " });
+    if missing > 0 {
+        out.str(if layer.kind == Kind::Ipv4 {
+            "truncated-ip - "
+        } else {
+            "truncated-ip6 - "
+        });
+        out.number(missing);
+        out.str(" bytes missing! ");
+    }
     let with_ports = next.filter(|next| matches!(next.kind, Kind::Tcp | Kind::Udp | Kind::Sctp));
     match with_ports {
         Some(next) => super::line::endpoints(frame, &[*layer, *next], true, out),
@@ -205,7 +237,7 @@ fn ip(frame: &[u8], layer: &Layer, next: Option<&Layer>, last: bool, out: &mut T
     }
     out.str(": ");
     let header = layer.header(frame);
-    match (layer.kind, last) {
+    match (layer.kind, next.is_none()) {
         (Kind::Ipv4, true) => {
             out.str("ip-proto-");
             out.number(Ipv4(header).protocol());
