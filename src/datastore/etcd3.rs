@@ -165,14 +165,17 @@ impl Etcd3 {
         identity::give(&mut new)?;
         let name = self.new_name(&new).await?;
         // A policy may be there under the name that older releases give it.
-        for other in stored_ids(kind, &id).into_iter().filter(|_| kind.is_tiered()) {
+        let stored_id = with_name(&id, &name);
+        for other in stored_ids(kind, &id)
+            .into_iter()
+            .filter(|other| *other != stored_id)
+        {
             let options = Some(GetOptions::new().with_keys_only());
             let answer = self.call(self.kv.clone().get(key(kind, &other), options)).await?;
             if !answer.kvs().is_empty() {
                 return Err(Error::AlreadyExists { kind, name: id });
             }
         }
-        let stored_id = with_name(&id, &name);
         let key = key(kind, &stored_id);
         let value = stored::encode(&new, &name);
         let txn = Txn::new()
