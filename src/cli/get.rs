@@ -55,7 +55,7 @@ pub(super) struct Get {
 const EXAMPLES: &str = "Examples:
   netdiag get node -o wide
   netdiag get networkpolicy -A -o custom-columns=NAMESPACE,NAME,SELECTOR
-  netdiag get all -A -o yaml > backup.yaml
+  netdiag get tier,gnp,np -A -o yaml --export > policies.yaml
   netdiag get node -l 'rack == \"r1\"' --sort-by .spec.bgp.ipv4Address";
 
 impl Get {

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod datastore;
+mod manifests;
 mod rights;
 mod saved;
 mod snapshot;

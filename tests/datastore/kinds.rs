@@ -359,6 +359,28 @@ fn policies_that_older_releases_stored_are_found_changed_and_deleted_under_their
 
 const IPAM: &str = include_str!("../../fixtures/etcd/calicoctl-v3.32.1-ipam-dump.txt");
 
+#[test]
+fn a_patch_keeps_what_a_newer_release_wrote() {
+    let Some(etcd) = Etcd::start() else { return };
+    let key = "/calico/resources/v3/projectcalico.org/bgppeers/p";
+    etcd.put3(key, r#"{"kind":"BGPPeer","apiVersion":"projectcalico.org/v3","metadata":{"name":"p","uid":"u","creationTimestamp":"2020-01-01T00:00:00Z"},"spec":{"peerIP":"192.0.2.1","brandNew":{"a":1}}}"#);
+    let netdiag = Netdiag(&etcd);
+    netdiag.done(
+        &["patch", "bgppeer", "p", "-p", r#"{"spec":{"asNumber":64512}}"#],
+        "",
+    );
+    netdiag.refused(
+        &["patch", "bgppeer", "p", "-p", r#"{"spec":{"asNumbre":64512}}"#],
+        "",
+        "did you mean asNumber?",
+    );
+    let stored = etcd.ctl(3, "", &["get", "--print-value-only", key]);
+    assert!(
+        stored.contains(r#""spec":{"peerIP":"192.0.2.1","asNumber":64512,"brandNew":{"a":1}}"#),
+        "{stored}"
+    );
+}
+
 /// The keys below a prefix, without it.
 fn keys(etcd: &Etcd, prefix: &str) -> Vec<String> {
     let keys = etcd.ctl(3, "", &["get", "--prefix", "--keys-only", prefix]);

@@ -1,5 +1,6 @@
 //! The recorded commands of calicoctl, given to netdiag on a real etcd: the same answers, or a reason.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -243,7 +244,8 @@ fn the_commands_recorded_from_calicoctl_get_the_same_answers() {
         if right {
             same += usize::from(what.is_none());
         } else {
-            wrong += &format!(
+            write!(
+                wrong,
                 "==== {} {}\nstatus {:?}, recorded {}\n--- stdout\n{}\n--- recorded\n{}\n--- stderr\n{stderr}\n--- recorded\n{}\n",
                 recorded.number,
                 recorded.command,
@@ -252,7 +254,8 @@ fn the_commands_recorded_from_calicoctl_get_the_same_answers() {
                 normal(&stdout),
                 normal(&recorded.stdout),
                 recorded.stderr,
-            );
+            )
+            .unwrap();
         }
         // A difference that is gone is to be taken off the list.
         if let Some(difference) = accepted
@@ -261,10 +264,12 @@ fn the_commands_recorded_from_calicoctl_get_the_same_answers() {
             && same_words
             && recorded.number != 268
         {
-            wrong += &format!(
-                "==== {} is the same, and yet: {}\n",
+            writeln!(
+                wrong,
+                "==== {} is the same, and yet: {}",
                 recorded.number, difference.why
-            );
+            )
+            .unwrap();
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
