@@ -89,6 +89,8 @@ pub struct State {
     conn: Option<Conn>,
     /// PREROUTING was called already, by the bridge that it came through.
     prerouted: bool,
+    /// The frame crossed a cable that was not seen: it is with all that such cables lead to, and crosses none again.
+    wired: bool,
     /// Connections that it began or belongs to, by namespace.
     pub conns: Vec<(PlaceId, Conn)>,
 }
@@ -127,6 +129,7 @@ impl State {
             share: Share::WHOLE,
             conn: None,
             prerouted: false,
+            wired: false,
             conns: Vec::new(),
         }
     }
@@ -142,6 +145,11 @@ impl State {
         });
         answer.conns.clone_from(&self.conns);
         answer
+    }
+
+    /// Whether the walk goes round in circles.
+    const fn loops(&self) -> bool {
+        self.trail.len() > MAX_STEPS
     }
 
     /// What the kernel forgets when a packet leaves a namespace (`skb_scrub_packet`).
@@ -187,7 +195,7 @@ pub struct Walker<'t, 'a> {
 }
 
 /// Longer trails are loops.
-const MAX_STEPS: usize = 400;
+const MAX_STEPS: usize = 250;
 
 impl<'t, 'a> Walker<'t, 'a> {
     pub fn new(topology: &'t Topology<'a>) -> Self {
@@ -201,10 +209,5 @@ impl<'t, 'a> Walker<'t, 'a> {
     /// The link's name, for people.
     fn name(&self, at: At) -> &'a str {
         self.topology.link(at).map_or("?", |link| link.name.as_str())
-    }
-
-    /// Ends a walk that goes round in circles.
-    fn looping(&self, state: &State) -> bool {
-        state.trail.len() > MAX_STEPS
     }
 }
