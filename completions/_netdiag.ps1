@@ -115,6 +115,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Also show the bytes of each layer')
             [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Time of a packet: -t none, -tt seconds since 1970, -ttt since the packet before, -tttt date and time, -ttttt since the first packet')
             [CompletionResult]::new('--nano', '--nano', [CompletionResultType]::ParameterName, 'Nanoseconds instead of microseconds')
+            [CompletionResult]::new('--summary', '--summary', [CompletionResultType]::ParameterName, 'Show flows instead of packets, and what is wrong with them; -o wide shows all flows')
             [CompletionResult]::new('--decap', '--decap', [CompletionResultType]::ParameterName, 'With --write: without the outer headers, so that every tool sees what is inside. Packets that came without a frame get a made-up one')
             [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Write each line at once, for a pipe')
             [CompletionResult]::new('--line-buffered', '--line-buffered', [CompletionResultType]::ParameterName, 'Write each line at once, for a pipe')

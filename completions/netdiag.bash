@@ -121,7 +121,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__capture)
-            opts="-r -c -o -x -t -w -l -h --read --count --output --style --hex --nano --port --vni --inner --write --decap --line-buffered --color --timeout --help"
+            opts="-r -c -o -x -t -w -l -h --read --count --output --style --hex --nano --port --summary --vni --inner --write --decap --line-buffered --color --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -107,6 +107,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand --hex 'Also show the bytes of each layer'
             cand -t 'Time of a packet: -t none, -tt seconds since 1970, -ttt since the packet before, -tttt date and time, -ttttt since the first packet'
             cand --nano 'Nanoseconds instead of microseconds'
+            cand --summary 'Show flows instead of packets, and what is wrong with them; -o wide shows all flows'
             cand --decap 'With --write: without the outer headers, so that every tool sees what is inside. Packets that came without a frame get a made-up one'
             cand -l 'Write each line at once, for a pipe'
             cand --line-buffered 'Write each line at once, for a pipe'

@@ -43,7 +43,7 @@ fn check(frame: &[u8], link: u16, wire_len: u32) {
     let clock = Clock::new(Stamp::Date, false);
     Lines::new(clock.clone(), true).write(&shown, &mut text);
     assert!(text.len() <= LONGEST, "{}", text.len());
-    assert_eq!(text.bytes().iter().filter(|byte| **byte == b'\n').count(), 1);
+    assert_eq!(text.bytes().split(|byte| *byte == b'\n').count(), 2);
     Tcpdump { clock }.write(&shown, &mut text);
     assert!(
         text.bytes()
