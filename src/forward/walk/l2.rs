@@ -186,10 +186,15 @@ impl Walker<'_, '_> {
                     && below.index == lower.link
                     && match below.netns {
                         None => place == lower.place,
-                        Some(id) => seen.net.peer(id).is_none_or(|identity| {
-                            node.netns(identity)
-                                .is_some_and(|net| std::ptr::eq(net, self.topology.place(lower.place).net))
-                        }),
+                        Some(id) => {
+                            let lower_net = self.topology.place(lower.place).net;
+                            // The host's, unless something else is said.
+                            let net = match seen.net.peer(id) {
+                                Some(identity) => node.netns(identity),
+                                None => Some(&node.net),
+                            };
+                            net.is_some_and(|net| std::ptr::eq(net, lower_net))
+                        }
                     };
                 let mac = link.mac.as_deref().and_then(Mac::parse);
                 if let (true, Some(mac)) = (on_top, mac) {
