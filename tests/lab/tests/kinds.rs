@@ -1,0 +1,88 @@
+//! Networks of every kind carry packets, and only where they must.
+
+use netdiag_lab::{
+    kinds::{
+        Backend, Docker, Draft, Flannel, Iptables, ProxyArp, Rip, Router, StaticRoutes, bridge, veth_pair,
+    },
+    or_skip,
+};
+
+fn works(draft: Draft) {
+    or_skip(draft.up().and_then(|network| network.works()));
+}
+
+#[test]
+fn veth_pairs() {
+    works(veth_pair());
+}
+
+#[test]
+fn proxy_arp() {
+    works(ProxyArp::default().draft());
+    works(
+        ProxyArp {
+            prefix_len: 24,
+            ..ProxyArp::default()
+        }
+        .draft(),
+    );
+}
+
+#[test]
+fn bridges() {
+    works(bridge());
+}
+
+#[test]
+fn docker() {
+    works(Docker::default().draft());
+    works(
+        Docker {
+            iptables: Iptables::Legacy,
+            ..Docker::default()
+        }
+        .draft(),
+    );
+}
+
+#[test]
+fn flannel() {
+    for backend in [Backend::Vxlan, Backend::DirectRouting, Backend::HostGateway] {
+        works(Flannel::new(backend).draft());
+    }
+}
+
+#[test]
+fn static_routes() {
+    for (routed, returned) in [(false, true), (true, true), (true, false)] {
+        works(StaticRoutes { routed, returned }.draft());
+    }
+}
+
+#[test]
+fn rip() {
+    works(Rip::new(Router::Frr).draft());
+    works(Rip::new(Router::Bird).draft());
+}
+
+#[test]
+fn what_is_broken_is_told() {
+    let broken = veth_pair().also("host", "ip -n test-ns2 link set veth1 down");
+    let Some(network) = or_skip(broken.up()) else {
+        return;
+    };
+    let error = network.works().unwrap_err().to_string();
+    assert!(error.contains("10.1.1.2"), "{error}");
+    let silent = ProxyArp {
+        answers: false,
+        ..ProxyArp::default()
+    };
+    let silent = silent.draft().up().unwrap();
+    let closed: Vec<_> = silent
+        .ways()
+        .iter()
+        .filter(|way| !silent.answers(way).unwrap())
+        .collect();
+    // Not even its own host, whose echo request a pod could not answer but by its gateway.
+    assert_eq!(closed.len(), 4, "{closed:?}");
+}
