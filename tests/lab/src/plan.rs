@@ -301,7 +301,7 @@ impl PodPlan {
 }
 
 /// `cali` and eleven digits that only depend on the names.
-fn cali_name(node: &str, pod: &str) -> String {
+pub(crate) fn cali_name(node: &str, pod: &str) -> String {
     format!("cali{}", hashed(11, node, pod))
 }
 
