@@ -2,7 +2,7 @@
 //!
 //! Each kind makes a [`Draft`]; brought up, it is a [`Network`], which says what pods there are and which ways packets
 //! must and must not go. What is to be broken is broken by commands in the nodes: [`Draft::also`] before, or
-//! [`Network::lab`] after it is up.
+//! [`Network::lab`] after it is up; [`broken`] has many of them.
 //!
 //! | kind | what it is |
 //! |---|---|
@@ -18,6 +18,7 @@
 
 mod attach;
 mod bridge;
+mod broken;
 mod docker;
 mod flannel;
 mod frr;
@@ -28,6 +29,7 @@ mod static_routes;
 mod veth;
 
 pub use bridge::bridge;
+pub use broken::{Broken, broken};
 pub use docker::Docker;
 pub use flannel::{Backend, Flannel};
 pub use network::{Draft, Network, PodSite, Probe, Way};

@@ -267,6 +267,13 @@ impl Network {
         Err(Error::failed(format!("not as it must be: {}", wrong.join("\n"))))
     }
 
+    /// The ways that are not as they must be, as of now.
+    pub fn broken(&self) -> Vec<&Way> {
+        let all = (0..self.ways.len()).collect();
+        let wrong = self.wrong(&all).into_iter();
+        wrong.filter_map(|index| self.ways.get(index)).collect()
+    }
+
     fn wrong(&self, of: &BTreeSet<usize>) -> BTreeSet<usize> {
         thread::scope(|scope| {
             let probes: Vec<_> = of
