@@ -12,8 +12,8 @@ use netdiag::state::neighbor::NeighborState;
 use netdiag::state::netfilter::Dialect;
 use netdiag::state::{Netns, NodeState};
 use netdiag_lab::kinds::{
-    Backend, Docker, Draft, Flannel, Iptables, Network, PodSite, ProxyArp, Rip, Router, StaticRoutes, bridge,
-    veth_pair,
+    Backend, Broken, Docker, Draft, Flannel, Iptables, Network, PodSite, ProxyArp, Rip, Router, StaticRoutes,
+    bridge, broken, veth_pair,
 };
 use netdiag_lab::{Lab, Node, Result, StoryPlan, or_skip};
 
@@ -55,7 +55,10 @@ fn one(node: &Node, pods: &[PodSite]) -> Result<NodeState> {
         let printed = outputs::printed(node, &names)?;
         difference = parts(&live, &printed, &names);
         if difference.is_empty() {
-            pods::are_found(&live, &sites);
+            pods::are_found(&live, &sites, true);
+            for form in &printed.forms {
+                pods::are_found(form, &sites, false);
+            }
             return Ok(live);
         }
     }
@@ -64,12 +67,21 @@ fn one(node: &Node, pods: &[PodSite]) -> Result<NodeState> {
 
 /// Where what was read and what was printed part.
 fn parts(live: &NodeState, printed: &outputs::Printed, pods: &[&str]) -> String {
-    let mut text = compare::differences(&live.net, &printed.node.net, &printed.ports(None));
-    for pod in pods {
-        let (own, other) = (net(live, pod), net(&printed.node, pod));
-        let difference = compare::differences(own, other, &printed.ports(Some(pod)));
-        if !difference.is_empty() {
-            text += &format!("in {pod}:\n{difference}");
+    let mut text = String::new();
+    for ((form, as_text), there) in [("JSON", false), ("text", true)].iter().zip(&printed.forms) {
+        let mut note = |place: &str, difference: &str| {
+            if !difference.is_empty() {
+                text += &format!("{place}, {form}:\n{difference}");
+            }
+        };
+        let difference = compare::differences(&live.net, &there.net, &printed.ports(None), *as_text);
+        note("the node", &difference);
+        for pod in pods {
+            let ports = printed.ports(Some(pod));
+            note(
+                pod,
+                &compare::differences(net(live, pod), net(there, pod), &ports, *as_text),
+            );
         }
     }
     text
@@ -248,4 +260,23 @@ fn calico_by_bird() {
         let routes = node.net.routes.items().iter();
         assert_eq!(routes.filter(|route| route.proto.0 == 12).count(), 4);
     }
+}
+
+#[test]
+fn networks_with_faults() {
+    let all = broken();
+    let hold = |some: &[Broken]| {
+        for Broken { what, draft } in some {
+            let Some(network) = or_skip(draft.clone().up()) else {
+                return;
+            };
+            println!("{what}");
+            all_is_as_printed(network.lab(), network.pods());
+        }
+    };
+    thread::scope(|scope| {
+        for some in all.chunks(all.len().div_ceil(2)) {
+            scope.spawn(move || hold(some));
+        }
+    });
 }

@@ -6,15 +6,21 @@ use std::fmt::{Debug, Write};
 use netdiag::state::kind::BridgePort;
 use netdiag::state::link::IfIndex;
 use netdiag::state::neighbor::NeighborState;
-use netdiag::state::netfilter::{Ruleset, Statement};
+use netdiag::state::netfilter::{Counters, Ruleset, Statement};
+use netdiag::state::netns::NsId;
 use netdiag::state::{Fact, Netns};
 
 /// Sysctls that count, or that the kernel adjusts by itself.
 const MOVING: [&str; 3] = ["nf_conntrack_count", "netdev_rss_key", "dirty"];
 
 /// Where the two part; empty where they are the same.
-pub(super) fn differences(live: &Netns, printed: &Netns, ports: &[(IfIndex, BridgePort)]) -> String {
-    let (live, printed) = (at_rest(live), at_rest(printed));
+pub(super) fn differences(
+    live: &Netns,
+    printed: &Netns,
+    ports: &[(IfIndex, BridgePort)],
+    as_text: bool,
+) -> String {
+    let (live, printed) = (at_rest(live, as_text), at_rest(printed, as_text));
     let mut text = String::new();
     differ(&mut text, "links", &live.links, &printed.links, false);
     differ(&mut text, "addresses", &live.addresses, &printed.addresses, true);
@@ -49,7 +55,7 @@ pub(super) fn differences(live: &Netns, printed: &Netns, ports: &[(IfIndex, Brid
     text
 }
 
-fn at_rest(net: &Netns) -> Netns {
+fn at_rest(net: &Netns, as_text: bool) -> Netns {
     let mut net = net.clone();
     if let Fact::Known(links) = &mut net.links {
         for link in links {
@@ -57,6 +63,10 @@ fn at_rest(net: &Netns) -> Netns {
             link.counters = None;
             link.features = None;
             link.carrier = link.carrier.filter(|_| link.is_up());
+            // Text has a name in place of a namespace's number: whether it is the right one is seen by the pods.
+            if as_text && let Some(lower) = &mut link.lower {
+                lower.netns = lower.netns.map(|_| NsId(0));
+            }
         }
     }
     if let Fact::Known(routes) = &mut net.routes {
@@ -103,7 +113,7 @@ fn uncounted(ruleset: &mut Ruleset) {
                 rule.counters = None;
                 for statement in &mut rule.statements {
                     if let Statement::Counter(counters) = statement {
-                        *counters = netdiag::state::netfilter::Counters::default();
+                        *counters = Counters::default();
                     }
                 }
             }

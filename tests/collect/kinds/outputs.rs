@@ -9,18 +9,22 @@ use netdiag::state::kind::BridgePort;
 use netdiag::state::link::IfIndex;
 use netdiag_lab::{Node, Result};
 
-/// File and command; what a tool complains of goes to where its output does not.
-const COMMANDS: [(&str, &str); 18] = [
-    ("link.json", "ip -d -j link show"),
-    ("addr.json", "ip -d -j addr show"),
-    ("route.json", "ip -4 -d -j route show table all"),
-    ("route6.json", "ip -6 -d -j route show table all"),
-    ("rule.json", "ip -4 -d -j rule show"),
-    ("rule6.json", "ip -6 -d -j rule show"),
-    ("neigh.json", "ip -d -j neigh show nud all"),
-    ("neigh-proxy.json", "ip -d -j neigh show proxy"),
-    ("nexthop.json", "ip -d -j nexthop show"),
-    ("fdb.json", "bridge -j fdb show"),
+/// What iproute2 prints with `-j`, and as text without it: the tool, the file's name, what is asked.
+const BOTH_FORMS: [[&str; 3]; 10] = [
+    ["ip", "link", "link show"],
+    ["ip", "addr", "addr show"],
+    ["ip -4", "route", "route show table all"],
+    ["ip -6", "route6", "route show table all"],
+    ["ip -4", "rule", "rule show"],
+    ["ip -6", "rule6", "rule show"],
+    ["ip", "neigh", "neigh show nud all"],
+    ["ip", "neigh-proxy", "neigh show proxy"],
+    ["ip", "nexthop", "nexthop show"],
+    ["bridge", "fdb", "fdb show"],
+];
+
+/// File and command.
+const COMMANDS: [(&str, &str); 8] = [
     ("vlan.json", "bridge -j vlan show"),
     ("bridge-link.json", "bridge -d -j link show"),
     ("iptables-nft-save.txt", "iptables-nft-save -c"),
@@ -33,8 +37,8 @@ const COMMANDS: [(&str, &str); 18] = [
 
 /// What the tools printed.
 pub(super) struct Printed {
-    /// read by netdiag's parsers
-    pub(super) node: NodeState,
+    /// read by netdiag's parsers: JSON where there is any, and text
+    pub(super) forms: [NodeState; 2],
     files: Folder,
 }
 
@@ -52,14 +56,29 @@ impl Printed {
     }
 }
 
+/// Lines for the shell that print all files of a namespace; `$1` goes before their names.
+fn all() -> String {
+    let mut lines = String::new();
+    let mut line = |file: &str, command: &str| {
+        // Some parts of sysctl nobody may read.
+        lines += &format!("echo \"@@ $1{file}\"; {command} 2>/dev/null || test {file} = sysctl.txt; echo\n");
+    };
+    for [tool, file, command] in BOTH_FORMS {
+        line(&format!("{file}.json"), &format!("{tool} -d -j {command}"));
+        line(&format!("{file}.txt"), &format!("{tool} -d {command}"));
+    }
+    for (file, command) in COMMANDS {
+        line(file, command);
+    }
+    lines
+}
+
 /// Runs all of them in the node and in these pods.
 pub(super) fn printed(node: &Node, pods: &[&str]) -> Result<Printed> {
-    let mut script = String::from("all() {\n");
-    for (file, command) in COMMANDS {
-        // Some parts of sysctl nobody may read.
-        script += &format!("echo \"@@ $1{file}\"; {command} 2>/dev/null || test {file} = sysctl.txt; echo\n");
-    }
-    script += "}\nset -e\nif [ $# = 1 ]; then all \"$1\"; exit; fi\nall ''\n";
+    let mut script = format!(
+        "set -e\nall() {{\n{}}}\nif [ $# = 1 ]; then all \"$1\"; exit; fi\nall ''\n",
+        all()
+    );
     for pod in pods {
         script += &format!("ip netns exec {pod} sh /run/lab/outputs {pod}/\n");
     }
@@ -68,15 +87,24 @@ pub(super) fn printed(node: &Node, pods: &[&str]) -> Result<Printed> {
         .run(["sh", "/run/lab/outputs"])
         .within(Duration::from_secs(60))
         .ok()?;
-    let mut files = Folder::default();
+    let (mut files, mut as_text) = (Folder::default(), Folder::default());
     for part in text.split("@@ ").skip(1) {
         let (path, text) = part.split_once('\n').unwrap();
-        files.insert(path, Content::Text(text.to_owned()));
+        let content = || Content::Text(text.to_owned());
+        let name = path.rsplit('/').next().unwrap();
+        let (stem, extension) = name.rsplit_once('.').unwrap();
+        let both = BOTH_FORMS.iter().any(|[_, file, _]| *file == stem);
+        if !both || extension == "json" {
+            files.insert(path, content());
+        }
+        if !both || extension == "txt" {
+            as_text.insert(path, content());
+        }
     }
-    let mut read = snapshot(&files, node.name()).unwrap();
-    assert_eq!(read.nodes.len(), 1);
-    Ok(Printed {
-        node: read.nodes.remove(0),
-        files,
-    })
+    let forms = [&files, &as_text].map(|files| {
+        let mut read = snapshot(files, node.name()).unwrap();
+        assert_eq!(read.nodes.len(), 1);
+        read.nodes.remove(0)
+    });
+    Ok(Printed { forms, files })
 }
