@@ -8,6 +8,8 @@ use super::{Backend, Docker, Draft, Flannel, ProxyArp, StaticRoutes, bridge, vet
 pub struct Broken {
     /// what is wrong, in words
     pub what: &'static str,
+    /// the node that it is wrong on
+    pub node: &'static str,
     pub draft: Draft,
 }
 
@@ -23,9 +25,10 @@ pub fn broken() -> Vec<Broken> {
     [cables(), bridges(), docker(), flannel(), routes()].concat()
 }
 
-fn row(what: &'static str, draft: Draft, node: &str, script: &str) -> Broken {
+fn row(what: &'static str, draft: Draft, node: &'static str, script: &str) -> Broken {
     Broken {
         what,
+        node,
         draft: draft.also(node, &format!("{LINK_OF}{script}")),
     }
 }
