@@ -1,10 +1,11 @@
 # make demo       build, and show a diagnosis from recorded snapshots
 # make test       everything that has to pass
 # make lab-story  a broken cluster on this machine, and a shell in it (root)
+# make bench      how fast captures are read, against tcpdump and cat (BENCH_TSHARK=1: tshark, too)
 # make generate   completions/, man/ and the README's blocks anew
 # make clean      remove what was built
 
-.PHONY: demo test lab-story generate clean
+.PHONY: demo test bench lab-story generate clean
 
 demo:
 	@scripts/demo
@@ -14,6 +15,11 @@ test:
 
 lab-story:
 	@scripts/lab-story
+
+bench:
+	@scripts/build-deps
+	cargo build --release --locked
+	cargo run --release --locked -p netdiag-bench
 
 generate:
 	@scripts/build-deps
