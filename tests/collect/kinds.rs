@@ -4,6 +4,7 @@ mod compare;
 mod outputs;
 mod pods;
 
+use std::fmt::Write;
 use std::thread;
 use std::time::Duration;
 
@@ -71,7 +72,7 @@ fn parts(live: &NodeState, printed: &outputs::Printed, pods: &[&str]) -> String 
     for ((form, as_text), there) in [("JSON", false), ("text", true)].iter().zip(&printed.forms) {
         let mut note = |place: &str, difference: &str| {
             if !difference.is_empty() {
-                text += &format!("{place}, {form}:\n{difference}");
+                _ = write!(text, "{place}, {form}:\n{difference}");
             }
         };
         let difference = compare::differences(&live.net, &there.net, &printed.ports(None), *as_text);

@@ -1,5 +1,6 @@
 //! What the tools print in a node and in its pods, as a bundle that netdiag reads.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use netdiag::parse::bundle::{Content, Folder, snapshot};
@@ -61,7 +62,10 @@ fn all() -> String {
     let mut lines = String::new();
     let mut line = |file: &str, command: &str| {
         // Some parts of sysctl nobody may read.
-        lines += &format!("echo \"@@ $1{file}\"; {command} 2>/dev/null || test {file} = sysctl.txt; echo\n");
+        _ = writeln!(
+            lines,
+            "echo \"@@ $1{file}\"; {command} 2>/dev/null || test {file} = sysctl.txt; echo"
+        );
     };
     for [tool, file, command] in BOTH_FORMS {
         line(&format!("{file}.json"), &format!("{tool} -d -j {command}"));
@@ -80,7 +84,7 @@ pub(super) fn printed(node: &Node, pods: &[&str]) -> Result<Printed> {
         all()
     );
     for pod in pods {
-        script += &format!("ip netns exec {pod} sh /run/lab/outputs {pod}/\n");
+        _ = writeln!(script, "ip netns exec {pod} sh /run/lab/outputs {pod}/");
     }
     node.write("/run/lab/outputs", &script)?;
     let text = node

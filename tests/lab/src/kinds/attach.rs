@@ -14,6 +14,17 @@ pub(super) struct PodBridge {
     pub(super) hairpin: bool,
 }
 
+/// What there is to know of a pod that is connected to a bridge of its node; the address has no length.
+pub(super) fn on_bridge(node: &str, pod: &str, address: &str) -> PodSite {
+    PodSite {
+        node: node.into(),
+        name: pod.into(),
+        address: address.into(),
+        own_link: Some("eth0".into()),
+        host_link: Some(format!("veth{}", hashed(8, node, pod))),
+    }
+}
+
 impl PodBridge {
     pub(super) fn new(name: &'static str, address: impl Into<String>) -> Self {
         Self {
@@ -36,17 +47,6 @@ impl PodBridge {
             node
         } else {
             node.ip(&format!("address add {address} brd + dev {name}"))
-        }
-    }
-
-    /// What there is to know of a pod on it.
-    pub(super) fn site(&self, node: &str, pod: &str, address: &str) -> PodSite {
-        PodSite {
-            node: node.into(),
-            name: pod.into(),
-            address: address.split('/').next().unwrap_or_default().into(),
-            own_link: Some("eth0".into()),
-            host_link: Some(format!("veth{}", hashed(8, node, pod))),
         }
     }
 

@@ -1,6 +1,9 @@
 //! One bridge over two hosts.
 
-use super::{Draft, attach::PodBridge};
+use super::{
+    Draft,
+    attach::{PodBridge, on_bridge},
+};
 use crate::Plan;
 
 /// `br0` on `n1` (10.22.0.1) and on `n2`, joined by their ports `eth1`; pods `a` and `b` on `n1`, `c` on `n2`; IPv6
@@ -9,9 +12,9 @@ pub fn bridge() -> Draft {
     let near = PodBridge::new("br0", "10.22.0.1/24");
     let far = PodBridge::new("br0", "");
     let pods = [
-        near.site("n1", "a", "10.22.0.11"),
-        near.site("n1", "b", "10.22.0.12"),
-        far.site("n2", "c", "10.22.0.13"),
+        on_bridge("n1", "a", "10.22.0.11"),
+        on_bridge("n1", "b", "10.22.0.12"),
+        on_bridge("n2", "c", "10.22.0.13"),
     ];
     let v6 = |last: &str| [format!("address add fd22::{last}/64 dev eth0 nodad")];
     let [a, b, c] = &pods;

@@ -1,6 +1,9 @@
 //! Docker on one host, without its daemon: the links and rules that dockerd 20.10 makes.
 
-use super::{Draft, Iptables, PodSite, attach::PodBridge};
+use super::{
+    Draft, Iptables, PodSite,
+    attach::{PodBridge, on_bridge},
+};
 use crate::{NodePlan, Plan};
 
 /// A host `h1` with docker0 (containers `c1`, `c2`), a network of a user's (`c3`), a container without a network
@@ -36,9 +39,9 @@ impl Docker {
     pub fn draft(&self) -> Draft {
         let docker0 = PodBridge::new("docker0", "172.17.0.1/16");
         let users = PodBridge::new(USERS, "172.18.0.1/16");
-        let c1 = docker0.site("h1", "c1", "172.17.0.2");
-        let c2 = docker0.site("h1", "c2", "172.17.0.3");
-        let c3 = users.site("h1", "c3", "172.18.0.2");
+        let c1 = on_bridge("h1", "c1", "172.17.0.2");
+        let c2 = on_bridge("h1", "c2", "172.17.0.3");
+        let c3 = on_bridge("h1", "c3", "172.18.0.2");
         let plan = Plan::new()
             .segment("lan", "")
             .node("h1", |mut node| {

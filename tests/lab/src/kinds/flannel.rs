@@ -1,6 +1,9 @@
 //! Flannel, without its daemon: the links, routes, neighbors and rules that flanneld makes.
 
-use super::{Draft, Iptables, PodSite, attach::PodBridge};
+use super::{
+    Draft, Iptables, PodSite,
+    attach::{PodBridge, on_bridge},
+};
 use crate::{NodePlan, Plan};
 
 /// How packets get from node to node.
@@ -104,7 +107,7 @@ impl Flannel {
                 ..PodBridge::new("cni0", format!("{}/24", host.inside(1)))
             };
             let pods: Vec<PodSite> = (1..=2_usize)
-                .map(|pod| bridge.site(&host.name, &format!("pod{pod}"), &host.inside(pod + 1)))
+                .map(|pod| on_bridge(&host.name, &format!("pod{pod}"), &host.inside(pod + 1)))
                 .collect();
             plan = plan.node(&host.name, |node| {
                 let node = node

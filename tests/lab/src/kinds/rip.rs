@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Draft, attach::PodBridge};
+use super::{
+    Draft,
+    attach::{PodBridge, on_bridge},
+};
 use crate::Plan;
 
 /// Which program speaks RIP.
@@ -32,7 +35,7 @@ impl Rip {
         let hosts = [1, 2].map(|number| {
             let bridge = PodBridge::new("docker0", format!("172.30.{number}.1/24"));
             let (node, pod) = (format!("h{number}"), format!("c{number}"));
-            let site = bridge.site(&node, &pod, &format!("172.30.{number}.2"));
+            let site = on_bridge(&node, &pod, &format!("172.30.{number}.2"));
             (number, bridge, site)
         });
         let mut plan = Plan::new()
@@ -72,8 +75,10 @@ impl Rip {
 }
 
 fn frr(node: &str, nets: &[&str]) -> String {
-    let nets: String = nets.iter().map(|net| format!(" network {net}\n")).collect();
-    format!("hostname {node}\nrouter rip\n version 2\n{nets} redistribute connected\n timers basic 5 15 10\n")
+    let nets = nets.join("\n network ");
+    format!(
+        "hostname {node}\nrouter rip\n version 2\n network {nets}\n redistribute connected\n timers basic 5 15 10\n"
+    )
 }
 
 fn bird(id: &str) -> String {

@@ -1,6 +1,9 @@
 //! Pods on bridges, and routes between their hosts that somebody wrote.
 
-use super::{Draft, attach::PodBridge};
+use super::{
+    Draft,
+    attach::{PodBridge, on_bridge},
+};
 use crate::{NodePlan, Plan};
 
 /// `node1` (192.168.80.24) with the pod `pod1` (10.244.1.6), `node2` with `pod2` (10.244.2.3).
@@ -26,8 +29,8 @@ impl StaticRoutes {
     pub fn draft(&self) -> Draft {
         let bridges = ["10.244.1.1/24", "10.244.2.1/24"].map(|address| PodBridge::new("cni0", address));
         let pods = [
-            bridges[0].site("node1", "pod1", "10.244.1.6"),
-            bridges[1].site("node2", "pod2", "10.244.2.3"),
+            on_bridge("node1", "pod1", "10.244.1.6"),
+            on_bridge("node2", "pod2", "10.244.2.3"),
         ];
         let (to_node1, to_node2, address2) = if self.routed {
             ("192.168.81.254", "192.168.80.254", "192.168.81.25/24")
