@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod daemons;
+mod kinds;
 mod namespaces;
 mod netfilter;
 mod tables;

@@ -40,12 +40,26 @@ pub fn links(text: &str) -> Result<Vec<Link>, ParseError> {
         }
     }
     let mut links = Vec::new();
-    for (line, entry) in entries {
+    let mut namespaces: Vec<String> = Vec::new();
+    for (line, mut entry) in entries {
+        if let Some(name) = entry.netns.take() {
+            let place = namespaces.iter().position(|known| *known == name);
+            let place = place.unwrap_or_else(|| {
+                namespaces.push(name);
+                namespaces.len() - 1
+            });
+            let id = NETNS_STAND_IN.saturating_add(i32::try_from(place).unwrap_or_default());
+            entry.pairs.text("link_netnsid", &id.to_string());
+        }
         let pairs = entry.whole();
         links.push(link(&pairs.item(), &mut names).map_err(|why| ParseError::new(line, why))?);
     }
     Ok(links)
 }
+
+/// Numbers from this one on stand in for namespaces that are named (`link-netns blue`) where their numbers are not told.
+/// The kernel's are small.
+pub(super) const NETNS_STAND_IN: i32 = 0x4000_0000;
 
 /// Splits `2: eth0@if7: <BROADCAST> mtu 1500`, or `2: eth0    inet 10.0.0.1/8` of `-o addr`.
 pub(super) fn header(line: &str) -> Option<(u32, &str, &str)> {
@@ -66,6 +80,8 @@ struct Entry {
     counting: Option<(&'static str, Vec<String>)>,
     /// Whether the number of the lower link is one of this namespace.
     lower: Option<String>,
+    /// The name of the namespace that the lower link is in.
+    netns: Option<String>,
 }
 
 impl Entry {
@@ -101,6 +117,7 @@ impl Entry {
             stats: Pairs::default(),
             counting: None,
             lower: lower.filter(|lower| *lower != "NONE").map(str::to_owned),
+            netns: None,
         })
     }
 
@@ -158,7 +175,7 @@ impl Entry {
                     self.pairs.text("link_netnsid", id);
                 }
                 // Its name is known to `ip netns`, its number isn't told.
-                "link-netns" => self.pairs.text("link_netnsid", "-1"),
+                "link-netns" => self.netns = Some(words.after(word)?.to_owned()),
                 "alias" => {
                     let alias: Vec<&str> = std::iter::from_fn(|| words.next()).collect();
                     self.pairs.text("ifalias", &alias.join(" "));

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::link::NETNS_STAND_IN;
 use super::*;
 use crate::parse::ip_json;
 use crate::parse::iproute::Names;
@@ -29,7 +30,7 @@ fn links_of_text_and_json_are_equal() {
         for (text, json) in text.iter().zip(&mut json) {
             // The text names the namespace where it has a name, and then has no number.
             if let (Some(text), Some(json)) = (text.lower, &mut json.lower)
-                && text.netns == Some(NsId(-1))
+                && text.netns.is_some_and(|id| id.0 >= NETNS_STAND_IN)
             {
                 json.netns = text.netns;
             }
@@ -192,7 +193,10 @@ fn forms_of_other_options_and_releases_are_read() {
     let counters = link.counters.unwrap();
     assert_eq!((counters.rx_dropped, counters.tx_carrier_errors), (2, 3));
     let lower = link.lower.unwrap();
-    assert_eq!((lower.index, lower.netns), (IfIndex(7), Some(NsId(-1))));
+    assert_eq!(
+        (lower.index, lower.netns),
+        (IfIndex(7), Some(NsId(NETNS_STAND_IN)))
+    );
     let gre = "5: gre1@eth0: <POINTOPOINT,NOARP> mtu 1472 qdisc noop state DOWN mode DEFAULT group default qlen 1000\n    \
         link/gre 10.1.0.1 peer 10.1.0.3 promiscuity 0 \n    gre remote 10.1.0.3 local 10.1.0.1 dev eth0 ttl 64 ikey 0.0.0.7 okey 0.0.0.7 addrgenmode eui64\n";
     let Some(LinkData::Tunnel(tunnel)) = &links(gre).unwrap()[0].data else {
@@ -291,4 +295,23 @@ proptest! {
         let rest: String = text[at..].chars().skip(with.len()).collect();
         read_all(&format!("{}{with}{rest}", &text[..at]));
     }
+}
+
+#[test]
+fn a_namespace_that_is_named_has_one_number() {
+    let text: String = [(1, "blue"), (2, "red"), (3, "blue")]
+        .map(|(index, name)| {
+            format!(
+                "{index}: v{index}@if2: <UP> mtu 1500\n    link/ether 02:00:00:00:00:01 brd ff:ff:ff:ff:ff:ff link-netns {name}\n"
+            )
+        })
+        .concat();
+    let numbers: Vec<_> = links(&text)
+        .unwrap()
+        .iter()
+        .filter_map(|link| link.lower?.netns)
+        .collect();
+    assert_eq!(numbers, [0, 1, 0].map(|more| NsId(NETNS_STAND_IN + more)));
+    let unknown = text.replace("link-netns blue", "link-netnsid unknown");
+    assert_eq!(links(&unknown).unwrap()[0].lower.unwrap().netns, Some(NsId(-1)));
 }

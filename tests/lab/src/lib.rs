@@ -9,6 +9,7 @@ mod error;
 mod etcd;
 mod faults;
 mod hosts;
+pub mod kinds;
 mod lab;
 mod netns;
 mod node;

@@ -56,6 +56,7 @@ pub struct PodPlan {
     name: String,
     address: String,
     link: Option<String>,
+    prefix_len: u8,
 }
 
 impl Plan {
@@ -218,7 +219,12 @@ impl NodePlan {
 
     /// A pod.
     pub fn pod(mut self, pod: PodPlan) -> Self {
-        let PodPlan { name, address, link } = pod;
+        let PodPlan {
+            name,
+            address,
+            link,
+            prefix_len,
+        } = pod;
         let link = link.unwrap_or_else(|| cali_name(&self.name, &name));
         for line in [
             format!("netns add {name}"),
@@ -231,17 +237,22 @@ impl NodePlan {
         let in_pod = [
             "link set lo up".to_owned(),
             "link set eth0 up".to_owned(),
-            format!("address add {address}/32 dev eth0"),
+            format!("address add {address}/{prefix_len} dev eth0"),
             "route add 169.254.1.1 dev eth0 scope link".to_owned(),
             "route add default via 169.254.1.1 dev eth0".to_owned(),
         ];
         // As Felix sets it: answer at once for every address that the node has a route to.
         self.sh(&format!("echo 1 >/proc/sys/net/ipv4/conf/{link}/proxy_arp"))
             .sh(&format!("echo 0 >/proc/sys/net/ipv4/neigh/{link}/proxy_delay"))
-            .sh(&format!(
-                "ip -n {name} -batch - <<'END'\n{}\nEND",
-                in_pod.join("\n")
-            ))
+            .in_pod(&name, &in_pod)
+    }
+
+    /// Lines for `ip` in the namespace of a pod.
+    pub fn in_pod(self, pod: &str, lines: &[String]) -> Self {
+        self.sh(&format!(
+            "ip -n {pod} -batch - <<'END'\n{}\nEND",
+            lines.join("\n")
+        ))
     }
 
     /// The script that sets the node up.
@@ -272,7 +283,14 @@ impl PodPlan {
             name: name.into(),
             address: address.into(),
             link: None,
+            prefix_len: 32,
         }
+    }
+
+    /// The length of its address: Calico's are /32; with another one, the pod asks for its neighbours itself.
+    pub fn prefix_len(mut self, prefix_len: u8) -> Self {
+        self.prefix_len = prefix_len;
+        self
     }
 
     /// The name of its link on the node (else one is made up, `cali` and eleven hexadecimal digits).
@@ -283,7 +301,12 @@ impl PodPlan {
 }
 
 /// `cali` and eleven digits that only depend on the names.
-fn cali_name(node: &str, pod: &str) -> String {
+pub(crate) fn cali_name(node: &str, pod: &str) -> String {
+    format!("cali{}", hashed(11, node, pod))
+}
+
+/// So many hexadecimal digits (at most eleven) that only depend on the names.
+pub(crate) fn hashed(digits: usize, node: &str, pod: &str) -> String {
     let hash = node
         .bytes()
         .chain([b'.'])
@@ -291,5 +314,6 @@ fn cali_name(node: &str, pod: &str) -> String {
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-    format!("cali{:011x}", hash >> 20)
+    let text = format!("{:011x}", hash >> 20);
+    text.get(..digits).unwrap_or(&text).to_owned()
 }

@@ -1,8 +1,8 @@
 //! A pod: a named network namespace in a node.
 
-use std::{ffi::OsStr, time::Duration};
+use std::{ffi::OsStr, net::TcpListener, time::Duration};
 
-use crate::{Node, Result, Run};
+use crate::{Error, Node, Result, Run};
 
 /// A pod of a node.
 #[derive(Debug, Clone)]
@@ -32,5 +32,13 @@ impl<'a> Pod<'a> {
             .run(["ping", "-n", "-c", "1", "-W", "1", address])
             .within(Duration::from_secs(5));
         Ok(ping.output()?.status.success())
+    }
+
+    /// Something in the pod that takes connections to a port, and says nothing; dropped, it is gone.
+    pub fn listen(&self, port: u16) -> Result<TcpListener> {
+        self.node
+            .namespaces
+            .in_named_network(&self.name, || TcpListener::bind(("0.0.0.0", port)))?
+            .map_err(Error::io(format!("{}: port {port}", self.name)))
     }
 }

@@ -187,17 +187,12 @@ impl Namespaces {
     /// Runs `work` in a thread whose sockets belong to the network namespace.
     pub(crate) fn in_network<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
         let path = format!("/proc/{}/ns/net", self.pid);
-        let namespace = File::open(&path).map_err(Error::io(path))?;
-        thread::scope(|scope| {
-            scope
-                .spawn(move || {
-                    setns(&namespace, CloneFlags::CLONE_NEWNET)
-                        .map_err(|errno| Error::io("setns")(errno.into()))?;
-                    Ok(work())
-                })
-                .join()
-                .unwrap_or_else(|_| Err(Error::failed("a thread in a node's network namespace panicked")))
-        })
+        in_namespace(File::open(&path).map_err(Error::io(path))?, work)
+    }
+
+    /// The same in a namespace that `ip netns` named.
+    pub(crate) fn in_named_network<T: Send>(&self, name: &str, work: impl FnOnce() -> T + Send) -> Result<T> {
+        in_namespace(self.open(&format!("/run/netns/{name}"), OFlag::O_RDONLY)?, work)
     }
 
     /// Opens `path` as a process inside sees it, symbolic links included.
@@ -236,6 +231,20 @@ impl Drop for Namespaces {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Runs `work` in a thread of that network namespace.
+fn in_namespace<T: Send>(namespace: File, work: impl FnOnce() -> T + Send) -> Result<T> {
+    thread::scope(|scope| {
+        scope
+            .spawn(move || {
+                setns(&namespace, CloneFlags::CLONE_NEWNET)
+                    .map_err(|errno| Error::io("setns")(errno.into()))?;
+                Ok(work())
+            })
+            .join()
+            .unwrap_or_else(|_| Err(Error::failed("a thread in a node's network namespace panicked")))
+    })
 }
 
 /// Runs `command`, feeds it `input` and demands success; gives what it printed.

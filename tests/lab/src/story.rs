@@ -3,8 +3,11 @@
 use std::{thread, time::Duration};
 
 use crate::{
-    Bird, Daemon, Error, Etcd, Fault, Gateway, HOSTS, Lab, Node, Plan, PodPlan, Result, Run, Session, Store,
-    bird, daemons, objects,
+    Bird, Daemon, Error, Etcd, Fault, Gateway, HOSTS, Host, Lab, Node, Plan, PodPlan, Result, Run, Session,
+    Store, bird, daemons,
+    kinds::PodSite,
+    objects,
+    plan::cali_name,
     render::{Settings, mesh_name},
     renderer::Renderer,
     wait_until,
@@ -230,6 +233,24 @@ impl Story {
     /// The lab it is played in.
     pub fn lab(&self) -> &Lab {
         &self.lab
+    }
+
+    /// All its pods.
+    pub fn pods(&self) -> Vec<PodSite> {
+        let of = |host: &Host| {
+            ["pod1", "pod2"]
+                .into_iter()
+                .zip(host.pods)
+                .map(|(pod, address)| PodSite {
+                    node: host.name.into(),
+                    name: pod.into(),
+                    address: address.into(),
+                    own_link: Some("eth0".into()),
+                    host_link: Some(cali_name(host.name, pod)),
+                })
+                .collect::<Vec<_>>()
+        };
+        HOSTS.iter().flat_map(of).collect()
     }
 
     /// The datastore.

@@ -3,5 +3,6 @@
 
 mod cleanup;
 mod faults;
+mod kinds;
 mod plans;
 mod story;

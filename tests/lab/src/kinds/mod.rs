@@ -1,0 +1,60 @@
+//! Container networks of every kind that netdiag knows, as they are when they work.
+//!
+//! Each kind makes a [`Draft`]; brought up, it is a [`Network`], which says what pods there are and which ways packets
+//! must and must not go. What is to be broken is broken by commands in the nodes: [`Draft::also`] before, or
+//! [`Network::lab`] after it is up; [`broken`] has many of them.
+//!
+//! | kind | what it is |
+//! |---|---|
+//! | [`veth_pair`] | two namespaces and a cable |
+//! | [`ProxyArp`] | Calico's way to pods, without BGP: /32 routes, 169.254.1.1, static routes between two hosts |
+//! | [`bridge`] | one bridge over two hosts |
+//! | [`Docker`] | docker0, a network of a user, a published port, macvlan |
+//! | [`Flannel`] | VXLAN, host-gw, DirectRouting |
+//! | [`StaticRoutes`] | bridges, and routes by hand, with or without a router between |
+//! | [`Rip`] | the same, and RIP in place of hands |
+//!
+//! Calico with BGP is [`crate::StoryPlan`].
+
+mod attach;
+mod bridge;
+mod broken;
+mod docker;
+mod flannel;
+mod frr;
+mod network;
+mod proxy_arp;
+mod rip;
+mod static_routes;
+mod veth;
+
+pub use bridge::bridge;
+pub use broken::{Broken, broken};
+pub use docker::Docker;
+pub use flannel::{Backend, Flannel};
+pub use network::{Draft, Network, PodSite, Probe, Way};
+pub use proxy_arp::ProxyArp;
+pub use rip::{Rip, Router};
+pub use static_routes::StaticRoutes;
+pub use veth::veth_pair;
+
+/// Which iptables writes a network's rules.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Iptables {
+    /// into nftables, as distributions do since 2019
+    #[default]
+    Nft,
+    /// into the older tables
+    Legacy,
+}
+
+impl Iptables {
+    /// Lines for the shell that add these rules, in the form of iptables-save.
+    fn restore(self, rules: &str) -> String {
+        let command = match self {
+            Self::Nft => "iptables-nft-restore",
+            Self::Legacy => "iptables-legacy-restore",
+        };
+        format!("{command} --noflush <<'END'\n{rules}END")
+    }
+}
