@@ -1,15 +1,25 @@
 //! `/proc/sys/net` of the calling thread's namespace.
 //!
-//! All of it is read but what many links would multiply. Of each link other than `all` and `default` only [`OF_LINKS_V4`],
-//! [`OF_LINKS_V6`] and [`OF_NEIGHBORS`] are read, and of MPLS only `input`. Left out everywhere: [`SECRETS`], and what can't
-//! be read (triggers such as `route.flush`, values that aren't set).
+//! Of the host all of it is read but what many links would multiply: of each link other than `all` and `default` only what
+//! [`devconf`] lists, and [`OF_NEIGHBORS`]. Of a pod it is what [`devconf`] lists, of its links and of `all`, and
+//! [`OF_PODS`]. Left out everywhere: [`SECRETS`], and what can't be read (triggers such as `route.flush`, values that
+//! aren't set).
+//!
+//! Files of all namespaces share the directories above a link's own, and so one chain each in the kernel's cache of names:
+//! to look one up, or to list a directory, takes as long as there are namespaces. So pods are asked for few names, and
+//! what belongs to links comes over netlink.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
 
 use super::Depth;
+use super::netlink::devconf;
 use crate::state::Fact;
 
 const ROOT: &str = "/proc/sys/net";
@@ -17,120 +27,132 @@ const ROOT: &str = "/proc/sys/net";
 /// Keys for TCP Fast Open, and those from which stable addresses are made.
 const SECRETS: [&str; 2] = ["tcp_fastopen_key", "stable_secret"];
 
-/// What decides, per link, where packets of IPv4 go.
-const OF_LINKS_V4: [&str; 18] = [
-    "accept_local",
-    "accept_redirects",
-    "accept_source_route",
-    "arp_accept",
-    "arp_announce",
-    "arp_filter",
-    "arp_ignore",
-    "bc_forwarding",
-    "disable_policy",
-    "forwarding",
-    "ignore_routes_with_linkdown",
-    "log_martians",
-    "proxy_arp",
-    "proxy_arp_pvlan",
-    "route_localnet",
-    "rp_filter",
-    "send_redirects",
-    "src_valid_mark",
-];
-
-/// The same of IPv6.
-const OF_LINKS_V6: [&str; 15] = [
-    "accept_dad",
-    "accept_ra",
-    "accept_ra_defrtr",
-    "accept_redirects",
-    "accept_source_route",
-    "addr_gen_mode",
-    "autoconf",
-    "disable_ipv6",
-    "disable_policy",
-    "force_forwarding",
-    "forwarding",
-    "ignore_routes_with_linkdown",
-    "keep_addr_on_down",
-    "mtu",
-    "proxy_ndp",
-];
-
 /// `net.ipv4.neigh.LINK.*`: how long a proxy waits before it answers.
 const OF_NEIGHBORS: [&str; 1] = ["proxy_delay"];
 
-/// Directories that a pod is not asked for: of the whole machine, or of no use for where packets go.
-const HOST_ONLY: [&str; 5] = ["mptcp", "unix", "sctp", "rds", "x25"];
+/// What of a pod's own, beside its links, decides what happens to packets.
+const OF_PODS: [&str; 26] = [
+    "core/somaxconn",
+    "ipv4/fib_multipath_hash_policy",
+    "ipv4/icmp_echo_ignore_all",
+    "ipv4/ip_default_ttl",
+    "ipv4/ip_forward",
+    "ipv4/ip_forward_use_pmtu",
+    "ipv4/ip_local_port_range",
+    "ipv4/ip_no_pmtu_disc",
+    "ipv4/ip_nonlocal_bind",
+    "ipv4/ip_unprivileged_port_start",
+    "ipv4/ping_group_range",
+    "ipv4/tcp_ecn",
+    "ipv4/tcp_l3mdev_accept",
+    "ipv4/tcp_mtu_probing",
+    "ipv4/tcp_syn_retries",
+    "ipv4/tcp_syncookies",
+    "ipv4/tcp_timestamps",
+    "ipv4/tcp_tw_reuse",
+    "ipv4/udp_l3mdev_accept",
+    "ipv6/bindv6only",
+    "ipv6/fib_multipath_hash_policy",
+    "ipv6/ip_nonlocal_bind",
+    "netfilter/nf_conntrack_acct",
+    "netfilter/nf_conntrack_tcp_be_liberal",
+    "netfilter/nf_conntrack_tcp_loose",
+    "vrf/strict_mode",
+];
 
-/// Reads them all.
+/// Reads them.
 pub(super) fn sysctls(depth: Depth) -> Fact<BTreeMap<String, String>> {
-    let mut values = Walk {
-        depth,
-        found: BTreeMap::new(),
-        buffer: vec![0; 4096],
-        key: "net".to_owned(),
-        path: PathBuf::from(ROOT),
-    };
-    match values.directory() {
-        Ok(()) => Fact::Known(values.found),
-        Err(error) => Fact::absent(format!("{ROOT}: {error}")),
+    let root = Path::new(ROOT);
+    if let Err(error) = std::fs::metadata(root) {
+        return Fact::absent(format!("{ROOT}: {error}"));
     }
+    let mut reading = Reading::default();
+    match depth {
+        Depth::Pod => {
+            for name in OF_PODS {
+                if let Some(value) = one(File::open(root.join(name)), &mut reading.buffer) {
+                    reading
+                        .found
+                        .insert(format!("net.{}", name.replace('/', ".")), value);
+                }
+            }
+            for (family, names) in [("ipv4", devconf::V4), ("ipv6", devconf::V6)] {
+                let path = root.join(family).join("conf/all");
+                let names = names.iter().map(|(name, _)| *name);
+                reading.values(&path, &format!("net.{family}.conf.all"), names);
+            }
+        }
+        Depth::Host => {
+            if let Err(error) = reading.directory(root, "net") {
+                return Fact::absent(format!("{ROOT}: {error}"));
+            }
+        }
+    }
+    match devconf::links() {
+        Ok(links) => reading.of_links(links),
+        Err(error) => return Fact::absent(format!("sysctls of links over netlink: {error}")),
+    }
+    Fact::Known(reading.found)
 }
 
-struct Walk {
-    depth: Depth,
+#[derive(Default)]
+struct Reading {
     found: BTreeMap<String, String>,
     buffer: Vec<u8>,
-    /// Of the directory that is being read, as sysctl(8) has it.
-    key: String,
-    path: PathBuf,
 }
 
-impl Walk {
-    fn directory(&mut self) -> std::io::Result<()> {
-        if let Some(keys) = of_link(&self.key) {
-            for key in keys {
-                self.value(key);
+impl Reading {
+    /// All that is in a directory and those below.
+    fn directory(&mut self, path: &Path, key: &str) -> std::io::Result<()> {
+        if let Some(names) = of_link(key) {
+            if !names.is_empty() {
+                self.values(path, key, names.iter().copied());
             }
             return Ok(());
         }
-        for entry in std::fs::read_dir(&self.path)? {
-            // The link behind a directory may go while it is read.
-            let Ok(entry) = entry else { continue };
-            let (Ok(kind), name) = (entry.file_type(), entry.file_name()) else {
+        let mut names = Vec::new();
+        // The link behind a directory may go while it is read.
+        for entry in std::fs::read_dir(path)?.flatten() {
+            let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string()) else {
                 continue;
             };
-            let Some(name) = name.to_str() else { continue };
-            if !kind.is_dir() {
-                self.value(name);
-                continue;
+            if kind.is_dir() {
+                _ = self.directory(&path.join(&name), &format!("{key}.{}", component(&name)));
+            } else {
+                names.push(name);
             }
-            if self.depth == Depth::Pod && self.key == "net" && HOST_ONLY.contains(&name) {
-                continue;
-            }
-            let length = self.key.len();
-            self.key.push('.');
-            self.key.push_str(&component(name));
-            self.path.push(name);
-            _ = self.directory();
-            self.path.pop();
-            self.key.truncate(length);
         }
+        self.values(path, key, names.iter().map(String::as_str));
         Ok(())
     }
 
-    fn value(&mut self, name: &str) {
-        if SECRETS.contains(&name) {
-            return;
+    fn of_links(&mut self, links: Vec<devconf::LinkConf>) {
+        for link in links {
+            let name = component(&link.link);
+            for (family, values) in [("ipv4", link.v4), ("ipv6", link.v6)] {
+                for (key, value) in values {
+                    self.found
+                        .insert(format!("net.{family}.conf.{name}.{key}"), value.to_string());
+                }
+            }
         }
-        self.path.push(name);
-        if let Some(value) = one(&self.path, &mut self.buffer) {
-            self.found
-                .insert(format!("{}.{}", self.key, component(name)), value);
+    }
+
+    /// Some values of one directory.
+    fn values<'a>(&mut self, path: &Path, key: &str, names: impl Iterator<Item = &'a str>) {
+        let Ok(directory) = File::open(path) else { return };
+        for name in names.filter(|name| !SECRETS.contains(name)) {
+            let file = openat(
+                directory.as_fd(),
+                name,
+                OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+                Mode::empty(),
+            );
+            let file = file.map(File::from).map_err(std::io::Error::from);
+            if let Some(value) = one(file, &mut self.buffer) {
+                self.found.insert(format!("{key}.{}", component(name)), value);
+            }
         }
-        self.path.pop();
     }
 }
 
@@ -139,7 +161,7 @@ fn component(name: &str) -> String {
     name.replace('.', "/")
 }
 
-/// What to read of a directory that belongs to one link.
+/// What to read of a directory that belongs to one link; netlink tells the rest.
 fn of_link(key: &str) -> Option<&'static [&'static str]> {
     let mut parts = key.split('.');
     let (Some("net"), Some(family), Some(kind), Some(link), None) = (
@@ -155,34 +177,34 @@ fn of_link(key: &str) -> Option<&'static [&'static str]> {
         return None;
     }
     match (family, kind) {
-        ("ipv4", "conf") => Some(&OF_LINKS_V4),
-        ("ipv6", "conf") => Some(&OF_LINKS_V6),
         ("ipv4", "neigh") => Some(&OF_NEIGHBORS),
-        ("ipv6", "neigh") => Some(&[]),
+        ("ipv4" | "ipv6", "conf") | ("ipv6", "neigh") => Some(&[]),
         ("mpls", "conf") => Some(&["input"]),
         _ => None,
     }
 }
 
 /// One value, blanks around it cut.
-fn one(path: &Path, buffer: &mut Vec<u8>) -> Option<String> {
-    let mut file = File::open(path).ok()?;
+fn one(file: std::io::Result<File>, buffer: &mut Vec<u8>) -> Option<String> {
+    let mut file = file.ok()?;
     let mut length = 0;
     loop {
-        let read = file.read(buffer.get_mut(length..)?).ok()?;
+        if length == buffer.len() {
+            buffer.resize((length * 2).max(4096), 0);
+        }
+        let read = file.read(&mut buffer[length..]).ok()?;
         length += read;
         // The kernel gives a whole value at once.
         if read == 0 || length < buffer.len() {
             break;
         }
-        buffer.resize(length * 2, 0);
     }
     Some(String::from_utf8_lossy(&buffer[..length]).trim().to_owned())
 }
 
 /// One value of this namespace, as a number: `net/netfilter/nf_conntrack_count`.
 pub(super) fn number(path: &str) -> Option<u32> {
-    one(&Path::new("/proc/sys").join(path), &mut vec![0; 64])?
+    one(File::open(Path::new("/proc/sys").join(path)), &mut Vec::new())?
         .parse()
         .ok()
 }
@@ -193,9 +215,8 @@ mod tests {
 
     #[test]
     fn of_links_only_what_decides_is_read() {
-        assert!(of_link("net.ipv4.conf.eth0").unwrap().contains(&"rp_filter"));
-        assert!(of_link("net.ipv6.conf.eth0/100").unwrap().contains(&"accept_ra"));
-        assert_eq!(of_link("net.ipv6.neigh.eth0"), Some(&[][..]));
+        assert_eq!(of_link("net.ipv4.neigh.eth0"), Some(&OF_NEIGHBORS[..]));
+        assert_eq!(of_link("net.ipv6.conf.eth0/100"), Some(&[][..]));
         for key in [
             "net.ipv4.conf.all",
             "net.ipv4.neigh.default",
@@ -215,5 +236,17 @@ mod tests {
         assert!(values.contains_key("net.ipv4.conf.all.rp_filter"));
         assert!(!values.keys().any(|key| key.contains("tcp_fastopen_key")));
         assert!(!values.keys().any(|key| key.ends_with("stable_secret")));
+    }
+
+    #[test]
+    fn a_pod_is_asked_for_a_part_of_what_the_host_is() {
+        let all = sysctls(Depth::Host);
+        let part = sysctls(Depth::Pod);
+        let (all, part) = (all.known().unwrap(), part.known().unwrap());
+        assert!(part.len() > 70, "{}", part.len());
+        // Other tests of this machine may change what many count, not what one sets.
+        for key in part.keys() {
+            assert!(all.contains_key(key), "{key}");
+        }
     }
 }

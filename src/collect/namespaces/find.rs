@@ -207,8 +207,8 @@ fn inhabited(own: NsIdentity, found: &mut HashMap<NsIdentity, Found>, problem: &
             space.pids.push(pid);
         }
     }
-    // Even root may be kept from looking at the first process of a container it runs in: one alone tells nothing.
-    if hidden > 1 && !nix::unistd::geteuid().is_root() {
+    // In some containers even root may not look at their first process: that one alone tells nothing.
+    if hidden > u32::from(nix::unistd::geteuid().is_root()) {
         problem.get_or_insert_with(|| {
             format!("the namespaces of {hidden} processes can't be seen: run as root (CAP_SYS_PTRACE)")
         });

@@ -7,6 +7,7 @@
 mod addresses;
 mod attr;
 pub(super) mod ctnetlink;
+pub(super) mod devconf;
 mod encap;
 mod features;
 pub(super) mod inet_diag;
