@@ -7,11 +7,12 @@ mod conntrack;
 pub mod cri;
 mod daemons;
 pub mod docker;
-pub mod iptables;
+pub mod ipset;
 mod json_rpc;
 mod kernel;
 mod modules;
 mod namespaces;
+pub mod netfilter;
 pub mod netlink;
 pub mod ovsdb;
 pub mod procfs;
@@ -49,7 +50,7 @@ pub struct Options {
 /// Reads everything netdiag knows to read of the node it runs on.
 pub async fn node(options: &Options) -> NodeState {
     // The tools for the rules and the other namespaces take longer than all the rest.
-    let slow = std::thread::spawn(|| iptables::rulesets_while(namespaces::read));
+    let slow = std::thread::spawn(|| netfilter::rulesets_while(namespaces::read));
     let mut node = kernel();
     // Side by side: daemons that hang cost one timeout together.
     let ((bird, bird6), ovs, docker, cri) = tokio::join!(

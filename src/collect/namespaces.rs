@@ -82,7 +82,9 @@ pub(super) fn read() -> Seen {
 pub(super) fn read_netns(net: &mut Netns, depth: Depth) {
     if depth == Depth::Pod {
         super::netlink::netns_tables(net);
+        net.netfilter = super::netfilter::rulesets();
     }
+    net.ipsets = super::ipset::ipsets();
     net.tcp_counters = super::procfs::tcp_counters();
     sockets::read_into(net);
     net.sysctls = sysctl::sysctls(depth);
@@ -191,6 +193,7 @@ fn unreadable(mut namespace: Namespace, why: &str) -> Namespace {
         fdb: absent(why),
         vlans: absent(why),
         netfilter: absent(why),
+        ipsets: absent(why),
         tcp: absent(why),
         udp: absent(why),
         raw: absent(why),

@@ -65,7 +65,7 @@ static ITEMS: &[Item] = &[
     item("nexthops", 33, &["id"]),
     item("rules", 34, &["v6", "priority"]).line(lines::rule),
     item("netfilter", 40, &["dialect"]),
-    item("ipsets", 41, &[]),
+    item("ipsets", 41, &["name"]),
     item("ipvs", 42, &["select"]),
     item("sysctls", 43, &[]),
     item("fdb", 50, &["mac", "link", "master", "vlan"])

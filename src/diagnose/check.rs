@@ -93,7 +93,7 @@ fn scope(world: &World, report: &mut Report) {
             ("routes", node.net.routes.why()),
             ("neighbors", node.net.neighbors.why()),
             ("sockets", node.net.tcp.why()),
-            ("netfilter", node.net.netfilter.why()),
+            ("netfilter", netfilter_missed(node)),
             ("bird.cfg", node.bird_config.why()),
         ] {
             match why {
@@ -121,6 +121,12 @@ fn bird6_missed<'a>(world: &World, node: &'a NodeState) -> Option<&'a str> {
     let one_for_both = node.bird.known().is_some_and(Bird::speaks_both_families);
     world.object(&node.name)?.ipv6.filter(|_| !one_for_both)?;
     node.bird6.why()
+}
+
+/// Why rules are not known. A kernel without tables has none, and that is seen.
+fn netfilter_missed(node: &NodeState) -> Option<&str> {
+    let rules = &node.net.netfilter;
+    rules.why().filter(|_| rules.absence() != Some(Absence::Missing))
 }
 
 fn address_finding(world: &World, wrong: &Wrong) -> Finding {

@@ -188,22 +188,25 @@ impl Place<'_> {
             .is_some_and(|base| base.hook == Hook::Output);
         if self.dialect == Dialect::Nft {
             let family = if packet.dst.is_ipv6() { "ip6" } else { "ip" };
-            let peer = match output {
-                true => format!("daddr {}", packet.dst),
-                false => format!("saddr {}", packet.src),
+            let peer = if output {
+                format!("daddr {}", packet.dst)
+            } else {
+                format!("saddr {}", packet.src)
             };
-            let what = match packet.new {
-                true => format!("tcp dport {}", packet.dport),
-                false => format!("tcp sport {} ct state established", packet.sport),
+            let what = if packet.new {
+                format!("tcp dport {}", packet.dport)
+            } else {
+                format!("tcp sport {} ct state established", packet.sport)
             };
             return format!(
                 "nft insert rule {} {family} {peer} {what} accept",
                 self.nft(self.chain)
             );
         }
-        let peer = match output {
-            true => format!("-d {}", packet.dst),
-            false => format!("-s {}", packet.src),
+        let peer = if output {
+            format!("-d {}", packet.dst)
+        } else {
+            format!("-s {}", packet.src)
         };
         let (command, chain) = (self.command(), &self.chain.name);
         if packet.new {
@@ -267,9 +270,9 @@ impl<'a> Walk<'a> {
                 Statement::Verdict(verdict) => return self.sure(!unknown, Ending::Verdict(verdict)),
                 Statement::Reject(_) => return self.sure(!unknown, Ending::Reject),
                 Statement::Vmap(parts) => match self.mapped(&parts.0, &parts.1) {
-                    Some(Some(verdict)) => return self.sure(!unknown, Ending::Verdict(verdict)),
-                    Some(None) => return None,
-                    None => {
+                    Mapped::To(verdict) => return self.sure(!unknown, Ending::Verdict(verdict)),
+                    Mapped::Nothing => return None,
+                    Mapped::Unknown => {
                         self.certain = false;
                         return None;
                     }
@@ -295,6 +298,14 @@ impl<'a> Walk<'a> {
         self.certain &= sure;
         sure.then_some(ending)
     }
+}
+
+/// What a verdict map has for a packet.
+enum Mapped<'a> {
+    To(&'a Verdict),
+    Nothing,
+    /// It isn't understood.
+    Unknown,
 }
 
 /// What ends a rule.

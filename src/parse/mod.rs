@@ -15,6 +15,7 @@ pub mod hosts;
 pub mod ip_json;
 pub mod ip_text;
 pub mod iproute;
+pub mod ipset;
 pub mod iptables;
 pub mod ipvs;
 pub mod kmsg;

@@ -8,6 +8,7 @@ pub mod conntrack;
 pub mod cri;
 pub mod docker;
 pub mod hosts;
+pub mod ipset;
 pub mod ipvs;
 pub mod kernel;
 pub mod kind;

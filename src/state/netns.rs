@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Fact;
 use super::conntrack::Conntrack;
+use super::ipset::IpSet;
 use super::ipvs::VirtualServer;
 use super::kind::PortVlan;
 use super::link::{Address, IfIndex, Link};
@@ -71,7 +72,10 @@ pub struct Netns {
     pub fdb: Fact<Vec<FdbEntry>>,
     /// VLANs of bridges' ports.
     pub vlans: Fact<Vec<PortVlan>>,
+    /// iptables' rules of both back ends, then what only nftables has. Absent as missing in a kernel without any of them.
     pub netfilter: Fact<Vec<Ruleset>>,
+    /// Sets that iptables' rules name.
+    pub ipsets: Fact<Vec<IpSet>>,
     /// Without those in TIME-WAIT.
     pub tcp: Fact<Vec<TcpSocket>>,
     pub udp: Fact<Vec<UdpSocket>>,

@@ -4,4 +4,5 @@
 
 mod daemons;
 mod namespaces;
+mod netfilter;
 mod tables;

@@ -11,10 +11,14 @@ pub(super) mod devconf;
 mod encap;
 mod features;
 pub(super) mod inet_diag;
+mod ipset;
 mod kinds;
 mod links;
+mod may_ask;
 mod neighbors;
 mod nexthops;
+mod nf_tables;
+mod nfnetlink;
 pub(super) mod nsid;
 mod ports;
 mod routes;
@@ -30,7 +34,9 @@ use std::collections::BTreeMap;
 
 use socket::{Error, Socket};
 
+use crate::state::ipset::IpSet;
 use crate::state::link::Link;
+use crate::state::netfilter::Family;
 use crate::state::{Absence, Fact, Netns};
 
 /// Fills in what netlink tells of the network namespace that the calling thread is in. What can't be read is absent, by
@@ -50,6 +56,34 @@ pub fn netns_tables(net: &mut Netns) {
     net.neighbors = item(taken, "neighbors", || neighbors::read(socket));
     net.fdb = item(taken, "fdb", || neighbors::fdb(socket));
     net.vlans = item(taken, "vlans", || vlans::read(socket));
+}
+
+/// The sets of ipset(8). The kernel is asked only when it has them: a question would load their module.
+/// CAP_NET_ADMIN is needed.
+pub(super) fn ipsets() -> Fact<Vec<IpSet>> {
+    match may_ask::may_ask("ip_set") {
+        Ok(()) => unless_missing(ipset::read(), "ip_set"),
+        Err(absent) => absent.into_fact(),
+    }
+}
+
+/// Family and name of nftables' tables, with the same care. CAP_NET_ADMIN is needed.
+pub(super) fn nf_tables() -> Fact<Vec<(Family, String)>> {
+    match may_ask::may_ask("nf_tables") {
+        Ok(()) => unless_missing(nf_tables::read(), "nf_tables"),
+        Err(absent) => absent.into_fact(),
+    }
+}
+
+/// To a message for a subsystem that it lacks, the kernel says that the argument is invalid.
+fn unless_missing<T>(read: Result<T, Error>, module: &str) -> Fact<T> {
+    match read {
+        Ok(item) => Fact::Known(item),
+        Err(Error::Refused { errno, .. }) if errno == nix::errno::Errno::EINVAL as i32 => {
+            Fact::absent_as(Absence::Missing, format!("the kernel has no {module}"))
+        }
+        Err(error) => error.into_fact(),
+    }
 }
 
 fn nothing(net: &mut Netns, why: &str) {

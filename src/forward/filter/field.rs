@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::Walk;
-use crate::state::netfilter::{BitOp, CtKey, Dir, Expr, Key, LinkBy, Match, Op, Verdict, Way};
+use super::{Mapped, Walk};
+use crate::state::netfilter::{BitOp, CtKey, Dir, Expr, Key, LinkBy, Match, Op, Way};
 
 /// A field of the packet.
 enum Field<'a> {
@@ -44,8 +44,12 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The verdict that a map has for a key; `Some(None)` when it has none.
-    pub(super) fn mapped(&self, key: &'a Expr, map: &'a Expr) -> Option<Option<&'a Verdict>> {
+    /// The verdict that a map has for a key.
+    pub(super) fn mapped(&self, key: &'a Expr, map: &'a Expr) -> Mapped<'a> {
+        self.lookup(key, map).unwrap_or(Mapped::Unknown)
+    }
+
+    fn lookup(&self, key: &'a Expr, map: &'a Expr) -> Option<Mapped<'a>> {
         let field = self.field(key)?;
         let entries: Vec<(&Expr, &Expr)> = match map {
             Expr::Named(name) => {
@@ -63,15 +67,15 @@ impl<'a> Walk<'a> {
                 .collect(),
             _ => return None,
         };
-        let mut other = None;
+        let mut other = Mapped::Nothing;
         for (key, value) in entries {
             let Expr::Verdict(verdict) = value else {
                 return None;
             };
             if matches!(key, Expr::Any) {
-                other = Some(&**verdict);
+                other = Mapped::To(verdict);
             } else if self.contains(key, &field)? {
-                return Some(Some(verdict));
+                return Some(Mapped::To(verdict));
             }
         }
         Some(other)

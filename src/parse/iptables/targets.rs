@@ -159,7 +159,10 @@ fn to(text: &str, v6: bool, nat: &mut Nat) -> Option<()> {
             let (address, ports) = rest.split_once(']')?;
             (address, ports.strip_prefix(':'))
         }
-        None if v6 => (text, None),
+        None if v6 => match text.strip_prefix(':').filter(|ports| !ports.contains(':')) {
+            Some(ports) => ("", Some(ports)),
+            None => (text, None),
+        },
         None => match text.split_once(':') {
             Some((address, ports)) => (address, Some(ports)),
             None => (text, None),

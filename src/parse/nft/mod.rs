@@ -62,11 +62,9 @@ fn take(tables: &mut Vec<Table>, kind: &str, object: &Value) -> Result<(), Strin
         return Ok(());
     }
     let name = word(object, "table")?;
-    let is_it = |table: &&mut Table| table.family == family && &*table.name == name;
-    let index = tables.iter_mut().position(|mut table| is_it(&&mut table));
-    let table = match index.and_then(|index| tables.get_mut(index)) {
-        Some(table) => table,
-        None => return Err(format!("no table {} {name} before it", family.word())),
+    let mut tables = tables.iter_mut();
+    let Some(table) = tables.find(|table| table.family == family && &*table.name == name) else {
+        return Err(format!("no table {} {name} before it", family.word()));
     };
     match kind {
         "chain" => table.chains.push(chain(object)?),
