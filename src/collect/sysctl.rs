@@ -68,7 +68,7 @@ pub(super) fn sysctls(depth: Depth) -> Fact<BTreeMap<String, String>> {
     }
     let mut reading = Reading::default();
     match depth {
-        Depth::Pod => {
+        Depth::Pod | Depth::Sessions => {
             for name in OF_PODS {
                 if let Some(value) = one(File::open(root.join(name)), &mut reading.buffer) {
                     reading
