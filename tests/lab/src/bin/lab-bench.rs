@@ -1,6 +1,7 @@
 //! How long netdiag takes for a large node, beside the tools that print parts of it.
 //!
-//! Usage: `lab-bench [--netdiag PATH] [--runs N]`. Exit status 1: more than half beyond what netdiag promises.
+//! Usage: `lab-bench [--netdiag PATH] [--runs N] [-- COMMAND …]`. Exit status 1: more than half beyond what netdiag
+//! promises. With COMMAND, such as a profiler, runs that in the node instead.
 #![expect(clippy::print_stdout, reason = "a table for people")]
 
 use std::env;
@@ -148,16 +149,34 @@ impl Row {
     }
 }
 
+/// Runs a command in the node, on this terminal.
+fn run(command: Vec<String>) -> Result<ExitCode> {
+    let crowd = Crowd::up(Sizes::LARGE)?;
+    let status = crowd.node().enter().args(command).status().map_err(failed)?;
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
 fn bench(words: Vec<String>) -> Result<ExitCode> {
     let own = env::current_exe().map_err(|error| failed(format!("own path: {error}")))?;
     let (mut netdiag, mut runs) = (own.with_file_name("netdiag"), 5);
     let mut words = words.into_iter();
     while let Some(word) = words.next() {
+        if word == "--" {
+            return run(words.collect());
+        }
         let value = words.next().unwrap_or_default();
         match word.as_str() {
             "--netdiag" => netdiag = PathBuf::from(value),
             "--runs" => runs = value.parse().map_err(|_| failed("--runs takes a number"))?,
-            _ => return Err(failed("usage: lab-bench [--netdiag PATH] [--runs N]")),
+            _ => {
+                return Err(failed(
+                    "usage: lab-bench [--netdiag PATH] [--runs N] [-- COMMAND ...]",
+                ));
+            }
         }
     }
     let netdiag = netdiag
