@@ -1,11 +1,11 @@
 # make demo       build, and show a diagnosis from recorded snapshots
 # make test       everything that has to pass
 # make lab-story  a broken cluster on this machine, and a shell in it (root)
-# make bench      a large node on this machine: what reading it takes (root)
+# make bench      how fast captures and a large node (root) are read, beside other tools; see scripts/bench
 # make generate   completions/, man/ and the README's blocks anew
 # make clean      remove what was built
 
-.PHONY: demo test lab-story bench generate clean
+.PHONY: demo test bench lab-story generate clean
 
 demo:
 	@scripts/demo

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_netdiag_global_optspecs
-    string join \n color= c/config= timeout= h/help V/version
+    string join \n color= c/config= timeout= allow-version-mismatch context= log-level= h/help V/version
 end
 
 function __fish_netdiag_needs_command
@@ -29,12 +29,22 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_needs_command" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_needs_command" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_needs_command" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_needs_command" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_needs_command" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_needs_command" -s V -l version -d 'Print version'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "node" -d 'This node\'s BGP sessions and the address Calico detects for it'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "check" -d 'Find what is broken, prove it, and write the manifests that mend it'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "capture" -d 'Show packets of a capture file, each on one line with all that encapsulates it'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "get" -d 'Show resources of the datastore'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "apply" -d 'Write resources from manifests: create those that are missing, update the others'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "create" -d 'Create resources from manifests; they must not exist yet'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "replace" -d 'Replace resources by those of manifests; they must exist'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "delete" -d 'Delete resources, by kind and name or those of manifests'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "patch" -d 'Change fields of one resource'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "label" -d 'Set, update or remove a label of one resource'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "validate" -d 'Check manifests without a datastore: everything that is wrong, with file, line, column and field'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "snapshot" -d 'Save what nodes and their datastore show, to look at it elsewhere or later'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "completion" -d 'Print the completion script of a shell'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
@@ -42,6 +52,9 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -s h -l help -d 'Print help'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -f -a "status" -d 'Show this node\'s BGP peers, and why those that are down are down'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -f -a "autodetect" -d 'Re-run Calico\'s address detection on this node and explain it'
@@ -58,6 +71,9 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
@@ -72,6 +88,9 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
@@ -84,49 +103,188 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s o -l output -d 'How to show them: ps and table have the names, wide more columns' -r -f -a "ps\t''
-table\t''
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s r -l read -d 'Capture file to read; `-` is standard input' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s c -l count -d 'Show at most so many packets' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s o -l output -d 'How to show packets: wide has link addresses, TTL, windows and options, json one object a packet' -r -f -a "text\t''
 wide\t''
-yaml\t''
 json\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l style -d 'Whose words to use for lines' -r -f -a "netdiag\t''
+tcpdump\t'tcpdump\'s words, as of `tcpdump -nS`'"
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l port -d 'Tunnel that a UDP port carries: vxlan, vxlan-gpe, geneve, flannel-udp, gre or mpls; may be repeated' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l vni -d 'Only packets of this virtual network: VNI of VXLAN or Geneve, subnet of NVGRE' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l inner -d 'Only packets whose innermost packet passes this filter, as `--inner "host 10.244.1.5 and tcp port 80"`' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s w -l write -d 'Write packets to a file instead: .pcapng, or else pcap; `-` is standard output' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s x -l hex -d 'Also show the bytes of each layer'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s t -d 'Time of a packet: -t none, -tt seconds since 1970, -ttt since the packet before, -tttt date and time, -ttttt since the first packet'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l nano -d 'Nanoseconds instead of microseconds'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l summary -d 'Show flows instead of packets, and what is wrong with them; -o wide shows all flows'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l decap -d 'With --write: without the outer headers, so that every tool sees what is inside. Packets that came without a frame get a made-up one'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s l -l line-buffered -d 'Write each line at once, for a pipe'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s f -l filename -d 'Manifest: a file, a directory (its .yaml, .yml and .json files), or - for standard input; repeatable' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s n -l namespace -d 'Namespace, for kinds that have namespaces (default: that of the manifest, else default)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s o -l output -d 'How to show them: ps, wide, yaml, json, name, custom-columns=NAME,…, jsonpath=TEMPLATE, go-template=TEMPLATE or go-template-file=FILE' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s l -l selector -d 'Only those whose labels this selects: in Calico\'s words (has(rack) && zone in {"a"}), or rack=r1,zone!=a' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l sort-by -d 'Sort by this field, such as .spec.order' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s L -l label-columns -d 'Columns with the values of these labels' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s R -l recursive -d 'Read the sub-directories of a directory, too'
+complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
+complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s A -l all-namespaces -d 'Look in all namespaces'
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l export -d 'Leave out what only this datastore knows: uid, resourceVersion, creationTimestamp'
+complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s h -l help -d 'Print help'
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -s f -l filename -d 'Manifest: a file, a directory (its .yaml, .yml and .json files), or - for standard input; repeatable' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -s n -l namespace -d 'Namespace, for kinds that have namespaces (default: that of the manifest, else default)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -s R -l recursive -d 'Read the sub-directories of a directory, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l dry-run -d 'Show what would change, and write nothing'
+complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+complete -c netdiag -n "__fish_netdiag_using_subcommand create" -s f -l filename -d 'Manifest: a file, a directory (its .yaml, .yml and .json files), or - for standard input; repeatable' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand create" -s n -l namespace -d 'Namespace, for kinds that have namespaces (default: that of the manifest, else default)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge" -s h -l help -d 'Print help'
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge" -f -a "save" -d 'Write a snapshot of this node and of the objects in the datastore; it holds no secrets'
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge" -f -a "show" -d 'Show what is in snapshots, how old they are, and what is absent and why'
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge" -f -a "diff" -d 'Show what changed from one snapshot to another'
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge" -f -a "merge" -d 'Make one snapshot of several: a cluster in one file'
+complete -c netdiag -n "__fish_netdiag_using_subcommand create" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand create" -s R -l recursive -d 'Read the sub-directories of a directory, too'
+complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
+complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l skip-exists -d 'Leave resources that exist as they are, and count them as done'
+complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l dry-run -d 'Show what would be created, and write nothing'
+complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand create" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -s f -l filename -d 'Manifest: a file, a directory (its .yaml, .yml and .json files), or - for standard input; repeatable' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -s n -l namespace -d 'Namespace, for kinds that have namespaces (default: that of the manifest, else default)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -s R -l recursive -d 'Read the sub-directories of a directory, too'
+complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
+complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l dry-run -d 'Show what would change, and write nothing'
+complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -s f -l filename -d 'Manifest: a file, a directory (its .yaml, .yml and .json files), or - for standard input; repeatable' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -s n -l namespace -d 'Namespace, for kinds that have namespaces (default: that of the manifest, else default)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -s R -l recursive -d 'Read the sub-directories of a directory, too'
+complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
+complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -s s -l skip-not-exists -d 'Count resources that don\'t exist as done'
+complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -s p -l patch -d 'The patch, in JSON' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -s t -l type -d 'What the patch is: strategic and merge set the fields it names, null removes one; json is a list of operations' -r -f -a "strategic\t''
+merge\t''
+json\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -s n -l namespace -d 'Namespace, for kinds that have namespaces (default: that of the manifest, else default)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand label" -s n -l namespace -d 'Namespace, for kinds that have namespaces (default: that of the manifest, else default)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand label" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l overwrite -d 'Give a label that is there a new value'
+complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l remove -d 'Remove the label'
+complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand label" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s f -l filename -d 'Manifest: a file, a directory (its .yaml, .yml and .json files), or - for standard input; repeatable' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s n -l namespace -d 'Namespace, for kinds that have namespaces (default: that of the manifest, else default)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s R -l recursive -d 'Read the sub-directories of a directory, too'
+complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
+complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -f -a "save" -d 'Write a snapshot of this node and of the objects in the datastore; it holds no secrets'
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -f -a "show" -d 'Show what is in snapshots, how old they are, and what is absent and why'
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -f -a "diff" -d 'Show what changed from one snapshot to another'
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -f -a "merge" -d 'Make one snapshot of several: a cluster in one file'
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -f -a "script" -d 'Print a shell script that collects on a node without netdiag what commands read with --snapshot'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -s o -l output -d 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l nodes -d 'Save these nodes, commas between, into one snapshot; `all` are the Nodes of the datastore' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l via -d 'How nodes are reached: ssh, the system\'s own with its configuration, or kubectl, by exec into a pod on each node with the rights that kubectl has' -r -f -a "ssh\t''
+kubectl\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l parallel -d 'How many nodes are asked at a time' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l node-timeout -d 'Seconds that each node may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l kube-namespace -d 'Namespaces of the pods to exec into (default: kube-system and calico-system)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l kube-selector -d 'Label of the pods to exec into: one on each node, in its network' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l host -d 'Where a node is reached (default: its name, its InternalIP, its BGP address); repeatable' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l ssh-user -d 'User to log in as (default: what ssh\'s configuration says)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l json -d 'Write plain JSON, whatever the name'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l only-node -d 'Leave the datastore alone: this node only'
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l push -d 'Bring this netdiag along to nodes that don\'t have it; nothing of it stays there (always with --via kubectl)'
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l sudo -d 'Run netdiag by sudo on the nodes; it must not ask for a password'
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -s o -l output -d 'How to show it' -r -f -a "table\t''
 json\t''
@@ -136,6 +294,9 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -s o -l output -d 'How to show it' -r -f -a "table\t''
 json\t''
@@ -145,8 +306,11 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -l counters -d 'Show counters, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -l all -d 'Show all that differs, timers and connections too, and no lines cut'
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -s o -l output -d 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
@@ -154,12 +318,27 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l json -d 'Write plain JSON, whatever the name'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l newest -d 'Of a node that is in several files, keep the newest'
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -s h -l help -d 'Print help (see more with \'--help\')'

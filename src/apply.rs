@@ -1,7 +1,8 @@
 //! Writes documents to a datastore: read, merge, compare and swap, again if someone else was faster. What else a write
-//! brings about in Calico, and what forbids one, is in `rules`.
+//! brings about in Calico, and what forbids one, is in `rules` and `effects`.
 
 mod change;
+mod effects;
 mod initialize;
 mod rules;
 
@@ -178,7 +179,7 @@ pub async fn apply(
                 return Ok(Done::Skipped);
             }
             Err(error) if tries < TRIES && is_race(&error) && !matches!(verb, Verb::Create { .. }) => {
-                tries += 1
+                tries += 1;
             }
             Err(error) => return Err(error.into()),
         }

@@ -14,5 +14,6 @@ pub mod fleet;
 pub mod forward;
 pub mod intent;
 pub mod output;
+pub mod packet;
 pub mod parse;
 pub mod state;

@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
-use super::{Error, TRIES, Verb, is_race, rules};
+use super::{Error, TRIES, Verb, effects, is_race, rules};
 use crate::calico::kinds;
 use crate::calico::manifest::{self, Document, Form};
 use crate::calico::merge::merge;
 use crate::calico::names;
 use crate::calico::patch::{self, PatchType};
 use crate::calico::resource::{Kind, Resource};
+use crate::calico::schema::Fault;
 use crate::calico::tree::Mark;
 use crate::datastore::{self, Datastore};
 
@@ -26,14 +27,7 @@ pub async fn patch(
     change(store, kind, id, &|stored| {
         let mut patched = Value::Object(stored.body.clone());
         patch::apply(&mut patched, with, how)?;
-        let invalid = |faults: Vec<crate::calico::schema::Fault>| {
-            let line = |fault: crate::calico::schema::Fault| match fault.path.as_str() {
-                "" => fault.why,
-                path => format!("{path}: {}", fault.why),
-            };
-            Error::Invalid(faults.into_iter().map(line).collect())
-        };
-        let resource = manifest::check(kind, &patched).map_err(invalid)?;
+        let resource = checked(stored, patched)?;
         if resource.id() != stored.id() {
             return Err(Error::Refused(
                 "a patch can't change the name or the namespace".into(),
@@ -42,6 +36,32 @@ pub async fn patch(
         replaced(stored, resource)
     })
     .await
+}
+
+/// A patched resource, if the patch leaves it valid. What netdiag doesn't know in the stored one, since a newer release
+/// wrote it, isn't the patch's fault, and stays.
+fn checked(stored: &Resource, patched: Value) -> Result<Resource, Error> {
+    let lines = |faults: Vec<Fault>| -> Vec<String> {
+        let line = |fault: Fault| match fault.path.as_str() {
+            "" => fault.why,
+            path => format!("{path}: {}", fault.why),
+        };
+        faults.into_iter().map(line).collect()
+    };
+    let faults = match manifest::check(stored.kind, &patched) {
+        Ok(resource) => return Ok(resource),
+        Err(faults) => lines(faults),
+    };
+    let before = manifest::check(stored.kind, &Value::Object(stored.body.clone()));
+    let known = before.map_or_else(lines, |_| Vec::new());
+    let new: Vec<String> = faults
+        .into_iter()
+        .filter(|fault| !known.contains(fault))
+        .collect();
+    if new.is_empty() {
+        return Resource::from_value(patched).map_err(|why| Error::Invalid(vec![why]));
+    }
+    Err(Error::Invalid(new))
 }
 
 /// What is stored, with labels, annotations, spec and status of this.
@@ -149,6 +169,7 @@ pub async fn delete(store: &dyn Datastore, kind: Kind, id: &str, version: Option
             return Err(datastore::Error::Conflict { kind, name }.into());
         }
         rules::unused(store, &stored).await?;
+        let stored = effects::before_delete(store, stored).await?;
         match store.delete(&stored).await {
             Ok(()) => return Ok(()),
             Err(error @ datastore::Error::Conflict { .. }) if version.is_none() && tries < TRIES => {

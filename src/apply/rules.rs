@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Error, Verb};
+use super::{Error, Verb, effects};
 use crate::calico::checks;
 use crate::calico::kinds::BUILT_IN_TIERS;
 use crate::calico::resource::{Kind, Resource};
@@ -89,7 +89,10 @@ pub(super) async fn check(
             let tier = new.text(&["spec", "tier"]).unwrap_or("default");
             exists(store, Kind::Tier, tier).await
         }
-        (Kind::IpPool, None) => no_overlap(store, new).await,
+        (Kind::IpPool, None) => {
+            no_overlap(store, new).await?;
+            effects::same_block_size(store, new).await
+        }
         (Kind::IpPool, Some(stored)) => same_pool(stored, new),
         (Kind::BgpPeer, _) => {
             let filters = new.field(&["spec", "filters"]).and_then(Value::as_array);
@@ -103,6 +106,10 @@ pub(super) async fn check(
 }
 
 async fn exists(store: &dyn Datastore, kind: Kind, name: &str) -> Result<(), Error> {
+    // The first write makes them, and a dry run mustn't.
+    if kind == Kind::Tier && BUILT_IN_TIERS.iter().any(|(built_in, ..)| *built_in == name) {
+        return Ok(());
+    }
     match store.get(kind, name).await {
         Ok(_) | Err(datastore::Error::BadValue { .. }) => Ok(()),
         Err(error) => Err(error.into()),

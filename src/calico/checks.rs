@@ -17,10 +17,6 @@ pub(super) fn filled(text: &str) -> Result<(), String> {
     }
 }
 
-pub(super) fn any(_: &str) -> Result<(), String> {
-    Ok(())
-}
-
 pub(super) fn ipv4(text: &str) -> Result<(), String> {
     let why = |_| match text.parse::<Ipv6Addr>() {
         Ok(_) => format!("{text} is an IPv6 address, must be IPv4"),
@@ -124,7 +120,7 @@ pub(crate) fn net(text: &str) -> Option<IpNet> {
 }
 
 /// The network that a text is, with or without a length.
-pub(super) fn net_or_ip(text: &str) -> Option<IpNet> {
+pub(crate) fn net_or_ip(text: &str) -> Option<IpNet> {
     let (ip, length) = address::parse(text)?;
     IpNet::new(ip, length.unwrap_or(address::full_length(ip))).ok()
 }

@@ -1,7 +1,7 @@
 //! The kinds of Calico's objects, and what is fixed about each.
 
 /// Every kind of `projectcalico.org/v3` that a datastore holds for users (libcalico-go `lib/apis/v3`,
-/// `lib/backend/model`). One row of [`Kind::row`] a kind, and a file or a part of one below `kinds`.
+/// `lib/backend/model`). One row of `row` a kind, and a file or a part of one below `kinds`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Node,

@@ -4,6 +4,7 @@ mod address;
 pub mod apiconfig;
 pub mod as_number;
 pub mod autodetect;
+pub mod block;
 pub(crate) mod checks;
 pub mod kind;
 pub mod kinds;

@@ -47,6 +47,8 @@ impl Misfits {
 pub enum Shape {
     /// A text that this accepts, or else says why not.
     Text(Check),
+    /// Any text.
+    AnyText,
     /// One of these words.
     Enum(&'static [&'static str]),
     /// One of these words, in any case.

@@ -123,6 +123,3 @@ impl Delete {
             .fold(Error::new(failures.join("\n")), Error::hint))
     }
 }
-
-#[cfg(test)]
-mod tests;

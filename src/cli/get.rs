@@ -55,7 +55,7 @@ pub(super) struct Get {
 const EXAMPLES: &str = "Examples:
   netdiag get node -o wide
   netdiag get networkpolicy -A -o custom-columns=NAMESPACE,NAME,SELECTOR
-  netdiag get all -A -o yaml > backup.yaml
+  netdiag get tier,gnp,np -A -o yaml --export > policies.yaml
   netdiag get node -l 'rack == \"r1\"' --sort-by .spec.bgp.ipv4Address";
 
 impl Get {
@@ -87,7 +87,10 @@ impl Get {
             };
             return Ok(Ok(documents.iter().map(query).collect()));
         };
-        let kinds = kinds::several(typed)?;
+        let kinds = kinds::several(typed).map_err(|error| Error {
+            message: format!("failed to get resources: {}", error.message),
+            ..error
+        })?;
         // Such as of a script's variable that isn't set.
         if self.name.iter().any(String::is_empty) {
             return Err(Error::new("resource name may not be empty"));
@@ -179,7 +182,9 @@ impl Get {
                 .iter_mut()
                 .flat_map(|group| &mut group.items)
                 .for_each(select::export);
-            groups.iter_mut().for_each(|group| group.version = None);
+            for group in &mut groups {
+                group.version = None;
+            }
         }
         let empty = groups.iter().all(|group| group.items.is_empty());
         if !empty || missing.is_none() {

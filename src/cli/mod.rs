@@ -1,6 +1,7 @@
 //! The command line: one file a command, each an `Args` struct whose doc comments are the help, and one function.
 
 mod apply;
+mod capture;
 mod check;
 mod completion;
 mod create;
@@ -102,6 +103,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 enum Command {
     Node(node::Args),
     Check(check::Args),
+    Capture(capture::Args),
     Get(get::Get),
     Apply(apply::Apply),
     Create(create::Create),
@@ -119,6 +121,7 @@ impl Command {
         match self {
             Self::Node(node) => node.run(cx),
             Self::Check(check) => check.run(cx),
+            Self::Capture(capture) => capture.run(cx),
             Self::Snapshot(snapshot) => snapshot.run(cx),
             Self::Get(get) => get.run(cx),
             Self::Apply(apply) => apply.run(cx),

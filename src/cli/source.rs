@@ -128,7 +128,7 @@ pub(super) fn warn(cx: &mut Context, warnings: &[String]) -> Result<(), Error> {
 pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     let mut files = Vec::new();
     for path in paths {
-        if path.is_dir() {
+        if path.is_dir() && !collect::bundle::is_bundle(path) {
             files.extend(directory(path)?);
         } else {
             files.push(path.clone());
@@ -165,6 +165,9 @@ pub(super) fn read_file(path: &Path) -> Result<Snapshot, Error> {
     };
     if super::files::is_stdout(path) {
         return archive::read(std::io::stdin().lock()).map_err(fail);
+    }
+    if collect::bundle::is_bundle(path) {
+        return collect::bundle::read(path).map_err(fail);
     }
     let file = std::fs::File::open(path).map_err(|error| fail(error.to_string()))?;
     archive::read(file).map_err(fail)

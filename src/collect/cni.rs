@@ -261,11 +261,14 @@ impl Files {
         });
         let mut failure = None;
         for path in inside.into_iter().chain(NET_CONFS.map(str::to_owned)) {
-            match self.read(Path::new(&path), parse::flannel::net_conf) {
-                Fact::Known(found) => return Fact::Known(FlannelNetConf { path, ..found }),
-                other if other.absence() == Some(Absence::Unreadable) => return other,
-                other => _ = failure.get_or_insert(other),
+            let found = self.read(Path::new(&path), parse::flannel::net_conf);
+            if found.absence() == Some(Absence::Unreadable) {
+                return found;
             }
+            if let Fact::Known(found) = found {
+                return Fact::Known(FlannelNetConf { path, ..found });
+            }
+            failure.get_or_insert(found);
         }
         failure.unwrap_or_default()
     }

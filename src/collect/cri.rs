@@ -15,8 +15,8 @@ use tonic_prost::ProstCodec;
 use super::unix::{self, Deadline, Failure};
 use crate::parse;
 use crate::parse::secrets;
-use crate::state::Fact;
 use crate::state::cri::{CniDirectories, Condition, Container, Cri, Sandbox, SandboxDetail};
+use crate::state::{Absence, Fact};
 use messages as proto;
 
 /// Where runtimes listen: containerd, CRI-O, k3s, cri-dockerd, MicroK8s, k0s.
@@ -229,9 +229,11 @@ impl Client {
             answer = self.once("Version", request()).await?;
         }
         answer.map_err(|status| match status.code() {
-            Code::Unimplemented => {
-                Failure::unreadable("it has no CRI: this containerd serves Docker, or its cri plugin is off")
-            }
+            // On a Docker host that is as it should be.
+            Code::Unimplemented => Failure {
+                absence: Absence::Missing,
+                why: "no CRI here: this containerd serves Docker, or its cri plugin is off".into(),
+            },
             _ => said("Version", &status),
         })
     }

@@ -62,15 +62,13 @@ async fn ask(path: &Path, timeout: Duration) -> Result<Docker, Failure> {
         docker.containers = containers(&mut client).await.map_or_else(Fact::from, Fact::Known);
         Ok(docker)
     };
-    // The connection's own error is the one that `work` gets; it ends when `work` has dropped the sender.
-    let (work, _) = tokio::join!(
-        work,
-        deadline.bound("the connection", async {
-            connection.await.ok();
-            Ok(())
-        })
-    );
-    work
+    let mut work = std::pin::pin!(work);
+    // What goes wrong with the connection, `work` is told by its own requests.
+    tokio::select! {
+        done = &mut work => return done,
+        _ = connection => {}
+    }
+    work.await
 }
 
 /// The list, and each network with its containers; one that went away in between is left as it was listed.

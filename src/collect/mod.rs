@@ -2,6 +2,7 @@
 //! system. What can't be read becomes an absent fact with its reason.
 
 pub mod bird;
+pub mod bundle;
 pub mod cni;
 mod conntrack;
 pub mod cri;
@@ -20,6 +21,9 @@ pub mod reach;
 mod sockets;
 mod sysctl;
 mod unix;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::thread;

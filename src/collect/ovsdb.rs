@@ -60,10 +60,7 @@ async fn ask(path: &Path, timeout: Duration) -> Result<Ovs, Failure> {
 
 /// Adds what the switch daemon says of each bridge.
 async fn switch(ovs: &mut Ovs, directory: &Path, deadline: Deadline) {
-    let mut client = match control(directory, deadline).await {
-        Ok(client) => Ok(client),
-        Err(failure) => Err(failure),
-    };
+    let mut client = control(directory, deadline).await;
     for bridge in &mut ovs.bridges {
         match &mut client {
             Ok(client) => {

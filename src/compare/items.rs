@@ -78,7 +78,9 @@ static ITEMS: &[Item] = &[
     item("tcp", 60, &["local", "remote"]).settled(listening),
     item("tcpCounters", 90, &[]).from(Show::Counters),
     item("conntrack", 91, &[]).from(Show::All),
-    item("kernelMessages", 92, &["text"]),
+    item("kernelLog", 92, &["text"]),
+    // Of the namespace's file; another one after each start.
+    item("netId", 93, &[]).from(Show::All),
 ];
 
 static OTHER: Item = item("", 70, &[]);
@@ -118,15 +120,18 @@ const MOVING: [&str; 16] = [
 
 const COUNTING: [&str; 6] = ["counters", "packets", "bytes", "active", "inactive", "imported"];
 
+/// Whether a field is told, by its name alone.
+pub(super) fn is_told(key: &str, show: Show) -> bool {
+    (!COUNTING.contains(&key) || show >= Show::Counters) && (!MOVING.contains(&key) || show == Show::All)
+}
+
 /// Takes away what isn't told: what moves, and numbers of links, which [`super::links`] has named.
 pub(super) fn strip(value: &mut Value, show: Show) {
     match value {
         Value::Object(fields) => {
             fields.retain(|key, value| {
-                let key = key.as_str();
-                let counts = COUNTING.contains(&key) || (key == "routes" && value.get("imported").is_some());
-                let moves = MOVING.contains(&key);
-                (!counts || show >= Show::Counters) && (!moves || show == Show::All)
+                let counts = key == "routes" && value.get("imported").is_some();
+                is_told(key, show) && (!counts || show >= Show::Counters)
             });
             // Of a link, which has a name.
             if fields.contains_key("name") && fields.contains_key("mtu") {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::items::{Item, item_named, strip};
+use super::items::{Item, is_told, item_named, strip};
 use super::{Change, Field, Kind, Show};
 
 /// What was found so far, of one node or of the datastore.
@@ -71,15 +71,15 @@ impl<'a> Walk<'a> {
         let [before, after] = [before, after].map(|value| value.as_object().unwrap_or(&empty));
         let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         for key in keys {
+            let item = item_named(key);
+            if self.show < item.from || !is_told(key, self.show) {
+                continue;
+            }
             let path = if path.is_empty() {
                 key.clone()
             } else {
                 format!("{path}.{key}")
             };
-            let item = item_named(key);
-            if self.show < item.from {
-                continue;
-            }
             let [old, new] = [before, after].map(|fields| fields.get(key).unwrap_or(&Value::Null));
             match (fact(old), fact(new)) {
                 (Some(Seen::Known(old)), Some(Seen::Known(new))) => self.values(item, &path, label, old, new),

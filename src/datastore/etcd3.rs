@@ -1,29 +1,27 @@
 //! etcd v3 over gRPC: keys and values exactly as Calico writes them (libcalico-go `lib/backend/etcdv3`).
 
+mod connect;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_client::{
-    Channel, Client, Compare, CompareOp, ConnectOptions, Error as Etcd, GetOptions, KeyValue, KvClient, Txn,
-    TxnOp, TxnOpResponse,
+    Compare, CompareOp, Error as Etcd, GetOptions, KeyValue, KvClient, Txn, TxnOp, TxnOpResponse,
 };
-use hyper_util::rt::TokioIo;
-use tokio::sync::{Mutex, OnceCell};
-use tonic::Code;
+use tokio::sync::OnceCell;
 
 use super::endpoint::{Deadline, Dialer, Endpoint};
-use super::{Answer, Datastore, Error, List, Step, Unreadable, identity};
+use super::{Answer, Datastore, Entry, Error, List, Step, Unreadable, identity};
 use crate::calico::apiconfig::ApiConfig;
 use crate::calico::release::Release;
 use crate::calico::resource::{Kind, Resource};
 use crate::calico::stored;
+use connect::{ALPN, NO_USER, PERMISSION, better, channel, log_in, why};
+
+pub(super) use connect::no_user;
 
 /// Where Calico v3 keeps its resources.
 const ROOT: &str = "/calico/resources/v3/projectcalico.org";
-/// gRPC over TLS is chosen by this protocol name.
-const ALPN: [&[u8]; 1] = [b"h2"];
-/// HTTP/2 windows: a list of some megabytes shouldn't wait for credit.
-const WINDOW: u32 = 4 << 20;
 
 /// A connection to one etcd server.
 pub(super) struct Etcd3 {
@@ -165,21 +163,28 @@ impl Etcd3 {
         identity::give(&mut new)?;
         let name = self.new_name(&new).await?;
         // A policy may be there under the name that older releases give it.
-        for other in stored_ids(kind, &id).into_iter().filter(|_| kind.is_tiered()) {
+        let stored_id = with_name(&id, &name);
+        for other in stored_ids(kind, &id)
+            .into_iter()
+            .filter(|other| *other != stored_id)
+        {
             let options = Some(GetOptions::new().with_keys_only());
             let answer = self.call(self.kv.clone().get(key(kind, &other), options)).await?;
             if !answer.kvs().is_empty() {
                 return Err(Error::AlreadyExists { kind, name: id });
             }
         }
-        let key = key(kind, &with_name(&id, &name));
+        let key = key(kind, &stored_id);
+        let value = stored::encode(&new, &name);
         let txn = Txn::new()
             .when([Compare::version(key.as_str(), CompareOp::Equal, 0)])
-            .and_then([TxnOp::put(key.as_str(), stored::encode(&new, &name), None)]);
+            .and_then([TxnOp::put(key.as_str(), value.as_str(), None)]);
         let answer = self.call(self.kv.clone().txn(txn)).await?;
         if !answer.succeeded() {
             return Err(Error::AlreadyExists { kind, name: id });
         }
+        // As it would be read.
+        let mut new = stored::decode(kind, &stored_id, value.as_bytes()).unwrap_or(new);
         new.set_resource_version(answer.header().map(|header| header.revision().to_string()));
         Ok(new)
     }
@@ -305,125 +310,39 @@ impl Datastore for Etcd3 {
         Box::pin(self.replace(resource))
     }
 
+    fn entries<'a>(&'a self, prefix: &'a str) -> Answer<'a, Vec<Entry>> {
+        Box::pin(async move {
+            let options = GetOptions::new().with_prefix();
+            let answer = self.call(self.kv.clone().get(prefix, Some(options))).await?;
+            let entry = |pair: &KeyValue| Entry {
+                key: String::from_utf8_lossy(pair.key()).into_owned(),
+                value: pair.value().to_vec(),
+                revision: pair.mod_revision(),
+            };
+            Ok(answer.kvs().iter().map(entry).collect())
+        })
+    }
+
+    fn swap_entry<'a>(&'a self, entry: &'a Entry, value: Option<&'a str>) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let key = entry.key.as_str();
+            let change = match value {
+                Some(value) => TxnOp::put(key, value, None),
+                None => TxnOp::delete(key, None),
+            };
+            let txn = Txn::new()
+                .when([Compare::mod_revision(key, CompareOp::Equal, entry.revision)])
+                .and_then([change]);
+            Ok(self.call(self.kv.clone().txn(txn)).await?.succeeded())
+        })
+    }
+
     fn delete<'a>(&'a self, resource: &'a Resource) -> Answer<'a, ()> {
         Box::pin(async move {
             self.swap(resource, &|key, _| TxnOp::delete(key, None)).await?;
             Ok(())
         })
     }
-}
-
-/// A gRPC channel that starts on a stream already open; should that break, it dials again.
-fn channel(
-    endpoint: &Endpoint,
-    dialer: &Arc<Dialer>,
-    stream: super::endpoint::Stream,
-    per_call: Duration,
-) -> Result<Channel, Error> {
-    let invalid = |error: String| endpoint.failed(Step::Connect, error);
-    let origin = endpoint
-        .to_string()
-        .parse()
-        .map_err(|error| invalid(format!("{error}")))?;
-    // Always http here: TLS is below, in the stream.
-    let transport = tonic::transport::Endpoint::from_shared(format!("http://{}", endpoint.authority()))
-        .map_err(|error| invalid(error.to_string()))?
-        .origin(origin)
-        .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(WINDOW);
-    let ready = Arc::new(Mutex::new(Some(stream)));
-    let (dialer, endpoint) = (dialer.clone(), endpoint.clone());
-    let connector = tower::service_fn(move |_| {
-        let (ready, dialer, endpoint) = (ready.clone(), dialer.clone(), endpoint.clone());
-        async move {
-            let stream = match ready.lock().await.take() {
-                Some(stream) => stream,
-                None => dialer.dial(&endpoint, &ALPN, Deadline::after(per_call)).await?,
-            };
-            Ok::<_, Error>(TokioIo::new(stream))
-        }
-    });
-    Ok(Channel::Tonic(transport.connect_with_connector_lazy(connector)))
-}
-
-/// Makes a client, with a token when a user is configured.
-async fn log_in(
-    config: &ApiConfig,
-    endpoint: &Endpoint,
-    channel: Channel,
-    deadline: Deadline,
-) -> Result<Client, Error> {
-    let anonymous = ConnectOptions::new();
-    let options = match (&config.username, &config.password) {
-        (Some(user), Some(password)) => anonymous
-            .clone()
-            .with_user(user, password.expose())
-            .with_auto_token_refresh(true),
-        _ => anonymous.clone(),
-    };
-    let attempt = async { Ok(Client::from_channel(channel.clone(), Some(options)).await) };
-    match deadline.bound(endpoint, Step::Request, attempt).await? {
-        Ok(client) => Ok(client),
-        // As calicoctl: a user is harmless on a server without authentication.
-        Err(Etcd::GRpcStatus(status)) if status.code() == Code::FailedPrecondition => {
-            Client::from_channel(channel, Some(anonymous))
-                .await
-                .map_err(|error| endpoint.failed(Step::Authenticate, why(&error)))
-        }
-        Err(Etcd::GRpcStatus(status)) if !is_transport(&status) => Err(endpoint.failed(
-            Step::Authenticate,
-            format!(
-                "user {:?}: {}",
-                config.username.as_deref().unwrap_or_default(),
-                status.message().trim_start_matches("etcdserver: ")
-            ),
-        )),
-        Err(error) => Err(endpoint.failed(Step::Request, why(&error))),
-    }
-}
-
-/// The reason that a second look finds, or else the first one.
-async fn better(dialer: &Dialer, endpoint: &Endpoint, deadline: Deadline, first: Option<Error>) -> Error {
-    let first = first.unwrap_or_else(|| endpoint.failed(Step::Request, "no answer"));
-    if !matches!(
-        first,
-        Error::Failed {
-            step: Step::Request,
-            ..
-        }
-    ) {
-        return first;
-    }
-    dialer.second_look(endpoint, deadline).await.unwrap_or(first)
-}
-
-const PERMISSION: &str = "permission denied";
-const NO_USER: &str = "user name is empty";
-
-pub(super) fn no_user() -> &'static str {
-    "the server wants a user and a password: set etcdUsername and etcdPassword (ETCD_USERNAME, ETCD_PASSWORD)"
-}
-
-/// A status that tonic made because the connection failed, not one that etcd sent.
-fn is_transport(status: &tonic::Status) -> bool {
-    std::error::Error::source(status).is_some()
-}
-
-/// What an etcd error says, down to its cause.
-fn why(error: &Etcd) -> String {
-    let Etcd::GRpcStatus(status) = error else {
-        return error.to_string();
-    };
-    let mut text = status.message().trim_start_matches("etcdserver: ").to_owned();
-    let mut cause = std::error::Error::source(status);
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 fn key(kind: Kind, name: &str) -> String {

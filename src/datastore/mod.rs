@@ -32,6 +32,14 @@ pub struct List {
     pub unreadable: Vec<Unreadable>,
 }
 
+/// A key as it is, its value, and the revision at which it was written last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub key: String,
+    pub value: Vec<u8>,
+    pub revision: i64,
+}
+
 /// A key whose value is not a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
@@ -76,6 +84,19 @@ pub trait Datastore {
 
     /// Replaces the resource read at `metadata.resourceVersion`; [`Error::Conflict`] when it has changed since.
     fn update<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource>;
+
+    /// Keys that begin with this, as they are, and their values; none in stores that have no such keys. For what isn't
+    /// a resource: IPAM's blocks and handles.
+    fn entries<'a>(&'a self, prefix: &'a str) -> Answer<'a, Vec<Entry>> {
+        let _ = prefix;
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// Gives a key a new value, or with `None` deletes it, if nobody has changed it since it was read; whether it did.
+    fn swap_entry<'a>(&'a self, entry: &'a Entry, value: Option<&'a str>) -> Answer<'a, bool> {
+        let _ = (entry, value);
+        Box::pin(async { Ok(false) })
+    }
 
     /// Deletes the resource read at `metadata.resourceVersion`; [`Error::Conflict`] when it has changed since.
     fn delete<'a>(&'a self, resource: &'a Resource) -> Answer<'a, ()>;

@@ -222,11 +222,11 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Whether every peer that Calico may have configured would be found: all objects are understood, and no BGPPeer
-    /// chooses its peers by a selector.
+    /// Whether every peer that Calico may have configured would be found: all objects are understood, and of every
+    /// BGPPeer it can be said who its peers are.
     pub(super) fn knows_all_peers(&self) -> bool {
         self.cluster.is_ok_and(|cluster| {
-            cluster.unreadable.is_empty() && !cluster.peers.iter().any(|peer| peer.by_selector)
+            cluster.unreadable.is_empty() && !cluster.peers.iter().any(|peer| peer.undecided)
         })
     }
 

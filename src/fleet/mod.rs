@@ -1,5 +1,6 @@
 //! Asks many nodes for their snapshots at once. Each answers for itself: one that is silent costs its own time only.
 
+pub mod kube;
 pub mod ssh;
 
 mod remote;
@@ -12,7 +13,6 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 
-use crate::archive;
 use crate::state::NodeState;
 
 pub use remote::Program;
@@ -23,6 +23,23 @@ pub struct Target {
     pub node: String,
     /// Where it may be reached, the likeliest first; the next one is tried when one means nothing to ssh.
     pub hosts: Vec<String>,
+}
+
+/// The way to the nodes.
+#[derive(Clone)]
+pub enum Way {
+    Ssh(ssh::Ssh),
+    Kube(kube::Kube),
+}
+
+impl Way {
+    /// Asks one node.
+    pub async fn ask(&self, target: &Target) -> Answer {
+        match self {
+            Self::Ssh(ssh) => ssh.ask(target).await,
+            Self::Kube(kube) => kube.ask(target).await,
+        }
+    }
 }
 
 /// Why a node gave nothing, and what may help.
@@ -115,11 +132,12 @@ where
 }
 
 /// The one node of a snapshot that came over the network.
-fn the_node(bytes: &[u8], from: &str) -> Answer {
+fn the_node(program: &Program, bytes: &[u8], from: &str) -> Answer {
     if bytes.is_empty() {
         return Err(Failure::new(format!("{from} answered with nothing")));
     }
-    let mut snapshot = archive::read(bytes)
+    let mut snapshot = program
+        .read(bytes)
         .map_err(|why| Failure::new(format!("the answer of {from} is no snapshot: {why}")))?;
     match (snapshot.nodes.pop(), snapshot.nodes.len()) {
         (Some(node), 0) => Ok(node),

@@ -2,46 +2,67 @@
 
 use std::sync::Arc;
 
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::Failure;
+use crate::archive;
+use crate::state::Snapshot;
+
 /// The program that makes the snapshot on a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Program {
     /// The node's own.
     Installed,
     /// This one, brought along: it comes in by the standard input, and is gone afterwards.
     Pushed(Arc<[u8]>),
+    /// A shell script that comes in the same way, prints in its own form, and needs no netdiag there.
+    Script {
+        text: &'static str,
+        read: fn(&[u8]) -> Result<Snapshot, String>,
+    },
 }
 
 /// What netdiag is asked on a node.
 const ARGUMENTS: &str = "snapshot save --only-node -o -";
 
 impl Program {
-    /// The command line for a shell. It has no single quotes and no line breaks, and so passes every login shell.
-    ///
+    /// The command line for a login shell. The script has no single quotes and no line breaks, and so passes them all.
+    pub(super) fn command(&self, sudo: bool) -> String {
+        format!("exec sh -c '{}'", self.script(sudo))
+    }
+
+    /// The same as words.
+    pub(super) fn words(&self) -> Vec<String> {
+        vec!["sh".to_owned(), "-c".to_owned(), self.script(false)]
+    }
+
     /// While netdiag runs, another process reads the connection's input: when that ends, whoever asked is gone, and
     /// netdiag is stopped. A trap takes what was brought along away again, however it ends.
-    pub(super) fn command(&self, sudo: bool) -> String {
+    fn script(&self, sudo: bool) -> String {
         let sudo = if sudo { "sudo -n " } else { "" };
         let run = |program: &str| {
             format!(
-                "exec 3<&0; {sudo}{program} {ARGUMENTS} </dev/null 3<&- & p=$!; \
+                "exec 3<&0; {sudo}{program} </dev/null 3<&- & p=$!; \
                  {{ cat <&3; kill $p; }} >/dev/null 2>&1 & w=$!; exec 3<&-; \
                  wait $p; s=$?; kill $w 2>/dev/null; exit $s"
             )
         };
-        let script = match self {
-            Self::Installed => run("netdiag"),
-            Self::Pushed(program) => {
-                let size = program.len();
+        match self {
+            Self::Installed => run(&format!("netdiag {ARGUMENTS}")),
+            Self::Pushed(_) | Self::Script { .. } => {
+                let size = self.input().len();
+                let run = match self {
+                    Self::Script { .. } => run("sh \"$d/netdiag\""),
+                    _ => run(&format!("\"$d/netdiag\" {ARGUMENTS}")),
+                };
                 format!(
                     "umask 077; d=$(mktemp -d \"${{TMPDIR:-/tmp}}/netdiag.XXXXXX\") || exit {NO_ROOM}; \
                      trap \"rm -rf \\\"\\$d\\\"\" EXIT; trap \"exit 129\" HUP INT TERM PIPE; \
                      head -c {size} >\"$d/netdiag\"; \
-                     [ $(wc -c <\"$d/netdiag\") -eq {size} ] || exit {NO_ROOM}; chmod 700 \"$d/netdiag\"; {}",
-                    run("\"$d/netdiag\"")
+                     [ $(wc -c <\"$d/netdiag\") -eq {size} ] || exit {NO_ROOM}; chmod 700 \"$d/netdiag\"; {run}"
                 )
             }
-        };
-        format!("exec sh -c '{script}'")
+        }
     }
 
     /// What goes in before anything else.
@@ -49,12 +70,80 @@ impl Program {
         match self {
             Self::Installed => &[],
             Self::Pushed(program) => program,
+            Self::Script { text, .. } => text.as_bytes(),
+        }
+    }
+
+    /// What comes out, as a snapshot.
+    pub(super) fn read(&self, bytes: &[u8]) -> Result<Snapshot, String> {
+        match self {
+            Self::Installed | Self::Pushed(_) => archive::read(bytes),
+            Self::Script { read, .. } => read(bytes),
         }
     }
 }
 
 /// Exit status when the program could not be put down there (EX_CANTCREAT of sysexits(3)).
-pub(super) const NO_ROOM: i32 = 73;
+const NO_ROOM: i32 = 73;
 /// As shells have it.
-pub(super) const NOT_EXECUTABLE: i32 = 126;
-pub(super) const NOT_FOUND: i32 = 127;
+const NOT_EXECUTABLE: i32 = 126;
+const NOT_FOUND: i32 = 127;
+
+/// Packed bytes that one node may send.
+pub(super) const MAX_ANSWER: u64 = 512 << 20;
+/// Bytes of complaints that are kept.
+pub(super) const MAX_COMPLAINT: u64 = 64 << 10;
+
+/// All of a stream, of which a part is kept: who writes must not be held up.
+pub(super) async fn up_to(stream: Option<impl AsyncRead + Unpin>, limit: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Some(mut stream) = stream {
+        let _ = (&mut stream).take(limit).read_to_end(&mut bytes).await;
+        let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+    }
+    bytes
+}
+
+/// Why there is no answer, from the exit status of the script and what was said.
+pub(super) fn explain(host: &str, code: i32, said: &str) -> Failure {
+    match code {
+        NOT_FOUND => {
+            Failure::new(format!("netdiag is not installed on {host}")).hint("--push brings this one along")
+        }
+        NOT_EXECUTABLE => with(format!("netdiag can't be run on {host}"), said).hint(
+            "another kind of machine, or a directory for temporary files without the right to run programs",
+        ),
+        NO_ROOM => with(format!("netdiag could not be copied to {host}"), said),
+        code => with(format!("netdiag on {host} ended with {code}"), said),
+    }
+}
+
+/// What failed, with what was said.
+pub(super) fn with(what: String, said: &str) -> Failure {
+    let said = complaint(said);
+    Failure::new(if said.is_empty() {
+        what
+    } else {
+        format!("{what}: {said}")
+    })
+}
+
+/// The line that says most: an error, else the last that is no banner.
+fn complaint(said: &str) -> String {
+    const LONGEST: usize = 300;
+    let lines: Vec<&str> = said
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("Warning: Permanently added"))
+        .collect();
+    let error = lines.iter().find(|line| line.starts_with("error:"));
+    let line = error.or(lines.last()).copied().unwrap_or_default();
+    let line = line
+        .trim_start_matches("error:")
+        .trim_start_matches("ssh:")
+        .trim();
+    line.chars()
+        .filter(|character| !character.is_control())
+        .take(LONGEST)
+        .collect()
+}

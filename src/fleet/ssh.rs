@@ -3,16 +3,12 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
-use super::remote::{NO_ROOM, NOT_EXECUTABLE, NOT_FOUND};
+use super::remote::{self, MAX_ANSWER, MAX_COMPLAINT, up_to, with};
 use super::{Answer, Failure, Program, Target, the_node};
 
-/// Packed bytes that one node may send.
-const MAX_ANSWER: u64 = 512 << 20;
-/// Bytes of complaints that are kept.
-const MAX_COMPLAINT: u64 = 64 << 10;
 /// ssh's own failures.
 const SSH_FAILED: i32 = 255;
 
@@ -39,7 +35,7 @@ impl Ssh {
         let mut first = None;
         for host in &target.hosts {
             match self.ask_host(host).await {
-                Ok(bytes) => return the_node(&bytes, host),
+                Ok(bytes) => return the_node(&self.program, &bytes, host),
                 Err(Miss::Other(failure)) => return Err(failure),
                 Err(Miss::UnknownHost(failure)) => {
                     first.get_or_insert(failure);
@@ -108,48 +104,23 @@ async fn ended(child: &mut Child) -> std::io::Result<Option<i32>> {
     child.wait().await.map(|status| status.code())
 }
 
-/// All of a stream, of which a part is kept: who writes must not be held up.
-async fn up_to(stream: Option<impl AsyncRead + Unpin>, limit: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    if let Some(mut stream) = stream {
-        let _ = (&mut stream).take(limit).read_to_end(&mut bytes).await;
-        let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
-    }
-    bytes
-}
-
 /// Why there is no answer, from the exit status and what was said.
 pub(super) fn explain(host: &str, code: Option<i32>, said: &str) -> Failure {
-    let said = complaint(said);
-    let with = |what: String| {
-        if said.is_empty() {
-            Failure::new(what)
-        } else {
-            Failure::new(format!("{what}: {said}"))
-        }
-    };
     match code {
-        None => with(format!("ssh to {host} was killed")),
+        None => with(format!("ssh to {host} was killed"), said),
         Some(SSH_FAILED) => {
-            let failure = with(format!("ssh to {host}"));
+            let failure = with(format!("ssh to {host}"), said);
             if said.contains("Permission denied") {
-                failure.hint("keys must be in ~/.ssh or an agent: netdiag never asks for passwords; --ssh-user names the user")
+                failure.hint("netdiag never asks for passwords: keys must be in ~/.ssh or an agent; --ssh-user names the user")
             } else if said.contains("Host key verification failed") {
                 failure.hint("connect once by hand, and look at the key: ssh HOST")
-            } else if is_unknown_host(&said) {
+            } else if is_unknown_host(said) {
                 failure.hint("name its address: --host NODE=ADDRESS")
             } else {
                 failure
             }
         }
-        Some(NOT_FOUND) => {
-            Failure::new(format!("netdiag is not installed on {host}")).hint("--push brings this one along")
-        }
-        Some(NOT_EXECUTABLE) => with(format!("netdiag can't be run on {host}")).hint(
-            "another kind of machine, or a directory for temporary files without the right to run programs",
-        ),
-        Some(NO_ROOM) => with(format!("netdiag could not be copied to {host}")),
-        Some(code) => with(format!("netdiag on {host} ended with {code}")),
+        Some(code) => remote::explain(host, code, said),
     }
 }
 
@@ -164,24 +135,4 @@ fn miss(host: &str, code: Option<i32>, said: &str) -> Miss {
 
 fn is_unknown_host(said: &str) -> bool {
     said.contains("Could not resolve hostname")
-}
-
-/// The lines that say most, as one: errors, else the last that is no banner.
-fn complaint(said: &str) -> String {
-    const LONGEST: usize = 300;
-    let lines: Vec<&str> = said
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with("Warning: Permanently added"))
-        .collect();
-    let error = lines.iter().find(|line| line.starts_with("error:"));
-    let line = error.or(lines.last()).copied().unwrap_or_default();
-    let line = line
-        .trim_start_matches("error:")
-        .trim_start_matches("ssh:")
-        .trim();
-    line.chars()
-        .filter(|character| !character.is_control())
-        .take(LONGEST)
-        .collect()
 }

@@ -169,15 +169,18 @@ fn an_answer_that_is_no_snapshot_of_one_node_is_none() {
             "holds 2 nodes",
         ),
     ] {
-        let failure = the_node(answer, "h").unwrap_err();
+        let failure = the_node(&Program::Installed, answer, "h").unwrap_err();
         assert!(failure.why.contains(why), "{failure}");
     }
 }
 
 /// Runs the remote side's line here, with a script in netdiag's place.
 fn run_pushed(script: &str, keep_open: bool) -> (Option<i32>, String, usize) {
+    run_program(&Program::Pushed(script.as_bytes().into()), keep_open)
+}
+
+fn run_program(program: &Program, keep_open: bool) -> (Option<i32>, String, usize) {
     let directory = tempfile::tempdir().unwrap();
-    let program = Program::Pushed(script.as_bytes().into());
     let mut child = Command::new("sh")
         .args(["-c", &program.command(false)])
         .env("TMPDIR", directory.path())
@@ -212,6 +215,24 @@ fn what_is_pushed_runs_with_its_arguments_and_leaves_nothing() {
         (code, said.as_str(), left),
         (Some(7), "snapshot save --only-node -o -\n", 0)
     );
+}
+
+#[test]
+fn a_script_is_run_by_a_shell_and_read_in_its_own_form() {
+    let program = Program::Script {
+        text: "echo \"${0##*/} $#\"\n",
+        read: |bytes| {
+            Ok(crate::state::Snapshot {
+                nodes: vec![node(&String::from_utf8_lossy(bytes))],
+                ..Default::default()
+            })
+        },
+    };
+    assert_eq!(
+        run_program(&program, true),
+        (Some(0), "netdiag 0\n".to_owned(), 0)
+    );
+    assert_eq!(the_node(&program, b"a", "h"), Ok(node("a")));
 }
 
 #[test]

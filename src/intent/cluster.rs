@@ -10,6 +10,7 @@ use crate::calico::as_number::AsNumber;
 use crate::calico::node::{Node, NodeAddress};
 use crate::calico::release::Release;
 use crate::calico::resource::{Kind, Resource};
+use crate::calico::selector::{Selector, SelectorError};
 use crate::state::Objects;
 
 /// The objects that decide addresses and BGP sessions.
@@ -37,14 +38,17 @@ pub struct Cluster {
     by_peer_ip: HashMap<IpAddr, Vec<usize>>,
 }
 
-/// A BGPPeer whose peer is given by address.
+/// A BGPPeer: which nodes peer, and with whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BgpPeer {
     pub name: String,
     /// The one node it is for; none for all.
     pub node: Option<String>,
-    /// Whether a selector narrows it (`nodeSelector`, `peerSelector`): netdiag doesn't evaluate those yet.
-    pub by_selector: bool,
+    /// The nodes it is for, by their labels (`nodeSelector`).
+    pub node_selector: Option<Selector>,
+    /// Whether who the peers are can't be said: a selector that can't be read, or one of workloads
+    /// (`localWorkloadSelector`). Peers by `peerSelector` are nodes, and found at their own addresses.
+    pub undecided: bool,
     pub peer_ip: Option<IpAddr>,
     pub as_number: Option<u32>,
 }
@@ -111,20 +115,17 @@ impl Cluster {
                     self.default_as = number;
                 }
             }
-            Kind::BgpConfiguration => {}
             Kind::BgpPeer => self.peers.push(BgpPeer {
                 name: resource.name().to_owned(),
                 node: resource
                     .text(&["spec", "node"])
                     .filter(|node| !node.is_empty())
                     .map(str::to_owned),
-                by_selector: ["nodeSelector", "peerSelector", "localWorkloadSelector"]
-                    .iter()
-                    .any(|field| {
-                        resource
-                            .text(&["spec", field])
-                            .is_some_and(|text| !text.is_empty())
-                    }),
+                node_selector: selector(resource, "nodeSelector").and_then(Result::ok),
+                undecided: selector(resource, "localWorkloadSelector").is_some()
+                    || ["nodeSelector", "peerSelector"]
+                        .iter()
+                        .any(|field| selector(resource, field).is_some_and(|selector| selector.is_err())),
                 peer_ip: resource.text(&["spec", "peerIP"]).and_then(peer_ip),
                 as_number: as_number(resource),
             }),
@@ -166,7 +167,15 @@ impl Cluster {
         indices
             .iter()
             .filter_map(|index| self.peers.get(*index))
-            .filter(move |peer| peer.node.as_deref().is_none_or(|owner| owner == node))
+            .filter(move |peer| self.is_for(peer, node))
+    }
+
+    /// Whether a BGPPeer is for this node. One whose labels aren't known may be selected.
+    fn is_for(&self, peer: &BgpPeer, node: &str) -> bool {
+        let selected =
+            |selector: &Selector| self.node(node).is_none_or(|node| selector.matches(&node.labels));
+        peer.node.as_deref().is_none_or(|owner| owner == node)
+            && peer.node_selector.as_ref().is_none_or(selected)
     }
 }
 
@@ -179,6 +188,12 @@ fn as_number(resource: &Resource) -> Option<u32> {
     AsNumber::from_json(resource.field(&["spec", "asNumber"])?)
         .ok()
         .map(AsNumber::get)
+}
+
+/// The selector in this field of a BGPPeer's spec, if there is one.
+fn selector(peer: &Resource, field: &str) -> Option<Result<Selector, SelectorError>> {
+    let text = peer.text(&["spec", field]).filter(|text| !text.is_empty())?;
+    Some(text.parse())
 }
 
 /// `10.0.0.1`, `10.0.0.1:1790` or `[fd00::1]:1790`.
@@ -268,5 +283,43 @@ mod tests {
         };
         assert_eq!(names("a"), ["tor", "all"]);
         assert_eq!(names("b"), ["all"]);
+    }
+
+    #[test]
+    fn selectors_of_a_peer_object_choose_nodes_by_their_labels() {
+        let node = |name: &str, labels: &Value| {
+            serde_json::json!({"kind": "Node", "apiVersion": "projectcalico.org/v3", "spec": {},
+                "metadata": {"name": name, "labels": labels}})
+        };
+        let cluster = Cluster::new(&objects(&[
+            node("a", &serde_json::json!({"rack": "r1"})),
+            node("b", &serde_json::json!({"rack": "r2", "rr": "yes"})),
+            node("c", &serde_json::json!({})),
+            resource(
+                "BGPPeer",
+                "tor",
+                &serde_json::json!({"nodeSelector": "rack == 'r1'", "peerIP": "10.0.0.1"}),
+            ),
+            resource(
+                "BGPPeer",
+                "rr",
+                &serde_json::json!({"nodeSelector": "has(rack)", "peerSelector": "rr == 'yes'"}),
+            ),
+            resource("BGPPeer", "bad", &serde_json::json!({"nodeSelector": "rack ="})),
+            resource(
+                "BGPPeer",
+                "pods",
+                &serde_json::json!({"localWorkloadSelector": "all()", "asNumber": 1}),
+            ),
+        ]));
+        let ip = "10.0.0.1".parse().unwrap();
+        let at = |node: &'static str| cluster.peer_objects(node, ip).count();
+        assert_eq!([at("a"), at("b"), at("c"), at("unknown")], [1, 0, 0, 1]);
+        let undecided = cluster
+            .peers
+            .iter()
+            .filter(|peer| peer.undecided)
+            .map(|peer| peer.name.as_str());
+        assert_eq!(undecided.collect::<Vec<_>>(), ["bad", "pods"]);
     }
 }

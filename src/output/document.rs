@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::yaml;
+
 /// Indented JSON with a final newline.
 pub fn json<T: Serialize>(value: &T) -> String {
     let mut text = serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("\"{error}\""));
@@ -13,11 +15,7 @@ pub fn json<T: Serialize>(value: &T) -> String {
 pub fn yaml<T: Serialize>(value: &T) -> String {
     // Through a JSON value: its maps are sorted.
     let sorted = serde_json::to_value(value).unwrap_or_default();
-    let mut text = serde_saphyr::to_string(&sorted).unwrap_or_else(|error| format!("# {error}\n"));
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
-    text
+    yaml::render(&sorted)
 }
 
 #[cfg(test)]
@@ -72,10 +70,10 @@ mod tests {
     - 66:cf:23:df:22:07
     - fd80:1::22/64
     - 192.168.80.22/24
-    - "a: b"
-    - "- a"
+    - 'a: b'
+    - '- a'
     - '#'
-    - "a #b"
+    - 'a #b'
     "#);
     }
 

@@ -44,14 +44,11 @@ impl std::str::FromStr for JsonPath {
 }
 
 impl JsonPath {
-    /// The text with the values in it.
-    ///
-    /// # Errors
-    /// None so far: what isn't there is left out, as kubectl does for lists.
-    pub fn render(&self, value: &Value) -> Result<String, String> {
+    /// The text with the values in it; what isn't there is left out.
+    pub fn render(&self, value: &Value) -> String {
         let mut out = String::new();
-        render(&self.0, value, value, &mut out);
-        Ok(out)
+        render(&self.0, value, &mut out);
+        out
     }
 
     /// The first value that a path leads to.
@@ -63,7 +60,7 @@ impl JsonPath {
     }
 }
 
-fn render(nodes: &[Node], root: &Value, current: &Value, out: &mut String) {
+fn render(nodes: &[Node], current: &Value, out: &mut String) {
     for node in nodes {
         match node {
             Node::Text(text) => out.push_str(text),
@@ -73,7 +70,7 @@ fn render(nodes: &[Node], root: &Value, current: &Value, out: &mut String) {
             }
             Node::Range(steps, body) => {
                 for item in found(steps, current) {
-                    render(body, root, item, out);
+                    render(body, item, out);
                 }
             }
         }
@@ -317,7 +314,7 @@ mod tests {
             {"metadata": {"name": "a", "labels": {"x.y/z": "1"}}, "spec": {"order": 5, "nets": ["n1", "n2", "n3"]}},
             {"metadata": {"name": "b"}, "spec": {"order": 7}},
         ]});
-        path.parse::<JsonPath>()?.render(&data)
+        Ok(path.parse::<JsonPath>()?.render(&data))
     }
 
     #[test]

@@ -7,5 +7,6 @@ pub mod style;
 pub mod table;
 pub mod template;
 pub mod text;
+mod yaml;
 
 pub use style::{Color, Style};

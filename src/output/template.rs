@@ -91,7 +91,7 @@ impl Run<'_> {
                             }
                         }
                         (Block::Range, Value::Array(_) | Value::Object(_) | Value::Null) => {
-                            self.nodes(other, dot, out)?
+                            self.nodes(other, dot, out)?;
                         }
                         (Block::Range, value) => {
                             return Err(format!("range can't iterate over {}", print(value)));

@@ -101,10 +101,11 @@ fn delegates(fields: &mut Map<String, Value>, depth: usize) -> Vec<CniPlugin> {
     for mut fields in one.into_iter().chain(several.into_iter().flatten()) {
         match fields.remove("plugins") {
             Some(Value::Array(plugins)) => {
-                found.extend(plugins.into_iter().filter_map(|value| match value {
-                    Value::Object(fields) => Some(plugin(fields, depth + 1)),
-                    _ => None,
-                }))
+                for value in plugins {
+                    if let Value::Object(fields) = value {
+                        found.push(plugin(fields, depth + 1));
+                    }
+                }
             }
             _ => found.push(plugin(fields, depth + 1)),
         }

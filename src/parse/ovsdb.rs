@@ -1,7 +1,8 @@
 //! OVSDB's values (RFC 7047, section 5.1) → Open vSwitch's state: rows of `select`, and listings of
-//! `ovs-vsctl -f json list TABLE`.
+//! `ovs-vsctl -f json list TABLE` and `ovs-vsctl show`.
 
 mod picture;
+mod show;
 mod stream;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use picture::picture;
+pub use show::shown;
 pub use stream::Values;
 
 /// One value of a column that may hold several.

@@ -187,19 +187,17 @@ fn value_of<'a>(name: &str, text: &'a str) -> Option<(&'a str, &'a str)> {
         None => return None,
     };
     let between = &text[..text.len() - value.len()];
-    let end = match value.chars().next()? {
-        quote @ ('"' | '\'') => value[1..].find(quote).map_or(value.len(), |end| end + 2),
-        _ => {
-            let ends = |text: &str| {
-                text.find(|c: char| c.is_whitespace() || matches!(c, ',' | '}' | ']' | ';' | '&'))
-            };
-            // `Authorization: Bearer …`: a scheme, then the secret.
-            let scheme = ["Bearer ", "bearer ", "Basic ", "basic "]
-                .into_iter()
-                .find(|scheme| value.starts_with(scheme))
-                .map_or(0, str::len);
-            scheme + ends(&value[scheme..]).unwrap_or(value.len() - scheme)
-        }
+    let first = value.chars().next()?;
+    let end = if matches!(first, '"' | '\'') {
+        value[1..].find(first).map_or(value.len(), |end| end + 2)
+    } else {
+        // `Authorization: Bearer …`: a scheme, then the secret.
+        let scheme = ["Bearer ", "bearer ", "Basic ", "basic "]
+            .into_iter()
+            .find(|scheme| value.starts_with(scheme))
+            .map_or(0, str::len);
+        let ends = |c: char| c.is_whitespace() || matches!(c, ',' | '}' | ']' | ';' | '&');
+        value[scheme..].find(ends).map_or(value.len(), |end| scheme + end)
     };
     Some((between, &value[..end]))
 }

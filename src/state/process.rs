@@ -133,3 +133,22 @@ impl CalicoProcesses {
             .map(|daemon| &daemon.process)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_has_its_value_behind_a_blank_or_an_equals_sign() {
+        let process = Process {
+            pid: 1,
+            command: "/usr/bin/kubelet --cni-conf-dir-old=/x --cni-conf-dir=/etc/cni -s /run/s --last".into(),
+            state: None,
+            netns: None,
+        };
+        assert_eq!(process.argument("--cni-conf-dir"), Some("/etc/cni"));
+        assert_eq!(process.argument("-s"), Some("/run/s"));
+        assert_eq!(process.argument("--last"), None);
+        assert_eq!(process.program(), "kubelet");
+    }
+}

@@ -8,6 +8,7 @@
 )]
 
 mod bird_socket;
+mod capture;
 mod fake_bird;
 mod netdiag;
 mod random;

@@ -2,6 +2,8 @@
 
 mod arguments;
 mod datastore;
+mod manifests;
 mod rights;
+mod saved;
 mod snapshot;
 mod surroundings;

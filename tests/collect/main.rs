@@ -7,3 +7,4 @@ mod daemons;
 mod namespaces;
 mod netfilter;
 mod tables;
+mod texts;

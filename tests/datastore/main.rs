@@ -9,6 +9,8 @@
 
 mod certificates;
 mod failures;
+mod kinds;
+mod replay;
 mod server;
 mod tls;
 mod v2;

@@ -1,4 +1,4 @@
-//! The README shows what netdiag really prints: each ```console block whose command reads a snapshot is run.
+//! The README shows what netdiag really prints: each ```console block whose command reads snapshots is run.
 
 use std::process::Command;
 
@@ -27,7 +27,7 @@ fn renewed(block: &str) -> String {
     let (first, old) = block.split_once('\n').unwrap();
     let Some(words) = first
         .strip_prefix("$ netdiag ")
-        .filter(|words| words.contains("--snapshot "))
+        .filter(|words| words.contains("--snapshot ") || words.starts_with("snapshot diff "))
     else {
         return block.to_owned();
     };

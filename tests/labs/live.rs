@@ -57,6 +57,37 @@ fn a_healthy_node_and_its_snapshot_say_the_same() {
     };
     story.wait_established(Duration::from_secs(30)).unwrap();
     is_told_alike(&story);
+    nothing_changes_by_itself(&story);
+}
+
+/// What a network at rest does is no change.
+fn nothing_changes_by_itself(story: &Story) {
+    let directory = tempfile::tempdir().unwrap();
+    let save = |name: &str| {
+        let file = directory.path().join(name).to_str().unwrap().to_owned();
+        let saved = netdiag(story, "node1", &["snapshot", "save", "-o", &file]);
+        assert_eq!(saved.code(), Some(0), "{}", saved.stderr);
+        file
+    };
+    let before = save("before.zst");
+    std::thread::sleep(Duration::from_secs(4));
+    let after = save("after.zst");
+    let diff = |files: [&str; 2]| netdiag(story, "node1", &["snapshot", "diff", files[0], files[1]]);
+    let same = diff([&before, &after]);
+    assert_eq!(same.code(), Some(0), "{}", same.stdout);
+    let change =
+        "ip link set eth0 mtu 1400; ip route add blackhole 10.99.0.0/16; ip rule add pref 99 table 7;
+        sysctl -qw net.ipv4.conf.all.forwarding=0";
+    story.node("node1").sh(change).ok().unwrap();
+    let changed = diff([&after, &save("changed.zst")]);
+    assert_eq!(changed.code(), Some(2), "{}", changed.stdout);
+    for words in [
+        "~ eth0 mtu 1500 → 1400",
+        "+ blackhole 10.99.0.0/16 proto boot",
+        "+ 99: from all lookup 7",
+    ] {
+        assert!(changed.stdout.contains(words), "{words}: {}", changed.stdout);
+    }
 }
 
 #[test]

@@ -5,4 +5,5 @@ mod faults;
 mod fleet;
 mod live;
 mod netdiag;
+mod secrets;
 mod story;

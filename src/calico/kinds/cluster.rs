@@ -3,7 +3,6 @@
 use super::columns::{Column, NAME};
 use super::metadata::{API_VERSION, KIND, PLAIN};
 use super::{Definition, none};
-use crate::calico::checks::any;
 use crate::calico::names;
 use crate::calico::schema::{Field, Shape, Zero};
 
@@ -15,11 +14,11 @@ pub(super) static INFORMATION: Definition = Definition {
         Field::optional(
             "spec",
             Shape::Object(&[
-                Field::optional("clusterGUID", Shape::Text(any)),
-                Field::optional("clusterType", Shape::Text(any)),
-                Field::optional("calicoVersion", Shape::Text(any)),
+                Field::optional("clusterGUID", Shape::AnyText),
+                Field::optional("clusterType", Shape::AnyText),
+                Field::optional("calicoVersion", Shape::AnyText),
                 Field::pointer("datastoreReady", Shape::Bool),
-                Field::optional("variant", Shape::Text(any)),
+                Field::optional("variant", Shape::AnyText),
             ]),
         ),
     ]),

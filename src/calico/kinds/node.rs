@@ -6,7 +6,7 @@ use super::columns::{Column, Inherited, NAME};
 use super::metadata::{API_VERSION, KIND, PLAIN};
 use super::{Definition, none};
 use crate::calico::address::{self, Family};
-use crate::calico::checks::{any, cidr, filled, ipv4, ipv6, mac};
+use crate::calico::checks::{cidr, filled, ipv4, ipv6, mac};
 use crate::calico::names;
 use crate::calico::resource::Resource;
 use crate::calico::schema::{Field, Misfits, Shape, Zero};
@@ -102,7 +102,7 @@ const SPEC: &[Field] = &[
 ];
 
 const ORCH_REF: &[Field] = &[
-    Field::optional("nodeName", Shape::Text(any)),
+    Field::optional("nodeName", Shape::AnyText),
     Field::required("orchestrator", Shape::Text(filled)),
 ];
 

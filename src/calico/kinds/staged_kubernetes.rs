@@ -53,7 +53,7 @@ const SELECTOR: &[Field] = &[
                 "operator",
                 Shape::Enum(&["In", "NotIn", "Exists", "DoesNotExist"]),
             ),
-            Field::optional("values", Shape::List(&Shape::Text(|_| Ok(())))),
+            Field::optional("values", Shape::List(&Shape::AnyText)),
         ])),
     ),
 ];

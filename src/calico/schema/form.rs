@@ -9,7 +9,9 @@ use super::{Presence, Shape, Zero};
 pub fn complete(shape: &Shape, value: &mut Value) {
     match (shape, value) {
         (Shape::List(item) | Shape::Set(item), Value::Array(items)) => {
-            items.iter_mut().for_each(|value| complete(item, value));
+            for value in items {
+                complete(item, value);
+            }
         }
         (shape, Value::Object(object)) => {
             for field in shape.fields() {

@@ -52,6 +52,7 @@ impl Reader<'_> {
             Shape::Ignored => None,
             Shape::Any => Some(whole_tree(tree)),
             Shape::Text(check) => self.text(*check, tree, path),
+            Shape::AnyText => self.text(|_| Ok(()), tree, path),
             Shape::Enum(words) => self.word(words, tree, path, |word, text| word == text),
             Shape::AnyCase(words) => self.word(words, tree, path, str::eq_ignore_ascii_case),
             Shape::Bool => self.boolean(tree, path),
@@ -128,7 +129,7 @@ impl Reader<'_> {
         }
         let mut why = format!("{text:?} is not one of {}", words.join(", "));
         if let Some(near) = nearest(text, words.iter().copied()) {
-            why += &format!("; did you mean {near}?");
+            why = format!("{why}; did you mean {near}?");
         }
         self.fault(tree.at, path, why);
         None

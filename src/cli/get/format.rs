@@ -45,7 +45,6 @@ impl Format {
                 Ok(Self::Columns(headings))
             }
             ("go-template", Some(template)) if !template.is_empty() => template_of(template),
-            ("go-template", _) => fail("need to specify a template".into()),
             ("go-template-file", Some(file)) if !file.is_empty() => {
                 let text = std::fs::read_to_string(Path::new(file));
                 template_of(&text.map_err(|error| Error::new(format!("can't read {file}: {error}")))?)
@@ -57,7 +56,7 @@ impl Format {
                     .map_err(|error| Error::new(format!("jsonpath: {error}")))?;
                 Ok(Self::JsonPath(path))
             }
-            ("jsonpath", _) => fail("need to specify a template".into()),
+            ("go-template" | "jsonpath", _) => fail("need to specify a template".into()),
             _ => fail(format!("unrecognized output format '{text}'")),
         }
     }

@@ -217,10 +217,16 @@ impl Filter {
 }
 
 /// A value to sort by: what isn't there comes first, then numbers, then texts.
-#[derive(PartialEq, PartialOrd)]
+#[derive(PartialEq)]
 struct Key(u8, f64, String);
 
 impl Eq for Key {}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {

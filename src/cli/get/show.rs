@@ -48,7 +48,7 @@ pub(super) async fn render(
         Format::Json => document::json(&Answer::of(groups, layout)),
         Format::JsonPath(path) => {
             let value = serde_json::to_value(Answer::of(groups, layout)).unwrap_or_default();
-            path.render(&value).map_err(Error::new)?
+            path.render(&value)
         }
         Format::Template(template) => {
             let data = Value::Array(results(groups, layout));

@@ -224,3 +224,97 @@ fn an_unknown_kind_gets_the_known_ones() {
     supported: node, bgpconfiguration, bgpfilter, bgppeer, clusterinformation, ippool, ipreservation, ipamconfiguration, felixconfiguration, kubecontrollersconfiguration, caliconodestatus, tier, globalnetworkpolicy, networkpolicy, stagedglobalnetworkpolicy, stagednetworkpolicy, stagedkubernetesnetworkpolicy, globalnetworkset, networkset, profile, hostendpoint, workloadendpoint
     ");
 }
+
+fn with_labels() -> Memory {
+    let node = |name: &str, rack: &str, order: &str| {
+        json!({
+            "apiVersion": API_VERSION, "kind": "Node", "spec": {"bgp": {"ipv4Address": order}},
+            "metadata": {"name": name, "labels": {"rack": rack, "topology/zone": "z"}},
+        })
+    };
+    Memory::with([
+        node("a", "r1", "10.0.0.9/24"),
+        node("b", "r2", "10.0.0.1/24"),
+        node("c", "r1", "10.0.0.5/24"),
+        json!({"apiVersion": API_VERSION, "kind": "NetworkSet", "metadata": {"name": "s", "namespace": "ns"}, "spec": {"nets": ["10.0.0.0/8"]}}),
+        json!({"apiVersion": API_VERSION, "kind": "Tier", "metadata": {"name": "last"}, "spec": {"order": 1_000_000}}),
+        json!({"apiVersion": API_VERSION, "kind": "Tier", "metadata": {"name": "zero"}, "spec": {"order": 0.5}}),
+    ])
+}
+
+#[test]
+fn selectors_patterns_columns_and_sorting() {
+    let store = with_labels();
+    insta::assert_snapshot!(get(&store, &["node", "-l", "rack == 'r1'", "-L", "rack,topology/zone"]), @r"
+    NAME   RACK   ZONE
+    a      r1     z
+    c      r1     z
+    ");
+    insta::assert_snapshot!(get(&store, &["node", "-l", "rack=r1,topology/zone", "-o", "name", "--sort-by", ".spec.bgp.ipv4Address"]), @r"
+    node/c
+    node/a
+    ");
+    insta::assert_snapshot!(get(&store, &["node", "?", "x*", "-o", "name"]), @r"
+    node/a
+    node/b
+    node/c
+    error: no Node is named x*
+    ");
+    insta::assert_snapshot!(get(&store, &["tier"]), @r"
+    NAME   ORDER
+    zero   0.5
+    last   1e+06
+    ");
+    insta::assert_snapshot!(get(&store, &["networksets,tiers", "-A"]), @r"
+    networksets:
+    NAMESPACE   NAME
+    ns          s
+
+    tiers:
+    NAME   ORDER
+    zero   0.5
+    last   1e+06
+    ");
+    insta::assert_snapshot!(get(&store, &["networkset", "-n", "ns", "-o", "wide"]), @r"
+    NAMESPACE   NAME   NETS
+    ns          s      10.0.0.0/8
+    ");
+    insta::assert_snapshot!(get(&store, &["networkset", "s"]), @r"
+    error: resource does not exist: NetworkSet(default/s)
+    hint: did you mean -n ns s?
+    ");
+    insta::assert_snapshot!(get(&store, &["node", "-o", "jsonpath={range .items[*]}{.metadata.name} {end}"]), @r"a b c");
+    insta::assert_snapshot!(get(&store, &["tier,node", "-o", "yaml", "-l", "rack == 'r2'", "--export"]), @r"
+    - apiVersion: projectcalico.org/v3
+      kind: Node
+      metadata:
+        labels:
+          rack: r2
+          topology/zone: z
+        name: b
+      spec:
+        bgp:
+          ipv4Address: 10.0.0.1/24
+    ");
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    let store = with_labels();
+    for arguments in [
+        &["node", "-A"][..],
+        &["node", "-n", "x"],
+        &["networkset", "-A", "-n", "x"],
+        &["networkset", "s", "-A"],
+        &["node,tier", "a"],
+        &["node", "-l", "rack == x'"],
+        &["node", "-o", "tree"],
+        &["node", "-o", "custom-columns="],
+        &["node", "-o", "go-template="],
+        &["node", "-o", "jsonpath={"],
+        &["nodez"],
+    ] {
+        let answer = get(&store, arguments);
+        assert!(answer.starts_with("error: "), "{arguments:?}: {answer}");
+    }
+}

@@ -101,7 +101,10 @@ fn tell(cx: &mut Context, found: &Comparison, all: bool) -> Result<(), Error> {
             writeln!(cx.out, "{}", paint(cx, kind, &text::wrap(&line, width, "", "  ")))?;
         }
     }
-    for (names, changes) in grouped(&rest) {
+    for (place, (names, changes)) in grouped(&rest).into_iter().enumerate() {
+        if place > 0 || !nodes.is_empty() {
+            writeln!(cx.out)?;
+        }
         let heading = match names[..] {
             [] => "Datastore".to_owned(),
             [one] => one.to_owned(),
@@ -113,7 +116,7 @@ fn tell(cx: &mut Context, found: &Comparison, all: bool) -> Result<(), Error> {
         };
         writeln!(
             cx.out,
-            "\n{}",
+            "{}",
             cx.style.strong(&text::wrap(&heading, width, "", "  "))
         )?;
         section(cx, &changes, all)?;

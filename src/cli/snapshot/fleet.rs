@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::progress::Progress;
 use super::targets;
 use crate::cli::source::{Depth, Source, objects};
 use crate::cli::{Context, Error, Outcome, seconds, source};
 use crate::collect;
+use crate::fleet::kube::{self, Kube};
 use crate::fleet::ssh::Ssh;
-use crate::fleet::{Answer, Program, Target, gather, once_each};
+use crate::fleet::{Answer, Failure, Program, Target, Way, gather, once_each};
 use crate::output::{table, text};
 use crate::state::{NodeState, Snapshot, snapshot};
 
@@ -22,15 +23,25 @@ pub(super) struct Fleet {
     /// Save these nodes, commas between, into one snapshot; `all` are the Nodes of the datastore
     #[arg(long, value_name = "NODE,…|all", value_delimiter = ',', conflicts_with_all = ["snapshot", "only_node", "bird_socket"])]
     nodes: Vec<String>,
+    /// How nodes are reached: ssh, the system's own with its configuration, or kubectl, by exec into a pod on each node
+    /// with the rights that kubectl has
+    #[arg(long, value_enum, default_value_t = Via::Ssh, requires = "nodes")]
+    via: Via,
     /// How many nodes are asked at a time
     #[arg(long, value_name = "NUMBER", default_value = "20", requires = "nodes", value_parser = clap::value_parser!(u16).range(1..))]
     parallel: u16,
     /// Seconds that each node may take
     #[arg(long, value_name = "SECONDS", default_value = "60", requires = "nodes", value_parser = seconds)]
     node_timeout: Duration,
-    /// Bring this netdiag along to nodes that don't have it; nothing of it stays there
+    /// Bring this netdiag along to nodes that don't have it; nothing of it stays there (always with --via kubectl)
     #[arg(long, requires = "nodes")]
     push: bool,
+    /// Namespaces of the pods to exec into (default: kube-system and calico-system)
+    #[arg(long, value_name = "NAMESPACE", requires = "nodes", value_delimiter = ',')]
+    kube_namespace: Vec<String>,
+    /// Label of the pods to exec into: one on each node, in its network
+    #[arg(long, value_name = "KEY=VALUE", requires = "nodes", default_value = kube::SELECTOR)]
+    kube_selector: String,
     /// Where a node is reached (default: its name, its InternalIP, its BGP address); repeatable
     #[arg(long = "host", value_name = "NODE=HOST", requires = "nodes", value_parser = host)]
     hosts: Vec<(String, String)>,
@@ -40,6 +51,23 @@ pub(super) struct Fleet {
     /// Run netdiag by sudo on the nodes; it must not ask for a password
     #[arg(long, requires = "nodes")]
     sudo: bool,
+}
+
+/// The way to other nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Via {
+    Ssh,
+    Kubectl,
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let error = Self::new(failure.why);
+        match failure.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
 }
 
 fn host(text: &str) -> Result<(String, String), String> {
@@ -58,15 +86,13 @@ impl Fleet {
     pub(super) fn read(&self, cx: &mut Context, source: &Source) -> Result<(Snapshot, Outcome), Error> {
         let objects = objects(cx);
         let given: BTreeMap<String, String> = self.hosts.iter().cloned().collect();
-        let targets = targets::targets(&self.nodes, &objects, &given)?;
-        let program = self.program()?;
-        let local = collect::name();
-        let ssh = Ssh {
-            user: self.ssh_user.clone(),
-            sudo: self.sudo,
-            program,
-            connect: self.node_timeout.min(Duration::from_secs(10)),
+        let way = self.way(cx)?;
+        let pods = match &way {
+            Way::Ssh(_) => Vec::new(),
+            Way::Kube(kube) => kube.nodes().map(str::to_owned).collect(),
         };
+        let targets = targets::targets(&self.nodes, &objects, &pods, &given)?;
+        let local = collect::name();
         let (here, there): (Vec<Target>, Vec<Target>) = targets
             .iter()
             .cloned()
@@ -83,8 +109,8 @@ impl Fleet {
             usize::from(self.parallel),
             self.node_timeout,
             |target| {
-                let ssh = ssh.clone();
-                async move { ssh.ask(&target).await }
+                let way = &way;
+                async move { way.ask(&target).await }
             },
             async {
                 // Where there are no signals, nobody interrupts.
@@ -116,8 +142,39 @@ impl Fleet {
         Ok((snapshot, outcome))
     }
 
+    /// ssh needs no preparation; of Kubernetes the pods are asked first.
+    fn way(&self, cx: &Context) -> Result<Way, Error> {
+        match self.via {
+            Via::Ssh => Ok(Way::Ssh(Ssh {
+                user: self.ssh_user.clone(),
+                sudo: self.sudo,
+                program: self.program()?,
+                connect: self.node_timeout.min(Duration::from_secs(10)),
+            })),
+            Via::Kubectl => {
+                let namespaces = if self.kube_namespace.is_empty() {
+                    kube::NAMESPACES.map(str::to_owned).into()
+                } else {
+                    self.kube_namespace.clone()
+                };
+                let program = self.program()?;
+                cx.block_on(async {
+                    let kube = Kube::connect(&namespaces, &self.kube_selector, program);
+                    match tokio::time::timeout(self.node_timeout, kube).await {
+                        Ok(Ok(kube)) => Ok(Way::Kube(kube)),
+                        Ok(Err(failure)) => Err(Error::from(failure)),
+                        Err(_) => Err(Error::new(format!(
+                            "Kubernetes: no answer within {} s",
+                            self.node_timeout.as_secs_f64()
+                        ))),
+                    }
+                })
+            }
+        }
+    }
+
     fn program(&self) -> Result<Program, Error> {
-        if !self.push {
+        if !self.push && self.via == Via::Ssh {
             return Ok(Program::Installed);
         }
         let fail = |error: std::io::Error| Error::new(format!("this program can't be copied: {error}"));

@@ -5,6 +5,7 @@ mod fleet;
 mod merge;
 mod progress;
 mod save;
+mod script;
 mod show;
 mod target;
 mod targets;
@@ -26,6 +27,7 @@ enum Command {
     Show(show::Args),
     Diff(diff::Args),
     Merge(merge::Args),
+    Script(script::Args),
 }
 
 impl Args {
@@ -35,6 +37,7 @@ impl Args {
             Command::Show(show) => show.run(cx),
             Command::Diff(diff) => diff.run(cx),
             Command::Merge(merge) => merge.run(cx),
+            Command::Script(script) => script.run(cx),
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::state::{Fact, Snapshot, snapshot};
 
 /// Write a snapshot of this node and of the objects in the datastore; it holds no secrets
 ///
-/// With --nodes, of many nodes at once: each runs netdiag by ssh (its own configuration counts: names, users, keys, jump
-/// hosts), and this node itself without. Nodes that don't answer are named; the others are saved all the same.
+/// With --nodes, of many nodes at once, by ssh or by exec into pods; this node itself needs neither. Nodes that don't
+/// answer are named; the others are saved all the same.
 ///
 /// Exit status: 0 written, 3 written, but nodes are missing, 1 error.
 #[derive(Debug, ClapArgs)]

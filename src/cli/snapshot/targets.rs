@@ -8,11 +8,12 @@ use crate::cli::Error;
 use crate::fleet::Target;
 use crate::state::{Fact, Objects};
 
-/// The nodes asked for. A host that was given is the only one; else the name comes first, for ssh's own configuration
+/// The nodes asked for; with pods of Kubernetes, all are those with such a pod, too. A host that was given is the only one; else the name comes first, for ssh's own configuration
 /// knows names, and addresses of the datastore may be what is wrong.
 pub(super) fn targets(
     names: &[String],
     objects: &Fact<Objects>,
+    pods: &[String],
     given: &BTreeMap<String, String>,
 ) -> Result<Vec<Target>, Error> {
     let stored = match objects {
@@ -23,6 +24,7 @@ pub(super) fn targets(
     for name in names.iter().map(|name| name.trim()) {
         match name {
             "" => return Err(Error::new("--nodes: a name is empty")),
+            "all" if !pods.is_empty() => all.extend(pods.iter().chain(stored.keys()).cloned()),
             "all" => match objects {
                 Fact::Absent { why, .. } => {
                     let message = format!("--nodes all: the datastore's Nodes are not known: {why}");
@@ -107,7 +109,7 @@ mod tests {
         let given = given
             .iter()
             .map(|(node, host)| (node.to_string(), host.to_string()));
-        let found = targets(&names, &objects(), &given.collect()).map_err(|error| error.message)?;
+        let found = targets(&names, &objects(), &[], &given.collect()).map_err(|error| error.message)?;
         let line = |target: Target| format!("{}: {}", target.node, target.hosts.join(" "));
         Ok(found.into_iter().map(line).collect())
     }
@@ -137,7 +139,15 @@ mod tests {
                 .unwrap_err()
                 .contains("node2 is none of --nodes")
         );
-        let none = targets(&["all".into()], &Fact::absent("no etcd"), &BTreeMap::new()).unwrap_err();
+        let none = targets(&["all".into()], &Fact::absent("no etcd"), &[], &BTreeMap::new()).unwrap_err();
         assert!(none.message.contains("no etcd"), "{none:?}");
+    }
+
+    #[test]
+    fn pods_tell_of_nodes_that_no_datastore_tells_of() {
+        let pods = ["node1".to_owned(), "node7".to_owned()];
+        let found = targets(&["all".into()], &Fact::absent("no etcd"), &pods, &BTreeMap::new()).unwrap();
+        let names: Vec<String> = found.into_iter().map(|target| target.node).collect();
+        assert_eq!(names, pods);
     }
 }

@@ -204,3 +204,75 @@ fn of_very_many_problems_the_first_are_told() {
         format!("{} problems in the manifests; nothing was written", MAX_TOLD + 5)
     );
 }
+
+fn documents(text: &str) -> Vec<Document> {
+    manifest::read("f.yaml", text.as_bytes()).unwrap()
+}
+
+const TWO: &str = "
+- {apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: node1}, spec: {bgp: {ipv4Address: 192.168.80.23/24}}}
+- {apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: node9}}
+";
+
+#[test]
+fn create_leaves_alone_what_exists_and_counts_it_when_it_is_to_be_skipped() {
+    let store = broken_cluster();
+    let job = |skip_exists| Job {
+        verb: Verb::Create { skip_exists },
+        mode: Mode::Write,
+    };
+    insta::assert_snapshot!(run_job(&store, &documents(TWO)[..1], job(false)), @r"
+    --- stdout
+    --- stderr
+    f.yaml:2: Node node1: resource already exists: Node(node1)
+    --- error: failed to create 'Node' resource: [resource already exists: Node(node1)]
+    ");
+    insta::assert_snapshot!(run_job(&store, &documents(TWO), job(true)), @r"
+    --- stdout
+    Successfully created 2 'Node' resource(s)
+    --- stderr
+    Node node9 (new)
+    Node node1: exists already, left as it is
+    --- Good
+    ");
+    let node = store.find(Kind::Node, "node1").unwrap();
+    assert_eq!(node.text(&["spec", "bgp", "ipv4Address"]), Some("10.244.1.1/24"));
+}
+
+#[test]
+fn replace_changes_what_exists_and_nothing_else() {
+    let store = broken_cluster();
+    let job = Job {
+        verb: Verb::Replace,
+        mode: Mode::Write,
+    };
+    insta::assert_snapshot!(run_job(&store, &documents(TWO), job), @r"
+    --- stdout
+    Partial success: replaced the first 1 out of 2 'Node' resources:
+    --- stderr
+    Node node1
+      spec.bgp.ipv4Address: 10.244.1.1/24 → 192.168.80.23/24
+      - spec.bgp.ipv4IPIPTunnelAddr: 192.168.115.1
+    f.yaml:3: Node node9: resource does not exist: Node(node9)
+    --- error: hit error: [resource does not exist: Node(node9)]
+    ");
+    assert_eq!(store.find(Kind::Node, "node9"), None);
+}
+
+#[test]
+fn what_other_resources_forbid_is_refused_and_not_tried_again() {
+    let store = broken_cluster();
+    let text = "
+- {apiVersion: projectcalico.org/v3, kind: GlobalNetworkPolicy, metadata: {name: ghost.p}, spec: {tier: ghost}}
+- {apiVersion: projectcalico.org/v3, kind: ClusterInformation, metadata: {name: default}}
+";
+    insta::assert_snapshot!(run(&store, &documents(text), Mode::DryRun), @r"
+    --- stdout
+    Dry run, nothing was written: 0 to create, 0 to update, 0 unchanged, 2 would fail
+    --- stderr
+    f.yaml:2: GlobalNetworkPolicy ghost.p: resource does not exist: Tier(ghost)
+    f.yaml:3: ClusterInformation default: operation apply is not supported on ClusterInformation: resource is readonly
+    --- error: failed to apply any resources: [resource does not exist: Tier(ghost) operation apply is not supported on ClusterInformation: resource is readonly]
+    ");
+    assert_eq!(store.writes.get(), 0);
+}

@@ -85,6 +85,14 @@ impl<'a> Run<'_, '_, 'a> {
         if !translated {
             self.translate_known();
         }
+        // What no rule has translated by now is decided, too.
+        if let Some(conn) = &mut self.call.conn {
+            match at {
+                Hook::Prerouting | Hook::Output => conn.dnat_done = true,
+                Hook::Postrouting | Hook::Input => conn.snat_done = true,
+                _ => {}
+            }
+        }
         Verdict::Accept
     }
 

@@ -61,7 +61,7 @@ impl Walker<'_, '_> {
         match (link.kind.as_deref(), &link.data) {
             (Some("bridge"), _) => self.bridge(state, at, None, frame),
             (Some("veth"), _) => match self.topology.veth_peer(at) {
-                Some(peer) => self.receive(state, peer, frame),
+                Some(peer) => self.cross(state, at, peer, frame),
                 None => self.wire(state, at, frame),
             },
             (None, _) => self.wire(state, at, frame),
@@ -247,7 +247,7 @@ impl Walker<'_, '_> {
         if mode == "bridge" {
             for (sibling, mac) in self.macvlans(lower) {
                 if sibling != at && (mac == frame.dst || frame.dst.is_group()) {
-                    outcomes.extend(self.receive(state.clone(), sibling, frame.clone()));
+                    outcomes.extend(self.cross(state.clone(), at, sibling, frame.clone()));
                 }
             }
             if !frame.dst.is_group() && !outcomes.is_empty() {
@@ -283,8 +283,20 @@ impl Walker<'_, '_> {
         }
         state.note(at.place, Some(at.link), What::Wire, "over the wire");
         ends.into_iter()
-            .flat_map(|end| self.receive(state.clone(), end, frame.clone()))
+            .flat_map(|end| self.cross(state.clone(), at, end, frame.clone()))
             .collect()
+    }
+
+    /// Over a cable, into another namespace as a rule.
+    fn cross(&self, mut state: State, from: At, to: At, mut frame: Frame) -> Vec<Outcome> {
+        if from.place != to.place {
+            state.scrub();
+            if let Payload::Ip(packet) = &mut frame.payload {
+                packet.mark = 0;
+                packet.physdev_in = None;
+            }
+        }
+        self.receive(state, to, frame)
     }
 
     /// Whether a frame for that address may be for something behind the link: a bridge's port, or a macvlan on it.

@@ -6,8 +6,10 @@ use std::net::IpAddr;
 use super::super::fib::{Flow, Hit, LOOPBACK, Refusal, Refused};
 use super::super::packet::Packet;
 use super::super::topology::{At, Place, PlaceId};
+use super::filter::Links;
 use super::{End, Outcome, State, Walker, What};
 use crate::state::link::IfIndex;
+use crate::state::netfilter::Hook;
 use crate::state::route::{NextHop, RouteType};
 
 impl<'a> Walker<'_, 'a> {
@@ -21,21 +23,57 @@ impl<'a> Walker<'_, 'a> {
             Ok(hit) => hit,
             Err(end) => return state.ends(place, end),
         };
-        if hit.route.kind == RouteType::Local {
-            let at = At {
-                place,
-                link: LOOPBACK,
-            };
-            return self.take_in(state, at);
-        }
-        self.leave(state, place, &hit, None)
+        let before = (state.packet.src, state.packet.dst, state.packet.mark);
+        let links = Links {
+            output: hit.hops.first().and_then(|hop| hop.link),
+            ..Links::default()
+        };
+        self.through(state, place, Hook::Output, links, |mut state| {
+            let mut hit = hit.clone();
+            if before != (state.packet.src, state.packet.dst, state.packet.mark) {
+                // ip_route_me_harder
+                hit = match self.route(&mut state, place, LOOPBACK) {
+                    Ok(hit) => hit,
+                    Err(end) => return state.ends(place, end),
+                };
+            }
+            if hit.route.kind == RouteType::Local {
+                let links = Links {
+                    output: Some(LOOPBACK),
+                    ..Links::default()
+                };
+                let at = At {
+                    place,
+                    link: LOOPBACK,
+                };
+                return self.through(state, place, Hook::Postrouting, links, |state| {
+                    self.ip_input(state, at)
+                });
+            }
+            self.leave(state, place, &hit)
+        })
     }
 
     /// Takes in a packet that reached a link of the namespace.
-    pub(super) fn ip_input(&self, mut state: State, at: At) -> Vec<Outcome> {
+    pub(super) fn ip_input(&self, state: State, at: At) -> Vec<Outcome> {
         if self.looping(&state) {
             return state.dropped(at.place, "the packet goes round in circles");
         }
+        if state.prerouted {
+            return self.routed_in(state, at);
+        }
+        let links = Links {
+            input: Some(at.link),
+            physdev: (state.packet.physdev_in, None),
+            ..Links::default()
+        };
+        self.through(state, at.place, Hook::Prerouting, links, |state| {
+            self.routed_in(state, at)
+        })
+    }
+
+    /// The routing decision over a packet that came in.
+    fn routed_in(&self, mut state: State, at: At) -> Vec<Outcome> {
         let place = self.topology.place(at.place);
         let name = self.name(at);
         if let Some(why) = martian(place, name, &state.packet) {
@@ -53,16 +91,26 @@ impl<'a> Walker<'_, 'a> {
             return state.dropped(at.place, why);
         }
         match hit.route.kind {
-            RouteType::Local | RouteType::Broadcast | RouteType::Anycast => self.take_in(state, at),
+            RouteType::Local | RouteType::Broadcast | RouteType::Anycast => {
+                let links = Links {
+                    input: Some(at.link),
+                    physdev: (state.packet.physdev_in, None),
+                    ..Links::default()
+                };
+                self.through(state, at.place, Hook::Input, links, |state| {
+                    self.take_in(state, at)
+                })
+            }
             _ => self.forward(state, at, &hit),
         }
     }
 
     /// A packet for this namespace: tunnels take theirs, the rest has arrived.
-    fn take_in(&self, state: State, at: At) -> Vec<Outcome> {
+    fn take_in(&self, mut state: State, at: At) -> Vec<Outcome> {
         if state.packet.inner.is_some() {
             return self.decap(state, at);
         }
+        state.note(at.place, Some(at.link), What::Arrived, state.packet.to_string());
         state.ends(at.place, End::Delivered)
     }
 
@@ -95,7 +143,14 @@ impl<'a> Walker<'_, 'a> {
             return state.ends(at.place, End::Rejected("its time to live is over".into()));
         }
         state.packet.ttl -= 1;
-        self.leave(state, at.place, hit, Some(at.link))
+        let links = Links {
+            input: Some(at.link),
+            output: hit.hops.first().and_then(|hop| hop.link),
+            physdev: (state.packet.physdev_in, None),
+        };
+        self.through(state, at.place, Hook::Forward, links, |state| {
+            self.leave(state, at.place, hit)
+        })
     }
 
     /// Looks the packet up, and says so in the trail.
@@ -117,13 +172,19 @@ impl<'a> Walker<'_, 'a> {
     }
 
     /// Goes out by every way that the route has.
-    fn leave(&self, state: State, place: PlaceId, hit: &Hit<'a>, iif: Option<IfIndex>) -> Vec<Outcome> {
+    fn leave(&self, state: State, place: PlaceId, hit: &Hit<'a>) -> Vec<Outcome> {
         let whole: u32 = hit.hops.iter().map(|hop| u32::from(hop.weight)).sum();
         let mut outcomes = Vec::new();
         for hop in &hit.hops {
             let mut state = state.clone();
             state.share = state.share.of(u32::from(hop.weight), whole);
-            outcomes.extend(self.leave_by(state, place, hit, hop, iif));
+            let links = Links {
+                output: hop.link,
+                ..Links::default()
+            };
+            outcomes.extend(self.through(state, place, Hook::Postrouting, links, |state| {
+                self.leave_by(state, place, hit, hop)
+            }));
         }
         if outcomes.is_empty() {
             return state.dropped(place, "the route has no way out");
@@ -131,14 +192,7 @@ impl<'a> Walker<'_, 'a> {
         outcomes
     }
 
-    fn leave_by(
-        &self,
-        mut state: State,
-        place: PlaceId,
-        hit: &Hit<'a>,
-        hop: &NextHop,
-        _iif: Option<IfIndex>,
-    ) -> Vec<Outcome> {
+    fn leave_by(&self, mut state: State, place: PlaceId, hit: &Hit<'a>, hop: &NextHop) -> Vec<Outcome> {
         let Some(link) = hop.link else {
             return state.dropped(place, "the route has no link");
         };

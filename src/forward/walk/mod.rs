@@ -6,10 +6,12 @@
 
 mod arp;
 mod bridge;
+mod filter;
 mod l2;
 mod l3;
 mod tunnel;
 
+use super::hooks::{Conn, Hooks};
 use super::packet::{Mac, Packet};
 use super::topology::{At, PlaceId, Topology};
 use crate::state::link::IfIndex;
@@ -47,6 +49,7 @@ pub enum What {
     Wire,
     /// Something taken for granted, since it can't be seen.
     Assumption,
+    Arrived,
 }
 
 /// How a packet ends.
@@ -82,6 +85,12 @@ pub struct State {
     pub trail: Vec<Step>,
     /// How likely this way is among those that start alike: 1 without choices.
     pub share: Share,
+    /// The packet's connection in the namespace that it is in.
+    conn: Option<Conn>,
+    /// PREROUTING was called already, by the bridge that it came through.
+    prerouted: bool,
+    /// Connections that it began or belongs to, by namespace.
+    pub conns: Vec<(PlaceId, Conn)>,
 }
 
 /// A share in millionths.
@@ -90,6 +99,17 @@ pub struct Share(pub u32);
 
 impl Share {
     pub const WHOLE: Self = Self(1_000_000);
+
+    /// A part of it, from 0 to 1.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share is between nothing and a million"
+    )]
+    pub fn times(self, part: f64) -> Self {
+        Self((f64::from(self.0) * part.clamp(0.0, 1.0)).round() as u32)
+    }
 
     /// So many of so many parts.
     #[must_use]
@@ -105,7 +125,31 @@ impl State {
             packet,
             trail: Vec::new(),
             share: Share::WHOLE,
+            conn: None,
+            prerouted: false,
+            conns: Vec::new(),
         }
+    }
+
+    /// The answer to a packet that arrived: it belongs to the connections that the packet began.
+    #[must_use]
+    pub fn answer(&self) -> Self {
+        let packet = &self.packet;
+        let mut answer = Self::new(Packet {
+            size: packet.size,
+            df: packet.df,
+            ..Packet::new(packet.dst, packet.src, packet.transport.reply())
+        });
+        answer.conns.clone_from(&self.conns);
+        answer
+    }
+
+    /// What the kernel forgets when a packet leaves a namespace (`skb_scrub_packet`).
+    fn scrub(&mut self) {
+        self.conn = None;
+        self.prerouted = false;
+        self.packet.mark = 0;
+        self.packet.physdev_in = None;
     }
 
     fn note(&mut self, place: PlaceId, link: Option<IfIndex>, what: What, text: impl Into<String>) {
@@ -138,14 +182,20 @@ impl State {
 #[derive(Debug)]
 pub struct Walker<'t, 'a> {
     pub topology: &'t Topology<'a>,
+    /// By the number of the place.
+    hooks: Vec<Hooks<'a>>,
 }
 
 /// Longer trails are loops.
 const MAX_STEPS: usize = 400;
 
 impl<'t, 'a> Walker<'t, 'a> {
-    pub const fn new(topology: &'t Topology<'a>) -> Self {
-        Self { topology }
+    pub fn new(topology: &'t Topology<'a>) -> Self {
+        let hooks = topology
+            .places()
+            .map(|(_, place)| Hooks::new(place.net))
+            .collect();
+        Self { topology, hooks }
     }
 
     /// The link's name, for people.

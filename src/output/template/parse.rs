@@ -80,6 +80,9 @@ fn end_of_action(action: &str) -> Option<usize> {
     None
 }
 
+/// The line and the words of an action that ends a body.
+type End = (usize, String);
+
 struct Blocks<'p> {
     pieces: &'p [Piece],
     at: usize,
@@ -87,7 +90,7 @@ struct Blocks<'p> {
 
 impl Blocks<'_> {
     /// Nodes up to the word that ends them: `end` or `else`.
-    fn body(&mut self, depth: usize) -> Result<(Vec<Node>, Option<(usize, String)>), String> {
+    fn body(&mut self, depth: usize) -> Result<(Vec<Node>, Option<End>), String> {
         if depth > MAX_DEPTH {
             return Err(format!("more than {MAX_DEPTH} blocks in each other"));
         }
@@ -104,8 +107,7 @@ impl Blocks<'_> {
             };
             let (word, rest) = code.split_once(char::is_whitespace).unwrap_or((code, ""));
             let block = match word {
-                "end" => return Ok((nodes, Some((line, code.clone())))),
-                "else" => return Ok((nodes, Some((line, code.clone())))),
+                "end" | "else" => return Ok((nodes, Some((line, code.clone())))),
                 "range" => Block::Range,
                 "if" => Block::If,
                 "with" => Block::With,

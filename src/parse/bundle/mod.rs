@@ -3,6 +3,7 @@
 //! A folder with files of [`readers`] is a node, a folder within it a pod or another network namespace, and a folder
 //! of such folders a cluster. Nodes and namespaces have the names of their folders; a file `hostname` names its node.
 
+mod items;
 mod namespaces;
 mod node;
 pub mod readers;
@@ -24,6 +25,8 @@ pub enum Content {
 pub struct Folder {
     pub files: BTreeMap<String, Content>,
     pub folders: BTreeMap<String, Folder>,
+    /// Where what it was read from ends too early: then what isn't here may have been there.
+    pub cut: Option<String>,
 }
 
 /// Folders within folders that are looked through: state, node, pod, and two that archives put around them.
@@ -88,7 +91,7 @@ pub fn snapshot(bundle: &Folder, name: &str) -> Result<Snapshot, String> {
     let nodes: Vec<NodeState> = bundle
         .nodes(name)
         .into_iter()
-        .map(|(name, path, folder)| node::node(folder, name, &path))
+        .map(|(name, path, folder)| node::node(folder, name, &path, bundle.cut.as_deref()))
         .collect();
     if nodes.is_empty() {
         return Err("no output of a command that netdiag reads (link.json, route.txt, …)".to_owned());

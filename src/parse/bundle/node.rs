@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::readers::{Item, READERS, Reading, Row};
 use super::{Content, Folder, namespaces};
-use crate::parse::ParseError;
+use crate::parse::{ParseError, ovsdb};
 use crate::state::{Absence, Fact, Namespace, NodeState};
 
 /// Reads a node, and the namespaces in the folders within.
-pub(super) fn node(folder: &Folder, name: &str, path: &str) -> NodeState {
-    let mut reading = read(folder, path);
+pub(super) fn node(folder: &Folder, name: &str, path: &str, cut: Option<&str>) -> NodeState {
+    let mut reading = read(folder, path, cut);
     if reading.node.name.is_empty() {
         name.clone_into(&mut reading.node.name);
     }
@@ -19,7 +19,7 @@ pub(super) fn node(folder: &Folder, name: &str, path: &str) -> NodeState {
         .filter(|(_, folder)| folder.is_namespace())
         .map(|(name, folder)| Namespace {
             names: vec![name.clone()],
-            net: read(folder, &format!("{path}{name}/")).node.net,
+            net: read(folder, &format!("{path}{name}/"), cut).node.net,
             ..Namespace::default()
         })
         .collect();
@@ -33,7 +33,7 @@ pub(super) fn node(folder: &Folder, name: &str, path: &str) -> NodeState {
 }
 
 /// Reads the files of one namespace. What can't be read is absent with the file, the line and the reason.
-fn read(folder: &Folder, path: &str) -> Reading {
+fn read(folder: &Folder, path: &str, cut: Option<&str>) -> Reading {
     let mut reading = Reading::default();
     let mut seen: BTreeSet<Item> = BTreeSet::new();
     let mut failed: BTreeSet<Item> = BTreeSet::new();
@@ -63,12 +63,14 @@ fn read(folder: &Folder, path: &str) -> Reading {
     }
     for Row { item, .. } in READERS {
         if seen.insert(*item) {
-            let files: Vec<&str> = READERS
+            let file = READERS
                 .iter()
-                .filter(|row| row.item == *item)
-                .map(|row| row.file)
-                .collect();
-            let why = format!("not among the outputs ({path}{})", files.first().unwrap_or(&"…"));
+                .find(|row| row.item == *item)
+                .map_or("", |row| row.file);
+            let why = match cut {
+                None => format!("not among the outputs ({path}{file})"),
+                Some(cut) => format!("not among the outputs ({path}{file}): {cut}"),
+            };
             reading.lose(*item, Absence::Unknown, &why);
         }
     }
@@ -76,8 +78,11 @@ fn read(folder: &Folder, path: &str) -> Reading {
     reading
 }
 
-/// What two files say together.
+/// What several files say together.
 fn finish(reading: &mut Reading) {
+    if !reading.ovs.is_empty() {
+        reading.node.ovs = Fact::Known(ovsdb::picture(&reading.ovs));
+    }
     if let Fact::Known(links) = &mut reading.node.net.links {
         for (index, port) in &reading.ports {
             let link = links.iter_mut().find(|link| link.index == *index);

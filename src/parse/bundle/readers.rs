@@ -1,12 +1,12 @@
 //! The table: which file is of which item, and what reads it.
 
-use crate::parse::iproute::Names;
-use crate::parse::{
-    ParseError, bird, bird_config, bird_text, conntrack, hosts, ip_json, ip_text, iptables, net_tools,
-    procfs, ss, sysctl,
+use super::items::{
+    addresses, arp, bird_raw, bird_routes, bird_shown, brctl, date, fdb, flows, hostname, ifconfig_addresses,
+    ifconfig_links, links, neighbors, netfilter, nexthops, nft_ruleset, node_hosts, nodename, ovs, ports,
+    route_n, routes, rules, sockets, sysctls, tables, tcp_counters, vlans,
 };
-use crate::state::bird::Bird;
-use crate::state::conntrack::Conntrack;
+use crate::parse::iproute::Names;
+use crate::parse::{ParseError, bird_config, ovsdb};
 use crate::state::kind::BridgePort;
 use crate::state::link::IfIndex;
 use crate::state::netfilter::Dialect;
@@ -38,6 +38,7 @@ pub(super) enum Item {
     Bird6,
     BirdRoutes,
     BirdConfig,
+    Ovs,
 }
 
 /// What was read of one namespace so far.
@@ -46,6 +47,7 @@ pub(super) struct Reading {
     pub(super) node: NodeState,
     pub(super) names: Names,
     pub(super) ports: Vec<(IfIndex, BridgePort)>,
+    pub(super) ovs: ovsdb::Tables,
 }
 
 type Read = fn(&mut Reading, &str) -> Result<(), ParseError>;
@@ -82,6 +84,7 @@ const fn more(file: &'static str, item: Item, read: Read) -> Row {
 /// `ipv4_addr` and its like are of `calicoctl node diags`, `ip-addr.txt` and its like of `calicoctl cluster diags`.
 pub(super) const READERS: &[Row] = &[
     row("hostname", Item::Name, hostname),
+    more("env.txt", Item::Name, nodename),
     row("date", Item::Taken, date),
     row("rt_tables", Item::Tables, tables),
     row("link.json", Item::Links, links),
@@ -146,6 +149,7 @@ pub(super) const READERS: &[Row] = &[
         netfilter(r, text, LEGACY6)
     }),
     more("ipv6_tables", Item::Netfilter, |r, text| netfilter(r, text, V6)),
+    more("nft.json", Item::Netfilter, nft_ruleset),
     row("ss.txt", Item::Sockets, sockets),
     row("ss", Item::Sockets, sockets),
     row("sysctl.txt", Item::Sysctls, sysctls),
@@ -169,6 +173,14 @@ pub(super) const READERS: &[Row] = &[
     }),
     row("birdc-route-all.txt", Item::BirdRoutes, bird_routes),
     row("birdc-show-route-all.txt", Item::BirdRoutes, bird_routes),
+    more("ovs-Open_vSwitch.json", Item::Ovs, |r, text| {
+        ovs(r, text, "Open_vSwitch")
+    }),
+    more("ovs-Bridge.json", Item::Ovs, |r, text| ovs(r, text, "Bridge")),
+    more("ovs-Port.json", Item::Ovs, |r, text| ovs(r, text, "Port")),
+    more("ovs-Interface.json", Item::Ovs, |r, text| {
+        ovs(r, text, "Interface")
+    }),
     row("bird.cfg", Item::BirdConfig, |r, text| {
         r.node.bird_config = Fact::Known(bird_config::bird_config(text));
         Ok(())
@@ -180,245 +192,16 @@ const V6: (Dialect, Dialect) = (Dialect::Ip6tablesNft, Dialect::Ip6tablesLegacy)
 const LEGACY: (Dialect, Dialect) = (Dialect::IptablesLegacy, Dialect::IptablesLegacy);
 const LEGACY6: (Dialect, Dialect) = (Dialect::Ip6tablesLegacy, Dialect::Ip6tablesLegacy);
 
+/// Whether any reader takes files of this name.
+pub fn is_read(file: &str) -> bool {
+    READERS.iter().any(|row| row.file == file)
+}
+
 /// Whether a file of this name makes its folder a namespace. Names that any folder may have don't.
 pub fn is_known(file: &str) -> bool {
     READERS.iter().any(|row| {
         row.file == file && !matches!(row.item, Item::Name | Item::Taken | Item::Tables | Item::Hosts)
     })
-}
-
-/// Old releases print text for `-j` all the same.
-fn is_json(text: &str) -> bool {
-    text.trim_start().starts_with(['[', '{'])
-}
-
-/// Adds to a list that may be known already.
-fn extend<T>(fact: &mut Fact<Vec<T>>, items: Vec<T>) {
-    match fact {
-        Fact::Known(known) => known.extend(items),
-        Fact::Absent { .. } => *fact = Fact::Known(items),
-    }
-}
-
-fn one_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().trim().to_owned()
-}
-
-fn hostname(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    let name = one_line(text);
-    if !name.is_empty() {
-        r.node.name = name.to_lowercase();
-    }
-    Ok(())
-}
-
-fn date(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    r.node.taken = one_line(text);
-    Ok(())
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "a row of the table")]
-fn tables(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    r.names.add_tables(text);
-    Ok(())
-}
-
-fn links(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    let links = if is_json(text) {
-        ip_json::links(text)?
-    } else {
-        ip_text::links(text)?
-    };
-    let known = r.node.net.links.items();
-    let new = links
-        .into_iter()
-        .filter(|link| known.iter().all(|other| other.index != link.index))
-        .collect();
-    extend(&mut r.node.net.links, new);
-    r.names.learn(r.node.net.links.items());
-    Ok(())
-}
-
-fn ifconfig_links(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    let (links, _) = net_tools::ifconfig(text, &mut r.names)?;
-    r.node.net.links = Fact::Known(links);
-    Ok(())
-}
-
-fn ifconfig_addresses(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    let (_, addresses) = net_tools::ifconfig(text, &mut r.names)?;
-    r.node.net.addresses = Fact::Known(addresses);
-    Ok(())
-}
-
-fn brctl(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    let bridges = net_tools::brctl(text)?;
-    if let Fact::Known(links) = &mut r.node.net.links {
-        net_tools::mark_ports(links, &bridges);
-    }
-    Ok(())
-}
-
-fn addresses(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    let addresses = if is_json(text) {
-        ip_json::addresses(text)?
-    } else {
-        ip_text::addresses(text)?
-    };
-    extend(&mut r.node.net.addresses, addresses);
-    Ok(())
-}
-
-fn ports(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    r.ports = ip_json::ports(text)?;
-    Ok(())
-}
-
-fn rules(r: &mut Reading, text: &str, v6: bool) -> Result<(), ParseError> {
-    let rules = if is_json(text) {
-        ip_json::rules(text, v6, &mut r.names)?
-    } else {
-        ip_text::rules(text, v6, &mut r.names)?
-    };
-    extend(&mut r.node.net.rules, rules);
-    Ok(())
-}
-
-fn routes(r: &mut Reading, text: &str, v6: bool) -> Result<(), ParseError> {
-    let mut routes = if is_json(text) {
-        ip_json::routes(text, v6, &mut r.names)?
-    } else {
-        ip_text::routes(text, v6, &mut r.names)?
-    };
-    // `show table all` of both families may be followed by one of them.
-    let known = r.node.net.routes.items();
-    routes.retain(|route| !known.contains(route));
-    extend(&mut r.node.net.routes, routes);
-    Ok(())
-}
-
-fn route_n(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    r.node.net.routes = Fact::Known(net_tools::route(text, &mut r.names)?);
-    Ok(())
-}
-
-fn nexthops(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    let objects = if is_json(text) {
-        ip_json::nexthops(text, &mut r.names)?
-    } else {
-        ip_text::nexthops(text, &mut r.names)?
-    };
-    r.node.net.nexthops = Fact::Known(objects);
-    Ok(())
-}
-
-fn neighbors(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    let neighbors = if is_json(text) {
-        ip_json::neighbors(text, &mut r.names)?
-    } else {
-        ip_text::neighbors(text, &mut r.names)?
-    };
-    extend(&mut r.node.net.neighbors, neighbors);
-    Ok(())
-}
-
-fn arp(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    r.node.net.neighbors = Fact::Known(net_tools::arp(text, &mut r.names)?);
-    Ok(())
-}
-
-fn fdb(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    let entries = if is_json(text) {
-        ip_json::fdb(text, &mut r.names)?
-    } else {
-        ip_text::fdb(text, &mut r.names)?
-    };
-    r.node.net.fdb = Fact::Known(entries);
-    Ok(())
-}
-
-fn vlans(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    r.node.net.vlans = Fact::Known(ip_json::vlans(text, &mut r.names)?);
-    Ok(())
-}
-
-/// The first line tells which back end wrote it; releases before 1.8 had one only, and don't say.
-fn netfilter(r: &mut Reading, text: &str, (nft, legacy): (Dialect, Dialect)) -> Result<(), ParseError> {
-    let dialect = if text.lines().take(3).any(|line| line.contains("(nf_tables)")) {
-        nft
-    } else {
-        legacy
-    };
-    let ruleset = iptables::iptables_save(text, dialect)?;
-    extend(&mut r.node.net.netfilter, vec![ruleset]);
-    Ok(())
-}
-
-fn sockets(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    let sockets = ss::ss(text)?;
-    r.node.net.tcp = Fact::Known(sockets.tcp);
-    // Without the column of kinds it was asked for TCP alone.
-    if text.lines().any(|line| line.starts_with("Netid")) || !sockets.udp.is_empty() {
-        r.node.net.udp = Fact::Known(sockets.udp);
-        r.node.net.raw = Fact::Known(sockets.raw);
-    }
-    Ok(())
-}
-
-fn sysctls(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    r.node.net.sysctls = Fact::Known(sysctl::sysctl(text)?);
-    Ok(())
-}
-
-fn flows(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    let flows = conntrack::conntrack(text)?;
-    let max = r.node.net.sysctl("net.netfilter.nf_conntrack_max");
-    r.node.net.conntrack = Fact::Known(Conntrack {
-        count: u32::try_from(flows.len()).unwrap_or(u32::MAX),
-        max: max.and_then(|max| max.parse().ok()),
-        entries: Fact::Known(flows),
-        omitted: 0,
-    });
-    Ok(())
-}
-
-fn tcp_counters(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    r.node.net.tcp_counters = Fact::Known(procfs::counters(text, "TcpExt")?);
-    Ok(())
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "a row of the table")]
-fn node_hosts(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    r.node.hosts = Fact::Known(hosts::hosts(text));
-    Ok(())
-}
-
-/// The control socket's own form.
-fn bird_raw(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    let greeting = text.lines().next().unwrap_or_default();
-    r.node.bird = Fact::Known(Bird {
-        version: bird::greeting(greeting).unwrap_or_default(),
-        protocols: bird::protocols(text)?,
-        ..Bird::default()
-    });
-    Ok(())
-}
-
-fn bird_shown(fact: &mut Fact<Bird>, text: &str) -> Result<(), ParseError> {
-    *fact = Fact::Known(Bird {
-        version: bird_text::version(text).unwrap_or_default(),
-        protocols: bird_text::protocols(text)?,
-        ..Bird::default()
-    });
-    Ok(())
-}
-
-fn bird_routes(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    let routes = bird_text::routes(text)?;
-    if let Fact::Known(bird) = &mut r.node.bird {
-        bird.routes = Some(routes);
-    }
-    Ok(())
 }
 
 impl Reading {
@@ -427,7 +210,7 @@ impl Reading {
         fn lose<T>(fact: &mut Fact<T>, absence: Absence, why: &str) {
             *fact = Fact::absent_as(absence, why);
         }
-        let (node, net) = (&mut self.node.bird_config, &mut self.node.net);
+        let net = &mut self.node.net;
         match item {
             Item::Tables | Item::Taken | Item::Name | Item::Ports | Item::BirdRoutes => {}
             Item::Links => lose(&mut net.links, absence, why),
@@ -450,7 +233,11 @@ impl Reading {
             Item::Hosts => lose(&mut self.node.hosts, absence, why),
             Item::Bird => lose(&mut self.node.bird, absence, why),
             Item::Bird6 => lose(&mut self.node.bird6, absence, why),
-            Item::BirdConfig => lose(node, absence, why),
+            Item::Ovs => {
+                self.ovs.clear();
+                lose(&mut self.node.ovs, absence, why);
+            }
+            Item::BirdConfig => lose(&mut self.node.bird_config, absence, why),
         }
     }
 }

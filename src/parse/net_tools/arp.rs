@@ -16,9 +16,8 @@ pub fn arp(text: &str, names: &mut Names) -> Result<Vec<Neighbor>, ParseError> {
     for (index, line) in text.lines().enumerate() {
         let words: Vec<&str> = line.split_whitespace().collect();
         let read = match words.as_slice() {
-            [] | ["Address", ..] | ["IP", "address", ..] | ["Entries:", ..] => continue,
-            // `arp: in 3 entries no match found.`
-            ["arp:", ..] => continue,
+            // `arp: in 3 entries no match found.` is one of them.
+            [] | ["Address" | "Entries:" | "arp:", ..] | ["IP", "address", ..] => continue,
             [_, ip, "at", rest @ ..] if ip.starts_with('(') => bsd(ip, rest, names),
             [ip, hardware, flags, mac, "*", link] if hardware.starts_with("0x") => {
                 proc(ip, flags, mac, link, names)

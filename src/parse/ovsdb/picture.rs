@@ -112,11 +112,7 @@ fn interface(row: &Row) -> Interface {
         kind: text(row, "type").unwrap_or_default(),
         options: pairs(row, "options")
             .map(|(name, value)| {
-                let value = if OPEN_OPTIONS.contains(&name.as_str()) {
-                    value
-                } else {
-                    secrets::cut_value(&name, &value)
-                };
+                let value = open_value(&name, value);
                 (name, value)
             })
             .collect(),
@@ -144,6 +140,15 @@ fn interface(row: &Row) -> Interface {
         bfd_status: map(row, "bfd_status"),
         external_ids: map(row, "external_ids"),
         other_config: map(row, "other_config"),
+    }
+}
+
+/// The value of a tunnel's option as it may be stored.
+pub(super) fn open_value(name: &str, value: String) -> String {
+    if OPEN_OPTIONS.contains(&name) {
+        value
+    } else {
+        secrets::cut_value(name, &value)
     }
 }
 

@@ -46,6 +46,25 @@ fn listings_and_the_databases_own_answer_give_the_same_picture() {
 }
 
 #[test]
+fn the_text_of_show_has_the_same_bridges_ports_and_tunnels() {
+    let (shown, listed) = (shown(&fixture("vsctl-show.txt")).unwrap(), from_listings());
+    let shape = |ovs: &Ovs| -> Vec<_> {
+        ovs.interfaces()
+            .map(|(bridge, port, interface)| {
+                let names = [&bridge.name, &port.name, &interface.name, &interface.kind].map(Clone::clone);
+                (
+                    names,
+                    bridge.datapath_type.clone(),
+                    port.tag,
+                    interface.options.clone(),
+                )
+            })
+            .collect()
+    };
+    assert_eq!(shape(&shown), shape(&listed));
+}
+
+#[test]
 fn bridges_have_their_ports_and_ports_their_interfaces() {
     let ovs = from_listings();
     let bridge = ovs.bridge("br0").unwrap();

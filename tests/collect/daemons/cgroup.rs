@@ -28,7 +28,8 @@ impl Group {
     }
 
     pub(super) fn mount(&self, node: &Node) -> Result<()> {
-        node.run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"])
+        let mount = "mount -t cgroup2 cgroup2 /sys/fs/cgroup";
+        node.sh(&format!("{mount}; mkdir -p /sys/fs/cgroup/{}/daemon", self.name))
             .ok()
             .map(drop)
     }
@@ -36,10 +37,12 @@ impl Group {
     /// Puts a daemon into the group, so that what runc makes without being told where is in it, too.
     pub(super) fn enter(&self, node: &Node, daemon: &str) -> Result<()> {
         let pid = node.daemon(daemon).unwrap_or_default();
-        let group = format!("/sys/fs/cgroup/{}/daemon", self.name);
-        node.sh(&format!("mkdir -p {group}; echo {pid} >{group}/cgroup.procs"))
-            .ok()
-            .map(drop)
+        node.sh(&format!(
+            "echo {pid} >/sys/fs/cgroup/{}/daemon/cgroup.procs",
+            self.name
+        ))
+        .ok()
+        .map(drop)
     }
 }
 

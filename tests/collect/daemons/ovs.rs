@@ -184,7 +184,10 @@ fn still(mut ovs: Ovs) -> Ovs {
     ovs
 }
 
-fn comparable(flows: &[Flow]) -> Vec<(u8, u32, BTreeMap<String, String>, Vec<String>)> {
+/// Table, priority, match and actions.
+type Rule = (u8, u32, BTreeMap<String, String>, Vec<String>);
+
+fn comparable(flows: &[Flow]) -> Vec<Rule> {
     let mut rows: Vec<_> = flows
         .iter()
         .filter(|flow| !flow.is_hidden())

@@ -1,0 +1,159 @@
+//! How fast captures are read, against others on the same files in the same run: `make bench`.
+//!
+//! Every command runs once a round, one after the other, so that a busy machine is busy for all; the fastest round counts.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program that prints a table"
+)]
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use netdiag_bench::traffic::{self, Mix};
+
+/// A command, its name in the table, and in how many rounds it runs.
+struct Run {
+    name: &'static str,
+    rounds: usize,
+    shell: String,
+    best: Option<Duration>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let number = |name: &str, default: usize| {
+        std::env::var(name)
+            .ok()
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(default)
+    };
+    let packets = number("BENCH_PACKETS", 1_000_000);
+    let rounds = number("BENCH_ROUNDS", 5);
+    let netdiag =
+        PathBuf::from(std::env::var("NETDIAG").unwrap_or_else(|_| "target/release/netdiag".to_owned()));
+    let directory = Path::new("target/bench");
+    std::fs::create_dir_all(directory)?;
+    for (name, pods) in [("few", 40), ("many", 4000)] {
+        let path = directory.join(format!("{name}-{packets}.pcap"));
+        if !path.exists() {
+            generate(&path, packets, pods)?;
+        }
+        measure(name, &path, &netdiag, packets, rounds)?;
+    }
+    Ok(())
+}
+
+/// Writes beside the file first, so that half a file is never taken for a whole one.
+fn generate(path: &Path, packets: usize, pods: usize) -> io::Result<()> {
+    let beside = path.with_extension("tmp");
+    let mut file = File::create(&beside)?;
+    let mix = Mix {
+        packets,
+        pods,
+        flows: 10_000,
+        seed: 1,
+    };
+    traffic::write(mix, |bytes| file.write_all(bytes))?;
+    std::fs::rename(beside, path)
+}
+
+fn measure(name: &str, path: &Path, netdiag: &Path, packets: usize, rounds: usize) -> io::Result<()> {
+    let (file, netdiag) = (path.display(), netdiag.display());
+    let run = |name, rounds, shell| Run {
+        name,
+        rounds,
+        shell,
+        best: None,
+    };
+    let few = rounds.min(2);
+    let mut runs = vec![
+        run("cat", rounds, format!("cat {file} >/dev/null")),
+        run("tcpdump -ttn", few, format!("tcpdump -ttnr {file} >/dev/null")),
+        run("tcpdump -n", few.min(1), format!("tcpdump -nr {file} >/dev/null")),
+        run("tcpdump -w", rounds, format!("tcpdump -nr {file} -w /dev/null")),
+        run(
+            "netdiag text",
+            rounds,
+            format!("{netdiag} capture -r {file} >/dev/null"),
+        ),
+        run(
+            "netdiag wide",
+            rounds,
+            format!("{netdiag} capture -r {file} -o wide >/dev/null"),
+        ),
+        run(
+            "netdiag tcpdump",
+            rounds,
+            format!("{netdiag} capture -r {file} --style tcpdump >/dev/null"),
+        ),
+        run(
+            "netdiag json",
+            rounds,
+            format!("{netdiag} capture -r {file} -o json >/dev/null"),
+        ),
+        run(
+            "netdiag summary",
+            rounds,
+            format!("{netdiag} capture -r {file} --summary >/dev/null"),
+        ),
+        run(
+            "netdiag decap",
+            rounds,
+            format!("{netdiag} capture -r {file} --decap -w - >/dev/null"),
+        ),
+    ];
+    if std::env::var_os("BENCH_TSHARK").is_some() {
+        let fields = "-T fields -e ip.src -e ip.dst -e tcp.srcport -e tcp.dstport";
+        let shell = format!("tshark -n -d udp.port==8472,vxlan -r {file} {fields} >/dev/null");
+        runs.push(run("tshark fields", 1, shell));
+    }
+    for round in 0..rounds {
+        for run in runs.iter_mut().filter(|run| round < run.rounds) {
+            let start = Instant::now();
+            let status = Command::new("sh")
+                .args(["-c", &run.shell])
+                .stderr(Stdio::null())
+                .status()?;
+            // 2 is findings.
+            if status.success() || status.code() == Some(2) {
+                let elapsed = start.elapsed();
+                run.best = Some(run.best.map_or(elapsed, |best| best.min(elapsed)));
+            }
+        }
+    }
+    table(name, packets, &runs);
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a table shows three digits")]
+fn table(name: &str, packets: usize, runs: &[Run]) {
+    let of = |name: &str| runs.iter().find(|run| run.name == name).and_then(|run| run.best);
+    let (cat, tcpdump) = (of("cat"), of("tcpdump -ttn"));
+    println!("\n{name}: {packets} packets");
+    println!(
+        "{:<18}{:>9}{:>14}{:>10}{:>16}",
+        "", "seconds", "packets/s", "x cat", "x tcpdump -ttn"
+    );
+    for run in runs {
+        let Some(best) = run.best.map(|best| best.as_secs_f64()) else {
+            println!("{:<18}{:>9}", run.name, "failed");
+            continue;
+        };
+        let ratio = |other: Option<Duration>, up: bool| match other.map(|other| other.as_secs_f64()) {
+            Some(other) if up => format!("{:.2}", other / best),
+            Some(other) => format!("{:.2}", best / other),
+            None => "-".to_owned(),
+        };
+        println!(
+            "{:<18}{best:>9.3}{:>14.0}{:>10}{:>16}",
+            run.name,
+            packets as f64 / best,
+            ratio(cat, false),
+            ratio(tcpdump, true),
+        );
+    }
+}

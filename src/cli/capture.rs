@@ -1,0 +1,152 @@
+//! `netdiag capture`: packets, with all that encapsulates them on one line.
+
+mod input;
+mod output;
+mod select;
+mod summary;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args as ClapArgs, ValueEnum};
+
+use super::{Context, Error, Outcome};
+use crate::packet::show::Shown;
+use crate::packet::{Decoder, Stack, Tunnel};
+use input::Input;
+use output::Sink;
+use select::Select;
+
+/// Show packets of a capture file, each on one line with all that encapsulates it
+///
+/// Reads pcap and pcapng, also compressed with gzip or zstd, and decodes VXLAN, Geneve, GRE, IP in IP, flannel's UDP and
+/// more, to the packet inside. ` | ` stands between the headers of an encapsulation and what it carries. Times are UTC.
+///
+/// EXPR chooses packets as they were captured, in tcpdump's language (pcap-filter(7)); --inner does so by the packet
+/// inside all encapsulations.
+///
+/// Exit status: 0 read to the end, 2 --summary found something wrong, 1 error.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// Capture file to read; `-` is standard input
+    #[arg(short, long, value_name = "FILE")]
+    read: PathBuf,
+    /// Show at most so many packets
+    // Everybody's `-c` is `--config`, but here it is tcpdump's. An argument with the id of a global one takes its place,
+    // and must have its type.
+    #[arg(id = "config", short = 'c', long = "count", value_name = "N", value_parser = count)]
+    count: Option<PathBuf>,
+    /// How to show packets: wide has link addresses, TTL, windows and options, json one object a packet
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    /// Whose words to use for lines
+    #[arg(long, value_enum, default_value_t = Style::Netdiag)]
+    style: Style,
+    /// Also show the bytes of each layer
+    #[arg(short = 'x', long)]
+    hex: bool,
+    /// Time of a packet: -t none, -tt seconds since 1970, -ttt since the packet before, -tttt date and time,
+    /// -ttttt since the first packet
+    #[arg(short = 't', action = ArgAction::Count)]
+    time: u8,
+    /// Nanoseconds instead of microseconds
+    #[arg(long)]
+    nano: bool,
+    /// Tunnel that a UDP port carries: vxlan, vxlan-gpe, geneve, flannel-udp, gre or mpls; may be repeated
+    #[arg(long, value_name = "TUNNEL=PORT", value_parser = tunnel_port)]
+    port: Vec<(Tunnel, u16)>,
+    /// Show flows instead of packets, and what is wrong with them; -o wide shows all flows
+    #[arg(long, conflicts_with_all = ["write", "hex", "style"])]
+    summary: bool,
+    /// Only packets of this virtual network: VNI of VXLAN or Geneve, subnet of NVGRE
+    #[arg(long, value_name = "N")]
+    vni: Option<u32>,
+    /// Only packets whose innermost packet passes this filter, as `--inner "host 10.244.1.5 and tcp port 80"`
+    #[arg(long, value_name = "EXPR")]
+    inner: Option<String>,
+    /// Write packets to a file instead: .pcapng, or else pcap; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// With --write: without the outer headers, so that every tool sees what is inside. Packets that came without a frame
+    /// get a made-up one
+    #[arg(long, requires = "write")]
+    decap: bool,
+    /// Write each line at once, for a pipe
+    #[arg(short, long)]
+    line_buffered: bool,
+    /// Only packets that pass this filter, as they were captured
+    #[arg(value_name = "EXPR")]
+    expression: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Text,
+    Wide,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Style {
+    Netdiag,
+    /// tcpdump's words, as of `tcpdump -nS`
+    Tcpdump,
+}
+
+/// A number, in the type of a path.
+fn count(text: &str) -> Result<PathBuf, String> {
+    text.parse::<u64>()
+        .map(|number| PathBuf::from(number.to_string()))
+        .map_err(|_| "give a number of packets".to_owned())
+}
+
+fn tunnel_port(text: &str) -> Result<(Tunnel, u16), String> {
+    let names = || Tunnel::names().collect::<Vec<_>>().join(", ");
+    let (name, port) = text
+        .split_once('=')
+        .ok_or_else(|| "give TUNNEL=PORT, such as vxlan=4800".to_owned())?;
+    let tunnel = Tunnel::from_name(name).ok_or_else(|| format!("tunnels are {}", names()))?;
+    let port = port
+        .parse()
+        .map_err(|_| "a port is a number up to 65535".to_owned())?;
+    Ok((tunnel, port))
+}
+
+impl Args {
+    pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
+        let mut input = Input::open(&self.read)?;
+        let mut decoder = Decoder::default();
+        for (tunnel, port) in &self.port {
+            decoder.ports.set(*port, *tunnel);
+        }
+        let mut select = Select::new(self)?;
+        let mut stack = Stack::default();
+        let mut sink = Sink::new(self, cx)?;
+        let most: Option<u64> = self
+            .count
+            .as_ref()
+            .and_then(|count| count.to_str())
+            .and_then(|count| count.parse().ok());
+        let (mut number, mut taken) = (0, 0);
+        while most.is_none_or(|most| taken < most) {
+            let Some((packet, interface)) = input.next(cx, &mut sink)? else {
+                break;
+            };
+            number += 1;
+            decoder.decode(packet.data, packet.link, packet.wire_len, &mut stack);
+            if !select.takes(&packet, &stack)? {
+                continue;
+            }
+            taken += 1;
+            let shown = Shown {
+                number,
+                packet,
+                stack: &stack,
+                interface,
+            };
+            sink.take(cx, &shown)?;
+        }
+        let outcome = sink.finish(cx)?;
+        input.warn(cx)?;
+        Ok(outcome)
+    }
+}

@@ -1,0 +1,81 @@
+//! The file that packets are read from, with errors that name it.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::{Context, Error, Sink};
+use crate::cli::files;
+use crate::output::text;
+use crate::packet::file::{self, Interface, Packet, Reader};
+
+/// A capture file.
+pub(super) struct Input {
+    name: String,
+    reader: Reader,
+}
+
+impl Input {
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let name = if files::is_stdout(path) {
+            "standard input".to_owned()
+        } else {
+            path.display().to_string()
+        };
+        let source: Box<dyn Read + Send> = if files::is_stdout(path) {
+            Box::new(io::stdin())
+        } else {
+            Box::new(File::open(path).map_err(|error| Error::new(format!("{name}: {error}")))?)
+        };
+        let reader = Reader::new(source).map_err(|error| Error::new(format!("{name}: {error}")))?;
+        Ok(Self { name, reader })
+    }
+
+    /// The next packet. Before an error is returned, what was shown so far is written.
+    pub(super) fn next(
+        &mut self,
+        cx: &mut Context,
+        sink: &mut Sink,
+    ) -> Result<Option<(Packet<'_>, Option<&Interface>)>, Error> {
+        match self.reader.next_packet() {
+            Ok(found) => Ok(found),
+            Err(error) => {
+                sink.flush(cx)?;
+                Err(failed(&self.name, &error))
+            }
+        }
+    }
+
+    /// Says what was wrong with the file, and what the capture had lost.
+    pub(super) fn warn(&self, cx: &mut Context) -> Result<(), Error> {
+        cx.out.flush()?;
+        let warning = cx.style.warn("warning:");
+        for what in self.reader.warnings() {
+            writeln!(cx.err, "{warning} {}: {what}", self.name)?;
+        }
+        for interface in self.reader.interfaces() {
+            if interface.dropped > 0 {
+                let link = interface.name.as_deref().unwrap_or("a link").escape_debug();
+                let count = text::count(usize::try_from(interface.dropped).unwrap_or(usize::MAX), "packet");
+                writeln!(
+                    cx.err,
+                    "{warning} {}: the capture lost {count} of {link}",
+                    self.name
+                )?;
+            }
+            if !interface.link.is_known() {
+                let number = interface.link.0;
+                writeln!(
+                    cx.err,
+                    "{warning} {}: link type {number} is not decoded",
+                    self.name
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn failed(name: &str, error: &file::Error) -> Error {
+    Error::new(format!("{name}: {error}"))
+}

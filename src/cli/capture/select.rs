@@ -1,0 +1,60 @@
+//! Which packets are wanted.
+
+use super::{Args, Error};
+use crate::packet::file::Packet;
+use crate::packet::filter::{self, Filter};
+use crate::packet::{Stack, decap};
+
+/// What a packet must be like.
+pub(super) struct Select {
+    outer: Option<Filter>,
+    inner: Option<Filter>,
+    vni: Option<u32>,
+}
+
+impl Select {
+    pub(super) fn new(args: &Args) -> Result<Self, Error> {
+        let outer = args.expression.join(" ");
+        let compile = |expression: &str| Filter::new(expression).map_err(|error| wrong(expression, &error));
+        Ok(Self {
+            outer: (!outer.is_empty()).then(|| compile(&outer)).transpose()?,
+            inner: args.inner.as_deref().map(compile).transpose()?,
+            vni: args.vni,
+        })
+    }
+
+    pub(super) fn takes(&mut self, packet: &Packet, stack: &Stack) -> Result<bool, Error> {
+        let frame = packet.data;
+        if let Some(wanted) = self.vni {
+            let mut layers = stack.travelling().iter();
+            if !layers.any(|layer| decap::vni(frame, layer) == Some(wanted)) {
+                return Ok(false);
+            }
+        }
+        let failed = |error: filter::Error| wrong("of this link type", &error);
+        if let Some(filter) = &mut self.outer
+            && !filter
+                .passes(packet.link, &[frame, &[]], packet.wire_len)
+                .map_err(failed)?
+        {
+            return Ok(false);
+        }
+        let Some(filter) = &mut self.inner else {
+            return Ok(true);
+        };
+        // What isn't encapsulated is its own innermost packet.
+        match decap::inner(frame, stack, false) {
+            Some(inner) => filter.passes(inner.link, &[inner.header, inner.data], inner.wire_len),
+            None => filter.passes(packet.link, &[frame, &[]], packet.wire_len),
+        }
+        .map_err(failed)
+    }
+}
+
+fn wrong(what: &str, error: &filter::Error) -> Error {
+    let new = Error::new(format!("filter {what:?}: {error}"));
+    match error {
+        filter::Error::Expression(_) => new.hint("the language is tcpdump's: man pcap-filter"),
+        filter::Error::NotBuilt => new.hint("build it with libpcap-dev: cargo build --features capture"),
+    }
+}

@@ -1,0 +1,274 @@
+//! `--summary`: flows, and what is wrong with them.
+
+use serde::Serialize;
+
+use super::{Context, Error, Outcome, Output};
+use crate::output::{document, table, text};
+use crate::packet::file::Time;
+use crate::packet::flow::{Finding, Flow, Flows, Key};
+use crate::packet::show::{Shown, Text, time};
+
+/// Flows that are shown when not all are asked for.
+const MOST: usize = 20;
+
+/// Counts packets instead of showing them.
+pub(super) struct Summary {
+    flows: Flows,
+    output: Output,
+}
+
+impl Summary {
+    pub(super) fn new(output: Output) -> Self {
+        Self {
+            flows: Flows::default(),
+            output,
+        }
+    }
+
+    pub(super) fn take(&mut self, shown: &Shown) {
+        self.flows.add(shown.number, &shown.packet, shown.stack);
+    }
+
+    pub(super) fn show(&self, cx: &mut Context) -> Result<Outcome, Error> {
+        let findings = self.flows.findings();
+        if self.output == Output::Json {
+            cx.out
+                .write_all(document::json(&Json::new(&self.flows, &findings)).as_bytes())?;
+        } else {
+            self.tables(cx, &findings)?;
+        }
+        Ok(if findings.is_empty() {
+            Outcome::Good
+        } else {
+            Outcome::Findings
+        })
+    }
+
+    fn tables(&self, cx: &mut Context, findings: &[Finding]) -> Result<(), Error> {
+        let style = cx.style;
+        let flows = self.flows.sorted();
+        let most = if self.output == Output::Wide {
+            flows.len()
+        } else {
+            MOST
+        };
+        let count = |number: u64, noun| text::count(usize::try_from(number).unwrap_or(usize::MAX), noun);
+        let took = match (self.flows.first, self.flows.last) {
+            (Some(first), Some(last)) => seconds(last.nanos().saturating_sub(first.nanos())),
+            _ => "0 s".to_owned(),
+        };
+        let head = format!(
+            "{}, {} bytes in {took}: {}, {} without IP",
+            count(self.flows.packets, "packet"),
+            self.flows.bytes,
+            text::count(flows.len(), "flow"),
+            count(self.flows.others, "packet")
+        );
+        writeln!(cx.out, "{}", style.strong(&head))?;
+        if self.flows.untold > 0 {
+            let line = format!(
+                "{} of more flows are not told apart",
+                count(self.flows.untold, "packet")
+            );
+            writeln!(cx.out, "{}", style.warn(&line))?;
+        }
+        let rows: Vec<Vec<String>> = flows
+            .iter()
+            .take(most)
+            .map(|(key, flow)| row(key, flow))
+            .collect();
+        if !rows.is_empty() {
+            let headings = ["VIA", "PROTO", "FROM", "TO", "PACKETS", "BYTES", "RTT", ""];
+            write!(cx.out, "\n{}", table::columns(&headings, &rows, 2, None))?;
+        }
+        if flows.len() > most {
+            let line = format!(
+                "{} more: -o wide shows all",
+                text::count(flows.len() - most, "flow")
+            );
+            writeln!(cx.out, "{}", style.faint(&line))?;
+        }
+        writeln!(cx.out)?;
+        if findings.is_empty() {
+            writeln!(cx.out, "{}", style.good("No findings."))?;
+            return Ok(());
+        }
+        let head = format!("{}.", text::count(findings.len(), "finding"));
+        writeln!(cx.out, "{}", style.bad(&head))?;
+        for finding in findings {
+            let place = match finding.number {
+                0 => format!(" ({})", count(finding.packets, "packet")),
+                number => format!(
+                    " ({}, first is number {number})",
+                    count(finding.packets, "packet")
+                ),
+            };
+            let line = text::wrap(
+                &format!("{}{place}", finding.text),
+                usize::from(style.width),
+                "  ",
+                "    ",
+            );
+            writeln!(cx.out, "{}", style.warn(&line))?;
+        }
+        Ok(())
+    }
+}
+
+/// `0.5 ms`.
+fn seconds(nanoseconds: i64) -> String {
+    match nanoseconds {
+        ..1_000_000 => format!("{} us", nanoseconds / 1000),
+        ..1_000_000_000 => format!("{}.{} ms", nanoseconds / 1_000_000, nanoseconds / 100_000 % 10),
+        _ => format!(
+            "{}.{} s",
+            nanoseconds / 1_000_000_000,
+            nanoseconds / 100_000_000 % 10
+        ),
+    }
+}
+
+/// Who spoke first is FROM.
+fn row(key: &Key, flow: &Flow) -> Vec<String> {
+    let back = flow.opener == 1;
+    let (from, to) = if back { (key.b, key.a) } else { (key.a, key.b) };
+    let [there, here] = flow.ways.map(|way| way.packets);
+    let (there, here) = if back { (here, there) } else { (there, here) };
+    let end = |end: crate::packet::flow::End| match (key.kind.name(), end.port) {
+        ("tcp" | "udp" | "sctp", port) => format!("{}.{port}", end.address),
+        _ => end.address.to_string(),
+    };
+    let mut notes = Vec::new();
+    if flow.is_one_way() {
+        notes.push("one way".to_owned());
+    }
+    if flow.retransmitted() > 0 {
+        notes.push(format!("{} sent again", flow.retransmitted()));
+    }
+    vec![
+        key.via.map_or_else(|| "-".to_owned(), |via| via.text()),
+        key.kind.name().to_owned(),
+        end(from),
+        end(to),
+        format!("{there}/{here}"),
+        flow.bytes().to_string(),
+        flow.rtt.map_or_else(|| "-".to_owned(), seconds),
+        notes.join(", "),
+    ]
+}
+
+/// The summary, as JSON shows it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Json {
+    /// Version of this format.
+    netdiag_capture: u32,
+    packets: u64,
+    bytes: u64,
+    /// Of flows that were too many to be told apart.
+    untold: u64,
+    without_ip: u64,
+    flows: Vec<JsonFlow>,
+    findings: Vec<JsonFinding>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonFlow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    via: Option<&'static str>,
+    /// VNI, or the key of GRE.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<u32>,
+    protocol: &'static str,
+    from: JsonEnd,
+    to: JsonEnd,
+    first: String,
+    last: String,
+    one_way: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rtt_nanoseconds: Option<i64>,
+    retransmitted: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonEnd {
+    address: String,
+    port: u16,
+    /// Sent from here.
+    packets: u64,
+    bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonFinding {
+    code: &'static str,
+    text: String,
+    packets: u64,
+    first: u64,
+}
+
+impl Json {
+    fn new(flows: &Flows, findings: &[Finding]) -> Self {
+        Self {
+            netdiag_capture: 1,
+            packets: flows.packets,
+            bytes: flows.bytes,
+            untold: flows.untold,
+            without_ip: flows.others,
+            flows: flows
+                .sorted()
+                .into_iter()
+                .map(|(key, flow)| JsonFlow::new(key, flow))
+                .collect(),
+            findings: findings
+                .iter()
+                .map(|finding| JsonFinding {
+                    code: finding.code,
+                    text: finding.text.clone(),
+                    packets: finding.packets,
+                    first: finding.number,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl JsonFlow {
+    fn new(key: &Key, flow: &Flow) -> Self {
+        let end = |end: crate::packet::flow::End, way: usize| {
+            let way = flow.ways.get(way).copied().unwrap_or_default();
+            JsonEnd {
+                address: end.address.to_string(),
+                port: end.port,
+                packets: way.packets,
+                bytes: way.bytes,
+            }
+        };
+        let ends = [end(key.a, 0), end(key.b, 1)];
+        let [from, to] = if flow.opener == 1 {
+            let [a, b] = ends;
+            [b, a]
+        } else {
+            ends
+        };
+        Self {
+            via: key.via.map(|via| via.kind.name()),
+            number: key.via.and_then(|via| via.number),
+            protocol: key.kind.name(),
+            from,
+            to,
+            first: rfc3339(flow.first),
+            last: rfc3339(flow.last),
+            one_way: flow.is_one_way(),
+            rtt_nanoseconds: flow.rtt,
+            retransmitted: flow.retransmitted(),
+        }
+    }
+}
+
+fn rfc3339(at: Time) -> String {
+    let mut text = Text::new(false);
+    time::rfc3339(at, &mut text);
+    String::from_utf8_lossy(text.bytes()).into_owned()
+}

@@ -1,0 +1,113 @@
+//! Netfilter on the way: hooks are called where the kernel calls them.
+
+use super::super::hooks::{Call, Conn, Verdict};
+use super::super::topology::PlaceId;
+use super::{End, Outcome, State, Walker, What};
+use crate::state::link::IfIndex;
+use crate::state::netfilter::Hook;
+
+/// The links of a call.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Links {
+    pub(super) input: Option<IfIndex>,
+    pub(super) output: Option<IfIndex>,
+    /// Ports, where the packet crosses a bridge.
+    pub(super) physdev: (Option<IfIndex>, Option<IfIndex>),
+}
+
+impl Walker<'_, '_> {
+    /// Calls a hook. Gives the packets that go on, and the ends of those that don't.
+    pub(super) fn hook(
+        &self,
+        mut state: State,
+        place: PlaceId,
+        hook: Hook,
+        links: Links,
+    ) -> (Vec<State>, Vec<Outcome>) {
+        let begins = matches!(hook, Hook::Prerouting | Hook::Output);
+        if begins && state.conn.is_none() {
+            state.conn = state
+                .conns
+                .iter()
+                .filter(|(other, _)| *other == place)
+                .find_map(|(_, conn)| conn.seen_by(&state.packet));
+        }
+        let hooks = &self.hooks[place.0];
+        if let Some(why) = &hooks.absent {
+            let title = self.topology.place(place).title();
+            return (
+                Vec::new(),
+                state.undecided(place, format!("netfilter rules of {title}: {why}")),
+            );
+        }
+        let call = Call {
+            place: self.topology.place(place),
+            hook,
+            in_link: links.input,
+            out_link: links.output,
+            physdev: links.physdev,
+            packet: state.packet.clone(),
+            conn: state.conn.clone(),
+        };
+        let (mut on, mut ended) = (Vec::new(), Vec::new());
+        for passed in hooks.call(&call) {
+            let mut state = state.clone();
+            state.share = state.share.times(passed.share);
+            state.packet = passed.packet;
+            state.conn = passed.conn;
+            for note in passed.notes {
+                if !note.text.starts_with('?') {
+                    let what = if note.nat { What::Nat } else { What::Netfilter };
+                    state.note(place, links.output.or(links.input), what, note.text);
+                }
+            }
+            let link = links.output.or(links.input);
+            let end = match passed.verdict {
+                Verdict::Accept => {
+                    if matches!(hook, Hook::Input | Hook::Postrouting) {
+                        state.confirm(place);
+                    }
+                    on.push(state);
+                    continue;
+                }
+                Verdict::Drop(rule) => {
+                    state.note(place, link, What::Netfilter, &rule);
+                    End::Dropped(rule)
+                }
+                Verdict::Reject(rule, how) => {
+                    state.note(place, link, What::Netfilter, &rule);
+                    End::Rejected(format!("{rule} ({how})"))
+                }
+                Verdict::NotDecidable(why) => End::NotDecidable(why),
+            };
+            ended.extend(state.ends(place, end));
+        }
+        (on, ended)
+    }
+
+    /// Calls a hook, and goes on with what passes.
+    pub(super) fn through(
+        &self,
+        state: State,
+        place: PlaceId,
+        hook: Hook,
+        links: Links,
+        go_on: impl Fn(State) -> Vec<Outcome>,
+    ) -> Vec<Outcome> {
+        let (on, mut outcomes) = self.hook(state, place, hook, links);
+        outcomes.extend(on.into_iter().flat_map(go_on));
+        outcomes
+    }
+}
+
+impl State {
+    /// The connection stands from here on (`nf_conntrack_confirm`).
+    fn confirm(&mut self, place: PlaceId) {
+        let Some(conn) = &self.conn else { return };
+        let known = |(other, old): &&mut (PlaceId, Conn)| *other == place && old.original == conn.original;
+        match self.conns.iter_mut().find(known) {
+            Some((_, old)) => old.mark = conn.mark,
+            None => self.conns.push((place, conn.clone())),
+        }
+    }
+}

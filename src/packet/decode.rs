@@ -1,0 +1,294 @@
+//! From bytes to layers. Reads headers only, allocates nothing, and takes a time that is bounded by the layers.
+
+use super::bytes::{be16, small};
+use super::layer::{Kind, Layer, MOST, Stack, Stop, Why};
+use super::link_type::{LinkType, Start};
+use super::ports::Ports;
+use super::wire::ethernet::ether_type;
+use super::wire::ipv4::protocol;
+use super::wire::{self, Next, Read, Step, Trouble};
+
+/// Extension headers in a row that are walked over.
+const MOST_EXTENSIONS: u8 = 8;
+
+/// A decoder: what doesn't change from packet to packet.
+#[derive(Debug, Clone, Default)]
+pub struct Decoder {
+    pub ports: Ports,
+    /// Take no UDP payload for VXLAN only because it looks like it.
+    pub known_ports_only: bool,
+}
+
+/// Where decoding is.
+struct Walk<'a> {
+    frame: &'a [u8],
+    stack: &'a mut Stack,
+    /// The next byte.
+    at: usize,
+    /// The end of what encloses it, on the wire.
+    end: usize,
+    level: u8,
+    /// An address of the present level was seen.
+    has_ip: bool,
+    quoted: bool,
+    extensions: u8,
+}
+
+impl Decoder {
+    /// Decodes a frame of `wire_len` bytes, of which some were captured, into `stack`.
+    pub fn decode(&self, frame: &[u8], link: LinkType, wire_len: u32, stack: &mut Stack) {
+        stack.clear();
+        let mut walk = Walk {
+            frame,
+            stack,
+            at: 0,
+            end: (wire_len as usize).max(frame.len()),
+            level: 0,
+            has_ip: false,
+            quoted: false,
+            extensions: 0,
+        };
+        let mut next = match link.start() {
+            Start::Next(next) => Some(next),
+            Start::Null => walk.read(Kind::Null, wire::null::step),
+            Start::Sll => walk.read(Kind::Sll, wire::cooked::sll),
+            Start::Sll2 => walk.read(Kind::Sll2, wire::cooked::sll2),
+            Start::Unknown => None,
+        };
+        while let Some(now) = next {
+            next = self.follow(&mut walk, now);
+        }
+    }
+
+    /// Reads the header that is next; none when there is none.
+    fn follow(&self, walk: &mut Walk, next: Next) -> Option<Next> {
+        match next {
+            Next::Data => None,
+            Next::Stop(why) => walk.stop_at_last(why),
+            Next::Ethernet => walk.read(Kind::Ethernet, wire::ethernet::step),
+            Next::Type(kind) => walk.ether_type(kind),
+            Next::Proto(kind) => walk.protocol(kind),
+            Next::Ip | Next::Quote => {
+                walk.quoted |= next == Next::Quote;
+                match walk.rest().first().map(|first| first >> 4) {
+                    Some(6) => walk.read(Kind::Ipv6, wire::ipv6::step),
+                    // Some hosts captured RAW with an address family in front; an ICMP error may quote nothing.
+                    None if walk.quoted => None,
+                    _ => walk.read(Kind::Ipv4, wire::ipv4::step),
+                }
+            }
+            Next::Labelled => Some(wire::mpls::payload(walk.rest())),
+            Next::ControlWord => walk.read(Kind::ControlWord, wire::mpls::control_word),
+            Next::Ppp => walk.read(Kind::Ppp, wire::ppp::ppp),
+            Next::Gre(kind, sequenced) => Some(match wire::gre::payload(kind, sequenced, walk.rest()) {
+                Next::Type(ether_type::WCCP) => {
+                    walk.at = walk.at.saturating_add(4).min(walk.end);
+                    Next::Type(ether_type::IPV4)
+                }
+                other => other,
+            }),
+            Next::Erspan => walk.read(Kind::Erspan, wire::erspan::step),
+            Next::Datagram { source, destination } => self.datagram(walk, source, destination),
+            Next::Stream { source, destination } => {
+                if source == wire::bgp::PORT || destination == wire::bgp::PORT {
+                    let read = wire::bgp::step(walk.rest())?;
+                    return walk.take(Kind::Bgp, read);
+                }
+                None
+            }
+            Next::Vxlan => walk.read(Kind::Vxlan, wire::vxlan::step),
+            Next::VxlanGpe => walk.read(Kind::VxlanGpe, wire::vxlan::gpe),
+            Next::Geneve => walk.read(Kind::Geneve, wire::geneve::step),
+            Next::FlannelUdp => walk.take(Kind::FlannelUdp, Ok(Step::new(0, Next::Ip))),
+            Next::WireGuard => walk.read(Kind::WireGuard, wire::wireguard::step),
+        }
+    }
+
+    /// What a UDP payload is, by its ports, then by its shape.
+    fn datagram(&self, walk: &mut Walk, source: u16, destination: u16) -> Option<Next> {
+        let rest = walk.rest();
+        if walk.at >= walk.end {
+            return None;
+        }
+        if let Some(next) = self.ports.get(destination).next() {
+            return Some(next);
+        }
+        for port in [destination, source] {
+            if wire::dns::PORTS.contains(&port) {
+                return walk.read(Kind::Dns, wire::dns::step);
+            }
+            if wire::dhcp::PORTS.contains(&port) {
+                return walk.read(Kind::Dhcp, wire::dhcp::step);
+            }
+        }
+        let length = walk.end.saturating_sub(walk.at);
+        if wire::wireguard::has_shape(rest, length) {
+            return Some(Next::WireGuard);
+        }
+        let shape = wire::vxlan::has_shape(rest);
+        if shape && !self.known_ports_only {
+            return Some(Next::Vxlan);
+        }
+        // An answer of a tunnel's own port: rare, and then the ephemeral port may be anybody's.
+        match self.ports.get(source).next() {
+            Some(Next::Vxlan) if !shape => None,
+            Some(Next::Geneve) if be16(rest, 2) != ether_type::TEB => None,
+            // An IP packet that fills the datagram.
+            Some(Next::FlannelUdp) if !wire::ipv4::fills(rest, length) => None,
+            other => other,
+        }
+    }
+}
+
+impl<'a> Walk<'a> {
+    /// The captured bytes that are next.
+    fn rest(&self) -> &'a [u8] {
+        self.frame
+            .get(self.at..self.end.min(self.frame.len()))
+            .unwrap_or(&[])
+    }
+
+    fn read(&mut self, kind: Kind, step: impl Fn(&[u8]) -> Read) -> Option<Next> {
+        let read = step(self.rest());
+        self.take(kind, read)
+    }
+
+    /// Makes a layer of a header that was read, and goes to what follows it.
+    fn take(&mut self, kind: Kind, read: Read) -> Option<Next> {
+        let step = match read {
+            Ok(step) => step,
+            Err(trouble) => {
+                self.trouble(kind, trouble);
+                return None;
+            }
+        };
+        if let Some(total) = step.total {
+            self.end = self.end.min(self.at.saturating_add(total));
+        }
+        if !self.push(kind, step.len, false) {
+            return None;
+        }
+        self.at = self.at.saturating_add(step.len);
+        Some(step.next)
+    }
+
+    fn push(&mut self, kind: Kind, len: usize, cut: bool) -> bool {
+        // A frame in a packet, or a packet in a packet: an encapsulation.
+        let inside = match kind {
+            Kind::Ethernet => !self.stack.layers().is_empty(),
+            Kind::Ipv4 | Kind::Ipv6 | Kind::Arp => self.has_ip,
+            _ => false,
+        };
+        if inside {
+            self.level = self.level.saturating_add(1);
+            self.has_ip = false;
+            self.extensions = 0;
+        }
+        self.has_ip |= kind.is_ip();
+        let pushed = self.stack.push(Layer {
+            kind,
+            level: self.level,
+            quoted: self.quoted,
+            cut,
+            offset: small(self.at),
+            len: small(len),
+            total: small(self.end.saturating_sub(self.at)),
+        });
+        if !pushed {
+            self.stop(kind, len, Why::Depth);
+        }
+        pushed
+    }
+
+    /// Notes why a header can't be read. Of the end of a packet, as quoted by ICMP or cut by a capture, the ports are kept.
+    fn trouble(&mut self, kind: Kind, trouble: Trouble) {
+        let had = self.rest().len();
+        let (needed, why) = match trouble {
+            Trouble::Bad(why) => (0, why),
+            Trouble::Short(needed) if self.at.saturating_add(needed) > self.end => (needed, Why::Enclosed),
+            Trouble::Short(needed) => (needed, Why::Captured),
+        };
+        let ports = matches!(kind, Kind::Tcp | Kind::Udp | Kind::Sctp);
+        if ports && had >= 4 && self.stack.layers().len() < MOST {
+            let len = if needed == 0 { had.min(20) } else { had.min(needed) };
+            self.push(kind, len, true);
+        }
+        // An error quotes only the start of a packet: nothing is wrong when it ends.
+        if !(self.quoted && needed != 0) {
+            self.stop(kind, needed, why);
+        }
+    }
+
+    fn stop(&mut self, kind: Kind, needed: usize, why: Why) {
+        self.stack.end(Stop {
+            kind,
+            offset: small(self.at.min(self.frame.len())),
+            needed: small(needed),
+            had: small(self.rest().len()),
+            why,
+        });
+    }
+
+    /// The last layer forbids going on.
+    fn stop_at_last(&mut self, why: Why) -> Option<Next> {
+        if let Some(last) = self.stack.layers().last().copied() {
+            self.stack.end(Stop {
+                kind: last.kind,
+                offset: last.offset,
+                needed: last.len,
+                had: last.len,
+                why,
+            });
+        }
+        None
+    }
+
+    fn ether_type(&mut self, kind: u16) -> Option<Next> {
+        match kind {
+            ether_type::IPV4 => self.read(Kind::Ipv4, wire::ipv4::step),
+            ether_type::IPV6 => self.read(Kind::Ipv6, wire::ipv6::step),
+            ether_type::ARP | ether_type::RARP => self.read(Kind::Arp, wire::arp::step),
+            ether_type::VLAN | ether_type::QINQ | ether_type::QINQ_9100 | ether_type::QINQ_9200 => {
+                self.read(Kind::Vlan, wire::vlan::step)
+            }
+            ether_type::MPLS | ether_type::MPLS_MULTICAST => self.read(Kind::Mpls, wire::mpls::step),
+            ether_type::PPPOE_SESSION => self.read(Kind::Pppoe, |bytes| wire::ppp::pppoe(bytes, true)),
+            ether_type::PPPOE_DISCOVERY => self.read(Kind::Pppoe, |bytes| wire::ppp::pppoe(bytes, false)),
+            ether_type::TEB => self.read(Kind::Ethernet, wire::ethernet::step),
+            _ => None,
+        }
+    }
+
+    fn protocol(&mut self, kind: u8) -> Option<Next> {
+        match kind {
+            protocol::TCP => self.read(Kind::Tcp, wire::tcp::step),
+            protocol::UDP => self.read(Kind::Udp, wire::udp::step),
+            protocol::IPV4 => self.read(Kind::Ipv4, wire::ipv4::step),
+            protocol::IPV6 => self.read(Kind::Ipv6, wire::ipv6::step),
+            protocol::GRE => self.read(Kind::Gre, wire::gre::step),
+            protocol::ICMP => self.read(Kind::Icmp, wire::icmp::step),
+            protocol::ICMPV6 => self.read(Kind::Icmpv6, wire::icmpv6::step),
+            protocol::IGMP => self.read(Kind::Igmp, wire::igmp::step),
+            protocol::SCTP => self.read(Kind::Sctp, wire::sctp::step),
+            protocol::AH => self.read(Kind::Ah, wire::ah::step),
+            protocol::ESP => self.read(Kind::Esp, wire::ah::esp),
+            protocol::MPLS => self.read(Kind::Mpls, wire::mpls::step),
+            protocol::ETHERNET => self.read(Kind::Ethernet, wire::ethernet::step),
+            _ if wire::ipv6::is_extension(kind) && self.in_ipv6() => {
+                self.extensions = self.extensions.saturating_add(1);
+                if self.extensions > MOST_EXTENSIONS {
+                    self.stop(Kind::Ipv6Ext, 0, Why::Depth);
+                    return None;
+                }
+                self.read(Kind::Ipv6Ext, |bytes| wire::ipv6::extension(kind, bytes))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the header before is of IPv6.
+    fn in_ipv6(&self) -> bool {
+        let ip = self.stack.layers().iter().rev().find(|layer| layer.kind.is_ip());
+        ip.is_some_and(|layer| layer.kind == Kind::Ipv6)
+    }
+}

@@ -1,0 +1,108 @@
+//! One buffer for all of a file: filled by large reads, lent to whoever wants the next bytes.
+
+use std::io::{self, ErrorKind, Read};
+
+/// Bytes asked for at a time: the buffer stays in the processor's cache.
+const SIZE: usize = 256 << 10;
+
+/// A buffered input.
+pub(super) struct Buffer {
+    source: Box<dyn Read + Send>,
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Of `start`, from the beginning of the input.
+    offset: u64,
+    at_end: bool,
+}
+
+impl Buffer {
+    pub(super) fn new(source: Box<dyn Read + Send>) -> Self {
+        Self {
+            source,
+            bytes: vec![0; SIZE],
+            start: 0,
+            end: 0,
+            offset: 0,
+            at_end: false,
+        }
+    }
+
+    /// The input, with what was read and not taken in front.
+    pub(super) fn into_source(mut self) -> Box<dyn Read + Send> {
+        self.bytes.truncate(self.end);
+        self.bytes.drain(..self.start);
+        Box::new(io::Cursor::new(self.bytes).chain(self.source))
+    }
+
+    /// Where the next byte is in the input.
+    pub(super) const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Up to `length` next bytes; fewer only at the end of the input.
+    pub(super) fn peek(&mut self, length: usize) -> io::Result<&[u8]> {
+        if self.end - self.start < length && !self.at_end {
+            self.fill(length)?;
+        }
+        let end = self.end.min(self.start.saturating_add(length));
+        Ok(self.bytes.get(self.start..end).unwrap_or(&[]))
+    }
+
+    #[cold]
+    fn fill(&mut self, length: usize) -> io::Result<()> {
+        self.bytes.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.bytes.len() < length {
+            self.bytes.resize(length.next_power_of_two(), 0);
+        }
+        while self.end < length {
+            let free = self.bytes.get_mut(self.end..).unwrap_or(&mut []);
+            match self.source.read(free) {
+                Ok(0) => {
+                    self.at_end = true;
+                    break;
+                }
+                Ok(count) => self.end += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes over bytes that were seen.
+    pub(super) fn skip(&mut self, length: usize) {
+        let length = length.min(self.end - self.start);
+        self.start += length;
+        self.offset = self.offset.saturating_add(length as u64);
+    }
+
+    /// Passes over bytes, seen or not; false when there are fewer.
+    pub(super) fn skip_far(&mut self, mut length: u64) -> io::Result<bool> {
+        while length > 0 {
+            let step = usize::try_from(length).unwrap_or(SIZE).min(SIZE);
+            let had = self.peek(step)?.len();
+            if had == 0 {
+                return Ok(false);
+            }
+            self.skip(had);
+            length -= had as u64;
+        }
+        Ok(true)
+    }
+
+    /// Takes bytes that were seen by `peek`, and lends them.
+    pub(super) fn take(&mut self, before: usize, length: usize, after: usize) -> &[u8] {
+        let from = self.start.saturating_add(before);
+        self.skip(before.saturating_add(length).saturating_add(after));
+        self.bytes
+            .get(from..from.saturating_add(length).min(self.end))
+            .unwrap_or(&[])
+    }
+}

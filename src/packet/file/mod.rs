@@ -1,0 +1,135 @@
+//! Capture files: pcap and pcapng, compressed or not, from a file or from a pipe.
+//!
+//! Memory is constant: one buffer is filled again and again, and packets are lent from it.
+
+mod buffer;
+mod compress;
+mod interface;
+mod pcap;
+mod pcapng;
+#[cfg(test)]
+mod tests;
+pub mod write;
+
+use std::io::{self, Read};
+
+use super::link_type::LinkType;
+use buffer::Buffer;
+pub use interface::Interface;
+
+/// Bytes of the longest packet that is believed: more than any link has, less than hurts.
+const LONGEST_PACKET: usize = 16 << 20;
+
+/// A moment, since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Time {
+    pub seconds: i64,
+    /// Below a billion.
+    pub nanoseconds: u32,
+}
+
+impl Time {
+    /// In nanoseconds since 1970.
+    pub fn nanos(self) -> i64 {
+        self.seconds
+            .saturating_mul(1_000_000_000)
+            .saturating_add(i64::from(self.nanoseconds))
+    }
+}
+
+/// A captured packet.
+#[derive(Debug, Clone, Copy)]
+pub struct Packet<'a> {
+    pub time: Time,
+    pub link: LinkType,
+    /// Index into the reader's interfaces.
+    pub interface: usize,
+    /// Bytes that the packet had on the wire.
+    pub wire_len: u32,
+    /// The bytes that were captured.
+    pub data: &'a [u8],
+    /// A comment, which pcapng can have.
+    pub comment: Option<&'a [u8]>,
+    /// Which way it went (pcapng's flags): 1 in, 2 out, 0 not known.
+    pub direction: u8,
+}
+
+/// Why a file can't be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("not a capture file: neither pcap nor pcapng{0}")]
+    Format(&'static str),
+    #[error("at byte {offset}: {what}")]
+    Broken { offset: u64, what: String },
+    #[error("at byte {0}: it ends in the middle of its header")]
+    Header(u64),
+}
+
+/// A capture file that is being read.
+pub struct Reader {
+    buffer: Buffer,
+    format: Format,
+    interfaces: Vec<Interface>,
+    warnings: Vec<String>,
+}
+
+enum Format {
+    Pcap(pcap::Pcap),
+    Pcapng(pcapng::Pcapng),
+}
+
+impl Reader {
+    /// Starts to read; the format is told by the first bytes.
+    pub fn new(input: Box<dyn Read + Send>) -> Result<Self, Error> {
+        let mut buffer = Buffer::new(input);
+        let start = buffer.peek(4)?;
+        if let Some(packing) = compress::Packing::of(start) {
+            buffer = Buffer::new(packing.unpacked(buffer.into_source())?);
+        }
+        let mut interfaces = Vec::new();
+        let start: [u8; 4] = match buffer.peek(4)?.first_chunk() {
+            Some(start) => *start,
+            None => {
+                return Err(Error::Format(if buffer.is_empty() {
+                    ": it is empty"
+                } else {
+                    ""
+                }));
+            }
+        };
+        let format = if start == pcapng::SECTION {
+            Format::Pcapng(pcapng::Pcapng::default())
+        } else if let Some(pcap) = pcap::Pcap::open(&mut buffer, start, &mut interfaces)? {
+            Format::Pcap(pcap)
+        } else {
+            return Err(Error::Format(""));
+        };
+        Ok(Self {
+            buffer,
+            format,
+            interfaces,
+            warnings: Vec::new(),
+        })
+    }
+
+    /// The next packet, with what the file says of its link; none at the end.
+    pub fn next_packet(&mut self) -> Result<Option<(Packet<'_>, Option<&Interface>)>, Error> {
+        let packet = match &mut self.format {
+            Format::Pcap(pcap) => pcap.next(&mut self.buffer, &mut self.warnings),
+            Format::Pcapng(pcapng) => pcapng.next(&mut self.buffer, &mut self.interfaces, &mut self.warnings),
+        }?;
+        Ok(packet.map(|packet| (packet, self.interfaces.get(packet.interface))))
+    }
+
+    /// What the file says of the links it was captured on, as far as it was read.
+    pub fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    /// What was wrong with the file, and did not stop reading.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}

@@ -1,0 +1,134 @@
+//! Writing capture files: classic pcap of one link type, or pcapng with a link type a packet.
+
+use std::io::{self, Write};
+
+use super::Time;
+use crate::packet::bytes::small;
+use crate::packet::link_type::LinkType;
+
+/// Bytes after which the buffer is written.
+const ENOUGH: usize = 256 << 10;
+/// Bytes of a packet at most, as the headers say.
+const SNAP: u32 = 262_144;
+
+/// The format of a file that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Nanoseconds; all packets of one link type.
+    Pcap,
+    Pcapng,
+}
+
+/// A file that is being written.
+pub struct Writer<W: Write> {
+    target: W,
+    form: Form,
+    buffer: Vec<u8>,
+    /// The link types so far: interfaces of pcapng.
+    links: Vec<LinkType>,
+}
+
+impl<W: Write> Writer<W> {
+    pub fn new(target: W, form: Form) -> Self {
+        let mut buffer = Vec::with_capacity(ENOUGH + (64 << 10));
+        if form == Form::Pcapng {
+            block(&mut buffer, 0x0a0d_0d0a, |buffer| {
+                buffer.extend(0x1a2b_3c4d_u32.to_le_bytes());
+                buffer.extend([1, 0, 0, 0]);
+                buffer.extend([0xff; 8]);
+            });
+        }
+        Self {
+            target,
+            form,
+            buffer,
+            links: Vec::new(),
+        }
+    }
+
+    /// Adds a packet. A classic file takes only packets of the first one's link type: false for another.
+    pub fn packet(&mut self, time: Time, link: LinkType, data: &[&[u8]], wire_len: u32) -> io::Result<bool> {
+        let known = self.links.iter().position(|other| *other == link);
+        if known.is_none() {
+            if self.form == Form::Pcap && !self.links.is_empty() {
+                return Ok(false);
+            }
+            self.links.push(link);
+            self.describe(link);
+        }
+        let captured = small(data.iter().map(|part| part.len()).sum());
+        match self.form {
+            Form::Pcap => {
+                let seconds = u32::try_from(time.seconds.clamp(0, i64::from(u32::MAX))).unwrap_or(0);
+                for number in [seconds, time.nanoseconds, captured, wire_len] {
+                    self.buffer.extend(number.to_le_bytes());
+                }
+                data.iter().for_each(|part| self.buffer.extend_from_slice(part));
+            }
+            Form::Pcapng => {
+                let interface = small(known.unwrap_or(self.links.len() - 1));
+                let units = u64::try_from(time.nanos()).unwrap_or(0).to_le_bytes();
+                let [a, b, c, d, e, f, g, h] = units;
+                block(&mut self.buffer, 6, |buffer| {
+                    buffer.extend(interface.to_le_bytes());
+                    buffer.extend([e, f, g, h, a, b, c, d]);
+                    buffer.extend(captured.to_le_bytes());
+                    buffer.extend(wire_len.to_le_bytes());
+                    data.iter().for_each(|part| buffer.extend_from_slice(part));
+                });
+            }
+        }
+        if self.buffer.len() > ENOUGH {
+            self.flush_buffer()?;
+        }
+        Ok(true)
+    }
+
+    fn describe(&mut self, link: LinkType) {
+        match self.form {
+            Form::Pcap => {
+                self.buffer.extend(0xa1b2_3c4d_u32.to_le_bytes());
+                self.buffer.extend([2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+                self.buffer.extend(SNAP.to_le_bytes());
+                self.buffer.extend(u32::from(link.0).to_le_bytes());
+            }
+            Form::Pcapng => block(&mut self.buffer, 1, |buffer| {
+                buffer.extend(link.0.to_le_bytes());
+                buffer.extend([0, 0]);
+                buffer.extend(SNAP.to_le_bytes());
+                // if_tsresol: nanoseconds; end of options.
+                buffer.extend([9, 0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0]);
+            }),
+        }
+    }
+
+    fn flush_buffer(&mut self) -> io::Result<()> {
+        self.target.write_all(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Writes what is left. A classic file without packets is one of Ethernet.
+    pub fn finish(mut self) -> io::Result<()> {
+        if self.links.is_empty() && self.form == Form::Pcap {
+            self.describe(LinkType::ETHERNET);
+        }
+        self.flush_buffer()?;
+        self.target.flush()
+    }
+}
+
+/// A block of pcapng: its length is in front of it and behind it.
+fn block(buffer: &mut Vec<u8>, kind: u32, body: impl FnOnce(&mut Vec<u8>)) {
+    let start = buffer.len();
+    buffer.extend(kind.to_le_bytes());
+    buffer.extend([0; 4]);
+    body(buffer);
+    let padded = (buffer.len() - start).next_multiple_of(4);
+    buffer.resize(start + padded, 0);
+    let length = small(padded + 4).to_le_bytes();
+    if let Some(place) = buffer.get_mut(start + 4..start + 8) {
+        place.copy_from_slice(&length);
+    }
+    buffer.extend(length);
+}

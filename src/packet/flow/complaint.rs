@@ -1,0 +1,144 @@
+//! Single packets that say that something is wrong: errors of ICMP, wrong checksums, fragments of tunnels, BGP's errors.
+
+use std::collections::BTreeMap;
+
+use super::Finding;
+use super::key::{self, via};
+use crate::packet::checksum::{self, Verdict};
+use crate::packet::layer::{Kind, Layer, Stack};
+use crate::packet::wire::bgp::{self, Messages};
+use crate::packet::wire::icmp::{self, Icmp};
+use crate::packet::wire::icmpv6::{self, Icmpv6};
+use crate::packet::wire::ipv4::Ipv4;
+
+/// Different complaints that are remembered.
+const MOST: usize = 1000;
+
+/// Complaints of a capture: by code and text, how often, and the first packet.
+#[derive(Debug, Default)]
+pub(super) struct Complaints(BTreeMap<(&'static str, String), (u64, u64)>);
+
+impl Complaints {
+    pub(super) fn add(&mut self, number: u64, frame: &[u8], stack: &Stack) {
+        let layers = stack.travelling();
+        let mut ip: Option<&Layer> = None;
+        for layer in layers {
+            let header = layer.header(frame);
+            match layer.kind {
+                Kind::Ipv4 => {
+                    if let Verdict::Wrong(stored, right) = checksum::ipv4(header) {
+                        self.checksum(number, frame, layer, "IPv4 header", stored, right);
+                    }
+                    let first = Ipv4(header).more_fragments() && Ipv4(header).fragment_offset() == 0;
+                    if first && layer.level == 0 && layers.last().is_some_and(|last| last.level > 0) {
+                        self.fragment(number, frame, layer, stack);
+                    }
+                    ip = Some(layer);
+                }
+                Kind::Ipv6 => ip = Some(layer),
+                Kind::Tcp | Kind::Udp => {
+                    if let Some(ip) = ip
+                        && let Verdict::Wrong(stored, right) = checksum::transport(frame, ip, layer)
+                    {
+                        let name = if layer.kind == Kind::Tcp { "TCP" } else { "UDP" };
+                        self.checksum(number, frame, ip, name, stored, right);
+                    }
+                }
+                Kind::Icmp | Kind::Icmpv6 => self.icmp(number, frame, ip, layer, stack),
+                Kind::Bgp => self.bgp(number, frame, ip, header),
+                _ => {}
+            }
+        }
+    }
+
+    fn say(&mut self, number: u64, code: &'static str, text: String) {
+        if self.0.len() < MOST || self.0.contains_key(&(code, text.clone())) {
+            self.0.entry((code, text)).or_insert((0, number)).0 += 1;
+        }
+    }
+
+    fn checksum(&mut self, number: u64, frame: &[u8], ip: &Layer, what: &str, stored: u16, right: u16) {
+        let (from, to) = key::addresses(frame, ip);
+        let place = if ip.level == 0 { "" } else { " inside the tunnel" };
+        // The numbers of each packet differ: those of the first are told by its number.
+        let _ = (stored, right);
+        self.say(
+            number,
+            "checksum-wrong",
+            format!("wrong {what} checksums{place} from {from} to {to}"),
+        );
+    }
+
+    fn fragment(&mut self, number: u64, frame: &[u8], ip: &Layer, stack: &Stack) {
+        let (from, to) = key::addresses(frame, ip);
+        let name = via(frame, stack).map_or(String::new(), key::Via::text);
+        self.say(
+            number,
+            "tunnel-fragmented",
+            format!("packets of {name} from {from} to {to} are fragmented: the MTU inside is too large"),
+        );
+    }
+
+    fn icmp(&mut self, number: u64, frame: &[u8], ip: Option<&Layer>, layer: &Layer, stack: &Stack) {
+        let Some(quoted) = stack.quoted().iter().find(|layer| layer.kind.is_ip()) else {
+            return;
+        };
+        let Some(sender) = ip.map(|ip| key::addresses(frame, ip).0) else {
+            return;
+        };
+        let header = layer.header(frame);
+        let (from, to) = key::addresses(frame, quoted);
+        let (code, what) = if layer.kind == Kind::Icmp {
+            let message = Icmp(header);
+            match (message.kind(), message.code()) {
+                (icmp::kind::UNREACHABLE, icmp::FRAGMENTATION_NEEDED) => (
+                    "fragmentation-needed",
+                    format!("needs packets of at most {} bytes", message.mtu()),
+                ),
+                (icmp::kind::UNREACHABLE, code) => ("unreachable", icmp::unreachable(code).to_owned()),
+                (icmp::kind::TIME_EXCEEDED, 0) => ("ttl-expired", "TTL expired: a loop?".to_owned()),
+                (icmp::kind::TIME_EXCEEDED, _) => ("reassembly", "fragments were missing".to_owned()),
+                _ => return,
+            }
+        } else {
+            let message = Icmpv6(header);
+            match message.kind() {
+                icmpv6::kind::TOO_BIG => (
+                    "fragmentation-needed",
+                    format!("needs packets of at most {} bytes", message.mtu()),
+                ),
+                icmpv6::kind::UNREACHABLE => ("unreachable", icmpv6::unreachable(message.code()).to_owned()),
+                icmpv6::kind::TIME_EXCEEDED => ("ttl-expired", "hop limit expired: a loop?".to_owned()),
+                _ => return,
+            }
+        };
+        self.say(
+            number,
+            code,
+            format!("{sender} answers packets from {from} to {to}: {what}"),
+        );
+    }
+
+    fn bgp(&mut self, number: u64, frame: &[u8], ip: Option<&Layer>, bytes: &[u8]) {
+        let Some((from, to)) = ip.map(|ip| key::addresses(frame, ip)) else {
+            return;
+        };
+        for (code, subcode) in Messages(bytes).filter_map(|message| message.error()) {
+            let text = bgp::error_text(code, subcode);
+            self.say(
+                number,
+                "bgp-error",
+                format!("BGP: {from} ends the session with {to}: {text} ({code}/{subcode})"),
+            );
+        }
+    }
+
+    pub(super) fn findings(&self) -> impl Iterator<Item = Finding> {
+        self.0.iter().map(|((code, text), (packets, number))| Finding {
+            code,
+            text: text.clone(),
+            packets: *packets,
+            number: *number,
+        })
+    }
+}

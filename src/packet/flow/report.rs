@@ -1,0 +1,93 @@
+//! The findings of a capture, all together.
+
+use super::{Finding, Flow, Flows, Key};
+use crate::packet::file::Time;
+use crate::packet::layer::Kind;
+
+/// Segments sent again that are worth a word: so many, and one in so many.
+const RETRANSMITTED: (u64, u64) = (3, 100);
+/// A question is unanswered when the capture goes on for so long, in nanoseconds.
+const PATIENCE: i64 = 1_000_000_000;
+
+impl Flows {
+    /// What is wrong; empty for healthy traffic.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = self.questions.findings().collect();
+        findings.extend(self.complaints.findings());
+        let end = self.last.unwrap_or_default();
+        for (key, flow) in self.sorted() {
+            findings.extend(judge(key, flow, end));
+        }
+        findings
+    }
+}
+
+fn judge(key: &Key, flow: &Flow, end: Time) -> Option<Finding> {
+    let inside = key.via.map_or(String::new(), |via| format!(" in {}", via.text()));
+    let ends = if flow.opener == 0 {
+        [key.a, key.b]
+    } else {
+        [key.b, key.a]
+    };
+    let say = |code, packets, what: String| {
+        Some(Finding {
+            code,
+            text: what,
+            packets,
+            number: flow.number,
+        })
+    };
+    let long_ago = end.nanos().saturating_sub(flow.last.nanos()) >= PATIENCE;
+    match key.kind {
+        Kind::Tcp => {
+            let [from, to] = ends.map(|end| format!("{} port {}", end.address, end.port));
+            let [here, there] =
+                [flow.opener, 1 - flow.opener].map(|way| flow.ways.get(way).copied().unwrap_or_default());
+            if flow.refused {
+                return say(
+                    "refused",
+                    flow.packets(),
+                    format!("TCP{inside}: {to} refuses {from}"),
+                );
+            }
+            if here.syns > 0 && there.packets == 0 && (here.syns > 1 || long_ago) && here.segments == 0 {
+                let text = format!("TCP{inside}: {from} got no answer from {to} to {} SYN", here.syns);
+                return say("syn-unanswered", here.packets, text);
+            }
+            let [sent, again] = [here, there].iter().fold([0, 0], |[sent, again], way| {
+                [sent + way.segments, again + way.retransmitted]
+            });
+            if again >= RETRANSMITTED.0 && again.saturating_mul(RETRANSMITTED.1) >= sent {
+                let text = format!(
+                    "TCP{inside}: {again} of {sent} segments between {from} and {to} were sent again"
+                );
+                return say("retransmissions", again, text);
+            }
+            if here.resets + there.resets > 0 && here.fins + there.fins == 0 {
+                let who = if here.resets > 0 { &from } else { &to };
+                let text = format!("TCP{inside}: {who} resets the connection of {from} and {to}");
+                return say("reset", u64::from(here.resets + there.resets), text);
+            }
+            None
+        }
+        Kind::Icmp | Kind::Icmpv6 => {
+            let missing = flow.requests.saturating_sub(flow.replies);
+            // The last request may still be on its way.
+            let missing = if long_ago {
+                missing
+            } else {
+                missing.saturating_sub(1)
+            };
+            if missing == 0 {
+                return None;
+            }
+            let [from, to] = ends.map(|end| end.address);
+            let text = format!(
+                "ping{inside}: {missing} of {} requests from {from} to {to} were not answered",
+                flow.requests
+            );
+            say("ping-unanswered", missing, text)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,184 @@
+use netdiag_bench::build;
+use netdiag_bench::traffic::{self, Mix};
+
+use super::*;
+use crate::packet::file::Reader;
+use crate::packet::{Decoder, LinkType};
+
+/// Reads packets a tenth of a second apart.
+fn flows(frames: &[Vec<u8>]) -> Flows {
+    let mut flows = Flows::default();
+    let mut stack = Stack::default();
+    for (at, frame) in frames.iter().enumerate() {
+        let tenths = u32::try_from(at).unwrap();
+        let packet = Packet {
+            time: Time {
+                seconds: i64::from(tenths / 10),
+                nanoseconds: tenths % 10 * 100_000_000,
+            },
+            link: LinkType::ETHERNET,
+            interface: 0,
+            wire_len: u32::try_from(frame.len()).unwrap(),
+            data: frame,
+            comment: None,
+            direction: 0,
+        };
+        Decoder::default().decode(frame, packet.link, packet.wire_len, &mut stack);
+        flows.add(at as u64 + 1, &packet, &stack);
+    }
+    flows
+}
+
+fn codes(frames: &[Vec<u8>]) -> Vec<&'static str> {
+    flows(frames)
+        .findings()
+        .iter()
+        .map(|finding| finding.code)
+        .collect()
+}
+
+fn inside(vni: u32, packet: &[u8]) -> Vec<u8> {
+    let frame = build::ethernet(5, 6, 0x0800, packet);
+    let payload = build::udp_plain(50000, 4789, &build::vxlan(8, [0; 3], vni, &frame));
+    build::ethernet(
+        1,
+        2,
+        0x0800,
+        &build::ipv4([192, 168, 0, 1], [192, 168, 0, 2], 17, &payload),
+    )
+}
+
+const A: [u8; 4] = [10, 244, 1, 1];
+const B: [u8; 4] = [10, 244, 2, 2];
+
+fn there(sequence: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
+    inside(1, &build::tcp4(A, B, (40000, 80), sequence, flags, payload))
+}
+
+fn back(sequence: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
+    inside(1, &build::tcp4(B, A, (80, 40000), sequence, flags, payload))
+}
+
+#[test]
+fn a_connection_is_one_flow_with_its_time() {
+    // The builder acknowledges 7: the SYN is 6.
+    let frames = [
+        there(6, 0x02, b""),
+        back(100, 0x12, b""),
+        there(7, 0x18, b"hello"),
+        back(101, 0x10, b""),
+    ];
+    let flows = flows(&frames);
+    let sorted = flows.sorted();
+    let [(key, flow)] = sorted[..] else {
+        panic!("{sorted:?}")
+    };
+    assert_eq!(key.via.unwrap().text(), "vxlan vni 1");
+    assert_eq!((flow.ways[0].packets, flow.ways[1].packets), (2, 2));
+    assert_eq!(flow.rtt, Some(100_000_000));
+    assert!(!flow.is_one_way());
+    assert_eq!(flows.findings(), []);
+}
+
+#[test]
+fn a_syn_that_nobody_answers() {
+    assert_eq!(
+        codes(&[there(6, 2, b""), there(6, 2, b"")]),
+        [""; 0],
+        "the same packet, seen twice"
+    );
+    let mut again = there(6, 2, b"");
+    // Another IP id: sent again.
+    let at = 14 + 20 + 8 + 8 + 14 + 4;
+    again[at] ^= 1;
+    again[at + 6] ^= 1;
+    assert!(codes(&[there(6, 2, b""), again]).contains(&"syn-unanswered"));
+}
+
+#[test]
+fn refused_and_reset() {
+    assert_eq!(codes(&[there(6, 2, b""), back(0, 0x14, b"")]), ["refused"]);
+    assert_eq!(codes(&[there(7, 0x18, b"x"), back(1, 0x14, b"")]), ["reset"]);
+    assert_eq!(
+        codes(&[there(7, 0x11, b""), back(1, 0x11, b""), there(8, 4, b"")]),
+        [""; 0]
+    );
+}
+
+#[test]
+fn segments_that_are_sent_again() {
+    let mut frames = vec![there(100, 0x18, &[1; 50]), there(150, 0x18, &[1; 50])];
+    for _ in 0..3 {
+        frames.push(there(100, 0x18, &[1; 50]));
+        frames.push(there(150, 0x10, b""));
+    }
+    assert_eq!(codes(&frames), ["retransmissions"]);
+}
+
+#[test]
+fn arp_in_vain_is_asked_again() {
+    let ask = build::ethernet(1, 255, 0x0806, &build::arp(1, A, B));
+    let answer = build::ethernet(2, 1, 0x0806, &build::arp(2, B, A));
+    let mut frames = vec![build::ethernet(1, 2, 0x0800, &build::udp4(A, B, (1, 2), b"")); 10];
+    frames.insert(0, ask.clone());
+    frames.push(ask);
+    assert_eq!(codes(&frames), ["arp-unanswered"]);
+    frames.push(answer);
+    assert_eq!(codes(&frames), [""; 0]);
+}
+
+#[test]
+fn errors_name_whom_they_are_about() {
+    let big = build::tcp4(A, B, (40000, 80), 1, 0x18, &[0; 20]);
+    let error = build::icmp(3, 4, [0, 0, 0x05, 0xaa], &big[..28]);
+    let frame = build::ethernet(1, 2, 0x0800, &build::ipv4([10, 0, 0, 9], A, 1, &error));
+    let findings = flows(&[frame]).findings();
+    assert_eq!(
+        findings[0].text,
+        "10.0.0.9 answers packets from 10.244.1.1 to 10.244.2.2: needs packets of at most 1450 bytes"
+    );
+}
+
+#[test]
+fn wrong_checksums_inside_and_none_on_healthy_traffic() {
+    let mut frame = there(7, 0x18, b"hello");
+    let last = frame.len() - 1;
+    frame[last] ^= 1;
+    assert_eq!(codes(&[frame]), ["checksum-wrong"]);
+}
+
+#[test]
+fn fragments_of_a_tunnel() {
+    let frame = build::ethernet(5, 6, 0x0800, &build::udp4(A, B, (1000, 2000), &[0; 1400]));
+    let mut payload = build::udp_plain(50000, 4789, &build::vxlan(8, [0; 3], 1, &frame));
+    payload.truncate(1000);
+    let packet = build::ipv4_with([192, 168, 0, 1], [192, 168, 0, 2], 17, 0x2000, &[], &payload);
+    assert_eq!(
+        codes(&[build::ethernet(1, 2, 0x0800, &packet)]),
+        ["tunnel-fragmented"]
+    );
+}
+
+#[test]
+fn healthy_traffic_has_no_findings() {
+    let mut file = Vec::new();
+    let mix = Mix {
+        packets: 3000,
+        pods: 40,
+        flows: 3000,
+        seed: 9,
+    };
+    traffic::write(mix, |bytes| {
+        file.extend_from_slice(bytes);
+        Ok(())
+    })
+    .unwrap();
+    let mut reader = Reader::new(Box::new(std::io::Cursor::new(file))).unwrap();
+    let (mut flows, mut stack, decoder) = (Flows::default(), Stack::default(), Decoder::default());
+    while let Some((packet, _)) = reader.next_packet().unwrap() {
+        decoder.decode(packet.data, packet.link, packet.wire_len, &mut stack);
+        flows.add(1, &packet, &stack);
+    }
+    assert_eq!(flows.packets, 3000);
+    assert_eq!(flows.findings(), []);
+}

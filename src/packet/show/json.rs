@@ -1,0 +1,89 @@
+//! One JSON object a packet, with all its layers.
+//!
+//! ```text
+//! number       from 1, of the packet in the file
+//! time         RFC 3339, UTC, nanoseconds
+//! linkType     of the capture: EN10MB, RAW, LINUX_SLL, …
+//! interface    name of the link, if the file has it
+//! captured     bytes captured
+//! length       bytes on the wire
+//! comment      of pcapng
+//! layers       outermost first; each has
+//!   layer      ethernet, vlan, arp, ipv4, ipv6, tcp, udp, icmp, vxlan, geneve, gre, …
+//!   level      0 for the outermost packet, one more with each encapsulation
+//!   offset     first byte of the header, from the start of the frame
+//!   length     bytes of the header that were captured
+//!   payload    bytes after it on the wire
+//!   quoted     true for what an ICMP error quotes
+//!   …          fields of the protocol, such as source, destination, vni, flags
+//! ended        where decoding ended before the packet did: layer, offset, needed, had, why
+//! ```
+
+use super::text::Text;
+use super::{Shown, json_fields, time};
+
+/// Writes objects.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Json;
+
+impl Json {
+    /// Writes a packet and the end of its line.
+    pub fn write(self, shown: &Shown, out: &mut Text) {
+        let packet = &shown.packet;
+        out.str("{\"number\":");
+        out.number(shown.number);
+        out.str(",\"time\":\"");
+        time::rfc3339(packet.time, out);
+        out.str("\",\"linkType\":\"");
+        out.str(packet.link.name());
+        out.byte(b'"');
+        if let Some(name) = shown.interface.and_then(|interface| interface.name.as_ref()) {
+            out.str(",\"interface\":");
+            out.json(name.as_bytes());
+        }
+        out.str(",\"captured\":");
+        out.number(packet.data.len() as u64);
+        out.str(",\"length\":");
+        out.number(packet.wire_len);
+        if let Some(comment) = packet.comment {
+            out.str(",\"comment\":");
+            out.json(comment);
+        }
+        out.str(",\"layers\":[");
+        for (at, layer) in shown.stack.layers().iter().enumerate() {
+            if at > 0 {
+                out.byte(b',');
+            }
+            out.str("{\"layer\":\"");
+            out.str(layer.kind.name());
+            out.str("\",\"level\":");
+            out.number(layer.level);
+            out.str(",\"offset\":");
+            out.number(layer.offset);
+            out.str(",\"length\":");
+            out.number(layer.len);
+            out.str(",\"payload\":");
+            out.number(layer.payload_len());
+            if layer.quoted {
+                out.str(",\"quoted\":true");
+            }
+            json_fields::write(packet.data, layer, out);
+            out.byte(b'}');
+        }
+        out.byte(b']');
+        if let Some(stop) = shown.stack.stop() {
+            out.str(",\"ended\":{\"layer\":\"");
+            out.str(stop.kind.name());
+            out.str("\",\"offset\":");
+            out.number(stop.offset);
+            out.str(",\"needed\":");
+            out.number(stop.needed);
+            out.str(",\"had\":");
+            out.number(stop.had);
+            out.str(",\"why\":\"");
+            out.str(stop.why.text());
+            out.str("\"}");
+        }
+        out.str("}\n");
+    }
+}

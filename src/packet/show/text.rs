@@ -1,0 +1,337 @@
+//! Text without formatting machinery: numbers and addresses written into a buffer that is used again.
+
+/// Decimal digits of each octet, and how many there are.
+const OCTETS: [([u8; 3], u8); 256] = octets();
+
+const fn octets() -> [([u8; 3], u8); 256] {
+    let mut table = [([0; 3], 0); 256];
+    let mut number = 0u8;
+    loop {
+        let (hundreds, tens, ones) = (b'0' + number / 100, b'0' + number / 10 % 10, b'0' + number % 10);
+        table[number as usize] = match number {
+            0..=9 => ([ones, 0, 0], 1),
+            10..=99 => ([tens, ones, 0], 2),
+            _ => ([hundreds, tens, ones], 3),
+        };
+        if number == u8::MAX {
+            return table;
+        }
+        number += 1;
+    }
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// A colour of the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paint {
+    /// The way a packet travels: outer headers.
+    Outer,
+    /// What encapsulates.
+    Tunnel,
+    /// The packet inside.
+    Inner,
+    /// What is wrong.
+    Bad,
+}
+
+/// A text that grows.
+#[derive(Debug, Clone, Default)]
+pub struct Text {
+    bytes: Vec<u8>,
+    pub color: bool,
+}
+
+impl Text {
+    pub fn new(color: bool) -> Self {
+        Self {
+            bytes: Vec::with_capacity(512),
+            color,
+        }
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    pub fn truncate(&mut self, length: usize) {
+        self.bytes.truncate(length);
+    }
+
+    pub fn str(&mut self, text: &str) {
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    pub fn byte(&mut self, byte: u8) {
+        self.bytes.push(byte);
+    }
+
+    /// Blanks.
+    pub fn pad(&mut self, count: usize) {
+        let length = self.bytes.len().saturating_add(count);
+        self.bytes.resize(length, b' ');
+    }
+
+    pub fn paint(&mut self, paint: Paint) {
+        if self.color {
+            self.str(match paint {
+                Paint::Outer => "\x1b[2m",
+                Paint::Tunnel => "\x1b[36m",
+                Paint::Inner => "\x1b[1m",
+                Paint::Bad => "\x1b[31m",
+            });
+        }
+    }
+
+    pub fn unpaint(&mut self) {
+        if self.color {
+            self.str("\x1b[0m");
+        }
+    }
+
+    /// A decimal number.
+    pub fn number(&mut self, number: impl Into<u64>) {
+        let mut number = number.into();
+        let mut digits = [0; 20];
+        let mut at = digits.len();
+        loop {
+            let [digit, ..] = (number % 10).to_le_bytes();
+            at -= 1;
+            digits[at] = b'0' + digit;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        self.bytes.extend_from_slice(digits.get(at..).unwrap_or(&[]));
+    }
+
+    /// A decimal number with zeros in front.
+    pub fn zeros<const WIDTH: usize>(&mut self, mut number: u32) {
+        let mut digits = [b'0'; WIDTH];
+        for digit in digits.iter_mut().rev() {
+            let [value, ..] = (number % 10).to_le_bytes();
+            *digit = b'0' + value;
+            number /= 10;
+        }
+        self.bytes.extend_from_slice(&digits);
+    }
+
+    /// `0x…` without zeros in front.
+    pub fn hex(&mut self, number: u64) {
+        self.str("0x");
+        self.bare_hex(number);
+    }
+
+    fn bare_hex(&mut self, number: u64) {
+        let digits = (64 - number.leading_zeros()).div_ceil(4).max(1);
+        for nth in (0..digits).rev() {
+            self.byte(nibble(number >> (4 * nth)));
+        }
+    }
+
+    /// `0x…` with zeros in front, of 16 bits.
+    pub fn hex16(&mut self, number: u16) {
+        self.str("0x");
+        for byte in number.to_be_bytes() {
+            self.hex_byte(byte);
+        }
+    }
+
+    /// Two digits.
+    pub fn hex_byte(&mut self, byte: u8) {
+        self.bytes
+            .extend_from_slice(&[nibble(u64::from(byte >> 4)), nibble(u64::from(byte))]);
+    }
+
+    /// An IPv4 address.
+    pub fn ipv4(&mut self, address: [u8; 4]) {
+        let mut text = [b'.'; 16];
+        let mut at = 0;
+        for octet in address {
+            let (digits, count) = OCTETS[usize::from(octet)];
+            // Three digits fit at 12 at most; what is too many is written over.
+            if let Some(place) = text.get_mut(at..at + 3) {
+                place.copy_from_slice(&digits);
+            }
+            at += usize::from(count);
+            if let Some(dot) = text.get_mut(at) {
+                *dot = b'.';
+            }
+            at += 1;
+        }
+        self.bytes.extend_from_slice(text.get(..at - 1).unwrap_or(&[]));
+    }
+
+    /// An IPv6 address (RFC 5952).
+    pub fn ipv6(&mut self, address: [u8; 16]) {
+        let mut words = [0u16; 8];
+        for (word, bytes) in words.iter_mut().zip(address.chunks_exact(2)) {
+            *word = u16::from_be_bytes([bytes[0], bytes[1]]);
+        }
+        let (mut start, mut longest, mut run) = (8, 1, 0);
+        for (at, word) in words.iter().enumerate() {
+            run = if *word == 0 { run + 1 } else { 0 };
+            if run > longest {
+                (start, longest) = (at + 1 - run, run);
+            }
+        }
+        if start == 0 && longest == 6 || start == 0 && longest == 5 && words[5] == 0xffff {
+            // IPv4 in IPv6, and compatible addresses, end like IPv4.
+            self.str(if longest == 5 { "::ffff:" } else { "::" });
+            self.ipv4([address[12], address[13], address[14], address[15]]);
+            return;
+        }
+        let mut at = 0;
+        while let Some(word) = words.get(at) {
+            if at == start {
+                self.str("::");
+                at += longest;
+                continue;
+            }
+            if at > 0 && at != start + longest {
+                self.byte(b':');
+            }
+            self.bare_hex(u64::from(*word));
+            at += 1;
+        }
+    }
+
+    /// An IP address of either version, by its length.
+    pub fn address(&mut self, address: &[u8]) {
+        match (address.first_chunk::<4>(), address.first_chunk::<16>()) {
+            (_, Some(address)) => self.ipv6(*address),
+            (Some(address), None) if address.len() == 4 => self.ipv4(*address),
+            _ => self.link(address),
+        }
+    }
+
+    /// A link address.
+    pub fn link(&mut self, address: &[u8]) {
+        for (at, byte) in address.iter().enumerate() {
+            if at > 0 {
+                self.byte(b':');
+            }
+            self.hex_byte(*byte);
+        }
+    }
+
+    /// Bytes of somebody else: printable ASCII as it is, the rest escaped, so that no terminal obeys it.
+    pub fn escaped(&mut self, text: &[u8]) {
+        for byte in text {
+            match byte {
+                b'\\' => self.str("\\\\"),
+                b' '..=b'~' => self.byte(*byte),
+                _ => {
+                    self.str("\\x");
+                    self.hex_byte(*byte);
+                }
+            }
+        }
+    }
+
+    /// A string of JSON.
+    pub fn json(&mut self, text: &[u8]) {
+        self.byte(b'"');
+        for part in text.utf8_chunks() {
+            for character in part.valid().chars() {
+                self.json_character(character);
+            }
+            if !part.invalid().is_empty() {
+                self.json_character(char::REPLACEMENT_CHARACTER);
+            }
+        }
+        self.byte(b'"');
+    }
+
+    fn json_character(&mut self, character: char) {
+        match character {
+            '"' => self.str("\\\""),
+            '\\' => self.str("\\\\"),
+            '\0'..='\x1f' | '\x7f'..='\u{9f}' => {
+                let [_, _, high, low] = u32::from(character).to_be_bytes();
+                self.str("\\u");
+                self.hex_byte(high);
+                self.hex_byte(low);
+            }
+            _ => {
+                let mut bytes = [0; 4];
+                self.str(character.encode_utf8(&mut bytes));
+            }
+        }
+    }
+}
+
+fn nibble(value: u64) -> u8 {
+    let [low, ..] = (value & 0x0f).to_le_bytes();
+    HEX[usize::from(low)]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    fn text(write: impl Fn(&mut Text)) -> String {
+        let mut text = Text::new(false);
+        write(&mut text);
+        String::from_utf8(text.bytes).unwrap()
+    }
+
+    #[test]
+    fn addresses_are_written_as_the_library_writes_them() {
+        for address in ["0.0.0.0", "9.10.99.100", "255.254.200.1"] {
+            let ip: Ipv4Addr = address.parse().unwrap();
+            assert_eq!(text(|text| text.ipv4(ip.octets())), address);
+        }
+        for address in [
+            "::",
+            "::1",
+            "1::",
+            "fd00:10:244::1",
+            "2001:db8:0:1::",
+            "1:0:0:2:0:0:0:3",
+            "1:0:2:3:4:5:6:7",
+            "::ffff:10.0.0.1",
+            "ff02::1:ff00:1",
+            "1:2:3:4:5:6:7:8",
+        ] {
+            let ip: Ipv6Addr = address.parse().unwrap();
+            assert_eq!(text(|text| text.ipv6(ip.octets())), ip.to_string());
+        }
+    }
+
+    #[test]
+    fn numbers() {
+        for number in [0, 9, 10, 4_294_967_296, u64::MAX] {
+            assert_eq!(text(|text| text.number(number)), number.to_string());
+            assert_eq!(text(|text| text.hex(number)), format!("{number:#x}"));
+        }
+        assert_eq!(text(|text| text.zeros::<6>(42)), "000042");
+    }
+
+    #[test]
+    fn what_others_wrote_is_escaped() {
+        assert_eq!(
+            text(|text| text.escaped(b"a\x1b[31m\\\xff")),
+            "a\\x1b[31m\\\\\\xff"
+        );
+        assert_eq!(
+            text(|text| text.json("ä\"\n\u{9b}".as_bytes())),
+            "\"ä\\\"\\u000a\\u009b\""
+        );
+    }
+}

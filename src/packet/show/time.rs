@@ -1,0 +1,202 @@
+//! Times of packets, in UTC.
+
+use super::text::Text;
+use crate::packet::file::Time;
+
+/// How a packet's time is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stamp {
+    /// `HH:MM:SS.uuuuuu`
+    #[default]
+    Clock,
+    /// Not at all.
+    None,
+    /// Seconds since 1970.
+    Epoch,
+    /// Since the packet before.
+    Delta,
+    /// `YYYY-MM-DD HH:MM:SS.uuuuuu`
+    Date,
+    /// Since the first packet.
+    First,
+}
+
+/// Writes times; remembers the second that was written last.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    pub stamp: Stamp,
+    /// Nine digits after the second instead of six.
+    pub nanoseconds: bool,
+    second: i64,
+    text: [u8; 8],
+    last: Option<Time>,
+    first: Option<Time>,
+}
+
+const DAY: i64 = 86_400;
+
+impl Clock {
+    pub fn new(stamp: Stamp, nanoseconds: bool) -> Self {
+        Self {
+            stamp,
+            nanoseconds,
+            second: i64::MIN,
+            text: *b"00:00:00",
+            last: None,
+            first: None,
+        }
+    }
+
+    /// Writes a time, and the blank after it.
+    pub fn write(&mut self, time: Time, out: &mut Text) {
+        match self.stamp {
+            Stamp::None => return,
+            Stamp::Clock => self.clock(time, out),
+            Stamp::Epoch => {
+                if time.seconds < 0 {
+                    out.byte(b'-');
+                }
+                out.number(time.seconds.unsigned_abs());
+                self.fraction(time.nanoseconds, out);
+            }
+            Stamp::Date => {
+                date(time.seconds, out);
+                out.byte(b' ');
+                self.clock(time, out);
+            }
+            Stamp::Delta | Stamp::First => {
+                let since = match self.stamp {
+                    Stamp::Delta => self.last.unwrap_or(time),
+                    _ => *self.first.get_or_insert(time),
+                };
+                self.last = Some(time);
+                self.difference(since, time, out);
+            }
+        }
+        out.byte(b' ');
+    }
+
+    fn difference(&self, from: Time, to: Time, out: &mut Text) {
+        let difference = to.nanos().saturating_sub(from.nanos());
+        out.byte(if difference < 0 { b'-' } else { b' ' });
+        let difference = difference.unsigned_abs();
+        let second = u32::try_from(difference / 1_000_000_000 % 86_400).unwrap_or(0);
+        for (at, part) in [second / 3600, second / 60 % 60, second % 60]
+            .into_iter()
+            .enumerate()
+        {
+            if at > 0 {
+                out.byte(b':');
+            }
+            out.zeros::<2>(part);
+        }
+        self.fraction(u32::try_from(difference % 1_000_000_000).unwrap_or(0), out);
+    }
+
+    fn clock(&mut self, time: Time, out: &mut Text) {
+        if time.seconds != self.second {
+            self.second = time.seconds;
+            let of_day = u32::try_from(time.seconds.rem_euclid(DAY)).unwrap_or(0);
+            let mut text = Text::new(false);
+            for part in [of_day / 3600, of_day / 60 % 60, of_day % 60] {
+                text.zeros::<2>(part);
+                text.byte(b':');
+            }
+            if let Some(text) = text.bytes().first_chunk() {
+                self.text = *text;
+            }
+        }
+        for byte in self.text {
+            out.byte(byte);
+        }
+        self.fraction(time.nanoseconds, out);
+    }
+
+    fn fraction(&self, nanoseconds: u32, out: &mut Text) {
+        out.byte(b'.');
+        if self.nanoseconds {
+            out.zeros::<9>(nanoseconds);
+        } else {
+            out.zeros::<6>(nanoseconds / 1000);
+        }
+    }
+}
+
+/// `YYYY-MM-DD`, of the days since 1970 (the calendar of ISO 8601).
+pub fn date(seconds: i64, out: &mut Text) {
+    // Days from 0000-03-01, so that the leap day is the last of its year.
+    let days = seconds.div_euclid(DAY) + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (day, month) = (
+        day - (153 * month + 2) / 5 + 1,
+        if month < 10 { month + 3 } else { month - 9 },
+    );
+    let year = year + era * 400 + i64::from(month <= 2);
+    out.zeros::<4>(u32::try_from(year).unwrap_or(0));
+    out.byte(b'-');
+    out.zeros::<2>(u32::try_from(month).unwrap_or(0));
+    out.byte(b'-');
+    out.zeros::<2>(u32::try_from(day).unwrap_or(0));
+}
+
+/// `YYYY-MM-DDTHH:MM:SS.nnnnnnnnnZ` (RFC 3339), for programs.
+pub fn rfc3339(time: Time, out: &mut Text) {
+    date(time.seconds, out);
+    out.byte(b'T');
+    let of_day = u32::try_from(time.seconds.rem_euclid(DAY)).unwrap_or(0);
+    out.zeros::<2>(of_day / 3600);
+    out.byte(b':');
+    out.zeros::<2>(of_day / 60 % 60);
+    out.byte(b':');
+    out.zeros::<2>(of_day % 60);
+    out.byte(b'.');
+    out.zeros::<9>(time.nanoseconds);
+    out.byte(b'Z');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(stamp: Stamp, times: &[(i64, u32)]) -> String {
+        let mut clock = Clock::new(stamp, false);
+        let mut text = Text::new(false);
+        for (seconds, nanoseconds) in times {
+            let time = Time {
+                seconds: *seconds,
+                nanoseconds: *nanoseconds,
+            };
+            clock.write(time, &mut text);
+        }
+        String::from_utf8(text.bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn all_forms() {
+        let times = [(1_709_210_096, 789_000), (1_709_210_098, 0)];
+        assert_eq!(written(Stamp::Clock, &times), "12:34:56.000789 12:34:58.000000 ");
+        assert_eq!(written(Stamp::Date, &times[..1]), "2024-02-29 12:34:56.000789 ");
+        assert_eq!(written(Stamp::Epoch, &times[..1]), "1709210096.000789 ");
+        assert_eq!(
+            written(Stamp::Delta, &times),
+            " 00:00:00.000000  00:00:01.999211 "
+        );
+        assert_eq!(written(Stamp::None, &times), "");
+    }
+
+    #[test]
+    fn dates_before_and_after() {
+        let show = |seconds| {
+            let mut text = Text::new(false);
+            date(seconds, &mut text);
+            String::from_utf8(text.bytes().to_vec()).unwrap()
+        };
+        assert_eq!(show(0), "1970-01-01");
+        assert_eq!(show(-1), "1969-12-31");
+        assert_eq!(show(951_782_400), "2000-02-29");
+        assert_eq!(show(4_107_542_400), "2100-03-01");
+    }
+}
