@@ -14,6 +14,7 @@ impl Random {
         Self((state ^ (state >> 31)) | 1)
     }
 
+    #[expect(clippy::should_implement_trait, reason = "a stream without an end")]
     pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
