@@ -8,10 +8,9 @@ use serde_json::{Value, json};
 use super::format::Format;
 use super::source::{Depth, Source};
 use super::{Context, Error, Outcome};
-use crate::forward::fib::{Flow, Way, source_address};
 use crate::forward::packet::{Packet, Transport};
 use crate::forward::topology::{PlaceId, Topology};
-use crate::forward::walk::{End, Outcome as Walked, State, Walker, What};
+use crate::forward::walk::{End, Outcome as Walked, Walker, What};
 use crate::output::style::Style;
 use crate::state::link::{LinkFlags, Scope};
 
@@ -53,20 +52,13 @@ impl Args {
             return Err(Error::new(message).hint(format!("seen: {}", seen(&topology))));
         };
         let target = self.target(&topology, from)?;
-        let packet = self.packet(&topology, from, given, target)?;
         let walker = Walker::new(&topology);
-        let there = walker.send(State::new(packet), from);
-        let back: Vec<Vec<Walked>> = there
-            .iter()
-            .map(|walked| match walked.end {
-                End::Delivered => walker.send(walked.state.answer(), walked.place),
-                _ => Vec::new(),
-            })
-            .collect();
-        if !self.output.write(cx, &document(&topology, &there, &back))? {
-            text(cx, &topology, &there, &back)?;
+        let packet = self.packet(&walker, from, given, target)?;
+        let ways = walker.there_and_back(packet, from);
+        if !self.output.write(cx, &document(&topology, &ways))? {
+            text(cx, &topology, &ways)?;
         }
-        Ok(verdict(there.iter().chain(back.iter().flatten())))
+        Ok(verdict(&ways))
     }
 
     fn target(&self, topology: &Topology, from: PlaceId) -> Result<IpAddr, Error> {
@@ -90,7 +82,7 @@ impl Args {
 
     fn packet(
         &self,
-        topology: &Topology,
+        walker: &Walker,
         from: PlaceId,
         given: Option<IpAddr>,
         dst: IpAddr,
@@ -109,18 +101,13 @@ impl Args {
             }
             None => return Err(wrong()),
         };
-        let seen = topology.place(from);
-        let chosen = || {
-            let way = seen.fib.output(&Flow::to(dst)).ok()?;
-            let Way::Route(hit) = way else { return None };
-            source_address(seen.net, dst, &hit, hit.hops.first().copied())
-        };
-        let src = given
-            .filter(|ip| ip.is_ipv4() == dst.is_ipv4())
-            .or_else(chosen)
-            .or_else(|| address(topology, from, dst.is_ipv4()))
-            .ok_or_else(|| Error::new(format!("{} has no address", seen.title())))?;
-        let mut packet = Packet::new(src, dst, transport);
+        let title = walker.topology.place(from).title();
+        let mut packet = walker
+            .packet(from, dst, transport)
+            .ok_or_else(|| Error::new(format!("{title} has no address of the family of {dst}")))?;
+        if let Some(src) = given.filter(|ip| ip.is_ipv4() == dst.is_ipv4()) {
+            packet.src = src;
+        }
         packet.size = self.size;
         Ok(packet)
     }
@@ -184,10 +171,16 @@ fn address(topology: &Topology, id: PlaceId, v4: bool) -> Option<IpAddr> {
     fits(v4).or_else(|| fits(!v4))
 }
 
+/// A packet and what came back for it.
+type Ways = [(Walked, Vec<Walked>)];
+
 /// The worst end decides: lost, then not decidable, then delivered.
-fn verdict<'w>(walked: impl Iterator<Item = &'w Walked>) -> Outcome {
+fn verdict(ways: &Ways) -> Outcome {
     let mut outcome = Outcome::Good;
-    for walked in walked {
+    for walked in ways
+        .iter()
+        .flat_map(|(there, back)| std::iter::once(there).chain(back))
+    {
         match walked.end {
             End::Delivered | End::Answered(_) => {}
             End::NotDecidable(_) => {
@@ -231,10 +224,10 @@ const fn label(what: What) -> &'static str {
     }
 }
 
-fn text(cx: &mut Context, topology: &Topology, there: &[Walked], back: &[Vec<Walked>]) -> Result<(), Error> {
+fn text(cx: &mut Context, topology: &Topology, ways: &Ways) -> Result<(), Error> {
     let style = cx.style;
-    for (walked, back) in there.iter().zip(back) {
-        one(cx, style, topology, "there", walked)?;
+    for (there, back) in ways {
+        one(cx, style, topology, "there", there)?;
         for walked in back {
             one(cx, style, topology, "back", walked)?;
         }
@@ -281,7 +274,7 @@ fn one(
     Ok(())
 }
 
-fn document(topology: &Topology, there: &[Walked], back: &[Vec<Walked>]) -> Value {
+fn document(topology: &Topology, ways: &Ways) -> Value {
     let way = |walked: &Walked| {
         let (word, why) = end_text(&walked.end);
         let steps: Vec<Value> = walked
@@ -308,10 +301,9 @@ fn document(topology: &Topology, there: &[Walked], back: &[Vec<Walked>]) -> Valu
             "steps": steps,
         })
     };
-    let ways: Vec<Value> = there
+    let ways: Vec<Value> = ways
         .iter()
-        .zip(back)
-        .map(|(walked, back)| json!({"there": way(walked), "back": back.iter().map(way).collect::<Vec<_>>()}))
+        .map(|(there, back)| json!({"there": way(there), "back": back.iter().map(way).collect::<Vec<_>>()}))
         .collect();
     json!({"ways": ways})
 }

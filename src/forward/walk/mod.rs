@@ -11,10 +11,13 @@ mod l2;
 mod l3;
 mod tunnel;
 
+use std::net::IpAddr;
+
+use super::fib::{Flow, Way, source_address};
 use super::hooks::{Conn, Hooks};
-use super::packet::{Mac, Packet};
+use super::packet::{Mac, Packet, Transport};
 use super::topology::{At, PlaceId, Topology};
-use crate::state::link::IfIndex;
+use crate::state::link::{IfIndex, Scope};
 
 /// What one table, setting or link did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,6 +207,39 @@ impl<'t, 'a> Walker<'t, 'a> {
             .map(|(_, place)| Hooks::new(place.net))
             .collect();
         Self { topology, hooks }
+    }
+
+    /// A packet as a program in the namespace would send it: with the source address that the kernel chooses. None when
+    /// it has none to choose.
+    pub fn packet(&self, from: PlaceId, dst: IpAddr, transport: Transport) -> Option<Packet> {
+        let place = self.topology.place(from);
+        let src = match place.fib.output(&Flow::to(dst)) {
+            Ok(Way::Route(hit)) => source_address(place.net, dst, &hit, hit.hops.first().copied()),
+            Ok(Way::OnLink(_)) | Err(_) => None,
+        };
+        let global = || {
+            let addresses = place.net.addresses.items().iter();
+            addresses
+                .filter(|address| address.ip.is_ipv4() == dst.is_ipv4() && address.scope == Scope::GLOBAL)
+                .map(|address| address.ip)
+                .next()
+        };
+        Some(Packet::new(src.or_else(global)?, dst, transport))
+    }
+
+    /// Sends a packet, and an answer from wherever it is delivered.
+    pub fn there_and_back(&self, packet: Packet, from: PlaceId) -> Vec<(Outcome, Vec<Outcome>)> {
+        let there = self.send(State::new(packet), from);
+        there
+            .into_iter()
+            .map(|outcome| {
+                let back = match outcome.end {
+                    End::Delivered => self.send(outcome.state.answer(), outcome.place),
+                    _ => Vec::new(),
+                };
+                (outcome, back)
+            })
+            .collect()
     }
 
     /// The link's name, for people.
