@@ -1,16 +1,18 @@
 //! IP: routes, reverse path filters, time to live, forwarding, and sizes (`ip_output.c`, `ip_input.c`, `ip_forward.c`,
 //! `route.c`).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::super::fib::{Flow, Hit, LOOPBACK, Refusal, Refused};
-use super::super::packet::Packet;
+use super::super::hooks::Direction;
+use super::super::packet::{Packet, Transport};
 use super::super::topology::{At, Place, PlaceId};
 use super::filter::Links;
 use super::{End, Outcome, State, Walker, What};
 use crate::state::link::IfIndex;
 use crate::state::netfilter::Hook;
 use crate::state::route::{NextHop, RouteType, TableId};
+use crate::state::socket::{TcpSocket, TcpState};
 
 impl<'a> Walker<'_, 'a> {
     /// Sends a packet from the namespace itself.
@@ -110,8 +112,54 @@ impl<'a> Walker<'_, 'a> {
         if state.packet.inner.is_some() {
             return self.decap(state, at);
         }
+        if let Some(end) = self.refused(&mut state, at) {
+            return state.ends(at.place, end);
+        }
         state.note(at.place, Some(at.link), What::Arrived, state.packet.to_string());
         state.ends(at.place, End::Delivered)
+    }
+
+    /// A connection to a port that nobody listens on is reset; a datagram to one is answered with an ICMP error.
+    fn refused(&self, state: &mut State, at: At) -> Option<End> {
+        let place = self.topology.place(at.place);
+        let answers = state
+            .conn
+            .as_ref()
+            .is_some_and(|conn| conn.direction == Direction::Reply);
+        if answers {
+            return None;
+        }
+        let dst = state.packet.dst;
+        // A socket of IPv6 that is bound to :: takes IPv4, too, unless it was told not to.
+        let takes = |local: SocketAddr, port: u16| {
+            local.port() == port && (local.ip().is_unspecified() || local.ip() == dst)
+        };
+        let (dport, heard, how) = match state.packet.transport {
+            Transport::Tcp { dport, .. } => {
+                let listens =
+                    |socket: &TcpSocket| socket.state == TcpState::Listen && takes(socket.local, dport);
+                let sockets = place.net.tcp.known();
+                (dport, sockets.map(|all| all.iter().any(listens)), "TCP reset")
+            }
+            Transport::Udp { dport, .. } => {
+                let sockets = place.net.udp.known();
+                let heard = sockets.map(|all| all.iter().any(|socket| takes(socket.local, dport)));
+                (dport, heard, "ICMP port unreachable")
+            }
+            _ => return None,
+        };
+        match heard {
+            Some(true) => None,
+            Some(false) => Some(End::Rejected(format!(
+                "nobody in {} listens on port {dport}: {how}",
+                place.title()
+            ))),
+            None => {
+                let text = format!("somebody listens on port {dport} (sockets were not read)");
+                state.note(at.place, None, What::Assumption, text);
+                None
+            }
+        }
     }
 
     fn forward(&self, mut state: State, at: At, hit: &Hit<'a>) -> Vec<Outcome> {
