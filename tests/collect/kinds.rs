@@ -11,7 +11,7 @@ use std::time::Duration;
 use netdiag::state::kind::LinkData;
 use netdiag::state::neighbor::NeighborState;
 use netdiag::state::netfilter::Dialect;
-use netdiag::state::{Netns, NodeState};
+use netdiag::state::{Fact, Netns, NodeState};
 use netdiag_lab::kinds::{
     Backend, Broken, Docker, Draft, Flannel, Iptables, Network, PodSite, ProxyArp, Rip, Router, StaticRoutes,
     bridge, broken, veth_pair,
@@ -116,7 +116,19 @@ fn a_cable_between_two_namespaces() {
     let Some(network) = network(veth_pair()) else {
         return;
     };
-    all_is_as_printed(network.lab(), network.pods());
+    let nodes = all_is_as_printed(network.lab(), network.pods());
+    // What is missed is seen.
+    let pod = net(&nodes[0], "test-ns");
+    let mut less = pod.clone();
+    assert_eq!(compare::differences(pod, &less, &[], false), "");
+    if let Fact::Known(addresses) = &mut less.addresses {
+        addresses.pop();
+    }
+    if let Fact::Known(links) = &mut less.links {
+        links[0].mtu += 1;
+    }
+    let difference = compare::differences(pod, &less, &[], false);
+    assert!(difference.contains("addresses: only netdiag") && difference.contains("links: only tools"));
 }
 
 /// With something of everything that people add by hand.
