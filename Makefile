@@ -1,7 +1,7 @@
 # make demo       build, and show a diagnosis from recorded snapshots
 # make test       everything that has to pass
 # make lab-story  a broken cluster on this machine, and a shell in it (root)
-# make bench      how fast captures are read, against tcpdump and cat (BENCH_TSHARK=1: tshark, too)
+# make bench      how fast captures and a large node (root) are read, beside other tools; see scripts/bench
 # make generate   completions/, man/ and the README's blocks anew
 # make clean      remove what was built
 
@@ -17,9 +17,7 @@ lab-story:
 	@scripts/lab-story
 
 bench:
-	@scripts/build-deps
-	cargo build --release --locked
-	cargo run --release --locked -p netdiag-bench
+	@scripts/bench
 
 generate:
 	@scripts/build-deps

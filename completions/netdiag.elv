@@ -40,6 +40,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand patch 'Change fields of one resource'
             cand label 'Set, update or remove a label of one resource'
             cand validate 'Check manifests without a datastore: everything that is wrong, with file, line, column and field'
+            cand trace 'Follow a packet hop by hop, there and back, through routes, neighbors, bridges, tunnels and netfilter'
             cand snapshot 'Save what nodes and their datastore show, to look at it elsewhere or later'
             cand completion 'Print the completion script of a shell'
         }
@@ -293,6 +294,22 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand --allow-version-mismatch 'Accepted as calicoctl has it: netdiag works with every release of Calico'
             cand -h 'Print help'
             cand --help 'Print help'
+        }
+        &'netdiag;trace'= {
+            cand --snapshot 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture'
+            cand --bird-socket 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)'
+            cand --size 'Bytes of the packet with its IP header'
+            cand -o 'Output format'
+            cand --output 'Output format'
+            cand --color 'Colour the output: auto (a terminal without NO_COLOR), always or never'
+            cand -c 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
+            cand --config 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
+            cand --timeout 'Seconds that each datastore call may take'
+            cand --context 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd'
+            cand --log-level 'Accepted as calicoctl has it: netdiag writes no log'
+            cand --allow-version-mismatch 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'netdiag;snapshot'= {
             cand --color 'Colour the output: auto (a terminal without NO_COLOR), always or never'

@@ -45,6 +45,7 @@ complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "delete" -d 'Delete 
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "patch" -d 'Change fields of one resource'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "label" -d 'Set, update or remove a label of one resource'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "validate" -d 'Check manifests without a datastore: everything that is wrong, with file, line, column and field'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "trace" -d 'Follow a packet hop by hop, there and back, through routes, neighbors, bridges, tunnels and netfilter'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "snapshot" -d 'Save what nodes and their datastore show, to look at it elsewhere or later'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "completion" -d 'Print the completion script of a shell'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
@@ -247,6 +248,21 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s R -l recurs
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l size -d 'Bytes of the packet with its IP header' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -s o -l output -d 'Output format' -r -f -a "table\t''
+json\t''
+yaml\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"

@@ -151,8 +151,7 @@ pub fn icmp(kind: u8, code: u8, rest: [u8; 4], payload: &[u8]) -> Vec<u8> {
 /// VXLAN around a frame.
 pub fn vxlan(flags: u8, reserved: [u8; 3], vni: u32, frame: &[u8]) -> Vec<u8> {
     let [_, a, b, c] = vni.to_be_bytes();
-    let [r, s, t] = reserved;
-    [&[flags, r, s, t, a, b, c, 0][..], frame].concat()
+    [&[flags], &reserved[..], &[a, b, c, 0], frame].concat()
 }
 
 /// Geneve around a payload.

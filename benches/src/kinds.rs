@@ -25,7 +25,7 @@ fn inner4(random: &mut Random) -> Vec<u8> {
     let (a, b) = ([10, 244, 1, random.u8()], [10, 244, 2, random.u8()]);
     let length = random.below(60);
     let payload = vec![0x61; length];
-    let ports = (50000 | random.u16() & 0xff, 9000 + u16::from(random.u8()));
+    let ports = (50000 + u16::from(random.u8()), 9000 + u16::from(random.u8()));
     match random.below(4) {
         0 => udp4(a, b, ports, &payload),
         1 => ipv4(a, b, 1, &icmp(8, 0, [0, 7, 0, 1], &payload)),

@@ -22,7 +22,7 @@ pub fn write(mix: Mix, mut write: impl FnMut(&[u8]) -> std::io::Result<()>) -> s
     };
     let flows: Vec<(usize, usize, u16, u16)> = (0..mix.flows)
         .map(|_| {
-            let ports = (40000 | (random.u16() & 0x3fff), PORTS[random.below(PORTS.len())]);
+            let ports = (40000 + (random.u16() & 0x3fff), PORTS[random.below(PORTS.len())]);
             (random.below(mix.pods), random.below(mix.pods), ports.0, ports.1)
         })
         .collect();
@@ -38,7 +38,7 @@ pub fn write(mix: Mix, mut write: impl FnMut(&[u8]) -> std::io::Result<()>) -> s
         let inner = tcp4(pod(from), pod(to), (source, destination), sequence, 0x10, payload);
         let node = |pod: usize| [192, 168, 0, u8::try_from(pod % 8 + 10).unwrap_or(10)];
         let (a, b) = (node(from), node(to));
-        let entropy = 49152 | (source & 0x3fff);
+        let entropy = 0xc000 | (source & 0x3fff);
         let udp = |port: u16, payload: &[u8]| ipv4(a, b, 17, &udp_plain(entropy, port, payload));
         let frame = || ethernet(1, 2, 0x0800, &inner);
         let packet = match flow % 100 {

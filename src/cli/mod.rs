@@ -20,6 +20,7 @@ pub mod reference;
 mod replace;
 mod snapshot;
 mod source;
+mod trace;
 mod validate;
 mod write;
 
@@ -112,6 +113,7 @@ enum Command {
     Patch(patch::Patch),
     Label(label::Label),
     Validate(validate::Validate),
+    Trace(trace::Args),
     Snapshot(snapshot::Args),
     Completion(completion::Args),
 }
@@ -131,6 +133,7 @@ impl Command {
             Self::Patch(patch) => patch.run(cx),
             Self::Label(label) => label.run(cx),
             Self::Validate(validate) => validate.run(cx),
+            Self::Trace(trace) => trace.run(cx),
             Self::Completion(completion) => completion.run(cx),
         }
     }

@@ -27,8 +27,10 @@ pub(super) struct Source {
 /// How much of the node a command needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Depth {
-    /// BIRD, processes and kernel tables.
+    /// All there is.
     Whole,
+    /// What sessions of BIRD depend on.
+    Sessions,
     /// Links and addresses decide; the daemons are not asked.
     Kernel,
 }
@@ -51,12 +53,16 @@ impl Source {
     /// Reads this host alone.
     pub(super) fn node(&self, cx: &Context, depth: Depth) -> NodeState {
         let options = collect::Options {
+            scope: match depth {
+                Depth::Whole => collect::Scope::Node,
+                Depth::Sessions | Depth::Kernel => collect::Scope::Sessions,
+            },
             bird_socket: self.bird_socket.clone(),
             timeout: cx.timeout(),
         };
         cx.block_on(async {
             match depth {
-                Depth::Whole => collect::node(&options).await,
+                Depth::Whole | Depth::Sessions => collect::node(&options).await,
                 Depth::Kernel => collect::kernel(),
             }
         })

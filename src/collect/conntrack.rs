@@ -12,7 +12,7 @@ use crate::state::ipvs::VirtualServer;
 use crate::state::{Absence, Fact};
 
 /// How many entries are kept of one namespace.
-const BOUND: usize = 1 << 15;
+const BOUND: usize = 1 << 16;
 
 /// Reads the table, where connection tracking is there at all.
 pub(super) fn conntrack() -> Fact<Conntrack> {

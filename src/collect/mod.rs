@@ -26,6 +26,7 @@ mod unix;
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use crate::parse;
@@ -38,47 +39,61 @@ use crate::state::{Fact, Netns, NodeState};
 enum Depth {
     /// The host's own: its tables and rules are read elsewhere.
     Host,
+    /// The host's own without what is large there and says nothing of sessions.
+    Sessions,
     /// Any other: all, but for what is the whole machine's.
     Pod,
+}
+
+/// What is read of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything netdiag knows to read.
+    Node,
+    /// What sessions of BIRD depend on: BIRD itself, processes, and the tables, sockets and rules of the host's own
+    /// namespace. Neither pods nor runtimes.
+    Sessions,
 }
 
 /// Where to look, and how long to wait for a daemon.
 #[derive(Debug, Clone)]
 pub struct Options {
+    pub scope: Scope,
     /// The control socket of `bird`, when the user names one.
     pub bird_socket: Option<PathBuf>,
     /// How long a daemon may take to answer.
     pub timeout: Duration,
 }
 
-/// Reads everything netdiag knows to read of the node it runs on.
+/// Reads the node it runs on.
 pub async fn node(options: &Options) -> NodeState {
     // The tools for the rules and the other namespaces take longer than all the rest.
-    let slow = std::thread::spawn(|| netfilter::rulesets_while(namespaces::read));
+    let netfilter = thread::spawn(netfilter::rulesets);
+    let seen = match options.scope {
+        Scope::Node => thread::spawn(namespaces::read),
+        Scope::Sessions => thread::spawn(namespaces::own),
+    };
     let mut node = kernel();
     // Side by side: daemons that hang cost one timeout together.
-    let ((bird, bird6), ovs, docker, cri) = tokio::join!(
-        bird::both(options, node.processes.known()),
-        ovsdb::ovs(options.timeout),
-        docker::docker(options.timeout),
-        cri::cri(options.timeout),
-    );
-    node.bird = bird;
-    node.bird6 = bird6;
-    node.ovs = ovs;
-    node.docker = docker;
-    node.cri = cri;
-    let files = cni::Files::of_host();
-    node.cni = files.cni(cni_directories(&node));
-    node.host_local = files.host_local(&node.cni);
-    node.flannel = files.flannel(node.processes.known());
-    node.calico_files = files.calico();
+    if options.scope == Scope::Node {
+        let ((bird, bird6), ovs, docker, cri) = tokio::join!(
+            bird::both(options, node.processes.known()),
+            ovsdb::ovs(options.timeout),
+            docker::docker(options.timeout),
+            cri::cri(options.timeout),
+        );
+        (node.bird, node.bird6) = (bird, bird6);
+        node.ovs = ovs;
+        node.docker = docker;
+        node.cri = cri;
+        files(&mut node);
+    } else {
+        (node.bird, node.bird6) = bird::both(options, node.processes.known()).await;
+    }
     node.bird_config = bird::config(node.processes.known());
-    node.kernel = kernel::kernel();
-    node.kernel_log = kernel::log();
     node.hosts = read(Path::new("/etc/hosts"))
         .map_or_else(Fact::absent, |text| Fact::Known(parse::hosts::hosts(&text)));
-    if let Ok((netfilter, mut seen)) = slow.join() {
+    if let Ok(mut seen) = seen.join() {
         seen.host.taken.append(&mut node.net.taken);
         node.net = Netns {
             links: node.net.links,
@@ -89,15 +104,28 @@ pub async fn node(options: &Options) -> NodeState {
             neighbors: node.net.neighbors,
             fdb: node.net.fdb,
             vlans: node.net.vlans,
-            netfilter,
             ..seen.host
         };
         node.net_id = seen.own;
         node.namespaces = seen.namespaces;
         node.namespaces_incomplete = seen.incomplete;
     }
+    if let Ok(netfilter) = netfilter.join() {
+        node.net.netfilter = netfilter;
+    }
     keep_own_daemons(&mut node);
     node
+}
+
+/// What files and the kernel's own words tell.
+fn files(node: &mut NodeState) {
+    let files = cni::Files::of_host();
+    node.cni = files.cni(cni_directories(node));
+    node.host_local = files.host_local(&node.cni);
+    node.flannel = files.flannel(node.processes.known());
+    node.calico_files = files.calico();
+    node.kernel = kernel::kernel();
+    node.kernel_log = kernel::log();
 }
 
 /// Drops daemons of other nodes: those in namespaces that are neither the host's nor among the node's others.

@@ -78,6 +78,19 @@ pub(super) fn read() -> Seen {
     }
 }
 
+/// Reads the host's namespace alone, as far as sessions depend on it.
+pub(super) fn own() -> Seen {
+    let mut host = Netns::default();
+    read_netns(&mut host, Depth::Sessions);
+    Owners::look().fill(&mut host);
+    Seen {
+        own: find::own().ok().map(|own| own.id),
+        host,
+        namespaces: Fact::default(),
+        incomplete: None,
+    }
+}
+
 /// Reads what the calling thread's namespace holds: the one place where all sources of a namespace are called.
 pub(super) fn read_netns(net: &mut Netns, depth: Depth) {
     if depth == Depth::Pod {
@@ -88,6 +101,9 @@ pub(super) fn read_netns(net: &mut Netns, depth: Depth) {
     net.tcp_counters = super::procfs::tcp_counters();
     sockets::read_into(net);
     net.sysctls = sysctl::sysctls(depth);
+    if depth == Depth::Sessions {
+        return;
+    }
     net.conntrack = conntrack::conntrack();
     net.ipvs = conntrack::ipvs();
     net.peers = Socket::route()

@@ -19,38 +19,30 @@ const IPTABLES_TABLES: [&str; 5] = ["raw", "mangle", "nat", "filter", "security"
 /// The rules of every back end. Absent when one that is there could not be read (not root, no tool): half of the rules
 /// decide nothing. Missing in a kernel without netfilter's tables.
 pub fn rulesets() -> Fact<Vec<Ruleset>> {
-    rulesets_while(|| ()).0
-}
-
-/// As [`rulesets`], and what `meanwhile` gives: it runs while the tools do.
-pub(super) fn rulesets_while<T>(meanwhile: impl FnOnce() -> T) -> (Fact<Vec<Ruleset>>, T) {
     let legacy = [Dialect::IptablesLegacy, Dialect::Ip6tablesLegacy]
         .into_iter()
         .filter_map(|dialect| Some((dialect, legacy_tables(dialect)?)))
         .collect::<Vec<_>>();
     let tables = netlink::nf_tables();
+    if let Fact::Absent { why, absence } = &tables {
+        let missing = *absence == Absence::Missing;
+        if !missing {
+            return Fact::absent_as(*absence, format!("nftables: {why}"));
+        }
+        if legacy.is_empty() && !std::path::Path::new("/proc/thread-self/net/ip_tables_names").exists() {
+            return Fact::absent_as(*absence, format!("{why}, nor ip_tables"));
+        }
+    }
+    // All are started before the first is waited for.
     let started: Vec<Started> = legacy
         .iter()
         .map(|(dialect, tables)| Started::legacy(*dialect, tables))
         .chain(Started::nft(tables.known().map_or(&[], Vec::as_slice)))
         .collect();
-    let other = meanwhile();
-    let missing = tables.absence() == Some(Absence::Missing);
-    if let Fact::Absent { why, absence } = tables {
-        if !missing {
-            let why = format!("nftables: {why}");
-            return (Fact::Absent { why, absence }, other);
-        }
-        if legacy.is_empty() && !std::path::Path::new("/proc/thread-self/net/ip_tables_names").exists() {
-            let why = format!("{why}, nor ip_tables");
-            return (Fact::Absent { why, absence }, other);
-        }
-    }
-    let rulesets = match finish(started) {
+    match finish(started) {
         Ok(rulesets) => Fact::Known(rulesets),
         Err(why) => Fact::absent_as(Absence::Unreadable, why),
-    };
-    (rulesets, other)
+    }
 }
 
 /// What `/proc` names of this back end's tables; none when there are none. Not `/proc/net`: that is the namespace of the

@@ -30,34 +30,45 @@ const SECRETS: [&str; 2] = ["tcp_fastopen_key", "stable_secret"];
 /// `net.ipv4.neigh.LINK.*`: how long a proxy waits before it answers.
 const OF_NEIGHBORS: [&str; 1] = ["proxy_delay"];
 
-/// What of a pod's own, beside its links, decides what happens to packets.
-const OF_PODS: [&str; 26] = [
-    "core/somaxconn",
-    "ipv4/fib_multipath_hash_policy",
-    "ipv4/icmp_echo_ignore_all",
-    "ipv4/ip_default_ttl",
-    "ipv4/ip_forward",
-    "ipv4/ip_forward_use_pmtu",
-    "ipv4/ip_local_port_range",
-    "ipv4/ip_no_pmtu_disc",
-    "ipv4/ip_nonlocal_bind",
-    "ipv4/ip_unprivileged_port_start",
-    "ipv4/ping_group_range",
-    "ipv4/tcp_ecn",
-    "ipv4/tcp_l3mdev_accept",
-    "ipv4/tcp_mtu_probing",
-    "ipv4/tcp_syn_retries",
-    "ipv4/tcp_syncookies",
-    "ipv4/tcp_timestamps",
-    "ipv4/tcp_tw_reuse",
-    "ipv4/udp_l3mdev_accept",
-    "ipv6/bindv6only",
-    "ipv6/fib_multipath_hash_policy",
-    "ipv6/ip_nonlocal_bind",
-    "netfilter/nf_conntrack_acct",
-    "netfilter/nf_conntrack_tcp_be_liberal",
-    "netfilter/nf_conntrack_tcp_loose",
-    "vrf/strict_mode",
+/// What of a pod's own, beside its links, decides what happens to packets, by directory: each is walked to once.
+const OF_PODS: [(&str, &[&str]); 5] = [
+    ("core", &["somaxconn"]),
+    (
+        "ipv4",
+        &[
+            "fib_multipath_hash_policy",
+            "icmp_echo_ignore_all",
+            "ip_default_ttl",
+            "ip_forward",
+            "ip_forward_use_pmtu",
+            "ip_local_port_range",
+            "ip_no_pmtu_disc",
+            "ip_nonlocal_bind",
+            "ip_unprivileged_port_start",
+            "ping_group_range",
+            "tcp_ecn",
+            "tcp_l3mdev_accept",
+            "tcp_mtu_probing",
+            "tcp_syn_retries",
+            "tcp_syncookies",
+            "tcp_timestamps",
+            "tcp_tw_reuse",
+            "udp_l3mdev_accept",
+        ],
+    ),
+    (
+        "ipv6",
+        &["bindv6only", "fib_multipath_hash_policy", "ip_nonlocal_bind"],
+    ),
+    (
+        "netfilter",
+        &[
+            "nf_conntrack_acct",
+            "nf_conntrack_tcp_be_liberal",
+            "nf_conntrack_tcp_loose",
+        ],
+    ),
+    ("vrf", &["strict_mode"]),
 ];
 
 /// Reads them.
@@ -68,13 +79,10 @@ pub(super) fn sysctls(depth: Depth) -> Fact<BTreeMap<String, String>> {
     }
     let mut reading = Reading::default();
     match depth {
-        Depth::Pod => {
-            for name in OF_PODS {
-                if let Some(value) = one(File::open(root.join(name)), &mut reading.buffer) {
-                    reading
-                        .found
-                        .insert(format!("net.{}", name.replace('/', ".")), value);
-                }
+        Depth::Pod | Depth::Sessions => {
+            for (directory, names) in OF_PODS {
+                let key = format!("net.{directory}");
+                reading.values(&root.join(directory), &key, names.iter().copied());
             }
             for (family, names) in [("ipv4", devconf::V4), ("ipv6", devconf::V6)] {
                 let path = root.join(family).join("conf/all");

@@ -161,31 +161,37 @@ impl<'a> Topology<'a> {
                 by_numbers.entry((link.index, lower.index)).or_default().push(at);
             }
         }
-        let mut pairs = HashMap::new();
+        let (mut sure, mut likely) = (Vec::new(), HashMap::new());
         for (at, link) in self.all_links() {
             let (Some("veth"), Some(lower)) = (link.kind.as_deref(), link.lower) else {
                 continue;
             };
-            let empty = Vec::new();
-            let candidates = by_numbers.get(&(lower.index, link.index)).unwrap_or(&empty);
-            let here = |other: &At| other.place == at.place;
-            let peer = match lower.netns {
-                None => candidates.iter().find(|other| here(other)),
-                Some(id) => match self.place(at.place).net.peer(id) {
-                    Some(identity) => candidates
-                        .iter()
-                        .find(|other| self.is_namespace(at.place, other.place, identity)),
-                    None => self.only_one(at, candidates),
-                },
+            let Some(candidates) = by_numbers.get(&(lower.index, link.index)) else {
+                continue;
             };
-            if let Some(peer) = peer {
-                pairs.insert(at, *peer);
+            let identity = lower.netns.and_then(|id| self.place(at.place).net.peer(id));
+            let known = match (lower.netns, identity) {
+                (None, _) => candidates.iter().find(|other| other.place == at.place),
+                (Some(_), Some(identity)) => candidates
+                    .iter()
+                    .find(|other| self.is_namespace(at.place, other.place, identity)),
+                (Some(_), None) => None,
+            };
+            if let Some(peer) = known {
+                sure.push((at, *peer));
+            } else if lower.netns.is_some() && identity.is_none() {
+                likely.extend(self.only_one(at, candidates).map(|peer| (at, *peer)));
             }
         }
-        // A pair is one that both ends agree on, or that one end knows for sure.
-        let known: Vec<(At, At)> = pairs.iter().map(|(a, b)| (*a, *b)).collect();
-        for (a, b) in known {
-            pairs.entry(b).or_insert(a);
+        // By numbers alone, both ends must mean each other.
+        let mut pairs: HashMap<At, At> = likely
+            .iter()
+            .filter(|(at, peer)| likely.get(peer) == Some(at))
+            .map(|(at, peer)| (*at, *peer))
+            .collect();
+        for (at, peer) in sure {
+            pairs.insert(at, peer);
+            pairs.insert(peer, at);
         }
         pairs
     }

@@ -68,13 +68,24 @@ impl Decoder {
             Next::Ethernet => walk.read(Kind::Ethernet, wire::ethernet::step),
             Next::Type(kind) => walk.ether_type(kind),
             Next::Proto(kind) => walk.protocol(kind),
-            Next::Ip | Next::Quote => {
-                walk.quoted |= next == Next::Quote;
-                match walk.rest().first().map(|first| first >> 4) {
-                    Some(6) => walk.read(Kind::Ipv6, wire::ipv6::step),
-                    // Some hosts captured RAW with an address family in front; an ICMP error may quote nothing.
-                    None if walk.quoted => None,
-                    _ => walk.read(Kind::Ipv4, wire::ipv4::step),
+            Next::Ip => match walk.rest().first().map(|first| first >> 4) {
+                Some(6) => walk.read(Kind::Ipv6, wire::ipv6::step),
+                _ => walk.read(Kind::Ipv4, wire::ipv4::step),
+            },
+            Next::Quote => {
+                let v6 = walk
+                    .stack
+                    .layers()
+                    .last()
+                    .is_some_and(|last| last.kind == Kind::Icmpv6);
+                walk.quoted = true;
+                // An error may quote nothing.
+                if walk.rest().is_empty() {
+                    None
+                } else if v6 {
+                    walk.read(Kind::Ipv6, wire::ipv6::step)
+                } else {
+                    walk.read(Kind::Ipv4, wire::ipv4::step)
                 }
             }
             Next::Labelled => Some(wire::mpls::payload(walk.rest())),

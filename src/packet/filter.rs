@@ -44,13 +44,11 @@ impl Filter {
     }
 
     fn program(&mut self, link: LinkType) -> Result<&Program, Error> {
-        let at = match self.programs.iter().position(|(known, _)| *known == link) {
-            Some(at) => at,
-            None => {
-                self.programs.push((link, compile(&self.expression, link)?));
-                self.programs.len() - 1
-            }
-        };
+        let known = self.programs.iter().position(|(known, _)| *known == link);
+        let at = known.unwrap_or(self.programs.len());
+        if known.is_none() {
+            self.programs.push((link, compile(&self.expression, link)?));
+        }
         self.programs
             .get(at)
             .map(|(_, program)| program)
@@ -92,7 +90,8 @@ const fn dlt(link: LinkType) -> u16 {
     }
 }
 
-#[cfg(all(test, feature = "capture"))]
+#[cfg(test)]
+#[cfg(feature = "capture")]
 mod tests {
     use super::*;
     use netdiag_bench::build;

@@ -127,6 +127,7 @@ impl Layer {
     };
 
     /// The first byte after the header, from the start of the frame.
+    #[inline]
     pub const fn end(&self) -> usize {
         (self.offset as usize).saturating_add(self.len as usize)
     }
@@ -137,11 +138,13 @@ impl Layer {
     }
 
     /// The captured bytes of the header.
+    #[inline]
     pub fn header<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
         frame.get(self.offset as usize..self.end()).unwrap_or(&[])
     }
 
     /// The captured bytes of header and payload.
+    #[inline]
     pub fn whole<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
         let start = self.offset as usize;
         let end = start.saturating_add(self.total as usize).min(frame.len());
@@ -149,6 +152,7 @@ impl Layer {
     }
 
     /// The captured bytes after the header.
+    #[inline]
     pub fn payload<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
         self.whole(frame).get(self.len as usize..).unwrap_or(&[])
     }
@@ -221,6 +225,7 @@ impl Stack {
     }
 
     /// Adds a layer; false when there is no room for it.
+    #[inline]
     pub(super) fn push(&mut self, layer: Layer) -> bool {
         match self.layers.get_mut(self.count) {
             Some(free) => {
@@ -237,6 +242,7 @@ impl Stack {
         self.stop.get_or_insert(stop);
     }
 
+    #[inline]
     pub fn layers(&self) -> &[Layer] {
         self.layers.get(..self.count).unwrap_or(&self.layers)
     }

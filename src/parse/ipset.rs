@@ -141,7 +141,8 @@ fn range(text: &str) -> Option<(Part, Part)> {
 
 fn add(sets: &mut [IpSet], line: &str) -> Option<()> {
     let (name, rest) = line.split_once(' ')?;
-    let set = sets.iter_mut().find(|set| &*set.name == name)?;
+    // It is the last one, as ipset prints them.
+    let set = sets.iter_mut().rev().find(|set| &*set.name == name)?;
     let (parts, mut rest) = rest.split_once(' ').unwrap_or((rest, ""));
     let mut element = Element {
         parts: self::parts(&set.kind, parts)?,

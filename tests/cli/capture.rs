@@ -241,6 +241,24 @@ fn a_summary_says_what_is_wrong() {
         .run()
         .exits(2)
         .says("packets of vxlan vni 1 from 192.168.100.11 to 192.168.100.12 are fragmented");
+    netdiag([
+        "capture",
+        "-r",
+        "fixtures/captures/ovs-key-mismatch.pcap",
+        "--summary",
+    ])
+    .run()
+    .exits(2)
+    .says("ARP in gre key 0x2: 172.17.1.1 asked 2 times who has 172.17.2.2, and got no answer");
+    netdiag([
+        "capture",
+        "-r",
+        "fixtures/captures/stale-endpoint.pcap",
+        "--summary",
+    ])
+    .run()
+    .exits(2)
+    .says("TCP: 10.244.1.3 port 41638 got no answer from 10.244.2.77 port 80 to 2 SYN");
     let output = netdiag([
         "capture",
         "-r",

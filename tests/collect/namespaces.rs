@@ -1,6 +1,5 @@
 //! Namespaces of a node, held against ip, ss, sysctl, conntrack and ethtool.
 
-mod many;
 mod oracle;
 
 use std::collections::BTreeSet;
@@ -50,7 +49,7 @@ fn read(run: Run) -> NodeState {
 fn snapshot(lab: &Lab, node: &str) -> NodeState {
     read(
         lab.node(node)
-            .run([PROGRAM, "snapshot", "save", "--timeout", "1"]),
+            .run([PROGRAM, "snapshot", "save", "--json", "--timeout", "1"]),
     )
 }
 
@@ -112,7 +111,7 @@ fn every_namespace_of_the_node_is_found_and_no_other() {
 
     // The machine that the lab is on shows all of its processes, but its nodes are not the machine's pods.
     let outside = std::process::Command::new(PROGRAM)
-        .args(["snapshot", "save", "--timeout", "1"])
+        .args(["snapshot", "save", "--json", "--timeout", "1"])
         .output()
         .unwrap();
     let outside: Snapshot = serde_json::from_slice(&outside.stdout).unwrap();
@@ -330,7 +329,7 @@ fn without_rights_namespaces_have_names_and_reasons() {
     ];
     let command = nobody
         .into_iter()
-        .chain([copy, "snapshot", "save", "--timeout", "1"]);
+        .chain([copy, "snapshot", "save", "--json", "--timeout", "1"]);
     let node = read(lab.node("node1").run(command));
     let web = named(&node, "web");
     for why in [web.net.links.why(), web.net.tcp.why(), web.net.sysctls.why()] {
@@ -347,7 +346,7 @@ fn without_rights_namespaces_have_names_and_reasons() {
     assert!(node.net.sysctl("net.ipv4.ip_forward").is_some());
     // Without names, there is nothing to say but why.
     let node = read(lab.node("node1").sh(&format!(
-        "umount /run/netns/*; rm /run/netns/*; {} {copy} snapshot save --timeout 1",
+        "umount /run/netns/*; rm /run/netns/*; {} {copy} snapshot save --json --timeout 1",
         nobody.join(" ")
     )));
     assert!(

@@ -1,4 +1,4 @@
-//! The README shows what netdiag really prints: each ```console block whose command reads snapshots is run.
+//! The README shows what netdiag really prints: each ```console block whose command reads a recording is run.
 
 use std::process::Command;
 
@@ -25,10 +25,12 @@ fn run(words: &str) -> String {
 /// of the block is left out, so only the lines before it are compared.
 fn renewed(block: &str) -> String {
     let (first, old) = block.split_once('\n').unwrap();
-    let Some(words) = first
-        .strip_prefix("$ netdiag ")
-        .filter(|words| words.contains("--snapshot ") || words.starts_with("snapshot diff "))
-    else {
+    let Some(words) = first.strip_prefix("$ netdiag ").filter(|words| {
+        words.starts_with("snapshot diff ")
+            || ["--snapshot ", " -r fixtures/"]
+                .iter()
+                .any(|recorded| words.contains(recorded))
+    }) else {
         return block.to_owned();
     };
     let output = run(words);

@@ -1,6 +1,9 @@
 //! No bytes make decoding or showing fail.
 
-use netdiag::packet::file::{Packet, Time};
+use std::io::Cursor;
+
+use netdiag::packet::file::write::{Form, Writer};
+use netdiag::packet::file::{Packet, Reader, Time};
 use netdiag::packet::show::{Clock, Json, Lines, Shown, Stamp, Tcpdump, Text, hex};
 use netdiag::packet::{Decoder, LinkType, MOST, Stack};
 use netdiag_bench::{Random, kinds};
@@ -43,7 +46,7 @@ fn check(frame: &[u8], link: u16, wire_len: u32) {
     let clock = Clock::new(Stamp::Date, false);
     Lines::new(clock.clone(), true).write(&shown, &mut text);
     assert!(text.len() <= LONGEST, "{}", text.len());
-    assert_eq!(text.bytes().iter().filter(|byte| **byte == b'\n').count(), 1);
+    assert_eq!(text.bytes().split(|byte| *byte == b'\n').count(), 2);
     Tcpdump { clock }.write(&shown, &mut text);
     assert!(
         text.bytes()
@@ -79,6 +82,70 @@ proptest! {
             }
             check(&sample.frame, sample.link, u32::try_from(sample.frame.len()).unwrap());
         }
+    }
+}
+
+/// Reads all of a file; what can't be read must be told, not fail.
+fn read_all(bytes: Vec<u8>) {
+    let length = bytes.len();
+    let Ok(mut reader) = Reader::new(Box::new(Cursor::new(bytes))) else {
+        return;
+    };
+    let mut packets = 0;
+    while let Ok(Some((packet, _))) = reader.next_packet() {
+        assert!(packet.data.len() <= length);
+        packets += 1;
+        assert!(packets <= length, "it doesn't end");
+    }
+}
+
+/// A file of each format with some packets.
+fn files() -> [Vec<u8>; 2] {
+    [Form::Pcap, Form::Pcapng].map(|form| {
+        let mut bytes = Vec::new();
+        let mut writer = Writer::new(&mut bytes, form);
+        for sample in kinds::all(&mut Random::new(4))
+            .iter()
+            .filter(|sample| sample.link == 1)
+        {
+            let length = u32::try_from(sample.frame.len()).unwrap();
+            let written = writer.packet(Time::default(), LinkType::ETHERNET, &[&sample.frame], length);
+            assert!(written.unwrap());
+        }
+        writer.finish().unwrap();
+        bytes
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn damaged_files(changes in prop::collection::vec((any::<u16>(), any::<u8>()), 1..8), cut in any::<u16>()) {
+        for mut bytes in files() {
+            let length = bytes.len();
+            for (at, byte) in &changes {
+                bytes[usize::from(*at) % length] = *byte;
+            }
+            bytes.truncate(length - usize::from(cut) % length);
+            read_all(bytes);
+        }
+    }
+}
+
+#[test]
+fn what_is_written_can_be_read() {
+    for bytes in files() {
+        let mut reader = Reader::new(Box::new(Cursor::new(bytes))).unwrap();
+        for sample in kinds::all(&mut Random::new(4))
+            .iter()
+            .filter(|sample| sample.link == 1)
+        {
+            let (packet, _) = reader.next_packet().unwrap().unwrap();
+            assert_eq!(packet.data, sample.frame);
+        }
+        assert!(reader.next_packet().unwrap().is_none());
+        assert!(reader.warnings().is_empty());
     }
 }
 

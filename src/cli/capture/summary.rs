@@ -118,8 +118,8 @@ impl Summary {
 /// `0.5 ms`.
 fn seconds(nanoseconds: i64) -> String {
     match nanoseconds {
-        ..1_000_000 => format!("{} us", nanoseconds / 1000),
-        ..1_000_000_000 => format!("{}.{} ms", nanoseconds / 1_000_000, nanoseconds / 100_000 % 10),
+        ..=999_999 => format!("{} us", nanoseconds / 1000),
+        1_000_000..=999_999_999 => format!("{}.{} ms", nanoseconds / 1_000_000, nanoseconds / 100_000 % 10),
         _ => format!(
             "{}.{} s",
             nanoseconds / 1_000_000_000,
@@ -146,7 +146,8 @@ fn row(key: &Key, flow: &Flow) -> Vec<String> {
         notes.push(format!("{} sent again", flow.retransmitted()));
     }
     vec![
-        key.via.map_or_else(|| "-".to_owned(), |via| via.text()),
+        key.via
+            .map_or_else(|| "-".to_owned(), crate::packet::flow::Via::text),
         key.kind.name().to_owned(),
         end(from),
         end(to),

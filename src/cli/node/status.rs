@@ -59,7 +59,7 @@ impl Args {
     }
 
     fn once(&self, cx: &mut Context) -> Result<Outcome, Error> {
-        let picture = Picture::new(self.source.read(cx, Depth::Whole)?);
+        let picture = Picture::new(self.source.read(cx, Depth::Sessions)?);
         let world = picture.world();
         let mut worst = Outcome::Good;
         let mut statuses = Vec::new();

@@ -50,20 +50,26 @@ pub(super) struct Search {
     pub(super) problem: Option<String>,
 }
 
+/// The namespace of this thread.
+pub(super) fn own() -> Result<Own, String> {
+    let path = "/proc/thread-self/ns/net";
+    let metadata = fs::metadata(path).map_err(|error| format!("{path}: {error}"))?;
+    Ok(Own {
+        id: identity(&metadata),
+        file: File::open(path).ok(),
+    })
+}
+
 impl Search {
     pub(super) fn everywhere() -> Self {
-        let path = "/proc/thread-self/ns/net";
-        let own = match fs::metadata(path) {
-            Ok(metadata) => Own {
-                id: identity(&metadata),
-                file: File::open(path).ok(),
-            },
-            Err(error) => {
+        let own = match own() {
+            Ok(own) => own,
+            Err(why) => {
                 return Self {
                     own: None,
                     found: Vec::new(),
                     first: None,
-                    problem: Some(format!("{path}: {error}")),
+                    problem: Some(why),
                 };
             }
         };

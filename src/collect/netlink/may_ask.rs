@@ -1,9 +1,10 @@
 //! Whether a part of the kernel is there, without asking that part: a question would load its module.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use crate::state::{Absence, Fact};
 
@@ -38,22 +39,26 @@ struct Places<'a> {
     modprobe: &'a Path,
 }
 
-/// Whether a question to this module loads nothing.
+/// Whether a question to this module loads nothing. It is looked up once, not in every namespace: the kernel's symbols
+/// are megabytes.
 ///
 /// # Errors
 /// Says that the module is not there, or that it can't be known.
-pub(super) fn may_ask(module: &str) -> Result<(), NotAsked> {
-    static BUILTIN: OnceLock<Vec<std::path::PathBuf>> = OnceLock::new();
-    let builtin = BUILTIN.get_or_init(|| {
-        let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        ["/lib/modules", "/usr/lib/modules"]
-            .map(|directory| Path::new(directory).join(release.trim()).join("modules.builtin"))
-            .into()
-    });
+pub(super) fn may_ask(module: &'static str) -> Result<(), NotAsked> {
+    static ANSWERS: Mutex<BTreeMap<&str, Result<(), NotAsked>>> = Mutex::new(BTreeMap::new());
+    // Threads that ask at the same time wait for one answer.
+    let mut answers = ANSWERS.lock().unwrap_or_else(PoisonError::into_inner);
+    answers.entry(module).or_insert_with(|| look(module)).clone()
+}
+
+fn look(module: &str) -> Result<(), NotAsked> {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let builtin = ["/lib/modules", "/usr/lib/modules"]
+        .map(|directory| Path::new(directory).join(release.trim()).join("modules.builtin"));
     Places {
         modules: Path::new("/proc/modules"),
         sys: Path::new("/sys/module"),
-        builtin,
+        builtin: &builtin,
         kallsyms: Path::new("/proc/kallsyms"),
         modprobe: Path::new("/proc/sys/kernel/modprobe"),
     }

@@ -8,7 +8,7 @@ mod rules;
 mod source;
 mod table;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use crate::state::link::{IfIndex, Link, Scope};
@@ -91,7 +91,7 @@ pub enum Way<'a> {
 #[derive(Debug)]
 pub struct Fib<'a> {
     rules: [Rules<'a>; 2],
-    tables: HashMap<(TableId, bool), Table<'a>>,
+    tables: BTreeMap<(TableId, bool), Table<'a>>,
     /// `local` and `main` of IPv4 in one, while the rules are untouched.
     merged: Option<Table<'a>>,
     links: HashMap<IfIndex, &'a Link>,
@@ -118,7 +118,7 @@ impl Settings<'_> {
 impl<'a> Fib<'a> {
     /// Compiles the namespace's rules and routes. Where rules were not collected, the kernel's own three stand in.
     pub fn new(net: &'a Netns) -> Self {
-        let mut tables: HashMap<(TableId, bool), Table<'a>> = HashMap::new();
+        let mut tables: BTreeMap<(TableId, bool), Table<'a>> = BTreeMap::new();
         for route in net.routes.items() {
             tables
                 .entry((route.table, route.dst.addr().is_ipv6()))

@@ -1,7 +1,7 @@
 //! One routing table: the longest prefix with a route that can be used.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -19,7 +19,7 @@ pub(super) const fn dscp(flow: &Flow) -> u8 {
 /// Routes of one family, by length and prefix.
 #[derive(Debug, Default)]
 pub(super) struct Table<'a> {
-    lengths: BTreeMap<Reverse<u8>, HashMap<IpAddr, Vec<&'a Route>>>,
+    lengths: BTreeMap<Reverse<u8>, BTreeMap<IpAddr, Vec<&'a Route>>>,
 }
 
 /// What a table says: a route and its ways out, a refusal, or (none) nothing.
@@ -80,7 +80,7 @@ enum Step<'a> {
 }
 
 /// What a route of this type does without looking at its ways out (`fib_props`).
-const fn refusal<'a>(route: &'a Route) -> Option<Step<'a>> {
+const fn refusal(route: &Route) -> Option<Step<'_>> {
     match route.kind {
         RouteType::Throw => Some(Step::Throw),
         RouteType::Blackhole | RouteType::Other => Some(Step::Refused(Refusal::Blackhole, route)),

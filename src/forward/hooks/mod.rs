@@ -7,6 +7,7 @@
 
 mod choice;
 mod conn;
+mod ipset;
 mod nat;
 mod run;
 mod value;
@@ -19,6 +20,7 @@ use super::packet::Packet;
 use super::topology::Place;
 use crate::state::link::IfIndex;
 use crate::state::netfilter::{Base, Chain, Dialect, Hook, Table};
+use crate::state::{Absence, Fact, Netns};
 use choice::Choices;
 
 /// A packet at a hook, and what is known of it there.
@@ -68,8 +70,8 @@ pub struct Note {
 #[derive(Debug, Default)]
 pub struct Hooks<'a> {
     bases: Vec<BaseChain<'a>>,
-    /// Why rules may be missing.
-    pub absent: Option<String>,
+    /// Why rules may be missing, and how.
+    pub absent: Option<(String, Absence)>,
 }
 
 /// A base chain, and whose it is.
@@ -87,7 +89,7 @@ type ByName<'a> = HashMap<&'a str, &'a Chain>;
 
 impl<'a> Hooks<'a> {
     /// Sorts the base chains of a namespace.
-    pub fn new(net: &'a crate::state::Netns) -> Self {
+    pub fn new(net: &'a Netns) -> Self {
         let mut bases = Vec::new();
         let mut index = 0;
         for ruleset in net.netfilter.items() {
@@ -110,13 +112,11 @@ impl<'a> Hooks<'a> {
         bases.sort_by_key(|base| base.base.priority);
         Self {
             bases,
-            absent: net.netfilter.why().map(str::to_owned),
+            absent: match &net.netfilter {
+                Fact::Known(_) => None,
+                Fact::Absent { why, absence } => Some((why.clone(), *absence)),
+            },
         }
-    }
-
-    /// Whether no packet meets any rule here.
-    pub fn is_empty(&self) -> bool {
-        self.bases.is_empty() && self.absent.is_none()
     }
 
     /// Runs the hook; the shares of the results add up to 1.

@@ -92,9 +92,8 @@ fn target(run: &mut Run, nat: &Nat) -> Option<(Option<IpAddr>, Option<u16>)> {
             Value::Net(net) => Some(net.network()),
             Value::List(parts) => {
                 let mut parts = parts.into_iter();
-                let ip = match parts.next()? {
-                    Value::Addr(ip) => ip,
-                    _ => return None,
+                let Value::Addr(ip) = parts.next()? else {
+                    return None;
                 };
                 let port = parts.next().and_then(|part| match part {
                     Value::Number(port) => u16::try_from(port).ok(),

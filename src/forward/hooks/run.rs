@@ -2,9 +2,9 @@
 
 use super::choice::Choices;
 use super::conn::{Conn, ConnState, Direction};
-use super::nat;
 use super::value::Values;
 use super::{BaseChain, ByName, Call, Hooks, Note, Passed, Verdict};
+use super::{ipset, nat};
 use crate::state::netfilter::{
     Chain, ChainKind, CtKey, Dialect, Expr, Hook, Key, MetaKey, Policy, Reject, Rule, Stateful, Statement,
     Table, Verdict as RuleVerdict,
@@ -131,7 +131,7 @@ impl<'a> Run<'_, '_, 'a> {
         let before = self.call.packet.to_string();
         match self.call.hook {
             Hook::Prerouting | Hook::Output => {
-                nat::write_destination(&mut self.call.packet, conn.destination())
+                nat::write_destination(&mut self.call.packet, conn.destination());
             }
             Hook::Postrouting | Hook::Input => nat::write_source(&mut self.call.packet, conn.source()),
             _ => return,
@@ -226,18 +226,13 @@ impl<'a> Run<'_, '_, 'a> {
                     return Flow::End(Verdict::Reject(text, reject_text(how)));
                 }
                 Statement::Nat(_) | Statement::Netmap(_) => {
-                    return match nat::translate(self, statement) {
-                        Some((before, after)) => {
-                            let text = format!("{}: {before} becomes {after}", self.say(rule, chain));
-                            self.notes.push(Note { nat: true, text });
-                            Flow::End(Verdict::Accept)
-                        }
-                        None => {
-                            let why =
-                                format!("where this rule leads is not known: {}", self.say(rule, chain));
-                            Flow::End(Verdict::NotDecidable(why))
-                        }
+                    let Some((before, after)) = nat::translate(self, statement) else {
+                        let why = format!("where this rule leads is not known: {}", self.say(rule, chain));
+                        return Flow::End(Verdict::NotDecidable(why));
                     };
+                    let text = format!("{}: {before} becomes {after}", self.say(rule, chain));
+                    self.notes.push(Note { nat: true, text });
+                    return Flow::End(Verdict::Accept);
                 }
                 Statement::Unknown { acts: true, .. } | Statement::Tproxy { .. } | Statement::Synproxy(_) => {
                     let why = format!("what this rule does is not known: {}", self.say(rule, chain));
@@ -252,7 +247,7 @@ impl<'a> Run<'_, '_, 'a> {
                     Some(true)
                 }
                 Statement::Match(matched) => Values(self).holds(matched),
-                Statement::IpSet(matched) => Values(self).in_ipset(matched),
+                Statement::IpSet(matched) => ipset::holds(&self.call, matched),
                 Statement::Stateful(stateful) => Some(self.stateful(stateful)),
                 Statement::RpFilter {
                     loose,

@@ -10,7 +10,7 @@ use super::conn::{ConnState, Direction};
 use super::run::Run;
 use crate::state::link::IfIndex;
 use crate::state::netfilter::{
-    BitOp, CtKey, Dir, Expr, FibResult, Hook, IpSetMatch, Key, LinkBy, Match, MetaKey, Op, Verdict, Way,
+    BitOp, CtKey, Dir, Expr, FibResult, Hook, Key, LinkBy, Match, MetaKey, Op, Verdict, Way,
 };
 use crate::state::route::RouteType;
 
@@ -77,6 +77,7 @@ impl<'a> Values<'_, '_, '_, 'a> {
     }
 
     /// What a map has for a key; `Some(None)` when it has nothing.
+    #[expect(clippy::option_option, reason = "not known, and nothing, are two things")]
     fn mapped(&mut self, map: &'a Expr, field: &Value) -> Option<Option<&'a Expr>> {
         let entries: Vec<(&'a Expr, &'a Expr)> = match map {
             Expr::Named(name) => {
@@ -226,7 +227,7 @@ impl<'a> Values<'_, '_, '_, 'a> {
                 let mut found = None;
                 for element in &set.elements {
                     if self.contains(&element.key, &field)? {
-                        found = element.value.clone();
+                        found.clone_from(&element.value);
                         break;
                     }
                 }
@@ -314,8 +315,7 @@ impl<'a> Values<'_, '_, '_, 'a> {
             }
             Key::Meta(MetaKey::Mark) => Value::Number(packet.mark.into()),
             Key::Meta(MetaKey::Length) => Value::Number(packet.size.into()),
-            Key::Meta(MetaKey::PktType) => Value::Number(0),
-            Key::Meta(MetaKey::Secpath) => Value::Number(0),
+            Key::Meta(MetaKey::PktType | MetaKey::Secpath) => Value::Number(0),
             Key::Meta(MetaKey::SkUid | MetaKey::SkGid) if call.hook == Hook::Output => Value::Number(0),
             Key::Meta(MetaKey::SkUid | MetaKey::SkGid) => Value::Without,
             Key::Ct { key, tuple } => return self.ct(*key, *tuple),
@@ -326,7 +326,7 @@ impl<'a> Values<'_, '_, '_, 'a> {
                     (_, true) => call.out_link,
                     _ => None,
                 };
-                return self.fib(ip, link, *result);
+                self.fib(ip, link, *result)
             }
             Key::Ipvs => Value::Number(0),
             _ => return None,
@@ -386,7 +386,7 @@ impl<'a> Values<'_, '_, '_, 'a> {
     }
 
     /// What the routing tables say of an address: iptables' addrtype, nft's fib.
-    fn fib(&self, ip: IpAddr, link: Option<IfIndex>, result: FibResult) -> Option<Value> {
+    fn fib(&self, ip: IpAddr, link: Option<IfIndex>, result: FibResult) -> Value {
         let place = self.0.call.place;
         let mut flow = Flow::to(ip);
         flow.oif = link;
@@ -405,11 +405,11 @@ impl<'a> Values<'_, '_, '_, 'a> {
             },
         };
         let out = hit.as_ref().and_then(|hit| hit.hops.first()?.link);
-        Some(match result {
+        match result {
             FibResult::Type => Value::Number(kind),
             FibResult::Oif => Value::Number(out.map_or(0, |link| link.0.into())),
             FibResult::OifName => Value::Name(out.and_then(|link| Some(place.fib.link(link)?.name.clone()))),
-        })
+        }
     }
 
     /// `-m rpfilter`: the way back to the source leads by the link it came in by, or, loose, by any.
@@ -428,12 +428,6 @@ impl<'a> Values<'_, '_, '_, 'a> {
             Ok(hit) => loose || hit.hops.iter().any(|hop| hop.link == Some(link)),
             Err(_) => false,
         }
-    }
-
-    /// `-m set`: sets were not walked yet where they were not read.
-    pub(super) fn in_ipset(&mut self, matched: &IpSetMatch) -> Option<bool> {
-        let _ = matched;
-        None
     }
 }
 

@@ -151,7 +151,7 @@ impl Walker<'_, '_> {
             return state.ends(at.place, End::NotForMe);
         }
         let answers = if target.is_ipv4() {
-            self.answers_arp(place, at, &link.name, target, sender)
+            answers_arp(place, at, &link.name, target, sender)
         } else {
             place
                 .net
@@ -168,28 +168,28 @@ impl Walker<'_, '_> {
         };
         state.ends(at.place, end)
     }
+}
 
-    /// `arp_process`: the way of the question is looked up first, so that a host without a route to the target is no
-    /// proxy for it.
-    fn answers_arp(&self, place: &Place, at: At, name: &str, target: IpAddr, sender: IpAddr) -> bool {
-        let flow = Flow {
-            src: Some(sender),
-            iif: at.link,
-            ..Flow::to(target)
-        };
-        let Ok(hit) = place.fib.lookup(&flow) else {
-            return false;
-        };
-        match hit.route.kind {
-            RouteType::Local => arp_ignore(place, at, name, target, sender),
-            RouteType::Unicast if place.setting(false, name, "forwarding") != Some(0) => {
-                let elsewhere = hit.hops.iter().any(|hop| hop.link != Some(at.link));
-                let proxy = place.either(false, name, "proxy_arp").unwrap_or(false);
-                let same_link = place.setting(false, name, "proxy_arp_pvlan").unwrap_or(0) != 0;
-                (proxy && elsewhere) || (same_link && !elsewhere) || is_proxied(place, at, target)
-            }
-            _ => false,
+/// `arp_process`: the way of the question is looked up first, so that a host without a route to the target is no
+/// proxy for it.
+fn answers_arp(place: &Place, at: At, name: &str, target: IpAddr, sender: IpAddr) -> bool {
+    let flow = Flow {
+        src: Some(sender),
+        iif: at.link,
+        ..Flow::to(target)
+    };
+    let Ok(hit) = place.fib.lookup(&flow) else {
+        return false;
+    };
+    match hit.route.kind {
+        RouteType::Local => arp_ignore(place, at, name, target, sender),
+        RouteType::Unicast if place.setting(false, name, "forwarding") != Some(0) => {
+            let elsewhere = hit.hops.iter().any(|hop| hop.link != Some(at.link));
+            let proxy = place.either(false, name, "proxy_arp").unwrap_or(false);
+            let same_link = place.setting(false, name, "proxy_arp_pvlan").unwrap_or(0) != 0;
+            (proxy && elsewhere) || (same_link && !elsewhere) || is_proxied(place, at, target)
         }
+        _ => false,
     }
 }
 

@@ -11,13 +11,7 @@ use crate::state::netfilter::Hook;
 
 impl Walker<'_, '_> {
     /// A frame in a bridge: from a port, or (none) from the bridge's own namespace.
-    pub(super) fn bridge(
-        &self,
-        state: State,
-        at: At,
-        from: Option<&Link>,
-        mut frame: Frame,
-    ) -> Vec<Outcome> {
+    pub(super) fn bridge(&self, state: State, at: At, from: Option<&Link>, mut frame: Frame) -> Vec<Outcome> {
         let Some(bridge) = self.topology.link(at) else {
             return state.undecided(at.place, format!("bridge {} is not known", at.link));
         };
@@ -33,13 +27,11 @@ impl Walker<'_, '_> {
             }
         }
         let vlan = if filtering {
-            match self.ingress_vlan(at, from.map_or(at.link, |port| port.index), &frame) {
-                Some(vlan) => Some(vlan),
-                None => {
-                    let port = from.map_or(bridge.name.as_str(), |port| port.name.as_str());
-                    return state.dropped(at.place, format!("{port} is no member of the frame's VLAN"));
-                }
-            }
+            let Some(vlan) = self.ingress_vlan(at, from.map_or(at.link, |port| port.index), &frame) else {
+                let port = from.map_or(bridge.name.as_str(), |port| port.name.as_str());
+                return state.dropped(at.place, format!("{port} is no member of the frame's VLAN"));
+            };
+            Some(vlan)
         } else {
             None
         };

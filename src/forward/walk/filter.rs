@@ -3,6 +3,7 @@
 use super::super::hooks::{Call, Conn, Verdict};
 use super::super::topology::PlaceId;
 use super::{End, Outcome, State, Walker, What};
+use crate::state::Absence;
 use crate::state::link::IfIndex;
 use crate::state::netfilter::Hook;
 
@@ -33,12 +34,20 @@ impl Walker<'_, '_> {
                 .find_map(|(_, conn)| conn.seen_by(&state.packet));
         }
         let hooks = &self.hooks[place.0];
-        if let Some(why) = &hooks.absent {
-            let title = self.topology.place(place).title();
-            return (
-                Vec::new(),
-                state.undecided(place, format!("netfilter rules of {title}: {why}")),
-            );
+        match &hooks.absent {
+            None | Some((_, Absence::Missing)) => {}
+            // Rules inside pods are rare: they are taken for absent where nobody looked, and it is said.
+            Some((why, Absence::Unknown)) if self.topology.place(place).namespace.is_some() => {
+                if begins {
+                    let text = format!("no netfilter rules in here ({why})");
+                    state.note(place, None, What::Assumption, text);
+                }
+            }
+            Some((why, _)) => {
+                let title = self.topology.place(place).title();
+                let why = format!("netfilter rules of {title}: {why}");
+                return (Vec::new(), state.undecided(place, why));
+            }
         }
         let call = Call {
             place: self.topology.place(place),

@@ -11,6 +11,7 @@ use crate::state::link::{Link, LinkFlags};
 impl Walker<'_, '_> {
     /// Sends an IP packet out by a link, to the next hop.
     pub(super) fn xmit_ip(&self, mut state: State, at: At, next: IpAddr) -> Vec<Outcome> {
+        state.wired = false;
         let Some(link) = self.topology.link(at) else {
             return state.undecided(at.place, format!("link {} is not known", at.link));
         };
@@ -42,7 +43,7 @@ impl Walker<'_, '_> {
 
     /// Sends a frame out by a link.
     pub(super) fn xmit(&self, mut state: State, at: At, frame: Frame) -> Vec<Outcome> {
-        if self.looping(&state) {
+        if state.loops() {
             return state.dropped(at.place, "the frame goes round in circles");
         }
         let Some(link) = self.topology.link(at) else {
@@ -62,10 +63,10 @@ impl Walker<'_, '_> {
             (Some("bridge"), _) => self.bridge(state, at, None, frame),
             (Some("veth"), _) => match self.topology.veth_peer(at) {
                 Some(peer) => self.cross(state, at, peer, frame),
-                None => self.wire(state, at, frame),
+                None => self.wire(state, at, &frame),
             },
-            (None, _) => self.wire(state, at, frame),
-            (_, Some(LinkData::Vxlan(vxlan))) => self.vxlan(state, at, vxlan, frame),
+            (None, _) => self.wire(state, at, &frame),
+            (_, Some(LinkData::Vxlan(vxlan))) => self.vxlan(state, at, vxlan, &frame),
             (_, Some(LinkData::Macvlan(macvlan))) => self.macvlan(state, at, link, &macvlan.mode, frame),
             (_, Some(LinkData::Vlan(vlan))) => match lower() {
                 Some(lower) => self.xmit(
@@ -106,11 +107,11 @@ impl Walker<'_, '_> {
             return state.dropped(at.place, format!("link {} is down", link.name));
         }
         state.note(at.place, Some(at.link), What::In, format!("dev {}", link.name));
-        if let Some(vlan) = frame.vlan {
-            if let Some(above) = self.vlan_link(at, vlan) {
-                frame.vlan = None;
-                return self.receive(state, above, frame);
-            }
+        if let Some(vlan) = frame.vlan
+            && let Some(above) = self.vlan_link(at, vlan)
+        {
+            frame.vlan = None;
+            return self.receive(state, above, frame);
         }
         if let Some(master) = link
             .master
@@ -129,10 +130,18 @@ impl Walker<'_, '_> {
         if frame.vlan.is_some() {
             return state.ends(at.place, End::NotForMe);
         }
-        if let Some(child) = self.macvlan_child(at, frame.dst) {
-            return self.receive(state, child, frame);
+        let above = self.macvlans(at);
+        if let Some((child, _)) = above.iter().find(|(_, mac)| *mac == frame.dst) {
+            return self.cross(state, at, *child, frame);
         }
-        self.up(state, at, link, frame)
+        let mut outcomes = Vec::new();
+        if frame.dst.is_group() {
+            for (child, _) in above {
+                outcomes.extend(self.cross(state.clone(), at, child, frame.clone()));
+            }
+        }
+        outcomes.extend(self.up(state, at, link, frame));
+        outcomes
     }
 
     /// Hands a frame to the link's own namespace, if it is for that.
@@ -177,10 +186,15 @@ impl Walker<'_, '_> {
                     && below.index == lower.link
                     && match below.netns {
                         None => place == lower.place,
-                        Some(id) => seen.net.peer(id).is_none_or(|identity| {
-                            node.netns(identity)
-                                .is_some_and(|net| std::ptr::eq(net, self.topology.place(lower.place).net))
-                        }),
+                        Some(id) => {
+                            let lower_net = self.topology.place(lower.place).net;
+                            // The host's, unless something else is said.
+                            let net = match seen.net.peer(id) {
+                                Some(identity) => node.netns(identity),
+                                None => Some(&node.net),
+                            };
+                            net.is_some_and(|net| std::ptr::eq(net, lower_net))
+                        }
                     };
                 let mac = link.mac.as_deref().and_then(Mac::parse);
                 if let (true, Some(mac)) = (on_top, mac) {
@@ -197,11 +211,6 @@ impl Walker<'_, '_> {
         found
     }
 
-    fn macvlan_child(&self, at: At, dst: Mac) -> Option<At> {
-        let (child, _) = self.macvlans(at).into_iter().find(|(_, mac)| *mac == dst)?;
-        Some(child)
-    }
-
     /// The link that a macvlan is on, which may be in another namespace of its node.
     fn below(&self, at: At, link: &Link) -> Option<At> {
         let lower = link.lower?;
@@ -212,30 +221,19 @@ impl Walker<'_, '_> {
             });
         };
         let place = self.topology.place(at.place);
-        match place.net.peer(id) {
-            Some(identity) => {
-                let net = place.node.netns(identity)?;
-                let (place, _) = self
-                    .topology
-                    .places()
-                    .find(|(_, other)| std::ptr::eq(other.net, net))?;
-                Some(At {
-                    place,
-                    link: lower.index,
-                })
-            }
+        let net = match place.net.peer(id) {
+            Some(identity) => place.node.netns(identity)?,
             // The host's, unless something else is said.
-            None => {
-                let (host, _) = self
-                    .topology
-                    .places()
-                    .find(|(_, other)| std::ptr::eq(other.node, place.node) && other.namespace.is_none())?;
-                Some(At {
-                    place: host,
-                    link: lower.index,
-                })
-            }
-        }
+            None => &place.node.net,
+        };
+        let (place, _) = self
+            .topology
+            .places()
+            .find(|(_, other)| std::ptr::eq(other.net, net))?;
+        Some(At {
+            place,
+            link: lower.index,
+        })
     }
 
     /// Siblings in bridge mode talk to each other; nobody talks to the link below itself.
@@ -260,14 +258,23 @@ impl Walker<'_, '_> {
 
     /// A cable whose other end was not seen: the frame is with every link that such a cable leads to, and the one with
     /// its address takes it.
-    fn wire(&self, mut state: State, at: At, frame: Frame) -> Vec<Outcome> {
-        let wanted = |mac: Mac| frame.dst.is_group() || mac == frame.dst;
-        let ends: Vec<At> = self
-            .topology
-            .beyond(at)
-            .filter(|(mac, other)| wanted(*mac) || self.may_hold(*other, frame.dst))
-            .map(|(_, other)| other)
-            .collect();
+    fn wire(&self, mut state: State, at: At, frame: &Frame) -> Vec<Outcome> {
+        if std::mem::replace(&mut state.wired, true) {
+            return state.ends(at.place, End::NotForMe);
+        }
+        // The link with the frame's address takes it; else those behind which it may be.
+        let reached = |fits: &dyn Fn(Mac, At) -> bool| -> Vec<At> {
+            let ends = self.topology.beyond(at).filter(|(mac, end)| fits(*mac, *end));
+            ends.map(|(_, end)| end).collect()
+        };
+        let mut ends = if frame.dst.is_group() {
+            reached(&|_, _| true)
+        } else {
+            reached(&|mac, _| mac == frame.dst)
+        };
+        if ends.is_empty() {
+            ends = reached(&|_, end| self.may_hold(end));
+        }
         if ends.is_empty() {
             let to = match &frame.payload {
                 Payload::Ip(packet) => packet.dst,
@@ -300,7 +307,7 @@ impl Walker<'_, '_> {
     }
 
     /// Whether a frame for that address may be for something behind the link: a bridge's port, or a macvlan on it.
-    fn may_hold(&self, at: At, _dst: Mac) -> bool {
+    fn may_hold(&self, at: At) -> bool {
         self.topology.link(at).is_some_and(|link| link.master.is_some()) || !self.macvlans(at).is_empty()
     }
 

@@ -10,12 +10,12 @@ use super::filter::Links;
 use super::{End, Outcome, State, Walker, What};
 use crate::state::link::IfIndex;
 use crate::state::netfilter::Hook;
-use crate::state::route::{NextHop, RouteType};
+use crate::state::route::{NextHop, RouteType, TableId};
 
 impl<'a> Walker<'_, 'a> {
     /// Sends a packet from the namespace itself.
     pub fn send(&self, mut state: State, place: PlaceId) -> Vec<Outcome> {
-        if self.looping(&state) {
+        if state.loops() {
             return state.dropped(place, "the packet goes round in circles");
         }
         state.note(place, None, What::Start, state.packet.to_string());
@@ -56,7 +56,7 @@ impl<'a> Walker<'_, 'a> {
 
     /// Takes in a packet that reached a link of the namespace.
     pub(super) fn ip_input(&self, state: State, at: At) -> Vec<Outcome> {
-        if self.looping(&state) {
+        if state.loops() {
             return state.dropped(at.place, "the packet goes round in circles");
         }
         if state.prerouted {
@@ -306,31 +306,28 @@ fn global_forwarding(place: &Place, v6: bool) -> Option<bool> {
 /// The route as ip-route(8) prints it, with its table when that isn't the main one.
 pub(super) fn route_text(place: &Place, hit: &Hit) -> String {
     let route = hit.route;
-    let mut text = String::new();
+    let mut words = Vec::new();
     if route.kind != RouteType::Unicast {
-        text += &format!("{:?} ", route.kind).to_lowercase();
+        words.push(format!("{:?}", route.kind).to_lowercase());
     }
-    if route.dst.prefix_len() == 0 {
-        text += "default";
+    words.push(if route.dst.prefix_len() == 0 {
+        "default".to_owned()
     } else {
-        text += &route.dst.to_string();
-    }
+        route.dst.to_string()
+    });
     for hop in &hit.hops {
-        if let Some(gateway) = hop.gateway {
-            text += &format!(" via {gateway}");
-        }
-        if let Some(link) = hop.link.and_then(|link| place.fib.link(link)) {
-            text += &format!(" dev {}", link.name);
-        }
+        words.extend(hop.gateway.map(|gateway| format!("via {gateway}")));
+        let link = hop.link.and_then(|link| place.fib.link(link));
+        words.extend(link.map(|link| format!("dev {}", link.name)));
     }
-    text += &format!(" proto {}", route.proto);
+    words.push(format!("proto {}", route.proto));
     if route.metric != 0 {
-        text += &format!(" metric {}", route.metric);
+        words.push(format!("metric {}", route.metric));
     }
-    if route.table != crate::state::route::TableId::MAIN {
-        text += &format!(" table {}", route.table);
+    if route.table != TableId::MAIN {
+        words.push(format!("table {}", route.table));
     }
-    text
+    words.join(" ")
 }
 
 fn refusal(place: &Place, flow: &Flow, refused: &Refused, iif: IfIndex) -> End {

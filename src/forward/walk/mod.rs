@@ -11,10 +11,13 @@ mod l2;
 mod l3;
 mod tunnel;
 
+use std::net::IpAddr;
+
+use super::fib::{Flow, Way, source_address};
 use super::hooks::{Conn, Hooks};
-use super::packet::{Mac, Packet};
+use super::packet::{Mac, Packet, Transport};
 use super::topology::{At, PlaceId, Topology};
-use crate::state::link::IfIndex;
+use crate::state::link::{IfIndex, Scope};
 
 /// What one table, setting or link did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +92,8 @@ pub struct State {
     conn: Option<Conn>,
     /// PREROUTING was called already, by the bridge that it came through.
     prerouted: bool,
+    /// The frame crossed a cable that was not seen: it is with all that such cables lead to, and crosses none again.
+    wired: bool,
     /// Connections that it began or belongs to, by namespace.
     pub conns: Vec<(PlaceId, Conn)>,
 }
@@ -127,6 +132,7 @@ impl State {
             share: Share::WHOLE,
             conn: None,
             prerouted: false,
+            wired: false,
             conns: Vec::new(),
         }
     }
@@ -142,6 +148,11 @@ impl State {
         });
         answer.conns.clone_from(&self.conns);
         answer
+    }
+
+    /// Whether the walk goes round in circles.
+    const fn loops(&self) -> bool {
+        self.trail.len() > MAX_STEPS
     }
 
     /// What the kernel forgets when a packet leaves a namespace (`skb_scrub_packet`).
@@ -187,7 +198,7 @@ pub struct Walker<'t, 'a> {
 }
 
 /// Longer trails are loops.
-const MAX_STEPS: usize = 400;
+const MAX_STEPS: usize = 250;
 
 impl<'t, 'a> Walker<'t, 'a> {
     pub fn new(topology: &'t Topology<'a>) -> Self {
@@ -198,13 +209,41 @@ impl<'t, 'a> Walker<'t, 'a> {
         Self { topology, hooks }
     }
 
+    /// A packet as a program in the namespace would send it: with the source address that the kernel chooses. None when
+    /// it has none to choose.
+    pub fn packet(&self, from: PlaceId, dst: IpAddr, transport: Transport) -> Option<Packet> {
+        let place = self.topology.place(from);
+        let src = match place.fib.output(&Flow::to(dst)) {
+            Ok(Way::Route(hit)) => source_address(place.net, dst, &hit, hit.hops.first().copied()),
+            Ok(Way::OnLink(_)) | Err(_) => None,
+        };
+        let global = || {
+            let addresses = place.net.addresses.items().iter();
+            addresses
+                .filter(|address| address.ip.is_ipv4() == dst.is_ipv4() && address.scope == Scope::GLOBAL)
+                .map(|address| address.ip)
+                .next()
+        };
+        Some(Packet::new(src.or_else(global)?, dst, transport))
+    }
+
+    /// Sends a packet, and an answer from wherever it is delivered.
+    pub fn there_and_back(&self, packet: Packet, from: PlaceId) -> Vec<(Outcome, Vec<Outcome>)> {
+        let there = self.send(State::new(packet), from);
+        there
+            .into_iter()
+            .map(|outcome| {
+                let back = match outcome.end {
+                    End::Delivered => self.send(outcome.state.answer(), outcome.place),
+                    _ => Vec::new(),
+                };
+                (outcome, back)
+            })
+            .collect()
+    }
+
     /// The link's name, for people.
     fn name(&self, at: At) -> &'a str {
         self.topology.link(at).map_or("?", |link| link.name.as_str())
-    }
-
-    /// Ends a walk that goes round in circles.
-    fn looping(&self, state: &State) -> bool {
-        state.trail.len() > MAX_STEPS
     }
 }

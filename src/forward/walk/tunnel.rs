@@ -15,7 +15,7 @@ const FLANNEL_UDP: u16 = 8285;
 
 impl Walker<'_, '_> {
     /// Into a VXLAN: to the remote that its database knows for the frame's address, or to all of the default ones.
-    pub(super) fn vxlan(&self, state: State, at: At, vxlan: &Vxlan, frame: Frame) -> Vec<Outcome> {
+    pub(super) fn vxlan(&self, state: State, at: At, vxlan: &Vxlan, frame: &Frame) -> Vec<Outcome> {
         let place = self.topology.place(at.place);
         let Some(vni) = vxlan.vni else {
             let why = format!(
@@ -64,7 +64,7 @@ impl Walker<'_, '_> {
         for (remote, port, vni, text) in remotes {
             let mut state = state.clone();
             state.note(at.place, Some(at.link), What::Fdb, text);
-            let size = packet_of(&frame).map_or(28, |packet| packet.size) + 50;
+            let size = packet_of(frame).map_or(28, |packet| packet.size) + 50;
             let transport = Transport::Udp {
                 sport: 50_000,
                 dport: port,
@@ -238,7 +238,7 @@ impl Walker<'_, '_> {
                 let Some((link, _)) = vxlans().find(|(link, vxlan)| {
                     vxlan.port == port && (vxlan.vni == Some(vni) || vxlan.external) && link.is_up()
                 }) else {
-                    let why = no_vxlan(place.title(), vxlans(), port, vni);
+                    let why = no_vxlan(&place.title(), vxlans(), port, vni);
                     return state.dropped(at.place, why);
                 };
                 let text = format!("VXLAN {vni} by {}", link.name);
@@ -288,7 +288,7 @@ impl Walker<'_, '_> {
 
 /// What is wrong with the VXLAN links that are there.
 fn no_vxlan<'l>(
-    who: String,
+    who: &str,
     mut links: impl Iterator<Item = (&'l Link, &'l Vxlan)>,
     port: u16,
     vni: u32,

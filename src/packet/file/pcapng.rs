@@ -37,6 +37,9 @@ const FRAME: usize = 12;
 /// Links that a file may name: each costs memory.
 const MOST_INTERFACES: usize = 65536;
 
+/// Bytes of a link's name that are kept.
+const LONGEST_NAME: usize = 255;
+
 /// Where reading is.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Pcapng {
@@ -217,7 +220,10 @@ impl Pcapng {
         let mut name = None;
         for (code, value) in self.options(body.get(8..).unwrap_or(&[])) {
             match code {
-                option::NAME => name = Some(String::from_utf8_lossy(value).into_owned()),
+                option::NAME => {
+                    let value = value.get(..LONGEST_NAME).unwrap_or(value);
+                    name = Some(String::from_utf8_lossy(value).into_owned());
+                }
                 option::RESOLUTION => {
                     let resolution = value.first().copied().unwrap_or(6);
                     match Clock::new(resolution) {

@@ -2,7 +2,10 @@ use std::io::{Cursor, Read, Write};
 
 use super::*;
 
-fn read(bytes: Vec<u8>) -> Result<(Vec<(Time, usize, Vec<u8>, u32)>, Vec<String>), Error> {
+/// Time, interface, bytes, and length on the wire.
+type Row = (Time, usize, Vec<u8>, u32);
+
+fn read(bytes: Vec<u8>) -> Result<(Vec<Row>, Vec<String>), Error> {
     let mut reader = Reader::new(Box::new(Cursor::new(bytes)))?;
     let mut packets = Vec::new();
     while let Some((packet, _)) = reader.next_packet()? {
@@ -188,7 +191,7 @@ fn sections_of_either_order_with_their_own_clocks() {
     second.interface(
         101,
         &[
-            second.option(9, &[0x80 | 10]),
+            second.option(9, &[0x8a]),
             second.option(14, &(-3i64).to_le_bytes()),
         ],
     );

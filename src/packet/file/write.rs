@@ -63,18 +63,24 @@ impl<W: Write> Writer<W> {
                 for number in [seconds, time.nanoseconds, captured, wire_len] {
                     self.buffer.extend(number.to_le_bytes());
                 }
-                data.iter().for_each(|part| self.buffer.extend_from_slice(part));
+                for part in data {
+                    self.buffer.extend_from_slice(part);
+                }
             }
             Form::Pcapng => {
                 let interface = small(known.unwrap_or(self.links.len() - 1));
-                let units = u64::try_from(time.nanos()).unwrap_or(0).to_le_bytes();
-                let [a, b, c, d, e, f, g, h] = units;
+                let units = u64::try_from(time.nanos()).unwrap_or(0);
+                let [high, low] =
+                    [units >> 32, units & 0xffff_ffff].map(|half| u32::try_from(half).unwrap_or(0));
                 block(&mut self.buffer, 6, |buffer| {
                     buffer.extend(interface.to_le_bytes());
-                    buffer.extend([e, f, g, h, a, b, c, d]);
+                    buffer.extend(high.to_le_bytes());
+                    buffer.extend(low.to_le_bytes());
                     buffer.extend(captured.to_le_bytes());
                     buffer.extend(wire_len.to_le_bytes());
-                    data.iter().for_each(|part| buffer.extend_from_slice(part));
+                    for part in data {
+                        buffer.extend_from_slice(part);
+                    }
                 });
             }
         }

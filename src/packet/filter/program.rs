@@ -69,7 +69,7 @@ impl Machine<'_> {
     fn run(mut self, program: &[Instruction]) -> Option<u32> {
         let mut at = 0usize;
         loop {
-            let now = program.get(at)?;
+            let now = *program.get(at)?;
             at += 1;
             match now.code & CLASS {
                 0 => self.a = self.load(now)?,
@@ -93,7 +93,7 @@ impl Machine<'_> {
         }
     }
 
-    fn load(&self, now: &Instruction) -> Option<u32> {
+    fn load(&self, now: Instruction) -> Option<u32> {
         let size = match now.code & SIZE {
             0x00 => 4,
             0x08 => 2,
@@ -128,7 +128,7 @@ impl Machine<'_> {
         })
     }
 
-    fn arithmetic(&self, now: &Instruction) -> Option<u32> {
+    fn arithmetic(&self, now: Instruction) -> Option<u32> {
         let operand = if now.code & OF_X == 0 { now.k } else { self.x };
         Some(match now.code & OPERATION {
             0x00 => self.a.wrapping_add(operand),
@@ -147,7 +147,7 @@ impl Machine<'_> {
     }
 
     /// Instructions to jump over.
-    fn jump(&self, now: &Instruction) -> Option<u32> {
+    fn jump(&self, now: Instruction) -> Option<u32> {
         let operand = if now.code & OF_X == 0 { now.k } else { self.x };
         let holds = match now.code & OPERATION {
             0x00 => return Some(now.k),

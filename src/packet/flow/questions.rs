@@ -15,8 +15,8 @@ const AGAIN: i64 = 5_000_000_000;
 /// Addresses that are remembered.
 const MOST: usize = 10_000;
 
-/// A question, by tunnel, asker and wanted address.
-type Question = (Option<Via>, IpAddr, IpAddr);
+/// A question, by wanted address, tunnel and asker.
+type Question = (IpAddr, Option<Via>, IpAddr);
 
 #[derive(Debug, Clone, Copy)]
 struct Asked {
@@ -80,7 +80,7 @@ impl Questions {
         if self.0.len() >= MOST {
             return;
         }
-        let asked = self.0.entry((via, sender, target)).or_insert(Asked {
+        let asked = self.0.entry((target, via, sender)).or_insert(Asked {
             last: time,
             count: 0,
             in_vain: 0,
@@ -97,11 +97,14 @@ impl Questions {
     }
 
     fn answer(&mut self, who: IpAddr) {
-        for ((_, _, target), asked) in &mut self.0 {
-            if *target == who {
-                asked.answered = true;
-                asked.in_vain = 0;
-            }
+        let first = (who, None, IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        for (_, asked) in self
+            .0
+            .range_mut(first..)
+            .take_while(|((target, _, _), _)| *target == who)
+        {
+            asked.answered = true;
+            asked.in_vain = 0;
         }
     }
 
@@ -109,7 +112,7 @@ impl Questions {
         self.0
             .iter()
             .filter(|(_, asked)| asked.in_vain > 0)
-            .map(|((via, sender, target), asked)| {
+            .map(|((target, via, sender), asked)| {
                 let inside = via.map_or(String::new(), |via| format!(" in {}", via.text()));
                 let word = if target.is_ipv4() {
                     "ARP"

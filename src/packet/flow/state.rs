@@ -186,7 +186,7 @@ impl Flow {
         match way.next {
             // A byte sent again is a keepalive, not a loss.
             Some(next) if next.wrapping_sub(end).cast_signed() >= 0 => {
-                way.retransmitted += u64::from(length > 1)
+                way.retransmitted += u64::from(length > 1);
             }
             _ => way.next = Some(end),
         }

@@ -20,6 +20,19 @@ const fn octets() -> [([u8; 3], u8); 256] {
     }
 }
 
+/// All numbers of two digits.
+const PAIRS: [[u8; 2]; 100] = pairs();
+
+const fn pairs() -> [[u8; 2]; 100] {
+    let mut table = [[0; 2]; 100];
+    let mut number = 0u8;
+    while number < 100 {
+        table[number as usize] = [b'0' + number / 10, b'0' + number % 10];
+        number += 1;
+    }
+    table
+}
+
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// A colour of the terminal.
@@ -70,20 +83,30 @@ impl Text {
         self.bytes.truncate(length);
     }
 
+    #[inline]
     pub fn str(&mut self, text: &str) {
         self.bytes.extend_from_slice(text.as_bytes());
     }
 
+    #[inline]
     pub fn byte(&mut self, byte: u8) {
         self.bytes.push(byte);
     }
 
+    /// Bytes that are text already.
+    #[inline]
+    pub fn raw(&mut self, text: &[u8]) {
+        self.bytes.extend_from_slice(text);
+    }
+
     /// Blanks.
+    #[inline]
     pub fn pad(&mut self, count: usize) {
         let length = self.bytes.len().saturating_add(count);
         self.bytes.resize(length, b' ');
     }
 
+    #[inline]
     pub fn paint(&mut self, paint: Paint) {
         if self.color {
             self.str(match paint {
@@ -95,6 +118,7 @@ impl Text {
         }
     }
 
+    #[inline]
     pub fn unpaint(&mut self) {
         if self.color {
             self.str("\x1b[0m");
@@ -102,23 +126,29 @@ impl Text {
     }
 
     /// A decimal number.
+    #[inline]
     pub fn number(&mut self, number: impl Into<u64>) {
         let mut number = number.into();
+        if number < 10 {
+            self.bytes.push(b'0' + number.to_le_bytes()[0]);
+            return;
+        }
         let mut digits = [0; 20];
         let mut at = digits.len();
-        loop {
-            let [digit, ..] = (number % 10).to_le_bytes();
-            at -= 1;
-            digits[at] = b'0' + digit;
-            number /= 10;
-            if number == 0 {
-                break;
-            }
+        while number >= 100 {
+            let pair = PAIRS[usize::try_from(number % 100).unwrap_or(0) % 100];
+            number /= 100;
+            at -= 2;
+            digits[at..at + 2].copy_from_slice(&pair);
         }
-        self.bytes.extend_from_slice(digits.get(at..).unwrap_or(&[]));
+        let pair = PAIRS[usize::try_from(number).unwrap_or(0) % 100];
+        digits[at - 2..at].copy_from_slice(&pair);
+        at -= if number < 10 { 1 } else { 2 };
+        self.bytes.extend_from_slice(&digits[at..]);
     }
 
     /// A decimal number with zeros in front.
+    #[inline]
     pub fn zeros<const WIDTH: usize>(&mut self, mut number: u32) {
         let mut digits = [b'0'; WIDTH];
         for digit in digits.iter_mut().rev() {
@@ -151,12 +181,14 @@ impl Text {
     }
 
     /// Two digits.
+    #[inline]
     pub fn hex_byte(&mut self, byte: u8) {
         self.bytes
             .extend_from_slice(&[nibble(u64::from(byte >> 4)), nibble(u64::from(byte))]);
     }
 
     /// An IPv4 address.
+    #[inline]
     pub fn ipv4(&mut self, address: [u8; 4]) {
         let mut text = [b'.'; 16];
         let mut at = 0;
@@ -316,7 +348,7 @@ mod tests {
 
     #[test]
     fn numbers() {
-        for number in [0, 9, 10, 4_294_967_296, u64::MAX] {
+        for number in [0, 9, 10, 99, 100, 101, 999, 1000, 65535, 4_294_967_296, u64::MAX] {
             assert_eq!(text(|text| text.number(number)), number.to_string());
             assert_eq!(text(|text| text.hex(number)), format!("{number:#x}"));
         }

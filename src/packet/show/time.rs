@@ -106,9 +106,7 @@ impl Clock {
                 self.text = *text;
             }
         }
-        for byte in self.text {
-            out.byte(byte);
-        }
+        out.raw(&self.text);
         self.fraction(time.nanoseconds, out);
     }
 

@@ -1,6 +1,7 @@
 //! Linux cooked captures, of `-i any`: LINKTYPE_LINUX_SLL and LINKTYPE_LINUX_SLL2.
 
-use super::ethernet::FIRST_TYPE;
+use super::ethernet::{FIRST_TYPE, ether_type};
+use super::vlan::LEN;
 use super::{Next, Read, Step, need};
 use crate::packet::bytes::{be16, be32, u8_at};
 
@@ -95,8 +96,12 @@ impl<'a> Cooked<'a> {
     }
 }
 
-fn next(header: Cooked) -> Next {
+fn next(header: Cooked, after: &[u8]) -> Next {
     match (header.hardware(), header.protocol()) {
+        // Of two VLAN tags, the kernel takes the outer one away, and says the type behind the inner one.
+        (_, protocol @ (ether_type::IPV4 | ether_type::IPV6)) if is_tagged(protocol, after) => {
+            Next::Type(ether_type::VLAN)
+        }
         (HARDWARE_NETLINK, _) => Next::Data,
         (HARDWARE_GRE, protocol) => Next::Gre(protocol, false),
         (_, protocol) if protocol < FIRST_TYPE => Next::Data,
@@ -104,14 +109,29 @@ fn next(header: Cooked) -> Next {
     }
 }
 
+/// Whether a tag stands where IP should be.
+fn is_tagged(protocol: u16, after: &[u8]) -> bool {
+    let version = if protocol == ether_type::IPV4 { 4 } else { 6 };
+    after.len() > LEN
+        && u8_at(after, 0) >> 4 != version
+        && be16(after, 2) == protocol
+        && u8_at(after, LEN) >> 4 == version
+}
+
 pub(crate) fn sll(bytes: &[u8]) -> Read {
     need(bytes, v1::LEN)?;
-    Ok(Step::new(v1::LEN, next(Cooked::first(bytes))))
+    Ok(Step::new(
+        v1::LEN,
+        next(Cooked::first(bytes), bytes.get(v1::LEN..).unwrap_or(&[])),
+    ))
 }
 
 pub(crate) fn sll2(bytes: &[u8]) -> Read {
     need(bytes, v2::LEN)?;
-    Ok(Step::new(v2::LEN, next(Cooked::second(bytes))))
+    Ok(Step::new(
+        v2::LEN,
+        next(Cooked::second(bytes), bytes.get(v2::LEN..).unwrap_or(&[])),
+    ))
 }
 
 #[cfg(test)]
@@ -129,5 +149,14 @@ mod tests {
         let header = Cooked::second(&second);
         assert_eq!((header.link(), header.direction_name()), (Some(9), "In"));
         assert!(sll2(&second[..12]).is_err());
+    }
+
+    #[test]
+    fn an_inner_tag_is_left_in_front_of_ip() {
+        let mut bytes = vec![0x08, 0x00, 0, 0, 0, 0, 0, 9, 0, 1, 0, 6, 2, 2, 3, 4, 5, 6, 0, 0];
+        bytes.extend([0x00, 0x2a, 0x08, 0x00, 0x45]);
+        assert_eq!(sll2(&bytes).unwrap().next, Next::Type(0x8100));
+        bytes.drain(20..24);
+        assert_eq!(sll2(&bytes).unwrap().next, Next::Type(0x0800));
     }
 }

@@ -131,13 +131,16 @@ pub(crate) fn step(bytes: &[u8]) -> Read {
     }
     need(bytes, len)?;
     let header = Tcp(bytes);
-    Ok(Step::new(
-        len,
+    // What comes with a reset is its cause in words (RFC 9293, 3.5.2), not the stream.
+    let next = if header.flags() & flag::RST != 0 {
+        Next::Data
+    } else {
         Next::Stream {
             source: header.source(),
             destination: header.destination(),
-        },
-    ))
+        }
+    };
+    Ok(Step::new(len, next))
 }
 
 #[cfg(test)]

@@ -14,8 +14,7 @@ impl Random {
         Self((state ^ (state >> 31)) | 1)
     }
 
-    #[expect(clippy::should_implement_trait, reason = "it has no end")]
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -24,7 +23,7 @@ impl Random {
 
     /// A number from 0 to `bound`, without `bound`; 0 when there is nothing below.
     pub fn below(&mut self, bound: u64) -> u64 {
-        (self.next() >> 16) % bound.max(1)
+        (self.number() >> 16) % bound.max(1)
     }
 
     /// True in so many of a hundred cases.

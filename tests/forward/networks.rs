@@ -1,0 +1,200 @@
+//! Packets walked over the tables of networks of every kind, whole and broken, against packets that are really sent.
+
+use std::net::IpAddr;
+use std::thread;
+use std::time::Duration;
+
+use netdiag::forward::packet::Transport;
+use netdiag::forward::topology::Topology;
+use netdiag::forward::walk::{End, Outcome, Walker};
+use netdiag::state::NodeState;
+use netdiag_lab::kinds::{
+    Backend, Docker, Draft, Flannel, Network, Probe, ProxyArp, Rip, Router, StaticRoutes, Way, bridge,
+    broken, veth_pair,
+};
+use netdiag_lab::{Node, or_skip};
+
+/// The node as netdiag's program, run inside, saves it.
+fn collected(node: &Node) -> NodeState {
+    let text = node
+        .run([env!("CARGO_BIN_EXE_netdiag"), "snapshot", "save", "--json"])
+        .within(Duration::from_secs(60))
+        .ok()
+        .unwrap();
+    let mut snapshot = netdiag::parse::snapshot::snapshot(text.as_bytes()).unwrap();
+    snapshot.nodes.remove(0)
+}
+
+/// Every way that the network is made for, and every pod to every other one.
+fn ways(network: &Network) -> Vec<Way> {
+    let mut ways = network.ways().to_vec();
+    for from in network.pods() {
+        for to in network.pods() {
+            if from == to || to.address.is_empty() {
+                continue;
+            }
+            let way = Way {
+                node: from.node.clone(),
+                pod: Some(from.name.clone()),
+                probe: Probe::Ping(to.address.clone()),
+                answered: true,
+            };
+            if !ways
+                .iter()
+                .any(|known| known.node == way.node && known.pod == way.pod && known.probe == way.probe)
+            {
+                ways.push(way);
+            }
+        }
+    }
+    ways
+}
+
+/// What netdiag says of a way: whether it is open, or none when that can't be decided; and its words.
+fn told(walker: &Walker, way: &Way) -> (Option<bool>, String) {
+    let title = match &way.pod {
+        Some(pod) => format!("{}/{pod}", way.node),
+        None => way.node.clone(),
+    };
+    let place = walker.topology.places().find(|(_, place)| place.title() == title);
+    let Some((from, _)) = place else {
+        return (None, format!("{title} was not seen"));
+    };
+    let (dst, transport): (IpAddr, _) = match &way.probe {
+        Probe::Ping(to) => (to.parse().unwrap(), Transport::echo(false, 1)),
+        Probe::Tcp(to, dport) => (
+            to.parse().unwrap(),
+            Transport::Tcp {
+                sport: 40_000,
+                dport: *dport,
+            },
+        ),
+    };
+    let Some(packet) = walker.packet(from, dst, transport) else {
+        return (Some(false), "no source address".into());
+    };
+    let mut said = String::new();
+    let mut open = Some(true);
+    for (there, back) in walker.there_and_back(packet, from) {
+        for outcome in std::iter::once(&there).chain(&back) {
+            said += &words(walker, outcome);
+            match outcome.end {
+                End::Delivered => {}
+                End::NotDecidable(_) => open = open.filter(|open| !open),
+                _ => open = Some(false),
+            }
+        }
+    }
+    (open, said)
+}
+
+fn words(walker: &Walker, outcome: &Outcome) -> String {
+    let mut text = String::new();
+    for step in &outcome.state.trail {
+        let place = walker.topology.place(step.place).title();
+        text += &format!("    {place}: {:?} {}\n", step.what, step.text);
+    }
+    format!(
+        "{text}    {:?} at {}\n",
+        outcome.end,
+        walker.topology.place(outcome.place).title()
+    )
+}
+
+/// Asks netdiag and the network for every way; what they differ in, and how many ways were not decidable.
+fn compare(what: &str, network: &Network) -> (usize, usize, Vec<String>) {
+    let ways = ways(network);
+    // Twice: the first packets fill the tables of neighbors and bridges.
+    let probe = || -> Vec<bool> {
+        thread::scope(|scope| {
+            let probes: Vec<_> = ways
+                .iter()
+                .map(|way| scope.spawn(|| network.answers(way).unwrap()))
+                .collect();
+            probes.into_iter().map(|probe| probe.join().unwrap()).collect()
+        })
+    };
+    probe();
+    let seen = probe();
+    let nodes: Vec<NodeState> = network.lab().nodes().map(collected).collect();
+    let topology = Topology::new(&nodes);
+    let walker = Walker::new(&topology);
+    let (mut undecided, mut wrong) = (0, Vec::new());
+    for (way, answered) in ways.iter().zip(seen) {
+        let (open, said) = told(&walker, way);
+        match open {
+            Some(open) if open == answered => {}
+            Some(open) => wrong.push(format!(
+                "{what}: {way:?}\n  netdiag: {open}, the network: {answered}\n{said}"
+            )),
+            None => {
+                undecided += 1;
+                if std::env::var_os("NETDIAG_UNDECIDED").is_some() {
+                    wrong.push(format!(
+                        "{what}: {way:?}\n  not decided, the network: {answered}\n{said}"
+                    ));
+                }
+            }
+        }
+    }
+    (ways.len(), undecided, wrong)
+}
+
+/// Compares all these networks; of a hundred ways, at most `undecidable` may stay open.
+fn all(drafts: Vec<(String, Draft)>, settle: bool, undecidable: usize) {
+    let (mut asked, mut undecided, mut wrong) = (0, 0, Vec::new());
+    for (what, draft) in drafts {
+        let Some(network) = or_skip(draft.up()) else {
+            return;
+        };
+        if settle {
+            network.works().unwrap();
+        }
+        let (ways, open, mut bad) = compare(&what, &network);
+        asked += ways;
+        undecided += open;
+        wrong.append(&mut bad);
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {asked} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    assert!(
+        undecided * 100 <= asked * undecidable,
+        "{undecided} of {asked} ways were not decidable"
+    );
+}
+
+#[test]
+fn whole_networks_are_walked_as_packets_go() {
+    let named = |name: &str, draft| (name.to_owned(), draft);
+    let flannel = |backend| Flannel {
+        backend,
+        ..Flannel::default()
+    };
+    all(
+        vec![
+            named("veth", veth_pair()),
+            named("bridge", bridge()),
+            named("proxy_arp", ProxyArp::default().draft()),
+            named("docker", Docker::default().draft()),
+            named("vxlan", flannel(Backend::Vxlan).draft()),
+            named("host-gw", flannel(Backend::HostGw).draft()),
+            named("static", StaticRoutes::default().draft()),
+            named("rip", Rip::by(Router::Bird).draft()),
+        ],
+        true,
+        1,
+    );
+}
+
+#[test]
+fn broken_networks_are_walked_as_packets_go() {
+    let drafts = broken()
+        .into_iter()
+        .map(|broken| (format!("{} on {}", broken.what, broken.node), broken.draft))
+        .collect();
+    all(drafts, false, 5);
+}
