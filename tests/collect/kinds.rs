@@ -16,7 +16,7 @@ use netdiag_lab::kinds::{
     Backend, Broken, Docker, Draft, Flannel, Iptables, Network, PodSite, ProxyArp, Rip, Router, StaticRoutes,
     bridge, broken, veth_pair,
 };
-use netdiag_lab::{Lab, Node, Result, StoryPlan, or_skip};
+use netdiag_lab::{Error, Lab, Node, Result, StoryPlan, or_skip};
 
 use super::daemons::collected;
 
@@ -35,7 +35,7 @@ fn all_is_as_printed(lab: &Lab, pods: &[PodSite]) -> Vec<NodeState> {
     thread::scope(|scope| {
         let work: Vec<_> = lab
             .nodes()
-            .map(|node| scope.spawn(|| one(node, pods).unwrap()))
+            .map(|node| scope.spawn(|| one(node, pods).unwrap_or_else(|error| panic!("{error}"))))
             .collect();
         work.into_iter()
             .map(|work| {
@@ -63,7 +63,7 @@ fn one(node: &Node, pods: &[PodSite]) -> Result<NodeState> {
             return Ok(live);
         }
     }
-    panic!("{}:\n{difference}", node.name());
+    Err(Error::Failed(format!("{}:\n{difference}", node.name())))
 }
 
 /// Where what was read and what was printed part.
@@ -283,9 +283,8 @@ fn networks_with_faults() {
             let Some(network) = or_skip(draft.clone().up()) else {
                 return;
             };
-            println!("{what}");
             // The others are as in the healthy network.
-            one(network.lab().node(node), network.pods()).unwrap();
+            one(network.lab().node(node), network.pods()).unwrap_or_else(|error| panic!("{what}: {error}"));
         }
     };
     thread::scope(|scope| {
