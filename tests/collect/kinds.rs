@@ -11,12 +11,12 @@ use std::time::Duration;
 use netdiag::state::kind::LinkData;
 use netdiag::state::neighbor::NeighborState;
 use netdiag::state::netfilter::Dialect;
-use netdiag::state::{Netns, NodeState};
+use netdiag::state::{Fact, Netns, NodeState};
 use netdiag_lab::kinds::{
     Backend, Broken, Docker, Draft, Flannel, Iptables, Network, PodSite, ProxyArp, Rip, Router, StaticRoutes,
     bridge, broken, veth_pair,
 };
-use netdiag_lab::{Lab, Node, Result, StoryPlan, or_skip};
+use netdiag_lab::{Error, Lab, Node, Result, StoryPlan, or_skip};
 
 use super::daemons::collected;
 
@@ -35,7 +35,7 @@ fn all_is_as_printed(lab: &Lab, pods: &[PodSite]) -> Vec<NodeState> {
     thread::scope(|scope| {
         let work: Vec<_> = lab
             .nodes()
-            .map(|node| scope.spawn(|| one(node, pods).unwrap()))
+            .map(|node| scope.spawn(|| one(node, pods).unwrap_or_else(|error| panic!("{error}"))))
             .collect();
         work.into_iter()
             .map(|work| {
@@ -63,7 +63,7 @@ fn one(node: &Node, pods: &[PodSite]) -> Result<NodeState> {
             return Ok(live);
         }
     }
-    panic!("{}:\n{difference}", node.name());
+    Err(Error::Failed(format!("{}:\n{difference}", node.name())))
 }
 
 /// Where what was read and what was printed part.
@@ -116,7 +116,19 @@ fn a_cable_between_two_namespaces() {
     let Some(network) = network(veth_pair()) else {
         return;
     };
-    all_is_as_printed(network.lab(), network.pods());
+    let nodes = all_is_as_printed(network.lab(), network.pods());
+    // What is missed is seen.
+    let pod = net(&nodes[0], "test-ns");
+    let mut less = pod.clone();
+    assert_eq!(compare::differences(pod, &less, &[], false), "");
+    if let Fact::Known(addresses) = &mut less.addresses {
+        addresses.pop();
+    }
+    if let Fact::Known(links) = &mut less.links {
+        links[0].mtu += 1;
+    }
+    let difference = compare::differences(pod, &less, &[], false);
+    assert!(difference.contains("addresses: only netdiag") && difference.contains("links: only tools"));
 }
 
 /// With something of everything that people add by hand.
@@ -271,9 +283,8 @@ fn networks_with_faults() {
             let Some(network) = or_skip(draft.clone().up()) else {
                 return;
             };
-            println!("{what}");
             // The others are as in the healthy network.
-            one(network.lab().node(node), network.pods()).unwrap();
+            one(network.lab().node(node), network.pods()).unwrap_or_else(|error| panic!("{what}: {error}"));
         }
     };
     thread::scope(|scope| {

@@ -1,50 +1,8 @@
-//! A network with its pods, and the ways packets must go in it.
+//! A network that is up, with its pods, and the ways packets must go in it.
 
 use std::{collections::BTreeSet, net::TcpListener, thread, time::Duration};
 
-use super::frr;
-use crate::{Bird, Error, Lab, Plan, Result, bird, wait_until};
-
-/// A network that is not up yet.
-#[derive(Debug, Clone, Default)]
-#[must_use = "nothing exists before `up`"]
-pub struct Draft {
-    plan: Plan,
-    pods: Vec<PodSite>,
-    ways: Vec<Way>,
-    steps: Vec<Step>,
-    settles_within: Duration,
-}
-
-/// What is done once all nodes are up.
-#[derive(Debug, Clone)]
-enum Step {
-    Sh {
-        node: String,
-        script: String,
-    },
-    Write {
-        node: String,
-        path: String,
-        text: String,
-    },
-    /// BIRD 2 with this configuration
-    Bird {
-        node: String,
-        config: String,
-    },
-    /// FRR's zebra and ripd with this configuration
-    Rip {
-        node: String,
-        config: String,
-    },
-    /// something that takes connections
-    Listen {
-        node: String,
-        pod: String,
-        port: u16,
-    },
-}
+use crate::{Error, Lab, Result, wait_until};
 
 /// A pod, and where it is connected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,130 +44,12 @@ pub enum Probe {
 /// A network that is up; dropped, all of it is gone.
 #[derive(Debug)]
 pub struct Network {
-    lab: Lab,
-    pods: Vec<PodSite>,
-    ways: Vec<Way>,
-    settles_within: Duration,
+    pub(super) lab: Lab,
+    pub(super) pods: Vec<PodSite>,
+    pub(super) ways: Vec<Way>,
+    pub(super) settles_within: Duration,
     /// open until the end, so that connections find somebody
-    _listeners: Vec<TcpListener>,
-}
-
-impl Draft {
-    pub(super) fn new(plan: Plan) -> Self {
-        Self {
-            plan,
-            settles_within: Duration::from_secs(5),
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn pods(mut self, pods: impl IntoIterator<Item = PodSite>) -> Self {
-        self.pods.extend(pods);
-        self
-    }
-
-    /// Daemons need this long, at most, until all ways are open.
-    pub(super) fn settles_within(mut self, within: Duration) -> Self {
-        self.settles_within = within;
-        self
-    }
-
-    /// From a node, or from a `node/pod`, an echo request must be answered.
-    pub(super) fn pings(self, from: &str, to: &str) -> Self {
-        self.way(from, Probe::Ping(to.into()), true)
-    }
-
-    /// From a node, or from a `node/pod`, an echo request must not be answered.
-    pub(super) fn never_pings(self, from: &str, to: &str) -> Self {
-        self.way(from, Probe::Ping(to.into()), false)
-    }
-
-    /// From a node, or from a `node/pod`, a connection must come about.
-    pub(super) fn connects(self, from: &str, to: &str, port: u16) -> Self {
-        self.way(from, Probe::Tcp(to.into(), port), true)
-    }
-
-    fn way(mut self, from: &str, probe: Probe, answered: bool) -> Self {
-        let (node, pod) = match from.split_once('/') {
-            Some((node, pod)) => (node, Some(pod.to_owned())),
-            None => (from, None),
-        };
-        self.ways.push(Way {
-            node: node.into(),
-            pod,
-            probe,
-            answered,
-        });
-        self
-    }
-
-    pub(super) fn bird(mut self, node: &str, config: String) -> Self {
-        self.steps.push(Step::Bird {
-            node: node.into(),
-            config,
-        });
-        self
-    }
-
-    pub(super) fn frr(mut self, node: &str, config: String) -> Self {
-        self.steps.push(Step::Rip {
-            node: node.into(),
-            config,
-        });
-        self
-    }
-
-    pub(super) fn listens(mut self, node: &str, pod: &str, port: u16) -> Self {
-        self.steps.push(Step::Listen {
-            node: node.into(),
-            pod: pod.into(),
-            port,
-        });
-        self
-    }
-
-    pub(super) fn file(mut self, node: &str, path: &str, text: String) -> Self {
-        self.steps.push(Step::Write {
-            node: node.into(),
-            path: path.into(),
-            text,
-        });
-        self
-    }
-
-    /// Lines for the shell of a node, once all nodes are up.
-    pub fn also(mut self, node: &str, script: &str) -> Self {
-        self.steps.push(Step::Sh {
-            node: node.into(),
-            script: script.into(),
-        });
-        self
-    }
-
-    /// Brings it up; that all ways are open is not awaited ([`Network::works`]).
-    pub fn up(self) -> Result<Network> {
-        let lab = self.plan.up()?;
-        let mut listeners = Vec::new();
-        for step in &self.steps {
-            match step {
-                Step::Sh { node, script } => lab.node(node).sh(script).ok().map(drop)?,
-                Step::Write { node, path, text } => lab.node(node).write(path, text)?,
-                Step::Bird { node, config } => {
-                    lab.node(node).write(bird::CONFIG, config)?;
-                    Bird::V2.start(lab.node(node))?;
-                }
-                Step::Rip { node, config } => frr::start(lab.node(node), config)?,
-                Step::Listen { node, pod, port } => listeners.push(lab.node(node).pod(pod).listen(*port)?),
-            }
-        }
-        Ok(Network {
-            lab,
-            pods: self.pods,
-            ways: self.ways,
-            settles_within: self.settles_within,
-            _listeners: listeners,
-        })
-    }
+    pub(super) _listeners: Vec<TcpListener>,
 }
 
 impl Network {
