@@ -29,12 +29,11 @@ const LINKS: [&str; 6] = ["a0", "b0", "a1", "b1", "a2", "b2"];
 #[test]
 fn the_fib_decides_as_the_kernel_does() {
     let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
-    let seeds: Vec<u64> = match number("NETDIAG_SEED") {
-        Some(seed) => vec![seed],
-        None => {
-            let cases = number("NETDIAG_CASES").unwrap_or(CASES);
-            REGRESSIONS.into_iter().chain(0..cases).collect()
-        }
+    let seeds: Vec<u64> = if let Some(seed) = number("NETDIAG_SEED") {
+        vec![seed]
+    } else {
+        let cases = number("NETDIAG_CASES").unwrap_or(CASES);
+        REGRESSIONS.into_iter().chain(0..cases).collect()
     };
     let mut packets = 0;
     let mut wrong = Vec::new();

@@ -1,5 +1,6 @@
 //! Packets walked over the tables of networks of every kind, whole and broken, against packets that are really sent.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
@@ -92,7 +93,7 @@ fn words(walker: &Walker, outcome: &Outcome) -> String {
     let mut text = String::new();
     for step in &outcome.state.trail {
         let place = walker.topology.place(step.place).title();
-        text += &format!("    {place}: {:?} {}\n", step.what, step.text);
+        writeln!(text, "    {place}: {:?} {}", step.what, step.text).unwrap();
     }
     format!(
         "{text}    {:?} at {}\n",

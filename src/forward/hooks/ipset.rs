@@ -56,6 +56,7 @@ fn contains(call: &Call, set: &IpSet, matched: &IpSetMatch, depth: u32) -> Optio
 }
 
 /// How many bits of addresses an element that fits is sure of; `Some(None)` when it doesn't fit.
+#[expect(clippy::option_option, reason = "not known, and not fitting, are two things")]
 fn fit(call: &Call, set: &IpSet, element: &Element, dirs: &[Dir]) -> Option<Option<u32>> {
     let packet = &call.packet;
     let mut bits = 0;

@@ -291,8 +291,6 @@ impl<'a> Values<'_, '_, '_, 'a> {
                     .is_some_and(|conn| conn.direction == Direction::Reply);
                 Value::Number(if reply { 0x12 } else { 2 })
             }
-            Key::TcpFlags => Value::Without,
-            Key::Fragment => Value::Number(0),
             Key::Ttl { .. } => Value::Number(packet.ttl.into()),
             Key::Dscp { .. } => Value::Number((packet.tos >> 2).into()),
             Key::Tos => Value::Number(packet.tos.into()),
@@ -315,9 +313,8 @@ impl<'a> Values<'_, '_, '_, 'a> {
             }
             Key::Meta(MetaKey::Mark) => Value::Number(packet.mark.into()),
             Key::Meta(MetaKey::Length) => Value::Number(packet.size.into()),
-            Key::Meta(MetaKey::PktType | MetaKey::Secpath) => Value::Number(0),
             Key::Meta(MetaKey::SkUid | MetaKey::SkGid) if call.hook == Hook::Output => Value::Number(0),
-            Key::Meta(MetaKey::SkUid | MetaKey::SkGid) => Value::Without,
+            Key::TcpFlags | Key::Meta(MetaKey::SkUid | MetaKey::SkGid) => Value::Without,
             Key::Ct { key, tuple } => return self.ct(*key, *tuple),
             Key::Fib { flags, result } => {
                 let ip = if flags.saddr { packet.src } else { packet.dst };
@@ -328,7 +325,7 @@ impl<'a> Values<'_, '_, '_, 'a> {
                 };
                 self.fib(ip, link, *result)
             }
-            Key::Ipvs => Value::Number(0),
+            Key::Fragment | Key::Ipvs | Key::Meta(MetaKey::PktType | MetaKey::Secpath) => Value::Number(0),
             _ => return None,
         })
     }

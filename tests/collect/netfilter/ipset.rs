@@ -47,6 +47,11 @@ fn part(random: &mut Random, dimension: &str, v6: bool) -> String {
     }
 }
 
+/// Adds to a text.
+fn put(text: &mut String, what: std::fmt::Arguments) {
+    std::fmt::Write::write_fmt(text, what).unwrap();
+}
+
 fn sets(random: &mut Random) -> String {
     let mut text = String::new();
     let mut names: Vec<String> = Vec::new();
@@ -54,18 +59,21 @@ fn sets(random: &mut Random) -> String {
         let kind = *random.pick(&KINDS);
         let v6 = kind.starts_with("hash:") && random.percent(40);
         let name = format!("set-{number}");
-        text += &format!("create {name} {kind}");
+        put(&mut text, format_args!("create {name} {kind}"));
         let mut options = Vec::new();
         match kind {
             "bitmap:port" => text += " range 0-60000",
             "bitmap:ip" | "bitmap:ip,mac" => text += " range 10.9.0.0-10.9.255.255",
             "list:set" => text += " size 16",
             _ => {
-                text += &format!(
-                    " family inet{} maxelem {}",
-                    if v6 { "6" } else { "" },
-                    1000 + random.below(9)
-                )
+                put(
+                    &mut text,
+                    format_args!(
+                        " family inet{} maxelem {}",
+                        if v6 { "6" } else { "" },
+                        1000 + random.below(9)
+                    ),
+                );
             }
         }
         for (option, chance) in [
@@ -75,7 +83,7 @@ fn sets(random: &mut Random) -> String {
             ("skbinfo", 20),
         ] {
             if random.percent(chance) {
-                text += &format!(" {option}");
+                put(&mut text, format_args!(" {option}"));
                 options.push(option);
             }
         }
@@ -97,32 +105,39 @@ fn sets(random: &mut Random) -> String {
                         .collect()
                 }
             };
-            text += &format!("add {name} {} -exist", parts.join(","));
+            put(&mut text, format_args!("add {name} {} -exist", parts.join(",")));
             if options.contains(&"timeout 1500000") && random.percent(50) {
-                text += &format!(
-                    " timeout {}",
-                    if random.percent(30) {
-                        0
-                    } else {
-                        2_100_000 + random.below(9)
-                    }
-                );
+                let timeout = if random.percent(30) {
+                    0
+                } else {
+                    2_100_000 + random.below(9)
+                };
+                put(&mut text, format_args!(" timeout {timeout}"));
             }
             if options.contains(&"counters") {
-                text += &format!(
-                    " packets {} bytes {}",
-                    random.below(1 << 40),
-                    random.below(1 << 50)
+                put(
+                    &mut text,
+                    format_args!(
+                        " packets {} bytes {}",
+                        random.below(1 << 40),
+                        random.below(1 << 50)
+                    ),
                 );
             }
             if options.contains(&"comment") && random.percent(50) {
-                text += &format!(" comment \"it's {} -exist\"", random.below(99));
+                put(
+                    &mut text,
+                    format_args!(" comment \"it's {} -exist\"", random.below(99)),
+                );
             }
             if options.contains(&"skbinfo") {
-                text += &format!(
-                    " skbmark {:#x}/0xff skbprio 1:{:x} skbqueue 5",
-                    random.below(256),
-                    random.below(99)
+                put(
+                    &mut text,
+                    format_args!(
+                        " skbmark {:#x}/0xff skbprio 1:{:x} skbqueue 5",
+                        random.below(256),
+                        random.below(99)
+                    ),
                 );
             }
             if kind.contains("net") && random.percent(15) {

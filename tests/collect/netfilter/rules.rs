@@ -51,7 +51,7 @@ fn network(random: &mut Random, v6: bool) -> String {
 }
 
 fn link(random: &mut Random) -> &'static str {
-    *random.pick::<&'static str>(&[
+    random.pick::<&'static str>(&[
         "eth0",
         "cali+",
         "docker0",
