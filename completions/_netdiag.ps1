@@ -368,6 +368,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write plain JSON, whatever the name')
             [CompletionResult]::new('--only-node', '--only-node', [CompletionResultType]::ParameterName, 'Leave the datastore alone: this node only')
             [CompletionResult]::new('--push', '--push', [CompletionResultType]::ParameterName, 'Bring this netdiag along to nodes that don''t have it; nothing of it stays there (always with --via kubectl)')
+            [CompletionResult]::new('--script', '--script', [CompletionResultType]::ParameterName, 'Bring a shell script along that writes down what the node''s own tools print, for nodes on which netdiag can''t run')
             [CompletionResult]::new('--sudo', '--sudo', [CompletionResultType]::ParameterName, 'Run netdiag by sudo on the nodes; it must not ask for a password')
             [CompletionResult]::new('--allow-version-mismatch', '--allow-version-mismatch', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag works with every release of Calico')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

@@ -1008,7 +1008,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__snapshot__subcmd__save)
-            opts="-o -c -h --snapshot --bird-socket --output --json --only-node --nodes --via --parallel --node-timeout --push --kube-namespace --kube-selector --host --ssh-user --sudo --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-o -c -h --snapshot --bird-socket --output --json --only-node --nodes --via --parallel --node-timeout --push --script --kube-namespace --kube-selector --host --ssh-user --sudo --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

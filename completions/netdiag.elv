@@ -349,6 +349,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand --json 'Write plain JSON, whatever the name'
             cand --only-node 'Leave the datastore alone: this node only'
             cand --push 'Bring this netdiag along to nodes that don''t have it; nothing of it stays there (always with --via kubectl)'
+            cand --script 'Bring a shell script along that writes down what the node''s own tools print, for nodes on which netdiag can''t run'
             cand --sudo 'Run netdiag by sudo on the nodes; it must not ask for a password'
             cand --allow-version-mismatch 'Accepted as calicoctl has it: netdiag works with every release of Calico'
             cand -h 'Print help (see more with ''--help'')'

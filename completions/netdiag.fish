@@ -299,6 +299,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_see
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l json -d 'Write plain JSON, whatever the name'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l only-node -d 'Leave the datastore alone: this node only'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l push -d 'Bring this netdiag along to nodes that don\'t have it; nothing of it stays there (always with --via kubectl)'
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l script -d 'Bring a shell script along that writes down what the node\'s own tools print, for nodes on which netdiag can\'t run'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l sudo -d 'Run netdiag by sudo on the nodes; it must not ask for a password'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -11,6 +11,8 @@ use crate::collect;
 use crate::datastore::Datastore;
 use crate::diagnose::World;
 use crate::intent::Cluster;
+use crate::parse;
+use crate::state::cni::FlannelNetwork;
 use crate::state::{Fact, NodeState, Objects, Snapshot, snapshot};
 
 /// What every reading command can be pointed at.
@@ -100,7 +102,24 @@ async fn list(store: &dyn Datastore) -> Result<Objects, Error> {
             .unreadable
             .extend(list.unreadable.into_iter().map(|bad| (bad.key, bad.why)));
     }
+    objects.flannel = flannel(store).await?;
     Ok(objects)
+}
+
+/// Where flanneld keeps its network, unless `--etcd-prefix` says otherwise.
+const FLANNEL: &str = "/coreos.com/network/";
+
+async fn flannel(store: &dyn Datastore) -> Result<Option<FlannelNetwork>, Error> {
+    let entries = store.entries(FLANNEL).await?;
+    if entries.is_empty() {
+        return Ok(None);
+    }
+    let texts: Vec<(&str, std::borrow::Cow<str>)> = entries
+        .iter()
+        .map(|entry| (entry.key.as_str(), String::from_utf8_lossy(&entry.value)))
+        .collect();
+    let network = parse::flannel::network(texts.iter().map(|(key, value)| (*key, value.as_ref())));
+    Ok(Some(network))
 }
 
 /// Reads files, and directories of them, into one picture.

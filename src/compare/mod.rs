@@ -1,6 +1,6 @@
 //! What changed from one snapshot to another. Pure.
 //!
-//! Works on the facts as JSON shows them, with a table of what is special about some ([`items`]): a fact that the
+//! Works on the facts as JSON shows them, with a table of what is special about some (`items.rs`): a fact that the
 //! table doesn't know is compared all the same, field by field.
 
 mod fields;

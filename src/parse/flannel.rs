@@ -1,10 +1,12 @@
 //! flannel's files: `subnet.env` (`pkg/subnet/subnet.go`, WriteSubnetFile) and `net-conf.json` (`pkg/subnet/config.go`).
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use super::{ParseError, excerpt, secrets};
-use crate::state::cni::{FlannelNetConf, FlannelSubnet};
+use crate::state::cni::{FlannelLease, FlannelNetConf, FlannelNetwork, FlannelSubnet};
 
 /// Reads `subnet.env`.
 ///
@@ -89,6 +91,61 @@ pub fn net_conf(text: &str) -> Result<FlannelNetConf, String> {
     })
 }
 
+/// What flannel keeps in etcd, as keys and values: `config`, and `subnets/10.5.54.0-24` for each node
+/// (`pkg/subnet/etcd/registry.go`).
+pub fn network<'e>(entries: impl IntoIterator<Item = (&'e str, &'e str)>) -> FlannelNetwork {
+    let mut found = FlannelNetwork::default();
+    for (key, value) in entries {
+        match key.rsplit_once('/') {
+            Some((_, "config")) => found.net_conf = net_conf(value).into(),
+            Some((before, subnet)) if before.ends_with("/subnets") => match lease(subnet, value) {
+                Ok(lease) => found.leases.push(lease),
+                Err(why) => found.unreadable.push((key.to_owned(), why)),
+            },
+            _ => {}
+        }
+    }
+    found.leases.sort_by_key(|lease| lease.subnet);
+    found
+}
+
+/// One lease. With IPv6 the key is `10.5.54.0-24&fd00:1:0:5::-64`.
+fn lease(key: &str, value: &str) -> Result<FlannelLease, String> {
+    let subnet = |text: &str| -> Result<IpNet, String> {
+        let (ip, length) = text.rsplit_once('-').unwrap_or((text, ""));
+        format!("{ip}/{length}")
+            .parse()
+            .map_err(|_| format!("not a subnet: {:?}", excerpt(text)))
+    };
+    let (v4, v6) = match key.split_once('&') {
+        Some((v4, v6)) => (v4, Some(v6)),
+        None => (key, None),
+    };
+    let value: Value = serde_json::from_str(value).map_err(|error| format!("not JSON: {error}"))?;
+    let fields = value.as_object().ok_or("not a lease: no object")?;
+    let text = |name: &str| field(fields, name).and_then(Value::as_str);
+    let ip = |name: &str| -> Result<Option<IpAddr>, String> {
+        text(name)
+            .filter(|text| !text.is_empty())
+            .map(|text| {
+                text.parse()
+                    .map_err(|_| format!("{name}: not an address: {:?}", excerpt(text)))
+            })
+            .transpose()
+    };
+    let data = field(fields, "BackendData").and_then(Value::as_object);
+    let of_data = |name: &str| data.and_then(|data| field(data, name));
+    Ok(FlannelLease {
+        subnet: subnet(v4)?,
+        ipv6_subnet: v6.map(subnet).transpose()?,
+        public_ip: ip("PublicIP")?,
+        public_ipv6: ip("PublicIPv6")?,
+        backend: text("BackendType").unwrap_or_default().to_owned(),
+        vni: of_data("VNI").and_then(Value::as_u64),
+        vtep_mac: of_data("VtepMAC").and_then(Value::as_str).map(str::to_lowercase),
+    })
+}
+
 /// A field by its name, as Go's decoder finds it: upper and lower case are the same.
 fn field<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     fields.get(name).or_else(|| {
@@ -137,7 +194,43 @@ mod tests {
         assert!(net_conf(r#"{"Network": "10.1"}"#).is_err());
     }
 
+    #[test]
+    fn leases_are_read_from_etcds_keys() {
+        let lease = r#"{"PublicIP":"192.168.90.12","PublicIPv6":null,"BackendType":"vxlan",
+            "BackendData":{"VNI":1,"VtepMAC":"FE:9f:8f:c3:81:42"}}"#;
+        let found = network([
+            (
+                "/coreos.com/network/config",
+                r#"{"Network":"10.5.0.0/16","Backend":{"Type":"vxlan"}}"#,
+            ),
+            ("/coreos.com/network/subnets/10.5.57.0-24", lease),
+            ("/coreos.com/network/subnets/10.5.54.0-24&fd00:5:0:36::-64", lease),
+            ("/coreos.com/network/subnets/10.5.54.0", lease),
+            ("/coreos.com/network/subnets/10.5.58.0-24", "[]"),
+        ]);
+        assert_eq!(found.net_conf.known().unwrap().backend, "vxlan");
+        let subnets: Vec<String> = found
+            .leases
+            .iter()
+            .map(|lease| lease.subnet.to_string())
+            .collect();
+        assert_eq!(subnets, ["10.5.54.0/24", "10.5.57.0/24"]);
+        let first = &found.leases[0];
+        assert_eq!(first.ipv6_subnet.unwrap().to_string(), "fd00:5:0:36::/64");
+        assert_eq!(first.public_ip.unwrap().to_string(), "192.168.90.12");
+        assert_eq!(first.vtep_mac.as_deref(), Some("fe:9f:8f:c3:81:42"));
+        assert_eq!(found.unreadable.len(), 2);
+    }
+
     proptest! {
+        #[test]
+        fn no_lease_makes_it_panic(key in "[0-9a-f.:&-]{0,30}", value in "\\PC{0,80}", json in "(\\{|\\}|,|:|\"PublicIP\"|\"VNI\"|1){0,20}") {
+            let keys = [format!("/x/subnets/{key}"), "/x/config".to_owned()];
+            for value in [&value, &json] {
+                let _ = network(keys.iter().map(|key| (key.as_str(), value.as_str())));
+            }
+        }
+
         #[test]
         fn no_text_makes_it_panic(text in "\\PC{0,200}", like in "(FLANNEL_NETWORK|FLANNEL_MTU|=|,|/|1|\n){0,30}", json in "(\\{|\\}|,|:|\"Backend\"|\"Type\"|1){0,20}") {
             let _ = (subnet_env(&text), subnet_env(&like), net_conf(&text), net_conf(&json));

@@ -221,6 +221,37 @@ pub struct FlannelNetConf {
     pub other: BTreeMap<String, Value>,
 }
 
+/// flannel's network in etcd: its configuration, and which node has which subnet.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FlannelNetwork {
+    pub net_conf: Fact<FlannelNetConf>,
+    pub leases: Vec<FlannelLease>,
+    /// Keys that hold no lease, each with its reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<(String, String)>,
+}
+
+/// A node's subnet (`pkg/subnet/subnet.go`, LeaseAttrs).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FlannelLease {
+    pub subnet: IpNet,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6_subnet: Option<IpNet>,
+    /// The node's address on the wire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_ip: Option<IpAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_ipv6: Option<IpAddr>,
+    pub backend: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vni: Option<u64>,
+    /// Of the node's VXLAN link: what its peers' neighbors and FDB entries must say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vtep_mac: Option<String>,
+}
+
 /// Files of `/var/lib/calico`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::bird::{Bird, BirdConfig};
-use super::cni::{CalicoFiles, CniDirectory, Flannel, HostLocal};
+use super::cni::{CalicoFiles, CniDirectory, Flannel, FlannelNetwork, HostLocal};
 use super::cri::Cri;
 use super::docker::Docker;
 use super::hosts::HostsEntry;
@@ -42,6 +42,9 @@ pub struct Objects {
     /// Keys that hold no resource, each with its reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<(String, String)>,
+    /// flannel's network, where the same store holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flannel: Option<FlannelNetwork>,
 }
 
 /// One node as its kernel and daemons show it.

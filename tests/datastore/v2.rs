@@ -198,6 +198,20 @@ fn peers_pools_and_settings_are_read_and_only_nodes_are_written() {
 }
 
 #[test]
+fn flannels_keys_are_read_as_they_are() {
+    let Some(etcd) = Etcd::start() else { return };
+    let lease = r#"{"PublicIP":"192.168.90.12","BackendType":"udp"}"#;
+    etcd.set2("/coreos.com/network/subnets/10.5.54.0-24", lease);
+    run(async {
+        let entries = of(&etcd).await.entries("/coreos.com/network/").await.unwrap();
+        assert_eq!(entries.len(), 1);
+        assert_eq!(entries[0].key, "/coreos.com/network/subnets/10.5.54.0-24");
+        assert_eq!(entries[0].value, lease.as_bytes());
+        assert!(of(&etcd).await.entries("/none/").await.unwrap().is_empty());
+    });
+}
+
+#[test]
 fn a_v3_configuration_over_a_v2_tree_gives_a_note() {
     let Some(etcd) = Etcd::start() else { return };
     run(async {

@@ -187,6 +187,20 @@ fn values_that_are_not_the_resource_of_their_key_are_reported() {
 }
 
 #[test]
+fn flannels_keys_are_read_as_they_are() {
+    let Some(etcd) = Etcd::start() else { return };
+    let lease = r#"{"PublicIP":"192.168.90.12","BackendType":"vxlan","BackendData":{"VNI":1}}"#;
+    etcd.put3("/coreos.com/network/subnets/10.5.54.0-24", lease);
+    etcd.put3("/coreos.com/networks", "another key");
+    run(async {
+        let entries = of(&etcd).await.entries("/coreos.com/network/").await.unwrap();
+        assert_eq!(entries.len(), 1);
+        assert_eq!(entries[0].key, "/coreos.com/network/subnets/10.5.54.0-24");
+        assert_eq!(entries[0].value, lease.as_bytes());
+    });
+}
+
+#[test]
 fn five_thousand_nodes_are_listed() {
     let Some(etcd) = Etcd::start_with("http", &["--max-txn-ops=1000"]) else {
         return;

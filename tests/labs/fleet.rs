@@ -86,6 +86,9 @@ fn all_nodes_are_saved_at_once_and_nothing_stays_on_them() {
         pushed.stderr
     );
     assert_eq!(nodes(&file), ["node1", "node2", "node3", "node4"]);
+    let by_script = save(&story, &file, &["--nodes", "all", "--script"]);
+    assert_eq!(by_script.code(), Some(0), "{}", by_script.stderr);
+    assert_eq!(nodes(&file), ["node1", "node2", "node3", "node4"]);
     for name in ["node2", "node3", "node4"] {
         let node = story.node(name);
         wait_until("nothing is left", Duration::from_secs(5), || is_clean(node)).unwrap();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::progress::Progress;
+use super::script::SCRIPT;
 use super::targets;
 use crate::cli::source::{Depth, Source, objects};
 use crate::cli::{Context, Error, Outcome, seconds, source};
@@ -36,6 +37,9 @@ pub(super) struct Fleet {
     /// Bring this netdiag along to nodes that don't have it; nothing of it stays there (always with --via kubectl)
     #[arg(long, requires = "nodes")]
     push: bool,
+    /// Bring a shell script along that writes down what the node's own tools print, for nodes on which netdiag can't run
+    #[arg(long, requires = "nodes", conflicts_with = "push")]
+    script: bool,
     /// Namespaces of the pods to exec into (default: kube-system and calico-system)
     #[arg(long, value_name = "NAMESPACE", requires = "nodes", value_delimiter = ',')]
     kube_namespace: Vec<String>,
@@ -174,6 +178,12 @@ impl Fleet {
     }
 
     fn program(&self) -> Result<Program, Error> {
+        if self.script {
+            return Ok(Program::Script {
+                text: SCRIPT,
+                read: collect::bundle::read_archive,
+            });
+        }
         if !self.push && self.via == Via::Ssh {
             return Ok(Program::Installed);
         }

@@ -5,7 +5,7 @@ use clap::Args as ClapArgs;
 use crate::cli::{Context, Error, Outcome};
 
 /// The script itself, for a POSIX shell; busybox will do.
-const SCRIPT: &str = include_str!("collect.sh");
+pub(super) const SCRIPT: &str = include_str!("collect.sh");
 
 /// Print a shell script that collects on a node without netdiag what commands read with --snapshot
 ///

@@ -58,6 +58,16 @@ pub fn read(path: &Path) -> Result<Snapshot, String> {
     snapshot(&store.folder, &name(path))
 }
 
+/// Reads the archive that a program wrote.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_archive(bytes: &[u8]) -> Result<Snapshot, String> {
+    let mut store = Store::new(LIMITS);
+    archive::read_stream(bytes, &mut store)?;
+    snapshot(&store.folder, "node")
+}
+
 /// What a node is called whose outputs don't say it.
 fn name(path: &Path) -> String {
     let whole = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());

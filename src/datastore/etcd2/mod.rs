@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::endpoint::{Deadline, Dialer, Endpoint};
-use super::{Answer, Datastore, Error, List, Step, identity};
+use super::{Answer, Datastore, Entry, Error, List, Step, identity};
 use crate::calico::apiconfig::ApiConfig;
 use crate::calico::resource::{Kind, Resource};
 use http::{COMPARE_FAILED, EXISTS, Guard, Http, NOT_FOUND, Reply, Tree};
@@ -288,6 +288,18 @@ impl Datastore for Etcd2 {
 
     fn update<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource> {
         Box::pin(self.replace(resource))
+    }
+
+    fn entries<'a>(&'a self, prefix: &'a str) -> Answer<'a, Vec<Entry>> {
+        Box::pin(async move {
+            let tree = self.read(&[prefix.trim_end_matches('/').to_owned()]).await?;
+            let entry = |(key, leaf): (String, http::Leaf)| Entry {
+                key,
+                value: leaf.value.into_bytes(),
+                revision: i64::try_from(leaf.index).unwrap_or(i64::MAX),
+            };
+            Ok(tree.into_iter().map(entry).collect())
+        })
     }
 
     fn delete<'a>(&'a self, resource: &'a Resource) -> Answer<'a, ()> {
