@@ -12,6 +12,7 @@ use crate::forward::packet::{Packet, Transport};
 use crate::forward::topology::{PlaceId, Topology};
 use crate::forward::walk::{End, Outcome as Walked, Walker, What};
 use crate::output::style::Style;
+use crate::output::text;
 use crate::state::link::{LinkFlags, Scope};
 
 /// Follow a packet hop by hop, there and back, through routes, neighbors, bridges, tunnels and netfilter
@@ -56,7 +57,7 @@ impl Args {
         let packet = self.packet(&walker, from, given, target)?;
         let ways = walker.there_and_back(packet, from);
         if !self.output.write(cx, &document(&topology, &ways))? {
-            text(cx, &topology, &ways)?;
+            write(cx, &topology, &ways)?;
         }
         Ok(verdict(&ways))
     }
@@ -224,9 +225,25 @@ const fn label(what: What) -> &'static str {
     }
 }
 
-fn text(cx: &mut Context, topology: &Topology, ways: &Ways) -> Result<(), Error> {
+/// The answer first, then every way hop by hop.
+fn write(cx: &mut Context, topology: &Topology, ways: &Ways) -> Result<(), Error> {
     let style = cx.style;
     for (there, back) in ways {
+        for (direction, walked) in
+            std::iter::once(("there", there)).chain(back.iter().map(|walked| ("back", walked)))
+        {
+            let first = format!("{direction:<6}");
+            let line = text::wrap(
+                &ended(topology, walked),
+                usize::from(style.width),
+                &first,
+                "      ",
+            );
+            writeln!(cx.out, "{}", painted(style, &walked.end, &line))?;
+        }
+    }
+    for (there, back) in ways {
+        writeln!(cx.out)?;
         one(cx, style, topology, "there", there)?;
         for walked in back {
             one(cx, style, topology, "back", walked)?;
@@ -243,35 +260,49 @@ fn one(
     title: &str,
     walked: &Walked,
 ) -> Result<(), Error> {
+    let width = usize::from(style.width);
     let share = f64::from(walked.state.share.0) / 10_000.0;
     let share = if share < 99.99 {
         format!(" ({share:.0} %)")
     } else {
         String::new()
     };
-    let mut place = None;
     writeln!(cx.out, "{}", style.strong(&format!("{title}{share}")))?;
+    let mut place = None;
     for step in &walked.state.trail {
         if place != Some(step.place) {
             place = Some(step.place);
             writeln!(cx.out, "  {}", topology.place(step.place).title())?;
         }
-        writeln!(cx.out, "    {:<9} {}", label(step.what), step.text)?;
+        let first = format!("    {:<9} ", label(step.what));
+        writeln!(
+            cx.out,
+            "{}",
+            text::wrap(&step.text, width, &first, &" ".repeat(14))
+        )?;
     }
+    let line = text::wrap(&ended(topology, walked), width, "  ", "    ");
+    writeln!(cx.out, "{}", painted(style, &walked.end, &line))?;
+    Ok(())
+}
+
+/// `dropped at node2: node2 does not forward …`
+fn ended(topology: &Topology, walked: &Walked) -> String {
     let (word, why) = end_text(&walked.end);
     let at = topology.place(walked.place).title();
-    let line = if why.is_empty() {
+    if why.is_empty() {
         format!("{word} at {at}")
     } else {
         format!("{word} at {at}: {why}")
-    };
-    let line = match walked.end {
-        End::Delivered => style.good(&line),
-        End::NotDecidable(_) => style.warn(&line),
-        _ => style.bad(&line),
-    };
-    writeln!(cx.out, "  {line}")?;
-    Ok(())
+    }
+}
+
+fn painted(style: Style, end: &End, line: &str) -> String {
+    match end {
+        End::Delivered | End::Answered(_) => style.good(line),
+        End::NotDecidable(_) => style.warn(line),
+        End::Dropped(_) | End::Rejected(_) | End::NotForMe => style.bad(line),
+    }
 }
 
 fn document(topology: &Topology, ways: &Ways) -> Value {

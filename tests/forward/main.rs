@@ -4,3 +4,4 @@
 
 mod fib;
 mod networks;
+mod recorded;
