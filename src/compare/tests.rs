@@ -174,8 +174,7 @@ fn netfilter_rules_are_told_by_table_and_chain_and_counters_only_when_asked_for(
                 "chains": [{"name": "INPUT", "policy": "ACCEPT", "rules": rules}]}]}]});
         })
     };
-    let rule =
-        |text: &str, packets: u64| json!({"words": [text], "text": text, "packets": packets, "line": 1});
+    let rule = |text: &str, packets: u64| json!({"text": text, "line": 1, "counters": {"packets": packets, "bytes": 60}});
     let before = with(json!([rule("-A INPUT -j ONE", 1), rule("-A INPUT -j TWO", 1)]));
     let settled = |after: Value| told_with(Show::Settled, &before, &with(after));
     assert_eq!(
@@ -200,7 +199,7 @@ fn netfilter_rules_are_told_by_table_and_chain_and_counters_only_when_asked_for(
     );
     assert_eq!(
         counted,
-        ["Changed net.netfilter: iptables-nft filter INPUT -A INPUT -j ONE | packets 1 → 9"]
+        ["Changed net.netfilter: iptables-nft filter INPUT -A INPUT -j ONE | counters.packets 1 → 9"]
     );
 }
 
