@@ -276,16 +276,16 @@ impl Walker<'_, '_> {
             ends = reached(&|_, end| self.may_hold(end));
         }
         if ends.is_empty() {
-            let to = match &frame.payload {
-                Payload::Ip(packet) => packet.dst,
-                Payload::Ask { target, .. } => *target,
+            let (who, link) = (self.topology.place(at.place).title(), self.name(at));
+            let why = match &frame.payload {
+                Payload::Ip(packet) => format!(
+                    "leaves {who} by {link} for {} ({}): nothing was seen of who that is",
+                    frame.dst, packet.dst
+                ),
+                Payload::Ask { target, .. } => {
+                    format!("{who} asks by {link} who has {target}: nobody that was seen")
+                }
             };
-            let why = format!(
-                "leaves {} by {} for {} ({to}): nothing was seen of who that is",
-                self.topology.place(at.place).title(),
-                self.name(at),
-                frame.dst
-            );
             return state.undecided(at.place, why);
         }
         state.note(at.place, Some(at.link), What::Wire, "over the wire");
