@@ -64,7 +64,7 @@ fn daemons_that_hang_cost_one_timeout_together() {
     let node = lab.node("h1");
     let save = |timeout: &str| {
         let start = Instant::now();
-        let arguments = ["--timeout", timeout, "snapshot", "save"];
+        let arguments = ["--timeout", timeout, "snapshot", "save", "--json"];
         let run = node.run([env!("CARGO_BIN_EXE_netdiag")].into_iter().chain(arguments));
         let text = run.within(Duration::from_secs(60)).ok().unwrap();
         let mut snapshot = netdiag::parse::snapshot::snapshot(text.as_bytes()).unwrap();

@@ -94,6 +94,8 @@ pub struct Fib<'a> {
     tables: BTreeMap<(TableId, bool), Table<'a>>,
     /// `local` and `main` of IPv4 in one, while the rules are untouched.
     merged: Option<Table<'a>>,
+    /// What of both reaches no farther than a link: by that the kernel judged gateways when their routes came.
+    on_link: Table<'a>,
     links: HashMap<IfIndex, &'a Link>,
     /// Links that don't use routes without carrier (`ignore_routes_with_linkdown`), by family.
     settings: Settings<'a>,
@@ -129,22 +131,24 @@ impl<'a> Fib<'a> {
             table.sort();
         }
         let rules = [Rules::new(net, false), Rules::new(net, true)];
-        let merged = rules[0].are_untouched().then(|| {
+        let both = |fits: &dyn Fn(&Route) -> bool| {
             let mut table = Table::default();
-            // Of one prefix, the local table's come first.
-            for id in [TableId::LOCAL, TableId::MAIN] {
-                let routes = net.routes.items().iter();
-                for route in routes.filter(|route| route.table == id && route.dst.addr().is_ipv4()) {
+            for route in net.routes.items() {
+                let of_both = [TableId::LOCAL, TableId::MAIN].contains(&route.table);
+                if of_both && route.dst.addr().is_ipv4() && fits(route) {
                     table.insert(route);
                 }
             }
             table.sort();
             table
-        });
+        };
+        let merged = rules[0].are_untouched().then(|| both(&|_| true));
+        let on_link = both(&|route| route.scope >= Scope::LINK);
         Self {
             rules,
             tables,
             merged,
+            on_link,
             links: net.links.items().iter().map(|link| (link.index, link)).collect(),
             settings: Settings { net },
         }
@@ -178,19 +182,22 @@ impl<'a> Fib<'a> {
     }
 
     /// The gateway that packets of this way out are handed to. One that is an address of the link itself counts as none:
-    /// destinations are then on the link (`fib_check_nh`, `rt_set_nexthop`).
-    pub fn gateway(&self, hop: &NextHop) -> Option<IpAddr> {
+    /// destinations are then on the link (`fib_check_nh`, `rt_set_nexthop`). The route's own table is asked first.
+    pub fn gateway(&self, route: &Route, hop: &NextHop) -> Option<IpAddr> {
         let gateway = hop.gateway?;
+        if gateway.is_ipv6() || hop.flags.has(HopFlags::ONLINK) {
+            return Some(gateway);
+        }
         let flow = Flow {
             oif: hop.link,
             scope: Scope::LINK,
             ..Flow::to(gateway)
         };
-        let own = gateway.is_ipv4()
-            && !hop.flags.has(HopFlags::ONLINK)
-            && self
-                .lookup(&flow)
-                .is_ok_and(|hit| hit.route.kind == RouteType::Local);
+        let found = Some(route.table)
+            .filter(|table| *table != TableId::MAIN)
+            .and_then(|table| self.table(table, false)?.lookup(self, &flow))
+            .or_else(|| self.on_link.lookup(self, &flow));
+        let own = matches!(found, Some(Ok((route, _))) if route.kind == RouteType::Local);
         (!own).then_some(gateway)
     }
 

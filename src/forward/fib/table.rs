@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::rules::Refusal;
-use super::{Fib, Flow};
+use super::{Fib, Flow, LOOPBACK};
 use crate::state::route::{NextHop, Route, RouteType};
 
 /// A packet's TOS as routes and rules compare theirs with it: IPv4 keeps to the three bits of RFC 1349
@@ -154,7 +154,9 @@ fn v6<'a>(fib: &Fib<'a>, flow: &Flow, routes: &[&'a Route]) -> Step<'a> {
             break;
         }
         let hops = usable(fib, flow, route);
-        let fits = !hops.is_empty() || route.next_hops.is_empty();
+        // Routes that refuse are on `lo`: a sender that insists on another link doesn't meet them.
+        let elsewhere = flow.src.is_none() && flow.oif.is_some_and(|oif| oif != LOOPBACK);
+        let fits = !hops.is_empty() || (route.next_hops.is_empty() && !elsewhere);
         if fits && (best.is_none() || wanted(&hops)) {
             best = Some((route, hops));
         }

@@ -260,7 +260,7 @@ impl<'a> Walker<'_, 'a> {
             let text = format!("fragments: {} bytes over MTU {mtu}", state.packet.size);
             state.note(place, Some(link), What::Out, text);
         }
-        let gateway = self.topology.place(place).fib.gateway(hop);
+        let gateway = self.topology.place(place).fib.gateway(hit.route, hop);
         let next = gateway.unwrap_or(state.packet.dst);
         self.xmit_ip(state, at, next)
     }
