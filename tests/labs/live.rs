@@ -8,7 +8,13 @@ use serde_json::Value;
 use crate::netdiag::{json, netdiag};
 
 /// The commands that read.
-const COMMANDS: [&[&str]; 3] = [&["node", "status"], &["check"], &["node", "autodetect"]];
+const COMMANDS: [&[&str]; 5] = [
+    &["node", "status"],
+    &["check"],
+    &["node", "autodetect"],
+    &["trace", "pod1", "pod2"],
+    &["trace", "pod1", "192.168.80.24"],
+];
 
 /// Takes out what only a live node can tell: the kernel's answer to one more question.
 fn without_lookups(value: &mut Value) {
