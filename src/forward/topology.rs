@@ -46,13 +46,7 @@ impl Place<'_> {
 
     /// `net.ipv4.conf.LINK.NAME` as a number; none when it was not read.
     pub fn setting(&self, v6: bool, link: &str, name: &str) -> Option<i64> {
-        let family = if v6 { "ipv6" } else { "ipv4" };
-        // sysctl(8) writes a dot in a link's name as a slash.
-        let link = link.replace('.', "/");
-        self.net
-            .sysctl(&format!("net.{family}.conf.{link}.{name}"))?
-            .parse()
-            .ok()
+        self.net.link_setting(v6, link, name)
     }
 
     /// A switch that is on when the link's own or the one of `all` is (`IN_DEV_ORCONF`).

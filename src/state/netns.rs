@@ -109,6 +109,16 @@ impl Netns {
         self.sysctls.known()?.get(key).map(String::as_str)
     }
 
+    /// `net.ipv4.conf.LINK.NAME`, or that of ipv6, as a number; none when it was not read.
+    pub fn link_setting(&self, v6: bool, link: &str, name: &str) -> Option<i64> {
+        let family = if v6 { "ipv6" } else { "ipv4" };
+        // sysctl(8) writes a dot in a link's name as a slash.
+        let link = link.replace('.', "/");
+        self.sysctl(&format!("net.{family}.conf.{link}.{name}"))?
+            .parse()
+            .ok()
+    }
+
     /// Which namespace the number stands for here.
     pub fn peer(&self, id: NsId) -> Option<NsIdentity> {
         self.peers.items().iter().find(|peer| peer.id == id)?.namespace

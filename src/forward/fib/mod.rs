@@ -97,24 +97,7 @@ pub struct Fib<'a> {
     /// What of both reaches no farther than a link: by that the kernel judged gateways when their routes came.
     on_link: Table<'a>,
     links: HashMap<IfIndex, &'a Link>,
-    /// Links that don't use routes without carrier (`ignore_routes_with_linkdown`), by family.
-    settings: Settings<'a>,
-}
-
-/// Per-link settings of the namespace that decide about routes.
-#[derive(Debug, Clone, Copy)]
-struct Settings<'a> {
     net: &'a Netns,
-}
-
-impl Settings<'_> {
-    /// A switch of `net.ipv4.conf.LINK` or `net.ipv6.conf.LINK`; off where the sysctls are not known.
-    fn is_on(self, v6: bool, link: &str, name: &str) -> bool {
-        let family = if v6 { "ipv6" } else { "ipv4" };
-        self.net
-            .sysctl(&format!("net.{family}.conf.{link}.{name}"))
-            .is_some_and(|value| value != "0")
-    }
 }
 
 impl<'a> Fib<'a> {
@@ -150,7 +133,7 @@ impl<'a> Fib<'a> {
             merged,
             on_link,
             links: net.links.items().iter().map(|link| (link.index, link)).collect(),
-            settings: Settings { net },
+            net,
         }
     }
 
@@ -216,9 +199,11 @@ impl<'a> Fib<'a> {
             return true;
         }
         hop.flags.has(HopFlags::LINKDOWN)
-            && hop
-                .link
-                .and_then(|link| self.link(link))
-                .is_some_and(|link| self.settings.is_on(v6, &link.name, "ignore_routes_with_linkdown"))
+            && hop.link.and_then(|link| self.link(link)).is_some_and(|link| {
+                let setting = self
+                    .net
+                    .link_setting(v6, &link.name, "ignore_routes_with_linkdown");
+                setting.is_some_and(|value| value != 0)
+            })
     }
 }

@@ -70,6 +70,8 @@ pub struct Note {
 #[derive(Debug, Default)]
 pub struct Hooks<'a> {
     bases: Vec<BaseChain<'a>>,
+    /// The chains of each table.
+    chains: Vec<ByName<'a>>,
     /// Why rules may be missing, and how.
     pub absent: Option<(String, Absence)>,
 }
@@ -81,7 +83,8 @@ struct BaseChain<'a> {
     table: &'a Table,
     chain: &'a Chain,
     base: &'a Base,
-    index: usize,
+    /// Which of [`Hooks::chains`] its table's are.
+    names: usize,
 }
 
 /// Chains of a table by name: the first of a name holds.
@@ -91,10 +94,12 @@ impl<'a> Hooks<'a> {
     /// Sorts the base chains of a namespace.
     pub fn new(net: &'a Netns) -> Self {
         let mut bases = Vec::new();
-        let mut index = 0;
+        let mut chains: Vec<ByName<'a>> = Vec::new();
         for ruleset in net.netfilter.items() {
             for table in &ruleset.tables {
-                index += 1;
+                // Of a name that stands twice, the first holds.
+                let named = table.chains.iter().rev();
+                chains.push(named.map(|chain| (&*chain.name, chain)).collect());
                 for chain in &table.chains {
                     let Some(base) = &chain.base else { continue };
                     if !table.dormant {
@@ -103,7 +108,7 @@ impl<'a> Hooks<'a> {
                             table,
                             chain,
                             base,
-                            index,
+                            names: chains.len() - 1,
                         });
                     }
                 }
@@ -112,6 +117,7 @@ impl<'a> Hooks<'a> {
         bases.sort_by_key(|base| base.base.priority);
         Self {
             bases,
+            chains,
             absent: match &net.netfilter {
                 Fact::Known(_) => None,
                 Fact::Absent { why, absence } => Some((why.clone(), *absence)),

@@ -23,7 +23,7 @@ pub(super) fn translate(run: &mut Run, statement: &Statement) -> Option<(String,
             } else {
                 run.call.packet.src = moved;
             }
-            remember(run, &old, destination);
+            remember(run, destination);
         }
         Statement::Nat(nat) => {
             let destination = matches!(nat.kind, NatKind::Dnat | NatKind::Redirect);
@@ -34,7 +34,7 @@ pub(super) fn translate(run: &mut Run, statement: &Statement) -> Option<(String,
             } else {
                 write_source(&mut run.call.packet, given);
             }
-            remember(run, &old, destination);
+            remember(run, destination);
         }
         _ => return None,
     }
@@ -42,7 +42,7 @@ pub(super) fn translate(run: &mut Run, statement: &Statement) -> Option<(String,
 }
 
 /// Puts the translation into what answers will look like.
-fn remember(run: &mut Run, _old: &Packet, destination: bool) {
+fn remember(run: &mut Run, destination: bool) {
     let packet = run.call.packet.clone();
     let Some(conn) = &mut run.call.conn else { return };
     let reply = super::conn::Tuple::of(&packet).turned();

@@ -23,7 +23,8 @@ pub(super) struct Run<'r, 'p, 'a> {
     /// The table whose rule runs.
     pub(super) table: Option<&'a Table>,
     pub(super) dialect: Dialect,
-    chains: ByName<'a>,
+    /// The chains of that table.
+    chains: Option<&'r ByName<'a>>,
 }
 
 /// How a chain or rule ends.
@@ -33,14 +34,14 @@ enum Flow {
     End(Verdict),
 }
 
-pub(super) fn hook<'a>(hooks: &Hooks<'a>, call: &Call<'_, 'a>, choices: &mut Choices) -> Passed {
+pub(super) fn hook<'r, 'a>(hooks: &'r Hooks<'a>, call: &Call<'_, 'a>, choices: &'r mut Choices) -> Passed {
     let mut run = Run {
         call: call.clone(),
         notes: Vec::new(),
         choices,
         table: None,
         dialect: Dialect::Nft,
-        chains: ByName::new(),
+        chains: None,
     };
     let verdict = run.all(hooks);
     Passed {
@@ -52,8 +53,8 @@ pub(super) fn hook<'a>(hooks: &Hooks<'a>, call: &Call<'_, 'a>, choices: &mut Cho
     }
 }
 
-impl<'a> Run<'_, '_, 'a> {
-    fn all(&mut self, hooks: &Hooks<'a>) -> Verdict {
+impl<'r, 'a> Run<'r, '_, 'a> {
+    fn all(&mut self, hooks: &'r Hooks<'a>) -> Verdict {
         let v6 = self.call.packet.is_v6();
         let at = self.call.hook;
         let entry = matches!(at, Hook::Prerouting | Hook::Output);
@@ -75,7 +76,7 @@ impl<'a> Run<'_, '_, 'a> {
             if base.base.kind == ChainKind::Nat && !self.wants_nat() {
                 continue;
             }
-            if let Some(verdict) = self.base(base) {
+            if let Some(verdict) = self.base(hooks, base) {
                 return verdict;
             }
         }
@@ -145,14 +146,10 @@ impl<'a> Run<'_, '_, 'a> {
         }
     }
 
-    fn base(&mut self, base: &BaseChain<'a>) -> Option<Verdict> {
+    fn base(&mut self, hooks: &'r Hooks<'a>, base: &BaseChain<'a>) -> Option<Verdict> {
         self.table = Some(base.table);
         self.dialect = base.dialect;
-        self.chains.clear();
-        for chain in base.table.chains.iter().rev() {
-            self.chains.insert(&chain.name, chain);
-        }
-        let _ = base.index;
+        self.chains = hooks.chains.get(base.names);
         match self.chain(base.chain, 0) {
             Flow::End(Verdict::Accept) => None,
             Flow::End(verdict) => Some(verdict),
@@ -289,7 +286,12 @@ impl<'a> Run<'_, '_, 'a> {
             RuleVerdict::Jump(name) => (true, name),
             RuleVerdict::Goto(name) => (false, name),
         };
-        let Some(next) = self.chains.get(&**name).copied().filter(|_| depth < MAX_DEPTH) else {
+        let Some(next) = self
+            .chains
+            .and_then(|chains| chains.get(&**name))
+            .copied()
+            .filter(|_| depth < MAX_DEPTH)
+        else {
             return Flow::Next;
         };
         match self.chain(next, depth + 1) {
