@@ -5,3 +5,4 @@
 mod fib;
 mod networks;
 mod recorded;
+mod whole;
