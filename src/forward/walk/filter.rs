@@ -33,7 +33,7 @@ impl Walker<'_, '_> {
                 .filter(|(other, _)| *other == place)
                 .find_map(|(_, conn)| conn.seen_by(&state.packet));
         }
-        let hooks = &self.hooks[place.0];
+        let hooks = self.hooks(place);
         match &hooks.absent {
             None | Some((_, Absence::Missing)) => {}
             // Rules inside pods are rare: they are taken for absent where nobody looked, and it is said.
