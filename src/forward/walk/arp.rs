@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::fib::Flow;
 use super::super::packet::{Frame, Mac, Payload};
-use super::super::topology::{At, Place};
-use super::{End, Outcome, State, Walker, What};
+use super::super::topology::{At, Place, PlaceId};
+use super::{Cause, End, Outcome, State, Walker, What};
 use crate::state::link::{LinkFlags, Scope};
 use crate::state::neighbor::{Neighbor, NeighborFlags, NeighborState};
 use crate::state::route::RouteType;
@@ -60,13 +60,14 @@ impl Walker<'_, '_> {
     /// Asks for an address on a link, as the kernel would.
     fn ask(&self, state: &mut State, at: At, target: IpAddr, known: Option<&Neighbor>) -> Result<Mac, End> {
         let name = self.name(at);
-        let place = self.topology.place(at.place);
         let Some(src) = self
             .topology
             .link(at)
             .and_then(|link| link.mac.as_deref().and_then(Mac::parse))
         else {
-            return Err(End::NotDecidable(format!("the MAC of {name} is not known")));
+            return Err(End::NotDecidable(
+                format!("the MAC of {name} is not known").into(),
+            ));
         };
         let frame = Frame {
             src,
@@ -96,7 +97,7 @@ impl Walker<'_, '_> {
         {
             return Ok(mac);
         }
-        let entry = known.map_or_else(String::new, |entry| format!(" ({})", neighbor_text(entry, name)));
+        let entry = known.map(|entry| neighbor_text(entry, name));
         let unseen = outcomes.iter().find_map(|outcome| match &outcome.end {
             End::NotDecidable(why) => Some(why.clone()),
             _ => None,
@@ -104,10 +105,13 @@ impl Walker<'_, '_> {
         let failed = known.is_some_and(|entry| entry.state.unanswered());
         match unseen {
             Some(why) if !failed => Err(End::NotDecidable(why)),
-            _ => Err(End::Rejected(format!(
-                "nobody answers for {target} on {name} of {}{entry}",
-                place.title()
-            ))),
+            _ => Err(End::Rejected(Cause::NoAnswer {
+                target,
+                link: name.to_owned(),
+                entry,
+                heard: heard(&outcomes),
+                lost: lost(outcomes),
+            })),
         }
     }
 
@@ -168,6 +172,27 @@ impl Walker<'_, '_> {
         };
         state.ends(at.place, end)
     }
+}
+
+/// The links that a question reached without being answered.
+fn heard(outcomes: &[Outcome]) -> Vec<At> {
+    let reached = |outcome: &Outcome| {
+        let last = outcome.state.trail.last()?;
+        let link = last.link.filter(|_| last.what == What::In)?;
+        Some(At {
+            place: outcome.place,
+            link,
+        })
+    };
+    outcomes.iter().filter_map(reached).collect()
+}
+
+/// Why a question got no farther, and where.
+fn lost(outcomes: Vec<Outcome>) -> Option<(PlaceId, Box<Cause>)> {
+    outcomes.into_iter().find_map(|outcome| match outcome.end {
+        End::Dropped(cause) => Some((outcome.place, Box::new(cause))),
+        _ => None,
+    })
 }
 
 /// `arp_process`: the way of the question is looked up first, so that a host without a route to the target is no

@@ -6,18 +6,26 @@
 
 mod arp;
 mod bridge;
+mod cause;
 mod filter;
 mod l2;
 mod l3;
+mod missing;
+mod rule_text;
 mod tunnel;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::fib::{Flow, Way, source_address};
 use super::hooks::{Conn, Hooks};
 use super::packet::{Mac, Packet, Transport};
 use super::topology::{At, PlaceId, Topology};
 use crate::state::link::{IfIndex, Scope};
+
+pub use cause::{Cause, Martian, RefusedBy, Refuses, VxlanEnd};
+pub use missing::{Missing, Unclear};
+pub use rule_text::RuleText;
 
 /// What one table, setting or link did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +36,8 @@ pub struct Step {
     pub what: What,
     /// What decided, as the tools print it: a route, a rule, an FDB entry, a sysctl.
     pub text: String,
+    /// The packet from here on, where this step made or changed it.
+    pub packet: Option<Arc<Packet>>,
 }
 
 /// The kind of a step.
@@ -43,7 +53,10 @@ pub enum What {
     Route,
     Neighbor,
     Fdb,
+    /// A netfilter rule that lost or refused the packet.
     Netfilter,
+    /// A netfilter rule that let it pass.
+    Passes,
     Nat,
     Encap,
     Decap,
@@ -55,17 +68,27 @@ pub enum What {
     Arrived,
 }
 
+impl What {
+    /// Whether the packet is another one afterwards.
+    const fn changes(self) -> bool {
+        matches!(
+            self,
+            Self::Start | Self::Nat | Self::Encap | Self::Decap | Self::Arrived
+        )
+    }
+}
+
 /// How a packet ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     /// Taken in by the host or pod that it was for.
     Delivered,
     /// Lost without a word.
-    Dropped(String),
+    Dropped(Cause),
     /// Refused with an ICMP error or a reset.
-    Rejected(String),
+    Rejected(Cause),
     /// What decides was not seen.
-    NotDecidable(String),
+    NotDecidable(Missing),
     /// A link that it reached has another address: a copy of a flood that nobody takes.
     NotForMe,
     /// Of a question for an address: who answered.
@@ -169,6 +192,7 @@ impl State {
             link,
             what,
             text: text.into(),
+            packet: what.changes().then(|| Arc::new(self.packet.clone())),
         });
     }
 
@@ -180,11 +204,11 @@ impl State {
         }]
     }
 
-    fn dropped(self, place: PlaceId, why: impl Into<String>) -> Vec<Outcome> {
+    fn dropped(self, place: PlaceId, why: impl Into<Cause>) -> Vec<Outcome> {
         self.ends(place, End::Dropped(why.into()))
     }
 
-    fn undecided(self, place: PlaceId, why: impl Into<String>) -> Vec<Outcome> {
+    fn undecided(self, place: PlaceId, why: impl Into<Missing>) -> Vec<Outcome> {
         self.ends(place, End::NotDecidable(why.into()))
     }
 }
@@ -198,7 +222,7 @@ pub struct Walker<'t, 'a> {
 }
 
 /// Longer trails are loops.
-const MAX_STEPS: usize = 250;
+const MAX_STEPS: usize = 400;
 
 impl<'t, 'a> Walker<'t, 'a> {
     pub fn new(topology: &'t Topology<'a>) -> Self {
