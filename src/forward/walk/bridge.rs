@@ -9,7 +9,7 @@ use crate::state::link::{IfIndex, Link};
 use crate::state::neighbor::FdbEntry;
 use crate::state::netfilter::Hook;
 
-impl Walker<'_, '_> {
+impl<'a> Walker<'_, 'a> {
     /// A frame in a bridge: from a port, or (none) from the bridge's own namespace.
     pub(super) fn bridge(&self, state: State, at: At, from: Option<&Link>, mut frame: Frame) -> Vec<Outcome> {
         let Some(bridge) = self.topology.link(at) else {
@@ -77,18 +77,16 @@ impl Walker<'_, '_> {
         if let Some(entry) = entry
             && !frame.dst.is_group()
         {
-            let text = fdb_text(
-                entry,
-                self.name(At {
+            state.note_with(at.place, Some(entry.link), What::Fdb, || {
+                let port = At {
                     link: entry.link,
                     ..at
-                }),
-                &bridge.name,
-            );
-            state.note(at.place, Some(entry.link), What::Fdb, text);
+                };
+                fdb_text(entry, self.name(port), &bridge.name)
+            });
             return self.to_port(state, at, from, entry.link, frame, vlan);
         }
-        for port in self.ports(at) {
+        for port in self.topology.place(at.place).ports(at.link) {
             if from.is_some_and(|from| from.index == port.index) && !hairpin(port) {
                 continue;
             }
@@ -195,7 +193,9 @@ impl Walker<'_, '_> {
         mut frame: Frame,
         unicast: bool,
     ) -> Vec<Outcome> {
-        state.note(at.place, Some(at.link), What::In, format!("dev {}", bridge.name));
+        state.note_with(at.place, Some(at.link), What::In, || {
+            format!("dev {}", bridge.name)
+        });
         if unicast {
             // A local entry may be for a port's address; the bridge's namespace takes it all the same.
             frame.dst = bridge.mac.as_deref().and_then(Mac::parse).unwrap_or(frame.dst);
@@ -262,18 +262,10 @@ impl Walker<'_, '_> {
         self.xmit(state, port_at, frame)
     }
 
-    fn ports(&self, at: At) -> impl Iterator<Item = &Link> {
-        let links = self.topology.place(at.place).net.links.items();
-        links.iter().filter(move |link| link.master == Some(at.link))
-    }
-
-    fn fdb(&self, at: At, mac: Mac, vlan: Option<u16>) -> Option<&FdbEntry> {
-        let entries = self.topology.place(at.place).net.fdb.items();
-        entries.iter().find(|entry| {
-            entry.master == Some(at.link)
-                && Mac::parse(&entry.mac) == Some(mac)
-                && (vlan.is_none() || entry.vlan.is_none() || entry.vlan == vlan)
-        })
+    fn fdb(&self, at: At, mac: Mac, vlan: Option<u16>) -> Option<&'a FdbEntry> {
+        let entries = self.topology.place(at.place).fdb(at.link, mac).iter();
+        let fits = |entry: &&&FdbEntry| vlan.is_none() || entry.vlan.is_none() || entry.vlan == vlan;
+        entries.copied().find(|entry| fits(&entry))
     }
 
     /// The VLAN of a frame that comes in by a port; none when the port isn't in it.

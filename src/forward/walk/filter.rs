@@ -33,7 +33,7 @@ impl Walker<'_, '_> {
                 .filter(|(other, _)| *other == place)
                 .find_map(|(_, conn)| conn.seen_by(&state.packet));
         }
-        let hooks = &self.hooks[place.0];
+        let hooks = self.hooks(place);
         match &hooks.absent {
             None | Some((_, Absence::Missing)) => {}
             // Rules inside pods are rare: they are taken for absent where nobody looked, and it is said.
@@ -70,7 +70,7 @@ impl Walker<'_, '_> {
                     Note::Translates { .. } => What::Nat,
                     Note::Unclear(_) => continue,
                 };
-                state.note(place, link, what, note.to_string());
+                state.note_with(place, link, what, || note.to_string());
             }
             let end = match passed.verdict {
                 Verdict::Accept => {
@@ -81,14 +81,14 @@ impl Walker<'_, '_> {
                     continue;
                 }
                 Verdict::Drop(rule) => {
-                    state.note(place, link, What::Netfilter, rule.to_string());
+                    state.note_with(place, link, What::Netfilter, || rule.to_string());
                     End::Dropped(Cause::Rule {
                         rule: Box::new(rule.into()),
                         answer: None,
                     })
                 }
                 Verdict::Reject(rule, how) => {
-                    state.note(place, link, What::Netfilter, rule.to_string());
+                    state.note_with(place, link, What::Netfilter, || rule.to_string());
                     End::Rejected(Cause::Rule {
                         rule: Box::new(rule.into()),
                         answer: Some(how),

@@ -23,7 +23,9 @@ impl Walker<'_, '_> {
             return self.ip_input(state, at);
         }
         if link.mac.is_none() || link.flags.has(LinkFlags::POINTOPOINT) {
-            state.note(at.place, Some(at.link), What::Out, format!("dev {}", link.name));
+            state.note_with(at.place, Some(at.link), What::Out, || {
+                format!("dev {}", link.name)
+            });
             return self.xmit_raw(state, at, link, next);
         }
         let dst = match self.neighbor(&mut state, at, next) {
@@ -54,7 +56,9 @@ impl Walker<'_, '_> {
             let link = link.name.clone();
             return state.dropped(at.place, Cause::LinkDown { link });
         }
-        state.note(at.place, Some(at.link), What::Out, format!("dev {}", link.name));
+        state.note_with(at.place, Some(at.link), What::Out, || {
+            format!("dev {}", link.name)
+        });
         let lower = || {
             link.lower.map(|lower| At {
                 place: at.place,
@@ -93,11 +97,8 @@ impl Walker<'_, '_> {
     }
 
     fn first_port(&self, at: At) -> Option<crate::state::link::IfIndex> {
-        let links = self.topology.place(at.place).net.links.items();
-        let port = links
-            .iter()
-            .find(|link| link.master == Some(at.link) && link.is_up())?;
-        Some(port.index)
+        let ports = self.topology.place(at.place).ports(at.link);
+        Some(ports.iter().find(|link| link.is_up())?.index)
     }
 
     /// A frame comes in by a link.
@@ -109,7 +110,7 @@ impl Walker<'_, '_> {
             let link = link.name.clone();
             return state.dropped(at.place, Cause::LinkDown { link });
         }
-        state.note(at.place, Some(at.link), What::In, format!("dev {}", link.name));
+        state.note_with(at.place, Some(at.link), What::In, || format!("dev {}", link.name));
         if let Some(vlan) = frame.vlan
             && let Some(above) = self.vlan_link(at, vlan)
         {
@@ -133,14 +134,14 @@ impl Walker<'_, '_> {
         if frame.vlan.is_some() {
             return state.ends(at.place, End::NotForMe);
         }
-        let above = self.macvlans(at);
+        let above = self.topology.macvlans(at);
         if let Some((child, _)) = above.iter().find(|(_, mac)| *mac == frame.dst) {
             return self.cross(state, at, *child, frame);
         }
         let mut outcomes = Vec::new();
         if frame.dst.is_group() {
             for (child, _) in above {
-                outcomes.extend(self.cross(state.clone(), at, child, frame.clone()));
+                outcomes.extend(self.cross(state.clone(), at, *child, frame.clone()));
             }
         }
         outcomes.extend(self.up(state, at, link, frame));
@@ -175,80 +176,16 @@ impl Walker<'_, '_> {
         })
     }
 
-    /// Every macvlan on top of a link, in all namespaces of its node.
-    fn macvlans(&self, lower: At) -> Vec<(At, Mac)> {
-        let node = self.topology.place(lower.place).node;
-        let mut found = Vec::new();
-        for (place, seen) in self.topology.places() {
-            if !std::ptr::eq(seen.node, node) {
-                continue;
-            }
-            for link in seen.net.links.items() {
-                let Some(below) = link.lower else { continue };
-                let on_top = matches!(link.data, Some(LinkData::Macvlan(_)))
-                    && below.index == lower.link
-                    && match below.netns {
-                        None => place == lower.place,
-                        Some(id) => {
-                            let lower_net = self.topology.place(lower.place).net;
-                            // The host's, unless something else is said.
-                            let net = match seen.net.peer(id) {
-                                Some(identity) => node.netns(identity),
-                                None => Some(&node.net),
-                            };
-                            net.is_some_and(|net| std::ptr::eq(net, lower_net))
-                        }
-                    };
-                let mac = link.mac.as_deref().and_then(Mac::parse);
-                if let (true, Some(mac)) = (on_top, mac) {
-                    found.push((
-                        At {
-                            place,
-                            link: link.index,
-                        },
-                        mac,
-                    ));
-                }
-            }
-        }
-        found
-    }
-
-    /// The link that a macvlan is on, which may be in another namespace of its node.
-    fn below(&self, at: At, link: &Link) -> Option<At> {
-        let lower = link.lower?;
-        let Some(id) = lower.netns else {
-            return Some(At {
-                link: lower.index,
-                ..at
-            });
-        };
-        let place = self.topology.place(at.place);
-        let net = match place.net.peer(id) {
-            Some(identity) => place.node.netns(identity)?,
-            // The host's, unless something else is said.
-            None => &place.node.net,
-        };
-        let (place, _) = self
-            .topology
-            .places()
-            .find(|(_, other)| std::ptr::eq(other.net, net))?;
-        Some(At {
-            place,
-            link: lower.index,
-        })
-    }
-
     /// Siblings in bridge mode talk to each other; nobody talks to the link below itself.
     fn macvlan(&self, state: State, at: At, link: &Link, mode: &str, frame: Frame) -> Vec<Outcome> {
-        let Some(lower) = self.below(at, link) else {
+        let Some(lower) = self.topology.below(at, link) else {
             return state.undecided(at.place, format!("the link below {} is not known", link.name));
         };
         let mut outcomes = Vec::new();
         if mode == "bridge" {
-            for (sibling, mac) in self.macvlans(lower) {
-                if sibling != at && (mac == frame.dst || frame.dst.is_group()) {
-                    outcomes.extend(self.cross(state.clone(), at, sibling, frame.clone()));
+            for (sibling, mac) in self.topology.macvlans(lower) {
+                if *sibling != at && (*mac == frame.dst || frame.dst.is_group()) {
+                    outcomes.extend(self.cross(state.clone(), at, *sibling, frame.clone()));
                 }
             }
             if !frame.dst.is_group() && !outcomes.is_empty() {
@@ -265,18 +202,21 @@ impl Walker<'_, '_> {
         if std::mem::replace(&mut state.wired, true) {
             return state.ends(at.place, End::NotForMe);
         }
+        let cables = self.topology.cables();
         // The link with the frame's address takes it; else those behind which it may be.
-        let reached = |fits: &dyn Fn(Mac, At) -> bool| -> Vec<At> {
-            let ends = self.topology.beyond(at).filter(|(mac, end)| fits(*mac, *end));
-            ends.map(|(_, end)| end).collect()
-        };
-        let mut ends = if frame.dst.is_group() {
-            reached(&|_, _| true)
-        } else {
-            reached(&|mac, _| mac == frame.dst)
+        let mut ends: Vec<At> = match &frame.payload {
+            _ if !frame.dst.is_group() => cables.with_mac(at, frame.dst).collect(),
+            Payload::Ask { target, .. } if frame.vlan.is_none() => {
+                let ends = cables.asked_for(at, *target);
+                if ends.is_empty() && cables.beyond(at).next().is_some() {
+                    return state.ends(at.place, End::NotForMe);
+                }
+                ends
+            }
+            _ => cables.beyond(at).collect(),
         };
         if ends.is_empty() {
-            ends = reached(&|_, end| self.may_hold(end));
+            ends = cables.open(at).collect();
         }
         if ends.is_empty() {
             return self.beyond(state, at, frame);
@@ -318,11 +258,6 @@ impl Walker<'_, '_> {
             }
         }
         self.receive(state, to, frame)
-    }
-
-    /// Whether a frame for that address may be for something behind the link: a bridge's port, or a macvlan on it.
-    fn may_hold(&self, at: At) -> bool {
-        self.topology.link(at).is_some_and(|link| link.master.is_some()) || !self.macvlans(at).is_empty()
     }
 
     /// A link without Ethernet: a tunnel, or a TUN link whose program was not seen.

@@ -20,7 +20,7 @@ impl<'a> Walker<'_, 'a> {
         if state.loops() {
             return state.dropped(place, Cause::Loop { frame: false });
         }
-        state.note(place, None, What::Start, state.packet.to_string());
+        state.note_packet(place, None, What::Start);
         let hit = match self.route(&mut state, place, LOOPBACK) {
             Ok(hit) => hit,
             Err(end) => return state.ends(place, end),
@@ -118,7 +118,7 @@ impl<'a> Walker<'_, 'a> {
         if let Some(end) = self.refused(&mut state, at) {
             return state.ends(at.place, end);
         }
-        state.note(at.place, Some(at.link), What::Arrived, state.packet.to_string());
+        state.note_packet(at.place, Some(at.link), What::Arrived);
         state.ends(at.place, End::Delivered)
     }
 
@@ -217,8 +217,7 @@ impl<'a> Walker<'_, 'a> {
         match seen.fib.lookup(&flow) {
             Ok(hit) => {
                 let link = hit.hops.first().and_then(|hop| hop.link);
-                let text = route_text(seen, &hit);
-                state.note(place, link, What::Route, text);
+                state.note_with(place, link, What::Route, || route_text(seen, &hit));
                 Ok(hit)
             }
             Err(refused) => Err(refusal(&flow, &refused, iif)),
@@ -323,7 +322,7 @@ impl<'a> Walker<'_, 'a> {
             src: packet.src,
             way: back.ok().map(|hit| route_text(place, &hit)),
         };
-        state.note(at.place, Some(at.link), What::Setting, cause.to_string());
+        state.note_with(at.place, Some(at.link), What::Setting, || cause.to_string());
         Some(cause)
     }
 }

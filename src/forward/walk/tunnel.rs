@@ -8,7 +8,6 @@ use super::l2::packet_of;
 use super::{Cause, End, Missing, Outcome, State, VxlanEnd, Walker, What};
 use crate::state::kind::{LinkData, Tunnel, Vxlan};
 use crate::state::link::Link;
-use crate::state::neighbor::FdbEntry;
 
 /// flannel's UDP back end (`backend/udp`): its port, and what its header costs.
 const FLANNEL_UDP: u16 = 8285;
@@ -24,16 +23,9 @@ impl Walker<'_, '_> {
             );
             return state.undecided(at.place, why);
         };
-        let own = |entry: &&FdbEntry| entry.link == at.link && entry.master.is_none() && entry.dst.is_some();
-        let of = |mac: Mac| {
-            let entries = place.net.fdb.items().iter().filter(own);
-            entries
-                .filter(|entry| Mac::parse(&entry.mac) == Some(mac))
-                .collect::<Vec<_>>()
-        };
-        let mut entries = of(frame.dst);
+        let mut entries = place.remotes(at.link, frame.dst);
         if entries.is_empty() {
-            entries = of(Mac::ZERO);
+            entries = place.remotes(at.link, Mac::ZERO);
         }
         let mut remotes: Vec<(IpAddr, u16, u32, String)> = entries
             .iter()
@@ -158,9 +150,8 @@ impl Walker<'_, '_> {
     /// The node with a bridge or link in whose segment the address lies, and its address on the wire.
     fn flannel_node(&self, at: At, dst: IpAddr) -> Option<(IpAddr, String)> {
         let here = self.topology.place(at.place).node;
-        let (_, place) = self.topology.places().find(|(_, place)| {
+        let (_, place) = self.topology.hosts().find(|(_, place)| {
             !std::ptr::eq(place.node, here)
-                && place.namespace.is_none()
                 && place.net.addresses.items().iter().any(|address| {
                     address.prefix_len > 0
                         && address.network().is_some_and(|net| net.contains(&dst))
@@ -168,12 +159,11 @@ impl Walker<'_, '_> {
                 })
         })?;
         let uplink = place.net.addresses.items().iter().find(|address| {
-            self.topology.places().any(|(id, other)| {
-                std::ptr::eq(other.net, place.net)
-                    && self.topology.is_uplink(At {
-                        place: id,
-                        link: address.link,
-                    })
+            self.topology.place_of(place.net).is_some_and(|id| {
+                self.topology.cables().has(At {
+                    place: id,
+                    link: address.link,
+                })
             })
         });
         let outer = uplink.or_else(|| {
@@ -218,7 +208,7 @@ impl Walker<'_, '_> {
         outer.size = size;
         outer.df = df;
         outer.inner = Some(Box::new(inner));
-        state.note(at.place, Some(at.link), What::Encap, outer.to_string());
+        state.note_with(at.place, Some(at.link), What::Encap, || outer.to_string());
         state.packet = outer;
         self.send(state, at.place)
     }
