@@ -1,7 +1,7 @@
 //! The packet that is walked: what tables, rules and links look at, and nothing else.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::fib::Flow;
 use crate::state::link::IfIndex;
@@ -98,8 +98,10 @@ pub struct Packet {
     pub ttl: u8,
     /// Bytes, IP header included.
     pub size: u32,
-    /// Don't fragment; with IPv6 always.
+    /// The sender wants it whole (with IPv4: don't fragment).
     pub df: bool,
+    /// Of what it was cut into, the longest.
+    pub fragment: Option<u32>,
     /// `skb->mark`: within one namespace only.
     pub mark: u32,
     /// The link by which a bridge's port got it (`physdev-in`), while it is bridged.
@@ -136,6 +138,11 @@ pub enum Payload {
         target: IpAddr,
         sender: IpAddr,
     },
+    /// The answer: `mac` has `target`.
+    Tell {
+        target: IpAddr,
+        mac: Mac,
+    },
 }
 
 /// A 48-bit address.
@@ -154,6 +161,12 @@ impl Mac {
             *byte = u8::from_str_radix(parts.next()?, 16).ok()?;
         }
         parts.next().is_none().then_some(Self(bytes))
+    }
+
+    /// Where those listen who may have this address (RFC 4291, 2.7.1; RFC 2464, 7).
+    pub const fn solicited(ip: Ipv6Addr) -> Self {
+        let [.., a, b, c] = ip.octets();
+        Self([0x33, 0x33, 0xff, a, b, c])
     }
 
     /// Broadcast and multicast.
@@ -180,10 +193,16 @@ impl Packet {
             ttl: 64,
             size: 84,
             df: true,
+            fragment: None,
             mark: 0,
             physdev_in: None,
             inner: None,
         }
+    }
+
+    /// Bytes of the longest piece that goes over links.
+    pub fn on_wire(&self) -> u32 {
+        self.fragment.unwrap_or(self.size)
     }
 
     pub const fn is_v6(&self) -> bool {

@@ -13,12 +13,12 @@ use std::net::IpAddr;
 
 use crate::state::link::{IfIndex, Link, Scope};
 use crate::state::netns::Netns;
-use crate::state::route::{HopFlags, NextHop, Route, RouteType, TableId};
+use crate::state::route::{HopFlags, NextHop, Route, RouteProtocol, RouteType, TableId};
 use crate::state::rule::PolicyRule;
 
 use rules::Rules;
 pub use rules::{Refusal, Refused};
-pub use source::source_address;
+pub use source::{link_address, source_address};
 use table::Table;
 
 /// The link that packets of the host itself count as coming in by, for rules (`iif lo`).
@@ -147,6 +147,22 @@ impl<'a> Fib<'a> {
             Some(merged) if flow.dst.is_ipv4() => rules.lookup_merged(self, merged, flow),
             _ => rules.lookup(self, flow),
         }
+    }
+
+    /// Whether neither rules nor local routes of IPv4 are other than the kernel makes them by itself. (That there once
+    /// were some, which the kernel remembers, can't be seen.)
+    pub fn is_plain(&self) -> bool {
+        let added = |route: &&Route| {
+            route.kind == RouteType::Local
+                && route.dst.addr().is_ipv4()
+                && (route.table != TableId::LOCAL || route.proto != RouteProtocol::KERNEL)
+        };
+        self.merged.is_some() && !self.net.routes.items().iter().any(|route| added(&route))
+    }
+
+    /// Whether a rule of IPv4 selects forwarded packets by protocol or ports.
+    pub fn looks_at_ports(&self) -> bool {
+        self.rules[0].look_at_ports()
     }
 
     /// The way of a packet of the host itself. With IPv4, one that names its link goes out there even without a route:

@@ -29,6 +29,11 @@ pub fn source_address(net: &Netns, dst: IpAddr, hit: &Hit, hop: Option<&NextHop>
     }
 }
 
+/// The address of a link, or of another one, that asks there for a neighbor (`inet_select_addr` of RT_SCOPE_LINK).
+pub fn link_address(net: &Netns, link: IfIndex, neighbor: Ipv4Addr) -> Option<Ipv4Addr> {
+    v4(net, link, Some(neighbor), Scope::LINK)
+}
+
 /// `inet_select_addr`: on the link, the first address whose segment holds the gateway, else the first; on other links
 /// the first, when the link has none of that scope.
 fn v4(net: &Netns, link: IfIndex, gateway: Option<Ipv4Addr>, scope: Scope) -> Option<Ipv4Addr> {

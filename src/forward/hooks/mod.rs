@@ -56,7 +56,9 @@ pub struct Passed<'a> {
     pub conn: Option<Conn>,
     /// What changed the packet or decided.
     pub notes: Vec<Note<'a>>,
-    /// Parts of 2³²: how likely it is.
+    /// Its way must be looked up again.
+    pub reroute: bool,
+    /// How likely it is.
     pub share: f64,
 }
 
@@ -144,6 +146,7 @@ fn undecided<'a>(call: &Call, why: Doubt<'a>) -> Passed<'a> {
         packet: call.packet.clone(),
         conn: call.conn.clone(),
         notes: Vec::new(),
+        reroute: false,
         share: 1.0,
     }
 }

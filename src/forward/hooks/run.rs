@@ -1,5 +1,6 @@
 //! One run of a hook: chain after chain, rule after rule.
 
+use super::super::packet::Packet;
 use super::choice::Choices;
 use super::conn::{Conn, ConnState, Direction};
 use super::value::Values;
@@ -25,6 +26,7 @@ pub(super) struct Run<'r, 'p, 'a> {
     pub(super) dialect: Dialect,
     /// The chains of that table.
     chains: Option<&'r ByName<'a>>,
+    reroute: bool,
 }
 
 /// How a chain or rule ends.
@@ -46,6 +48,7 @@ pub(super) fn hook<'r, 'a>(
         table: None,
         dialect: Dialect::Nft,
         chains: None,
+        reroute: false,
     };
     let verdict = run.all(hooks);
     Passed {
@@ -53,6 +56,7 @@ pub(super) fn hook<'r, 'a>(
         packet: run.call.packet,
         conn: run.call.conn,
         notes: run.notes,
+        reroute: run.reroute,
         share: 1.0,
     }
 }
@@ -80,9 +84,11 @@ impl<'r, 'a> Run<'r, '_, 'a> {
             if base.base.kind == ChainKind::Nat && !self.wants_nat() {
                 continue;
             }
+            let before = self.call.packet.clone();
             if let Some(verdict) = self.base(hooks, base) {
                 return verdict;
             }
+            self.reroutes(base.base.kind, &before);
         }
         if !tracked {
             self.track();
@@ -133,7 +139,8 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         if conn.state != ConnState::Established {
             return;
         }
-        let before = self.call.packet.to_string();
+        let packet = self.call.packet.clone();
+        let before = packet.to_string();
         match self.call.hook {
             Hook::Prerouting | Hook::Output => {
                 nat::write_destination(&mut self.call.packet, conn.destination());
@@ -141,6 +148,7 @@ impl<'r, 'a> Run<'r, '_, 'a> {
             Hook::Postrouting | Hook::Input => nat::write_source(&mut self.call.packet, conn.source()),
             _ => return,
         }
+        self.reroutes(ChainKind::Nat, &packet);
         let after = self.call.packet.to_string();
         if before != after {
             self.notes.push(Note::Translates {
@@ -149,6 +157,21 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                 after,
             });
         }
+    }
+
+    /// A packet of the host is routed anew when a nat chain changed where it goes, or a route chain anything that routes
+    /// depend on (`nf_nat_ipv4_local_fn`, `ipt_mangle_out`).
+    fn reroutes(&mut self, kind: ChainKind, before: &Packet) {
+        let after = &self.call.packet;
+        let same = |a: &Packet, b: &Packet| {
+            (a.src, a.dst, a.mark, a.tos, a.ttl) == (b.src, b.dst, b.mark, b.tos, b.ttl)
+        };
+        self.reroute |= self.call.hook == Hook::Output
+            && match kind {
+                ChainKind::Nat => after.dst != before.dst,
+                ChainKind::Route => !same(after, before),
+                ChainKind::Filter => false,
+            };
     }
 
     fn base(&mut self, hooks: &'r Hooks<'a>, base: &BaseChain<'a>) -> Option<Verdict<'a>> {

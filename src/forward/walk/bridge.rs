@@ -3,6 +3,7 @@
 use super::super::packet::{Frame, Mac, Packet, Payload};
 use super::super::topology::At;
 use super::filter::Links;
+use super::l2::too_long;
 use super::{Cause, End, Missing, Outcome, State, Walker, What};
 use crate::state::kind::{BridgePort, LinkData, PortState};
 use crate::state::link::{IfIndex, Link};
@@ -11,7 +12,13 @@ use crate::state::netfilter::Hook;
 
 impl<'a> Walker<'_, 'a> {
     /// A frame in a bridge: from a port, or (none) from the bridge's own namespace.
-    pub(super) fn bridge(&self, state: State, at: At, from: Option<&Link>, mut frame: Frame) -> Vec<Outcome> {
+    pub(super) fn bridge(
+        &self,
+        mut state: State,
+        at: At,
+        from: Option<&Link>,
+        mut frame: Frame,
+    ) -> Vec<Outcome> {
         let Some(bridge) = self.topology.link(at) else {
             return state.undecided(at.place, Missing::Link(format!("number {}", at.link)));
         };
@@ -37,6 +44,13 @@ impl<'a> Walker<'_, 'a> {
         };
         if filtering {
             frame.vlan = vlan;
+        }
+        if let Some(port) = from
+            && port.port.as_ref().is_none_or(|port| port.learning)
+            && !frame.src.is_group()
+            && !self.fdb(at, frame.src, vlan).is_some_and(is_local)
+        {
+            state.learned.learn_port(at, frame.src, port.index);
         }
         if let Some(port) = from
             && self.is_filtered(at, &frame)
@@ -73,6 +87,9 @@ impl<'a> Walker<'_, 'a> {
         }
         if own || local {
             return outcomes;
+        }
+        if let Some(port) = state.learned.port(at, frame.dst) {
+            return self.to_port(state, at, from, port, frame, vlan);
         }
         if let Some(entry) = entry
             && !frame.dst.is_group()
@@ -172,14 +189,11 @@ impl<'a> Walker<'_, 'a> {
             self.through(state, at.place, Hook::Postrouting, links, |mut state| {
                 let payload = Payload::Ip(state.packet.clone());
                 state.prerouted = false;
-                self.xmit(
-                    state,
-                    port,
-                    Frame {
-                        payload,
-                        ..frame.clone()
-                    },
-                )
+                let frame = Frame {
+                    payload,
+                    ..frame.clone()
+                };
+                self.push(state, port, frame)
             })
         })
     }
@@ -259,7 +273,17 @@ impl<'a> Walker<'_, 'a> {
         {
             return self.to_port_filtered(state, at, from, port_at, &frame);
         }
-        self.xmit(state, port_at, frame)
+        self.push(state, port_at, frame)
+    }
+
+    /// `br_dev_queue_push_xmit`
+    fn push(&self, state: State, port: At, frame: Frame) -> Vec<Outcome> {
+        if let (Payload::Ip(packet), Some(link)) = (&frame.payload, self.topology.link(port))
+            && let Some(why) = too_long(link, packet)
+        {
+            return state.dropped(port.place, why);
+        }
+        self.xmit(state, port, frame)
     }
 
     fn fdb(&self, at: At, mac: Mac, vlan: Option<u16>) -> Option<&'a FdbEntry> {

@@ -10,9 +10,11 @@ mod cause;
 mod filter;
 mod l2;
 mod l3;
+mod learned;
 mod missing;
 mod rule_text;
 mod tunnel;
+mod validate;
 
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
@@ -22,6 +24,8 @@ use super::hooks::{Conn, Hooks};
 use super::packet::{Mac, Packet, Transport};
 use super::topology::{At, PlaceId, Topology};
 use crate::state::link::{IfIndex, Scope};
+
+use learned::Learned;
 
 pub use cause::{Cause, Martian, RefusedBy, Refuses, VxlanEnd};
 pub use missing::{Missing, Unclear};
@@ -122,6 +126,9 @@ pub struct State {
     prerouted: bool,
     /// The frame crossed a cable that was not seen: it is with all that such cables lead to, and crosses none again.
     wired: bool,
+    learned: Learned,
+    /// OUTPUT changed what routes depend on.
+    reroute: bool,
     /// Connections that it began or belongs to, by namespace.
     pub conns: Vec<(PlaceId, Conn)>,
 }
@@ -164,6 +171,8 @@ impl State {
             conn: None,
             prerouted: false,
             wired: false,
+            learned: Learned::default(),
+            reroute: false,
             conns: Vec::new(),
         }
     }
@@ -172,12 +181,16 @@ impl State {
     #[must_use]
     pub fn answer(&self) -> Self {
         let packet = &self.packet;
+        let echo = matches!(packet.transport, Transport::Icmp { .. });
         let mut answer = Self::new(Packet {
             size: packet.size,
-            df: packet.df,
+            // Hosts cut what they answer themselves; an echo reply has the request's TOS (`icmp_reply`).
+            df: packet.df && !echo && !packet.is_v6(),
+            tos: if echo { packet.tos } else { 0 },
             ..Packet::new(packet.dst, packet.src, packet.transport.reply())
         });
         answer.conns.clone_from(&self.conns);
+        answer.learned = self.learned.clone();
         answer.quiet = self.quiet;
         answer
     }
@@ -194,11 +207,11 @@ impl State {
         self
     }
 
-    /// What the kernel forgets when a packet leaves a namespace (`skb_scrub_packet`).
+    /// What the kernel forgets when a packet goes through a tunnel or a cable (`skb_scrub_packet`); the mark stays
+    /// within a namespace.
     fn scrub(&mut self) {
         self.conn = None;
         self.prerouted = false;
-        self.packet.mark = 0;
         self.packet.physdev_in = None;
     }
 
@@ -302,12 +315,27 @@ impl<'t, 'a> Walker<'t, 'a> {
             .into_iter()
             .map(|outcome| {
                 let back = match outcome.end {
-                    End::Delivered => self.send(outcome.state.answer(), outcome.place),
+                    End::Delivered => self.send(self.answer(&outcome), outcome.place),
                     _ => Vec::new(),
                 };
                 (outcome, back)
             })
             .collect()
+    }
+
+    /// What answers a packet that was delivered. Who is asked by an anycast address answers by another one
+    /// (`icmpv6_echo_reply`).
+    fn answer(&self, outcome: &Outcome) -> State {
+        let mut answer = outcome.state.answer();
+        let packet = &mut answer.packet;
+        let echo = matches!(packet.transport, Transport::Icmp { .. });
+        if echo
+            && !self.topology.place(outcome.place).has(packet.src)
+            && let Some(chosen) = self.packet(outcome.place, packet.dst, packet.transport)
+        {
+            packet.src = chosen.src;
+        }
+        answer
     }
 
     /// The link's name, for people.

@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 
+use super::super::fib::{Flow, source_address};
 use super::super::packet::{Frame, Inner, Mac, Packet, Payload, Transport, proto};
 use super::super::topology::At;
 use super::l2::packet_of;
 use super::{Cause, End, Missing, Outcome, State, VxlanEnd, Walker, What};
 use crate::state::kind::{LinkData, Tunnel, Vxlan};
 use crate::state::link::Link;
+use crate::state::neighbor::NeighborState;
 
 /// flannel's UDP back end (`backend/udp`): its port, and what its header costs.
 const FLANNEL_UDP: u16 = 8285;
@@ -35,6 +37,10 @@ impl Walker<'_, '_> {
                 Some((entry.dst?, port, entry.vni.unwrap_or(vni), text))
             })
             .collect();
+        if let Some(remote) = state.learned.remote(at, frame.dst) {
+            let text = format!("{} dev {} dst {remote} (learned)", frame.dst, self.name(at));
+            remotes = vec![(remote, vxlan.port, vni, text)];
+        }
         if remotes.is_empty()
             && let Some(remote) = vxlan.remote
         {
@@ -48,14 +54,21 @@ impl Walker<'_, '_> {
             };
             return match frame.payload {
                 Payload::Ask { .. } => state.ends(at.place, End::NotForMe),
-                Payload::Ip(_) => state.dropped(at.place, why),
+                Payload::Ip(_) | Payload::Tell { .. } => state.dropped(at.place, why),
             };
         }
         let mut outcomes = Vec::new();
         for (remote, port, vni, text) in remotes {
             let mut state = state.clone();
             state.note(at.place, Some(at.link), What::Fdb, text);
-            let size = packet_of(frame).map_or(28, |packet| packet.size) + 50;
+            // Both IP's header, UDP's, VXLAN's, and Ethernet's of the frame inside.
+            let header = if remote.is_ipv6() { 70 } else { 50 };
+            if let Some(why) = self.too_big_for(at, packet_of(frame), remote, header) {
+                outcomes.extend(state.ends(at.place, End::Rejected(why)));
+                continue;
+            }
+            let size = packet_of(frame).map_or(28, Packet::on_wire) + header;
+            state.packet.mark = packet_of(frame).map_or(0, |packet| packet.mark);
             let transport = Transport::Udp {
                 sport: 50_000,
                 dport: port,
@@ -69,6 +82,28 @@ impl Walker<'_, '_> {
             outcomes.extend(self.carry(state, at, local, remote, transport, inner, size, df));
         }
         outcomes
+    }
+
+    /// A VXLAN link that is a bridge's port says of what is too big that it is, as a router would
+    /// (`skb_tunnel_check_pmtu`).
+    fn too_big_for(&self, at: At, packet: Option<&Packet>, remote: IpAddr, header: u32) -> Option<Cause> {
+        let (packet, link) = (packet?, self.topology.link(at)?);
+        let place = self.topology.place(at.place);
+        let bridge = self.topology.link(At {
+            link: link.master?,
+            ..at
+        })?;
+        let hit = place.fib.lookup(&Flow::to(remote)).ok()?;
+        let out = place.fib.link(hit.hops.first()?.link?)?;
+        let whole = hit.route.mtu.map_or(out.mtu, |(mtu, _)| mtu);
+        let (mtu, size) = (whole.saturating_sub(header), packet.on_wire());
+        let least = if packet.is_v6() { 1280 } else { 576 };
+        let whole_only = packet.is_v6() || packet.df;
+        (bridge.is_bridge() && size > mtu && mtu >= least && whole_only).then(|| Cause::TooBig {
+            link: link.name.clone(),
+            mtu,
+            size,
+        })
     }
 
     /// Into an IP tunnel: to its remote, or, where it has none, to the route's gateway (Calico's `tunl0`).
@@ -105,7 +140,7 @@ impl Walker<'_, '_> {
             packet: state.packet.clone(),
             key: tunnel.okey,
         };
-        let size = state.packet.size + overhead;
+        let size = state.packet.on_wire() + overhead;
         let df = tunnel.pmtudisc || state.packet.df;
         self.carry(
             state,
@@ -143,7 +178,7 @@ impl Walker<'_, '_> {
             sport: FLANNEL_UDP,
             dport: FLANNEL_UDP,
         };
-        let size = state.packet.size + 28;
+        let size = state.packet.on_wire() + 28;
         self.carry(state, at, None, remote, transport, inner, size, false)
     }
 
@@ -192,9 +227,9 @@ impl Walker<'_, '_> {
     ) -> Vec<Outcome> {
         let place = self.topology.place(at.place);
         let source = local.or_else(|| {
-            let flow = super::super::fib::Flow::to(remote);
+            let flow = Flow::to(remote);
             let hit = place.fib.lookup(&flow).ok()?;
-            super::super::fib::source_address(place.net, remote, &hit, hit.hops.first().copied())
+            source_address(place.net, remote, &hit, hit.hops.first().copied())
         });
         let Some(source) = source else {
             let why = Cause::NoRoute {
@@ -208,6 +243,8 @@ impl Walker<'_, '_> {
         outer.size = size;
         outer.df = df;
         outer.inner = Some(Box::new(inner));
+        outer.mark = state.packet.mark;
+        state.scrub();
         state.note_with(at.place, Some(at.link), What::Encap, || outer.to_string());
         state.packet = outer;
         self.send(state, at.place)
@@ -221,8 +258,9 @@ impl Walker<'_, '_> {
         };
         let place = self.topology.place(at.place);
         let links = place.net.links.items();
+        state.scrub();
         match *inner {
-            Inner::Frame { frame, vni } => {
+            Inner::Frame { mut frame, vni } => {
                 let port = outer.transport.ports().map_or(0, |(_, dport)| dport);
                 let vxlans = || {
                     links.iter().filter_map(|link| match &link.data {
@@ -230,7 +268,7 @@ impl Walker<'_, '_> {
                         _ => None,
                     })
                 };
-                let Some((link, _)) = vxlans().find(|(link, vxlan)| {
+                let Some((link, vxlan)) = vxlans().find(|(link, vxlan)| {
                     vxlan.port == port && (vxlan.vni == Some(vni) || vxlan.external) && link.is_up()
                 }) else {
                     let other = vxlans().next().map(|(link, vxlan)| VxlanEnd {
@@ -243,17 +281,34 @@ impl Walker<'_, '_> {
                 };
                 let text = format!("VXLAN {vni} by {}", link.name);
                 state.note(at.place, Some(link.index), What::Decap, text);
-                if let Some(packet) = packet_of(&frame) {
+                if link.mac.as_deref().and_then(Mac::parse) == Some(frame.src) {
+                    // What comes back with the link's own address as its source (`vxlan_set_mac`).
+                    return state.dropped(at.place, Cause::Loop { frame: true });
+                }
+                let here = At {
+                    place: at.place,
+                    link: link.index,
+                };
+                if vxlan.learning {
+                    let known = place.remotes(link.index, frame.src).iter();
+                    let mut fixed = known
+                        .filter(|entry| entry.state == NeighborState::Permanent)
+                        .peekable();
+                    if fixed.peek().is_none() {
+                        state.learned.learn_remote(here, frame.src, outer.src);
+                    } else if !fixed.any(|entry| entry.dst == Some(outer.src)) {
+                        let why = format!(
+                            "{} comes from {}, against the FDB of {}",
+                            frame.src, outer.src, link.name
+                        );
+                        return state.dropped(at.place, why);
+                    }
+                }
+                if let Payload::Ip(packet) = &mut frame.payload {
+                    packet.mark = outer.mark;
                     state.packet = packet.clone();
                 }
-                self.receive(
-                    state,
-                    At {
-                        place: at.place,
-                        link: link.index,
-                    },
-                    frame,
-                )
+                self.receive(state, here, frame)
             }
             Inner::Packet { packet, key } => {
                 let fits = |link: &&Link| tunnel_fits(link, &outer, key) && link.is_up();
@@ -274,6 +329,7 @@ impl Walker<'_, '_> {
                     format!("by {}", link.name),
                 );
                 state.packet = packet;
+                state.packet.mark = outer.mark;
                 self.ip_input(
                     state,
                     At {

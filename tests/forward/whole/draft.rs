@@ -8,8 +8,6 @@ use std::net::IpAddr;
 pub(crate) struct Draft {
     pub(crate) v6: bool,
     pub(crate) spaces: Vec<Space>,
-    /// Addresses that packets may go to, beside those of links: of services, of nobody.
-    pub(crate) services: Vec<IpAddr>,
 }
 
 /// One namespace.
@@ -116,7 +114,16 @@ impl Draft {
 
 pub(crate) fn ip(v6: bool, a: u8, b: u8, c: u8) -> IpAddr {
     if v6 {
-        IpAddr::V6(std::net::Ipv6Addr::new(0xfd00, a.into(), b.into(), 0, 0, 0, 0, c.into()))
+        IpAddr::V6(std::net::Ipv6Addr::new(
+            0xfd00,
+            a.into(),
+            b.into(),
+            0,
+            0,
+            0,
+            0,
+            c.into(),
+        ))
     } else {
         IpAddr::V4(std::net::Ipv4Addr::new(10, a, b, c))
     }
@@ -125,7 +132,11 @@ pub(crate) fn ip(v6: bool, a: u8, b: u8, c: u8) -> IpAddr {
 impl fmt::Display for Draft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for space in &self.spaces {
-            writeln!(f, "=== {} (node {:?}, open {:?})", space.name, space.node, space.ports)?;
+            writeln!(
+                f,
+                "=== {} (node {:?}, open {:?})",
+                space.name, space.node, space.ports
+            )?;
             for (key, value) in space.early.iter().chain(&space.sysctls) {
                 writeln!(f, "sysctl {key}={value}")?;
             }

@@ -143,7 +143,11 @@ fn pods(random: &mut Random, draft: &mut Draft, node: usize, at: usize, style: P
     let count = random.below(3) + u64::from(at == 0);
     let v6 = draft.v6;
     let (length, whole) = (draft.length(), draft.whole());
-    let block = if overlay == Overlay::VxlanBridged { 0 } else { small(at) };
+    let block = if overlay == Overlay::VxlanBridged {
+        0
+    } else {
+        small(at)
+    };
     // In one segment, every node's bridge has an address of its own.
     let gateway = draft.ip(1, block, if block == 0 { 200 + small(at) } else { 1 });
     if style == Pods::Bridge {
@@ -157,7 +161,11 @@ fn pods(random: &mut Random, draft: &mut Draft, node: usize, at: usize, style: P
     }
     for number in 0..count {
         let host = u8::try_from(number).unwrap() + 10 + small(at) * 20;
-        let name = format!("pod{}{}", at + 1, char::from(b'a' + u8::try_from(number).unwrap()));
+        let name = format!(
+            "pod{}{}",
+            at + 1,
+            char::from(b'a' + u8::try_from(number).unwrap())
+        );
         let pod = draft.space(&name, Some(at), false);
         let cable = format!("v{name}");
         match style {
@@ -175,7 +183,12 @@ fn pods(random: &mut Random, draft: &mut Draft, node: usize, at: usize, style: P
                 let ip = draft.ip(1, block, host);
                 draft.address(pod, "eth0", ip, whole);
                 draft.line(node, format!("route add {ip}/{whole} dev {cable}"));
-                let conf = |name: &str| (format!("net.{}.conf.{cable}.{name}", if v6 { "ipv6" } else { "ipv4" }), "1".to_owned());
+                let conf = |name: &str| {
+                    (
+                        format!("net.{}.conf.{cable}.{name}", if v6 { "ipv6" } else { "ipv4" }),
+                        "1".to_owned(),
+                    )
+                };
                 if v6 {
                     draft.spaces[node].sysctls.push(conf("proxy_ndp"));
                     draft.line(node, format!("neigh add proxy fd00:ee::1 dev {cable}"));
@@ -189,9 +202,9 @@ fn pods(random: &mut Random, draft: &mut Draft, node: usize, at: usize, style: P
                 draft.beside(node, &cable, pod, ip);
             }
             Pods::Macvlan(mode) => {
-                draft.spaces[node]
-                    .links
-                    .push(format!("link add link eth0 name m{name} type macvlan mode {mode}"));
+                draft.spaces[node].links.push(format!(
+                    "link add link eth0 name m{name} type macvlan mode {mode}"
+                ));
                 draft.spaces[node]
                     .links
                     .push(format!("link set m{name} netns {{{name}}} name eth0"));
@@ -371,19 +384,17 @@ fn plug(draft: &mut Draft, number: usize, space: usize, members: &mut Vec<(usize
 }
 
 /// Routes of a space to every segment and loopback address, by the nearest neighbor that leads there.
-fn ways(
-    random: &mut Random,
-    draft: &mut Draft,
-    space: usize,
-    segments: &[Vec<(usize, IpAddr, String)>],
-) {
+fn ways(random: &mut Random, draft: &mut Draft, space: usize, segments: &[Vec<(usize, IpAddr, String)>]) {
     // Whom each space is reached by, nearest first.
     let mut via: Vec<Vec<IpAddr>> = vec![Vec::new(); draft.spaces.len()];
     let mut distance = vec![usize::MAX; draft.spaces.len()];
     distance[space] = 0;
     let mut queue = VecDeque::from([space]);
     while let Some(at) = queue.pop_front() {
-        for members in segments.iter().filter(|members| members.iter().any(|member| member.0 == at)) {
+        for members in segments
+            .iter()
+            .filter(|members| members.iter().any(|member| member.0 == at))
+        {
             for (next, ip, _) in members {
                 if distance[*next] > distance[at] + 1 {
                     if distance[*next] == usize::MAX {
@@ -411,7 +422,10 @@ fn ways(
     let mut targets: Vec<(String, usize)> = Vec::new();
     for (number, members) in segments.iter().enumerate() {
         if members.iter().all(|member| member.0 != space) {
-            let nearest = members.iter().map(|member| member.0).min_by_key(|other| distance[*other]);
+            let nearest = members
+                .iter()
+                .map(|member| member.0)
+                .min_by_key(|other| distance[*other]);
             targets.push((net(draft, 8, small(number)), nearest.unwrap_or(space)));
         }
     }

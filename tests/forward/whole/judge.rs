@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use netdiag::forward::packet::{Packet, Transport};
 use netdiag::forward::topology::PlaceId;
-use netdiag::forward::walk::{End, Outcome, Walker};
+use netdiag::forward::walk::{Cause, End, Outcome, Walker};
 
-use super::probe::{Heard, Kind, Probe, What};
+use super::probe::{Heard, Probe, What};
 
 /// How a comparison ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,16 +28,16 @@ pub(crate) struct Told {
 type Seen = (usize, IpAddr, IpAddr, Transport);
 
 fn seen(heard: &Heard, transport: Transport) -> Seen {
-    (heard.space, heard.src, heard.dst, plain(transport))
-}
-
-/// Of ICMP only what says which packet it is.
-fn plain(transport: Transport) -> Transport {
-    transport
+    (heard.space, heard.src, heard.dst, transport)
 }
 
 impl Told {
-    pub(crate) fn new(walker: &Walker, probe: &Probe, from: PlaceId, space_of: &[Option<usize>]) -> Option<Self> {
+    pub(crate) fn new(
+        walker: &Walker,
+        probe: &Probe,
+        from: PlaceId,
+        space_of: &[Option<usize>],
+    ) -> Option<Self> {
         let transport = probe.transport();
         let packet = match probe.src {
             Some(src) => Packet::new(src, probe.dst, transport),
@@ -63,24 +63,27 @@ impl Told {
 
     /// Where and how the packet is taken in by a host, even when nobody there wants it.
     fn arrival(&self, outcome: &Outcome) -> Option<Seen> {
-        let refused = matches!(&outcome.end, End::Rejected(why) if why.starts_with("nobody in "));
+        let refused = matches!(&outcome.end, End::Rejected(Cause::PortClosed { .. }));
         if outcome.end != End::Delivered && !refused {
             return None;
         }
         let packet = &outcome.state.packet;
-        Some((self.space(outcome)?, packet.src, packet.dst, plain(packet.transport)))
+        Some((self.space(outcome)?, packet.src, packet.dst, packet.transport))
     }
 
     fn open(&self) -> Option<String> {
-        let all = self.walks.iter().flat_map(|(there, back)| std::iter::once(there).chain(back));
+        let all = self
+            .walks
+            .iter()
+            .flat_map(|(there, back)| std::iter::once(there).chain(back));
         all.map(|outcome| &outcome.end).find_map(|end| match end {
-            End::NotDecidable(why) => Some(why.clone()),
+            End::NotDecidable(why) => Some(why.to_string()),
             _ => None,
         })
     }
 
     /// What is heard agrees with what is told.
-    pub(crate) fn judge(&self, probe: &Probe, heard: &[Heard]) -> Judgement {
+    pub(crate) fn judge(&self, heard: &[Heard]) -> Judgement {
         if let Some(why) = self.open() {
             return Judgement::Open(why);
         }
@@ -107,17 +110,21 @@ impl Told {
             .walks
             .iter()
             .filter(|(there, _)| there.end == End::Delivered)
-            .filter(|(there, _)| self.arrival(there).is_some_and(|arrival| requests.contains(&arrival)));
+            .filter(|(there, _)| {
+                self.arrival(there)
+                    .is_some_and(|arrival| requests.contains(&arrival))
+            });
         let backs: Vec<Option<Seen>> = taken
-            .flat_map(|(_, back)| back.iter().map(|back| match back.end {
-                End::Delivered => {
-                    let packet = &back.state.packet;
-                    Some((self.space(back)?, packet.src, packet.dst, plain(packet.transport)))
-                }
-                _ => None,
-            }))
+            .flat_map(|(_, back)| {
+                back.iter().map(|back| match back.end {
+                    End::Delivered => {
+                        let packet = &back.state.packet;
+                        Some((self.space(back)?, packet.src, packet.dst, packet.transport))
+                    }
+                    _ => None,
+                })
+            })
             .collect();
-        let _ = Kind::Tcp == probe.kind;
         match differ("is answered", &backs, &answers) {
             Some(why) => Judgement::Wrong(why),
             None => Judgement::Right,
@@ -128,7 +135,9 @@ impl Told {
     pub(crate) fn words(&self, walker: &Walker) -> String {
         let mut text = String::new();
         for (there, back) in &self.walks {
-            for (way, outcome) in std::iter::once(("there", there)).chain(back.iter().map(|back| ("back", back))) {
+            for (way, outcome) in
+                std::iter::once(("there", there)).chain(back.iter().map(|back| ("back", back)))
+            {
                 writeln!(text, "  {way}, share {}:", outcome.state.share.0).unwrap();
                 for step in &outcome.state.trail {
                     let place = walker.topology.place(step.place).title();
@@ -144,7 +153,9 @@ impl Told {
 
 /// Of one way, exactly what it says; of several, one of them at least.
 fn differ(what: &str, expected: &[Option<Seen>], seen: &[Seen]) -> Option<String> {
-    let strange = seen.iter().find(|seen| !expected.iter().flatten().any(|way| way == *seen));
+    let strange = seen
+        .iter()
+        .find(|seen| !expected.iter().flatten().any(|way| way == *seen));
     if let Some(strange) = strange {
         return Some(format!("it {what} as {strange:?}, told was {expected:?}"));
     }

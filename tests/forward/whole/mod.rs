@@ -13,7 +13,9 @@ mod probe;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::time::Duration;
 
+use netdiag::forward::fib::Flow;
 use netdiag::forward::topology::{PlaceId, Topology};
 use netdiag::forward::walk::Walker;
 use netdiag_lab::{Random, Result, or_skip};
@@ -21,10 +23,10 @@ use netdiag_lab::{Random, Result, or_skip};
 use draft::Draft;
 use judge::{Judgement, Told};
 use network::Network;
-use probe::{Heard, Kind, Listening, Probe};
+use probe::{Heard, Kind, Listening, Probe, What};
 
 /// Seeds of networks that once were told wrongly.
-const REGRESSIONS: [u64; 0] = [];
+const REGRESSIONS: [u64; 12] = [41, 67, 91, 144, 3, 6, 12, 17, 21, 33, 39, 5];
 
 /// Networks in a usual run, and packets in each.
 const CASES: u64 = 40;
@@ -35,6 +37,8 @@ const PACKETS: usize = 20;
 struct Sum {
     packets: usize,
     delivered: usize,
+    /// Told rightly only when they were sent again.
+    unsteady: usize,
     wrong: Vec<String>,
     /// Causes of what was not decidable, and how often.
     open: BTreeMap<String, usize>,
@@ -51,26 +55,37 @@ fn random_networks_are_walked_as_packets_go() {
         let cases = number("NETDIAG_CASES").unwrap_or(CASES);
         REGRESSIONS.into_iter().chain(first..first + cases).collect()
     };
-    let mut sum = Sum::default();
-    for seed in seeds {
-        if or_skip(case(seed, only.is_some(), &mut sum)).is_none() {
-            return;
+    // Packets that go round in circles make deep walks, and frames of functions are large without optimization.
+    let run = move || {
+        let mut sum = Sum::default();
+        for seed in seeds {
+            or_skip(case(seed, only.is_some(), &mut sum))?;
+            if sum.wrong.len() > 12 {
+                break;
+            }
         }
-        if sum.wrong.len() > 12 {
-            break;
-        }
-    }
+        Some(sum)
+    };
+    let thread = std::thread::Builder::new()
+        .stack_size(64 << 20)
+        .spawn(run)
+        .unwrap();
+    let Some(sum) = thread.join().unwrap() else {
+        return;
+    };
     let undecided: usize = sum.open.values().sum();
     let words = format!(
-        "{} packets, {} delivered, {} wrong, {undecided} not decidable: {:#?}",
+        "{} packets, {} delivered, {} wrong, {} unsteady, {undecided} not decidable: {:#?}",
         sum.packets,
         sum.delivered,
         sum.wrong.len(),
+        sum.unsteady,
         sum.open
     );
     assert!(sum.wrong.is_empty(), "{}\n{words}", sum.wrong.join("\n"));
     assert!(undecided * 100 <= sum.packets, "{words}");
     assert!(sum.packets >= PACKETS, "nothing was asked");
+    assert!(sum.unsteady * 50 <= sum.packets, "{words}");
     assert!(only.is_some() || sum.delivered * 4 >= sum.packets, "{words}");
     #[expect(clippy::print_stdout, reason = "figures for --nocapture")]
     {
@@ -86,48 +101,101 @@ fn case(seed: u64, show: bool, sum: &mut Sum) -> Result<()> {
     let nodes = network.nodes();
     let topology = Topology::new(&nodes);
     let walker = Walker::new(&topology);
-    let places: Vec<Option<usize>> = topology
-        .places()
-        .map(|(_, place)| {
-            let name = place.namespace.as_deref().unwrap_or(&place.node.name);
-            network.spaces.iter().position(|up| up.name == name)
-        })
-        .collect();
     let mut listening = Listening::new(&network);
     let mut said = String::new();
     for index in 0..PACKETS {
         let id = 20_000 + u16::try_from(index).unwrap();
-        let probe = packet(&mut random, &draft, id);
-        let place = places.iter().position(|space| *space == Some(probe.from)).unwrap();
-        let told = Told::new(&walker, &probe, PlaceId(place), &places);
-        let judge = |heard: &[Heard]| match &told {
-            Some(told) => told.judge(&probe, heard),
-            None if heard.is_empty() => Judgement::Right,
-            None => Judgement::Wrong("no source address".into()),
-        };
-        let (heard, error) = listening.ask(&probe, |heard| judge(heard) == Judgement::Right);
+        let mut probe = packet(&mut random, &draft, id);
         sum.packets += 1;
-        sum.delivered += usize::from(!heard.is_empty());
-        let judged = judge(&heard);
-        let words = || {
-            let from = &network.spaces[probe.from].name;
-            let trails = told.as_ref().map_or_else(String::new, |told| told.words(&walker));
-            format!("seed {seed}, packet {index} of {from}: {probe:?}\n  {judged:?}\n  heard {heard:?}, {error:?}\n{trails}")
-        };
-        if show {
-            writeln!(said, "{}", words()).unwrap();
+        let mut tried = try_out(&walker, &mut listening, &mut probe);
+        // A question for a neighbor may get lost, and is asked again after a second; and packets before this one may
+        // have left their traces in tables. What is wrong stays wrong.
+        for again in 1..3 {
+            if !matches!(tried.judged, Judgement::Wrong(_)) {
+                break;
+            }
+            writeln!(said, "{}", tried.words).unwrap();
+            std::thread::sleep(Duration::from_millis(1200));
+            sum.unsteady += usize::from(again == 1);
+            probe.id = id + again * 1000;
+            let nodes = network.nodes();
+            let topology = Topology::new(&nodes);
+            tried = try_out(&Walker::new(&topology), &mut listening, &mut probe);
         }
-        match &judged {
+        let words = format!("seed {seed}, packet {index}: {}", tried.words);
+        writeln!(said, "{words}").unwrap();
+        sum.delivered += usize::from(tried.delivered);
+        match tried.judged {
             Judgement::Right => {}
-            Judgement::Open(why) => *sum.open.entry(why.clone()).or_default() += 1,
-            Judgement::Wrong(_) => sum.wrong.push(words()),
+            Judgement::Open(why) => *sum.open.entry(why).or_default() += 1,
+            Judgement::Wrong(_) => sum.wrong.push(words),
         }
+    }
+    let bad: Vec<&String> = network
+        .refused
+        .iter()
+        .filter(|why| why.contains("RULES"))
+        .collect();
+    if !bad.is_empty() {
+        sum.wrong.push(format!("seed {seed}: {bad:#?}"));
     }
     #[expect(clippy::print_stdout, reason = "somebody asked for this one case")]
     if show {
         println!("{draft}\nrefused: {:#?}\n{said}", network.refused);
     }
     Ok(())
+}
+
+/// A packet that was sent, and what came of it.
+struct Tried {
+    judged: Judgement,
+    delivered: bool,
+    words: String,
+}
+
+fn try_out(walker: &Walker, listening: &mut Listening, probe: &mut Probe) -> Tried {
+    let spaces = &listening.network.spaces;
+    let places: Vec<Option<usize>> = walker
+        .topology
+        .places()
+        .map(|(_, place)| {
+            let name = place.namespace.as_deref().unwrap_or(&place.node.name);
+            spaces.iter().position(|up| up.name == name)
+        })
+        .collect();
+    let from = PlaceId(
+        places
+            .iter()
+            .position(|space| *space == Some(probe.from))
+            .unwrap(),
+    );
+    let name = spaces[probe.from].name.clone();
+    probe.src = probe.src.or_else(|| pinned(walker, from, probe));
+    let told = Told::new(walker, probe, from, &places);
+    let judge = |heard: &[Heard]| match &told {
+        Some(told) => told.judge(heard),
+        None if heard.is_empty() => Judgement::Right,
+        None => Judgement::Wrong("no source address".into()),
+    };
+    let (heard, error) = listening.ask(probe, |heard| judge(heard) == Judgement::Right);
+    let judged = judge(&heard);
+    let trails = told.as_ref().map_or_else(String::new, |told| told.words(walker));
+    Tried {
+        words: format!("of {name}: {probe:?}\n  {judged:?}\n  heard {heard:?}, {error:?}\n{trails}"),
+        delivered: heard.iter().any(|heard| matches!(heard.what, What::Request(_))),
+        judged,
+    }
+}
+
+/// Where the way that chance takes decides about the source address, one is named.
+fn pinned(walker: &Walker, from: PlaceId, probe: &Probe) -> Option<IpAddr> {
+    let flow = Flow::to(probe.dst);
+    let several = match walker.topology.place(from).fib.lookup(&flow) {
+        Ok(hit) => hit.hops.len() > 1,
+        Err(_) => false,
+    };
+    let packet = walker.packet(from, probe.dst, probe.transport());
+    packet.filter(|_| several).map(|packet| packet.src)
 }
 
 /// A random packet of one of the namespaces.
@@ -156,8 +224,16 @@ fn packet(random: &mut Random, draft: &Draft, id: u16) -> Probe {
         dst,
         kind,
         dport: *random.pick(&[80, 80, 53, 8080, 81]),
-        tos: if plain { 0 } else { *random.pick(&[0x10, 0x08, 0x20]) },
-        ttl: if random.percent(90) { 64 } else { *random.pick(&[1, 2, 3]) },
+        tos: if plain {
+            0
+        } else {
+            *random.pick(&[0x10, 0x08, 0x20])
+        },
+        ttl: if random.percent(90) {
+            64
+        } else {
+            *random.pick(&[1, 2, 3])
+        },
         mark: if plain { 0 } else { *random.pick(&[1, 2, 0x10]) },
         size,
         df: v6 || kind != Kind::Udp || size < 1280,

@@ -36,7 +36,11 @@ fn a_link(random: &mut Random, draft: &Draft, space: usize) -> String {
 
 /// An address of somebody in the network.
 pub(crate) fn someone(random: &mut Random, draft: &Draft) -> IpAddr {
-    let all: Vec<IpAddr> = draft.spaces.iter().flat_map(|space| space.own.iter().copied()).collect();
+    let all: Vec<IpAddr> = draft
+        .spaces
+        .iter()
+        .flat_map(|space| space.own.iter().copied())
+        .collect();
     if all.is_empty() || random.percent(8) {
         return ip(draft.v6, 3, 0, 7);
     }
@@ -155,9 +159,20 @@ fn rule(random: &mut Random, draft: &mut Draft, space: usize) {
             0 | 1 => format!(" from {}", prefix(random, draft)),
             2 => format!(" to {}", prefix(random, draft)),
             3 => format!(" fwmark {}", random.pick(&["0x1", "0x2/0x3", "0x10/0xf0"])),
-            4 => format!(" iif {}", if random.percent(30) { "lo".to_owned() } else { a_link(random, draft, space) }),
+            4 => format!(
+                " iif {}",
+                if random.percent(30) {
+                    "lo".to_owned()
+                } else {
+                    a_link(random, draft, space)
+                }
+            ),
             5 => format!(" tos {}", random.pick(&["0x10", "0x08"])),
-            _ => format!(" ipproto {}{}", random.pick(&["tcp", "udp"]), random.pick(&["", " dport 80", " dport 53"])),
+            _ => format!(
+                " ipproto {}{}",
+                random.pick(&["tcp", "udp"]),
+                random.pick(&["", " dport 80", " dport 53"])
+            ),
         };
     }
     let action: &str = match random.below(10) {
@@ -188,10 +203,9 @@ fn neighbor(random: &mut Random, draft: &mut Draft, space: usize) {
     let link = end.link;
     draft.line(
         space,
-        match random.below(4) {
+        match random.below(3) {
             0 => format!("neigh replace {ip} lladdr 02:11:22:33:44:55 dev {link} nud permanent"),
             1 => format!("neigh replace {ip} dev {link} nud failed"),
-            2 => format!("neigh replace {ip} lladdr 02:11:22:33:44:55 dev {link} nud stale"),
             _ => format!("neigh add proxy {} dev {link}", someone(random, draft)),
         },
     );
@@ -213,8 +227,15 @@ fn port(random: &mut Random, draft: &mut Draft, space: usize) {
     for _ in 0..1 + random.below(2) {
         let port = random.pick(&ports);
         let flag = random.pick(&[
-            "isolated on", "isolated on", "hairpin on", "learning off", "flood off", "bcast_flood off", "mcast_flood off",
-            "state 0", "state 4",
+            "isolated on",
+            "isolated on",
+            "hairpin on",
+            "learning off",
+            "flood off",
+            "bcast_flood off",
+            "mcast_flood off",
+            "state 0",
+            "state 4",
         ]);
         let line = format!("link set dev {port} {flag}");
         draft.spaces[space].bridge.push(line);
@@ -224,17 +245,29 @@ fn port(random: &mut Random, draft: &mut Draft, space: usize) {
 fn address(random: &mut Random, draft: &mut Draft, space: usize) {
     let link = a_link(random, draft, space);
     let ip = someone(random, draft);
-    let length = if random.percent(50) { draft.length() } else { draft.whole() };
+    let length = if random.percent(50) {
+        draft.length()
+    } else {
+        draft.whole()
+    };
     if random.percent(50) {
         draft.address(space, &link, ip, length);
-    } else if let Some(line) = draft.spaces[space].ip.iter().find(|line| line.starts_with("addr add")) {
+    } else if let Some(line) = draft.spaces[space]
+        .ip
+        .iter()
+        .find(|line| line.starts_with("addr add"))
+    {
         let line = line.replace("addr add", "addr del").replace(" nodad", "");
         draft.line(space, line);
     }
 }
 
 fn fdb(random: &mut Random, draft: &mut Draft, space: usize) {
-    if let Some(at) = draft.spaces[space].links.iter().position(|line| line.contains("type vxlan")) {
+    if let Some(at) = draft.spaces[space]
+        .links
+        .iter()
+        .position(|line| line.contains("type vxlan"))
+    {
         let line = &mut draft.spaces[space].links[at];
         *line = match random.below(4) {
             0 => line.replace("id 1", "id 9").replace("id 2", "id 9"),

@@ -5,9 +5,10 @@ use std::io::Write as _;
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use netdiag::collect::of_thread;
+use netdiag::state::link::LinkFlags;
 use netdiag::state::netns::NsIdentity;
 use netdiag::state::{Fact, Namespace, NodeState};
 use netdiag_lab::{Netns, Result, feed};
@@ -44,7 +45,6 @@ fn quiet(v6: bool) -> Vec<(String, String)> {
         ("net.ipv4.conf.all.send_redirects", "0"),
         ("net.ipv4.conf.default.send_redirects", "0"),
         ("net.ipv4.conf.all.accept_redirects", "0"),
-        ("net.ipv4.neigh.default.proxy_delay", "0"),
         ("net.ipv6.conf.all.disable_ipv6", if v6 { "0" } else { "1" }),
         ("net.ipv6.conf.default.disable_ipv6", if v6 { "0" } else { "1" }),
     ];
@@ -65,22 +65,38 @@ fn quiet(v6: bool) -> Vec<(String, String)> {
                 keys.push((format!("net.ipv6.conf.{who}.{name}"), value.to_owned()));
             }
         }
-        for key in ["net.ipv6.icmp.ratelimit", "net.ipv6.neigh.default.proxy_delay"] {
-            keys.push((key.to_owned(), "0".to_owned()));
-        }
+        keys.push(("net.ipv6.icmp.ratelimit".to_owned(), "0".to_owned()));
     }
     keys
+}
+
+/// Proxies that answer at once.
+fn proxies(v6: bool) -> Vec<(String, String)> {
+    let family = if v6 { "ipv6" } else { "ipv4" };
+    let links = std::fs::read_dir(format!("/proc/sys/net/{family}/neigh")).unwrap();
+    links
+        .map(|link| link.unwrap().file_name().into_string().unwrap())
+        .filter(|link| link != "default")
+        .map(|link| (format!("net.{family}.neigh.{link}.proxy_delay"), "0".to_owned()))
+        .collect()
 }
 
 /// Writes settings of the calling thread's namespace; gives what was refused.
 fn settings(pairs: &[(String, String)]) -> Vec<String> {
     let write = |key: &str, value: &str| {
         let path = format!("/proc/sys/{}", key.replace('.', "/"));
-        OpenOptions::new().write(true).open(path)?.write_all(value.as_bytes())
+        OpenOptions::new()
+            .write(true)
+            .open(path)?
+            .write_all(value.as_bytes())
     };
     pairs
         .iter()
-        .filter_map(|(key, value)| write(key, value).err().map(|error| format!("{key}={value}: {error}")))
+        .filter_map(|(key, value)| {
+            write(key, value)
+                .err()
+                .map(|error| format!("{key}={value}: {error}"))
+        })
         .collect()
 }
 
@@ -132,14 +148,17 @@ impl Network {
                 let (sysctls, bridge) = (space.sysctls.clone(), space.bridge.clone());
                 let (rules, ports) = (space.rules.clone(), space.ports.clone());
                 net.start(move || {
-                    let mut refused = settings(&sysctls);
+                    let mut refused = settings(&proxies(v6));
+                    refused.extend(settings(&sysctls));
                     refused.extend(batch(&["ip", "-force", "-batch", "-"], &ip));
                     refused.extend(batch(&["bridge", "-force", "-batch", "-"], &bridge));
                     for (command, input) in rules {
                         let words: Vec<&str> = command.iter().map(String::as_str).collect();
                         match feed(&words, &input) {
                             Ok((_, errors)) if errors.is_empty() => {}
-                            Ok((_, errors)) => refused.push(format!("RULES {}: {errors}\n{input}", command.join(" "))),
+                            Ok((_, errors)) => {
+                                refused.push(format!("RULES {}: {errors}\n{input}", command.join(" ")))
+                            }
                             Err(error) => refused.push(error.to_string()),
                         }
                     }
@@ -160,9 +179,29 @@ impl Network {
                 _open: open,
             });
         }
-        // Addresses of IPv6 get their routes a little later.
-        std::thread::sleep(Duration::from_millis(if v6 { 60 } else { 5 }));
-        Ok(Self { spaces, v6, refused })
+        let network = Self { spaces, v6, refused };
+        network.settle();
+        Ok(network)
+    }
+
+    /// Until all links know that they are connected: the kernel tells up to a second later. Without an address of its own
+    /// a link of IPv6 asks for no neighbor.
+    fn settle(&self) {
+        let begun = Instant::now();
+        let mut before = None;
+        loop {
+            std::thread::sleep(Duration::from_millis(if self.v6 { 40 } else { 10 }));
+            let work: Vec<_> = self.spaces.iter().map(|up| up.net.start(tables)).collect();
+            let read: Vec<State> = work
+                .into_iter()
+                .map(|work| work.recv().expect("tables"))
+                .collect();
+            let quiet = read.iter().flatten().all(|link| link.settled(self.v6));
+            if (quiet && before.as_ref() == Some(&read)) || begun.elapsed() > Duration::from_secs(3) {
+                return;
+            }
+            before = Some(read);
+        }
     }
 
     /// The states of the nodes, as netdiag reads them.
@@ -214,6 +253,47 @@ impl Network {
         }
         nodes
     }
+}
+
+/// What of a link comes late: name, whether it is connected, whether the kernel knows, its addresses.
+#[derive(Debug, PartialEq)]
+struct Late {
+    name: String,
+    connected: bool,
+    known: bool,
+    has_own: bool,
+    routes: usize,
+}
+
+type State = Vec<Late>;
+
+impl Late {
+    const fn settled(&self, v6: bool) -> bool {
+        !self.connected || (self.known && (!v6 || self.has_own))
+    }
+}
+
+fn tables() -> State {
+    let mut net = netdiag::state::Netns::default();
+    netdiag::collect::netlink::netns_tables(&mut net);
+    let own = |link| {
+        let mut addresses = net.addresses.items().iter();
+        addresses.any(|address| address.link == link && netdiag::state::link::is_link_local(address.ip))
+    };
+    let links = net
+        .links
+        .items()
+        .iter()
+        .filter(|link| link.name != "lo" && link.is_up());
+    links
+        .map(|link| Late {
+            name: link.name.clone(),
+            connected: link.flags.has(LinkFlags::LOWER_UP),
+            known: !link.operstate.to_lowercase().contains("down"),
+            has_own: link.master.is_some() || own(link.index),
+            routes: net.routes.items().len(),
+        })
+        .collect()
 }
 
 /// What listens on these ports, of the calling thread's namespace.

@@ -7,9 +7,7 @@ use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use netdiag::forward::packet::Transport;
-use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, SockaddrIn6, recv, recvmsg, setsockopt, sockopt,
-};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn6, recv, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::network::{Network, Up};
@@ -77,7 +75,7 @@ struct Ears([Socket; 3]);
 
 /// All ears, and what became of SYNs.
 pub(crate) struct Listening<'n> {
-    network: &'n Network,
+    pub(crate) network: &'n Network,
     ears: Vec<Ears>,
     current: u16,
     /// Sequence numbers of SYNs, with the probe that each is of.
@@ -119,7 +117,8 @@ fn next(socket: &Socket, v6: bool, buffer: &mut [u8]) -> Option<(IpAddr, IpAddr,
     let mut space = nix::cmsg_space!(nix::libc::in6_pktinfo);
     let (length, src, dst) = {
         let mut parts = [io::IoSliceMut::new(buffer)];
-        let message = recvmsg::<SockaddrIn6>(fd, &mut parts, Some(&mut space), MsgFlags::MSG_DONTWAIT).ok()?;
+        let message =
+            recvmsg::<SockaddrIn6>(fd, &mut parts, Some(&mut space), MsgFlags::MSG_DONTWAIT).ok()?;
         let dst = message.cmsgs().ok()?.find_map(|part| match part {
             ControlMessageOwned::Ipv6PacketInfo(info) => Some(IpAddr::from(info.ipi6_addr.s6_addr)),
             _ => None,
@@ -199,7 +198,12 @@ impl<'n> Listening<'n> {
                 1 => self.udp(bytes, space, src, dst),
                 _ => self.tcp(bytes),
             };
-            heard.extend(found.map(|what| Heard { space, src, dst, what }));
+            heard.extend(found.map(|what| Heard {
+                space,
+                src,
+                dst,
+                what,
+            }));
         }
         !taken.is_empty()
     }
@@ -257,7 +261,12 @@ impl<'n> Listening<'n> {
             dport: be16(bytes, 2)?,
         };
         let (seq, ack) = (be32(bytes, 4)?, be32(bytes, 8)?);
-        let probe = |seq: u32| self.syns.iter().find(|(syn, _)| *syn == seq).map(|(_, probe)| *probe);
+        let probe = |seq: u32| {
+            self.syns
+                .iter()
+                .find(|(syn, _)| *syn == seq)
+                .map(|(_, probe)| *probe)
+        };
         let mine = |seq| probe(seq) == Some(self.current);
         match bytes.get(13)? & 0x17 {
             0x02 if mine(seq) => Some(What::Request(transport)),
@@ -360,7 +369,8 @@ fn send(probe: &Probe) -> io::Result<Socket> {
             icmp.extend(payload(probe.id, size.saturating_sub(header + 8)));
             let sum = checksum(&icmp);
             icmp[2..4].copy_from_slice(&sum.to_be_bytes());
-            let (IpAddr::V4(src), IpAddr::V4(dst)) = (probe.src.unwrap_or(unspecified(false)), probe.dst) else {
+            let (IpAddr::V4(src), IpAddr::V4(dst)) = (probe.src.unwrap_or(unspecified(false)), probe.dst)
+            else {
                 return Err(io::Error::other("families differ"));
             };
             // Length, checksum and, where they are zero, identifier and source are filled in by the kernel.
