@@ -13,6 +13,8 @@ pub mod diagnose;
 pub mod fleet;
 pub mod forward;
 pub mod intent;
+#[cfg(feature = "capture")]
+pub mod live;
 pub mod output;
 pub mod packet;
 pub mod parse;

@@ -18,6 +18,7 @@ mod node;
 mod patch;
 pub mod reference;
 mod replace;
+mod signals;
 mod snapshot;
 mod source;
 mod trace;
