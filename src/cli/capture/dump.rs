@@ -95,7 +95,7 @@ impl Dump {
 
     pub(super) fn take(&mut self, shown: &Shown) -> Result<(), Error> {
         let packet = &shown.packet;
-        let length = self.writer.as_ref().map_or(0, Writer::len);
+        let length = self.writer.as_ref().map_or(0, Writer::written);
         if self
             .rotation
             .as_mut()

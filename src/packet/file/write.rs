@@ -26,7 +26,7 @@ pub struct Writer<W: Write> {
     buffer: Vec<u8>,
     /// The links so far: interfaces of pcapng.
     links: Vec<Known>,
-    written: u64,
+    flushed: u64,
 }
 
 /// A link that a file has packets of.
@@ -57,7 +57,7 @@ impl<W: Write> Writer<W> {
             form,
             buffer,
             links: Vec::new(),
-            written: 0,
+            flushed: 0,
         }
     }
 
@@ -116,8 +116,8 @@ impl<W: Write> Writer<W> {
     }
 
     /// Bytes of the file so far.
-    pub fn len(&self) -> u64 {
-        self.written + self.buffer.len() as u64
+    pub const fn written(&self) -> u64 {
+        self.flushed + self.buffer.len() as u64
     }
 
     /// Says how many packets of a link were lost (ISB of pcapng); nothing in other files, and of links without packets.
@@ -165,7 +165,7 @@ impl<W: Write> Writer<W> {
 
     fn flush_buffer(&mut self) -> io::Result<()> {
         self.target.write_all(&self.buffer)?;
-        self.written += self.buffer.len() as u64;
+        self.flushed += self.buffer.len() as u64;
         self.buffer.clear();
         Ok(())
     }

@@ -53,7 +53,7 @@ impl Live {
             if args.from.links.iter().filter(|other| *other == link).count() > 1 {
                 return Err(Error::new(format!("{link} is named twice")));
             }
-            taps.push(Tap::open(link, &options).map_err(|error| explained(error, &options))?);
+            taps.push(Tap::open(link, &options).map_err(|error| explained(&error, &options))?);
         }
         if let Err(why) = live::give_up() {
             writeln!(cx.err, "{} {why}", cx.style.warn("warning:"))?;
@@ -193,7 +193,7 @@ fn by_number(known: &mut HashMap<u32, usize>, interfaces: &mut Vec<Interface>, p
 }
 
 /// What failed, and what to do about it.
-fn explained(error: live::Error, options: &Options) -> Error {
+fn explained(error: &live::Error, options: &Options) -> Error {
     let new = Error::new(error.to_string());
     match error {
         live::Error::NoLink { .. } => {
