@@ -1,10 +1,14 @@
 //! One run of a hook: chain after chain, rule after rule.
 
+use super::chains::{Asked, Chains, Compiled};
 use super::choice::Choices;
 use super::conn::{Conn, ConnState, Direction};
+use super::ipset::IpSets;
+use super::nat;
+use super::sets::Sets;
 use super::value::Values;
-use super::{BaseChain, ByName, Call, Hooks, Note, Passed, Verdict};
-use super::{ipset, nat};
+use super::{BaseChain, Call, Hooks, Note, Passed, Verdict};
+use crate::state::link::IfIndex;
 use crate::state::netfilter::{
     Chain, ChainKind, CtKey, Dialect, Expr, Hook, Key, MetaKey, Policy, Reject, Rule, Stateful, Statement,
     Table, Verdict as RuleVerdict,
@@ -23,8 +27,10 @@ pub(super) struct Run<'r, 'p, 'a> {
     /// The table whose rule runs.
     pub(super) table: Option<&'a Table>,
     pub(super) dialect: Dialect,
-    /// The chains of that table.
-    chains: Option<&'r ByName<'a>>,
+    /// The chains of that table, and its sets.
+    chains: Option<&'r Chains<'a>>,
+    pub(super) sets: Option<&'r Sets<'a>>,
+    ipsets: &'r IpSets<'a>,
 }
 
 /// How a chain or rule ends.
@@ -42,6 +48,8 @@ pub(super) fn hook<'r, 'a>(hooks: &'r Hooks<'a>, call: &Call<'_, 'a>, choices: &
         table: None,
         dialect: Dialect::Nft,
         chains: None,
+        sets: None,
+        ipsets: &hooks.ipsets,
     };
     let verdict = run.all(hooks);
     Passed {
@@ -129,7 +137,7 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         if conn.state != ConnState::Established {
             return;
         }
-        let before = self.call.packet.to_string();
+        let before = self.call.packet.clone();
         match self.call.hook {
             Hook::Prerouting | Hook::Output => {
                 nat::write_destination(&mut self.call.packet, conn.destination());
@@ -137,8 +145,8 @@ impl<'r, 'a> Run<'r, '_, 'a> {
             Hook::Postrouting | Hook::Input => nat::write_source(&mut self.call.packet, conn.source()),
             _ => return,
         }
-        let after = self.call.packet.to_string();
-        if before != after {
+        let after = &self.call.packet;
+        if !self.call.quiet && before != *after {
             self.notes.push(Note {
                 nat: true,
                 text: format!("conntrack: {before} becomes {after}"),
@@ -149,8 +157,10 @@ impl<'r, 'a> Run<'r, '_, 'a> {
     fn base(&mut self, hooks: &'r Hooks<'a>, base: &BaseChain<'a>) -> Option<Verdict> {
         self.table = Some(base.table);
         self.dialect = base.dialect;
-        self.chains = hooks.chains.get(base.names);
-        match self.chain(base.chain, 0) {
+        let ready = hooks.tables.get(base.at.0)?;
+        self.chains = Some(&ready.chains);
+        self.sets = Some(&ready.sets);
+        match self.chain(ready.chains.all.get(base.at.1)?, 0) {
             Flow::End(Verdict::Accept) => None,
             Flow::End(verdict) => Some(verdict),
             Flow::Next | Flow::Return => match base.base.policy {
@@ -177,14 +187,28 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         }
     }
 
-    fn chain(&mut self, chain: &'a Chain, depth: usize) -> Flow {
-        for rule in &chain.rules {
-            match self.rule(rule, chain, depth) {
+    fn chain(&mut self, chain: &'r Compiled<'a>, depth: usize) -> Flow {
+        let asked = chain.is_long().then(|| self.asked());
+        for rule in chain.rules(asked) {
+            match self.rule(rule, chain.chain, depth) {
                 Flow::Next => {}
                 end => return end,
             }
         }
         Flow::Return
+    }
+
+    /// What rules of long chains are found by.
+    fn asked(&self) -> Asked<'a> {
+        let call = &self.call;
+        let name = |index: Option<IfIndex>| Some(&*call.place.fib.link(index?)?.name);
+        Asked {
+            src: call.packet.src,
+            dst: call.packet.dst,
+            dport: call.packet.transport.ports().map(|(_, dport)| dport),
+            input: name(call.in_link),
+            output: name(call.out_link),
+        }
     }
 
     /// As the tools write it, behind the back end that it is of.
@@ -227,8 +251,10 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                         let why = format!("where this rule leads is not known: {}", self.say(rule, chain));
                         return Flow::End(Verdict::NotDecidable(why));
                     };
-                    let text = format!("{}: {before} becomes {after}", self.say(rule, chain));
-                    self.notes.push(Note { nat: true, text });
+                    if !self.call.quiet {
+                        let text = format!("{}: {before} becomes {after}", self.say(rule, chain));
+                        self.notes.push(Note { nat: true, text });
+                    }
                     return Flow::End(Verdict::Accept);
                 }
                 Statement::Unknown { acts: true, .. } | Statement::Tproxy { .. } | Statement::Synproxy(_) => {
@@ -244,7 +270,7 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                     Some(true)
                 }
                 Statement::Match(matched) => Values(self).holds(matched),
-                Statement::IpSet(matched) => ipset::holds(&self.call, matched),
+                Statement::IpSet(matched) => self.ipsets.holds(&self.call, matched),
                 Statement::Stateful(stateful) => Some(self.stateful(stateful)),
                 Statement::RpFilter {
                     loose,
@@ -288,8 +314,7 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         };
         let Some(next) = self
             .chains
-            .and_then(|chains| chains.get(&**name))
-            .copied()
+            .and_then(|chains| chains.named(name))
             .filter(|_| depth < MAX_DEPTH)
         else {
             return Flow::Next;
@@ -301,7 +326,7 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         }
     }
 
-    fn set(&mut self, key: &Key, value: &Expr) {
+    fn set(&mut self, key: &Key, value: &'a Expr) {
         let Some(number) = Values(self).number(value) else {
             return;
         };
