@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::fib::Flow;
 use super::super::packet::{Frame, Mac, Payload};
-use super::super::topology::{At, Place};
-use super::{End, Outcome, State, Walker, What};
+use super::super::topology::{At, Place, PlaceId};
+use super::{Cause, End, Outcome, State, Walker, What};
 use crate::state::link::{Address, LinkFlags, Scope};
 use crate::state::neighbor::{Neighbor, NeighborState};
 use crate::state::route::RouteType;
@@ -43,13 +43,14 @@ impl Walker<'_, '_> {
     /// Asks for an address on a link, as the kernel would.
     fn ask(&self, state: &mut State, at: At, target: IpAddr, known: Option<&Neighbor>) -> Result<Mac, End> {
         let name = self.name(at);
-        let place = self.topology.place(at.place);
         let Some(src) = self
             .topology
             .link(at)
             .and_then(|link| link.mac.as_deref().and_then(Mac::parse))
         else {
-            return Err(End::NotDecidable(format!("the MAC of {name} is not known")));
+            return Err(End::NotDecidable(
+                format!("the MAC of {name} is not known").into(),
+            ));
         };
         let frame = Frame {
             src,
@@ -79,7 +80,7 @@ impl Walker<'_, '_> {
         {
             return Ok(mac);
         }
-        let entry = known.map_or_else(String::new, |entry| format!(" ({})", neighbor_text(entry, name)));
+        let entry = known.map(|entry| neighbor_text(entry, name));
         let unseen = outcomes.iter().find_map(|outcome| match &outcome.end {
             End::NotDecidable(why) => Some(why.clone()),
             _ => None,
@@ -87,10 +88,13 @@ impl Walker<'_, '_> {
         let failed = known.is_some_and(|entry| entry.state.unanswered());
         match unseen {
             Some(why) if !failed => Err(End::NotDecidable(why)),
-            _ => Err(End::Rejected(format!(
-                "nobody answers for {target} on {name} of {}{entry}",
-                place.title()
-            ))),
+            _ => Err(End::Rejected(Cause::NoAnswer {
+                target,
+                link: name.to_owned(),
+                entry,
+                heard: heard(&outcomes),
+                lost: lost(outcomes),
+            })),
         }
     }
 
@@ -122,7 +126,7 @@ impl Walker<'_, '_> {
     }
 
     /// Somebody asks for an address on this link: the namespace answers for its own, and for others as a proxy.
-    pub(super) fn asked(&self, state: State, at: At, target: IpAddr, sender: IpAddr) -> Vec<Outcome> {
+    pub(super) fn asked(&self, mut state: State, at: At, target: IpAddr, sender: IpAddr) -> Vec<Outcome> {
         let place = self.topology.place(at.place);
         let Some(link) = self.topology.link(at) else {
             return state.ends(at.place, End::NotForMe);
@@ -140,6 +144,7 @@ impl Walker<'_, '_> {
             (place.has(target) && place.net.addresses.items().iter().any(here))
                 || place.proxies(at.link, target)
         };
+        state.heard = Some(at);
         let end = if answers {
             End::Answered(mac)
         } else {
@@ -147,6 +152,22 @@ impl Walker<'_, '_> {
         };
         state.ends(at.place, end)
     }
+}
+
+/// The links that a question reached without being answered.
+fn heard(outcomes: &[Outcome]) -> Vec<At> {
+    outcomes
+        .iter()
+        .filter_map(|outcome| outcome.state.heard)
+        .collect()
+}
+
+/// Why a question got no farther, and where.
+fn lost(outcomes: Vec<Outcome>) -> Option<(PlaceId, Box<Cause>)> {
+    outcomes.into_iter().find_map(|outcome| match outcome.end {
+        End::Dropped(cause) => Some((outcome.place, Box::new(cause))),
+        _ => None,
+    })
 }
 
 /// `arp_process`: the way of the question is looked up first, so that a host without a route to the target is no

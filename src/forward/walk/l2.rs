@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::super::packet::{Frame, Mac, Packet, Payload};
 use super::super::topology::At;
-use super::{End, Outcome, State, Walker, What};
+use super::{Cause, End, Missing, Outcome, State, Walker, What};
 use crate::state::kind::LinkData;
 use crate::state::link::{Link, LinkFlags};
 
@@ -13,10 +13,11 @@ impl Walker<'_, '_> {
     pub(super) fn xmit_ip(&self, mut state: State, at: At, next: IpAddr) -> Vec<Outcome> {
         state.wired = false;
         let Some(link) = self.topology.link(at) else {
-            return state.undecided(at.place, format!("link {} is not known", at.link));
+            return state.undecided(at.place, Missing::Link(format!("number {}", at.link)));
         };
         if !link.is_up() {
-            return state.dropped(at.place, format!("link {} is down", link.name));
+            let link = link.name.clone();
+            return state.dropped(at.place, Cause::LinkDown { link });
         }
         if link.flags.has(LinkFlags::LOOPBACK) {
             return self.ip_input(state, at);
@@ -46,13 +47,14 @@ impl Walker<'_, '_> {
     /// Sends a frame out by a link.
     pub(super) fn xmit(&self, mut state: State, at: At, frame: Frame) -> Vec<Outcome> {
         if state.loops() {
-            return state.dropped(at.place, "the frame goes round in circles");
+            return state.dropped(at.place, Cause::Loop { frame: true });
         }
         let Some(link) = self.topology.link(at) else {
-            return state.undecided(at.place, format!("link {} is not known", at.link));
+            return state.undecided(at.place, Missing::Link(format!("number {}", at.link)));
         };
         if !link.is_up() {
-            return state.dropped(at.place, format!("link {} is down", link.name));
+            let link = link.name.clone();
+            return state.dropped(at.place, Cause::LinkDown { link });
         }
         state.note_with(at.place, Some(at.link), What::Out, || {
             format!("dev {}", link.name)
@@ -83,14 +85,14 @@ impl Walker<'_, '_> {
                 ),
                 None => state.undecided(at.place, format!("the link below {} is not known", link.name)),
             },
-            (_, Some(LinkData::Bond(bond))) => match bond.active.or_else(|| self.first_port(at)) {
-                Some(port) => self.xmit(state, At { link: port, ..at }, frame),
-                None => state.dropped(at.place, format!("{} has no port", link.name)),
-            },
-            (Some(kind), _) => state.undecided(
-                at.place,
-                format!("what {} does, a link of kind {kind}", link.name),
-            ),
+            (_, Some(LinkData::Bond(bond))) => {
+                let Some(port) = bond.active.or_else(|| self.first_port(at)) else {
+                    let link = link.name.clone();
+                    return state.dropped(at.place, Cause::NoPort { link });
+                };
+                self.xmit(state, At { link: port, ..at }, frame)
+            }
+            (Some(_), _) => state.undecided(at.place, behind(link)),
         }
     }
 
@@ -102,10 +104,11 @@ impl Walker<'_, '_> {
     /// A frame comes in by a link.
     pub(super) fn receive(&self, mut state: State, at: At, mut frame: Frame) -> Vec<Outcome> {
         let Some(link) = self.topology.link(at) else {
-            return state.undecided(at.place, format!("link {} is not known", at.link));
+            return state.undecided(at.place, Missing::Link(format!("number {}", at.link)));
         };
         if !link.is_up() {
-            return state.dropped(at.place, format!("link {} is down", link.name));
+            let link = link.name.clone();
+            return state.dropped(at.place, Cause::LinkDown { link });
         }
         state.note_with(at.place, Some(at.link), What::In, || format!("dev {}", link.name));
         if let Some(vlan) = frame.vlan
@@ -216,22 +219,33 @@ impl Walker<'_, '_> {
             ends = cables.open(at).collect();
         }
         if ends.is_empty() {
-            let (who, link) = (self.topology.place(at.place).title(), self.name(at));
-            let why = match &frame.payload {
-                Payload::Ip(packet) => format!(
-                    "leaves {who} by {link} for {} ({}): nothing was seen of who that is",
-                    frame.dst, packet.dst
-                ),
-                Payload::Ask { target, .. } => {
-                    format!("{who} asks by {link} who has {target}: nobody that was seen")
-                }
-            };
-            return state.undecided(at.place, why);
+            return self.beyond(state, at, frame);
         }
         state.note(at.place, Some(at.link), What::Wire, "over the wire");
         ends.into_iter()
             .flat_map(|end| self.cross(state.clone(), at, end, frame.clone()))
             .collect()
+    }
+
+    /// Nothing was seen of where the cable leads.
+    fn beyond(&self, state: State, at: At, frame: &Frame) -> Vec<Outcome> {
+        let neighbors = self.topology.place(at.place).net.neighbors.items();
+        let (next, mac, dst) = match &frame.payload {
+            Payload::Ip(packet) => {
+                let of_mac = neighbors.iter().find(|entry| {
+                    entry.link == at.link && entry.mac.as_deref().and_then(Mac::parse) == Some(frame.dst)
+                });
+                (of_mac.map(|entry| entry.ip), Some(frame.dst), packet.dst)
+            }
+            Payload::Ask { target, .. } => (Some(*target), None, state.packet.dst),
+        };
+        let missing = Missing::Beyond {
+            link: self.name(at).to_owned(),
+            next,
+            mac,
+            dst,
+        };
+        state.undecided(at.place, missing)
     }
 
     /// Over a cable, into another namespace as a rule.
@@ -252,8 +266,15 @@ impl Walker<'_, '_> {
             Some(LinkData::Tunnel(tunnel)) => self.ip_tunnel(state, at, link, tunnel, next),
             Some(LinkData::Tun(_)) => self.tun(state, at, link),
             _ if link.kind.as_deref() == Some("tun") => self.tun(state, at, link),
-            _ => state.undecided(at.place, format!("what is behind {}", link.name)),
+            _ => state.undecided(at.place, behind(link)),
         }
+    }
+}
+
+fn behind(link: &Link) -> Missing {
+    Missing::Behind {
+        link: link.name.clone(),
+        kind: link.kind_name().to_owned(),
     }
 }
 

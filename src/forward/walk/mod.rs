@@ -6,19 +6,26 @@
 
 mod arp;
 mod bridge;
+mod cause;
 mod filter;
 mod l2;
 mod l3;
+mod missing;
+mod rule_text;
 mod tunnel;
 
 use std::net::IpAddr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::fib::{Flow, Way, source_address};
 use super::hooks::{Conn, Hooks};
 use super::packet::{Mac, Packet, Transport};
 use super::topology::{At, PlaceId, Topology};
 use crate::state::link::{IfIndex, Scope};
+
+pub use cause::{Cause, Martian, RefusedBy, Refuses, VxlanEnd};
+pub use missing::{Missing, Unclear};
+pub use rule_text::RuleText;
 
 /// What one table, setting or link did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +36,8 @@ pub struct Step {
     pub what: What,
     /// What decided, as the tools print it: a route, a rule, an FDB entry, a sysctl.
     pub text: String,
+    /// The packet from here on, where this step made or changed it.
+    pub packet: Option<Arc<Packet>>,
 }
 
 /// The kind of a step.
@@ -44,7 +53,10 @@ pub enum What {
     Route,
     Neighbor,
     Fdb,
+    /// A netfilter rule that lost or refused the packet.
     Netfilter,
+    /// A netfilter rule that let it pass.
+    Passes,
     Nat,
     Encap,
     Decap,
@@ -56,17 +68,27 @@ pub enum What {
     Arrived,
 }
 
+impl What {
+    /// Whether the packet is another one afterwards.
+    const fn changes(self) -> bool {
+        matches!(
+            self,
+            Self::Start | Self::Nat | Self::Encap | Self::Decap | Self::Arrived
+        )
+    }
+}
+
 /// How a packet ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     /// Taken in by the host or pod that it was for.
     Delivered,
     /// Lost without a word.
-    Dropped(String),
+    Dropped(Cause),
     /// Refused with an ICMP error or a reset.
-    Rejected(String),
+    Rejected(Cause),
     /// What decides was not seen.
-    NotDecidable(String),
+    NotDecidable(Missing),
     /// A link that it reached has another address: a copy of a flood that nobody takes.
     NotForMe,
     /// Of a question for an address: who answered.
@@ -90,6 +112,8 @@ pub struct State {
     /// How many steps it took, whether they are kept or not.
     steps: usize,
     quiet: bool,
+    /// The link that a question for an address reached.
+    heard: Option<At>,
     /// How likely this way is among those that start alike: 1 without choices.
     pub share: Share,
     /// The packet's connection in the namespace that it is in.
@@ -135,6 +159,7 @@ impl State {
             trail: Vec::new(),
             steps: 0,
             quiet: false,
+            heard: None,
             share: Share::WHOLE,
             conn: None,
             prerouted: false,
@@ -185,6 +210,7 @@ impl State {
                 link,
                 what,
                 text: text.into(),
+                packet: what.changes().then(|| Arc::new(self.packet.clone())),
             });
         }
     }
@@ -221,11 +247,11 @@ impl State {
         }]
     }
 
-    fn dropped(self, place: PlaceId, why: impl Into<String>) -> Vec<Outcome> {
+    fn dropped(self, place: PlaceId, why: impl Into<Cause>) -> Vec<Outcome> {
         self.ends(place, End::Dropped(why.into()))
     }
 
-    fn undecided(self, place: PlaceId, why: impl Into<String>) -> Vec<Outcome> {
+    fn undecided(self, place: PlaceId, why: impl Into<Missing>) -> Vec<Outcome> {
         self.ends(place, End::NotDecidable(why.into()))
     }
 }
@@ -239,7 +265,7 @@ pub struct Walker<'t, 'a> {
 }
 
 /// Longer trails are loops.
-const MAX_STEPS: usize = 250;
+const MAX_STEPS: usize = 400;
 
 impl<'t, 'a> Walker<'t, 'a> {
     pub fn new(topology: &'t Topology<'a>) -> Self {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::super::packet::{Frame, Inner, Mac, Packet, Payload, Transport, proto};
 use super::super::topology::At;
 use super::l2::packet_of;
-use super::{End, Outcome, State, Walker, What};
+use super::{Cause, End, Missing, Outcome, State, VxlanEnd, Walker, What};
 use crate::state::kind::{LinkData, Tunnel, Vxlan};
 use crate::state::link::Link;
 
@@ -42,11 +42,10 @@ impl Walker<'_, '_> {
             remotes.push((remote, vxlan.port, vni, text));
         }
         if remotes.is_empty() {
-            let why = format!(
-                "{} has no FDB entry for {}: nobody to send to",
-                self.name(at),
-                frame.dst
-            );
+            let why = Cause::NoFdb {
+                link: self.name(at).to_owned(),
+                mac: frame.dst,
+            };
             return match frame.payload {
                 Payload::Ask { .. } => state.ends(at.place, End::NotForMe),
                 Payload::Ip(_) => state.dropped(at.place, why),
@@ -87,18 +86,19 @@ impl Walker<'_, '_> {
             "sit" => (proto::IPV6, 20),
             "gre" | "ip6gre" => (proto::GRE, if tunnel.okey.is_some() { 28 } else { 24 }),
             _ => {
-                return state.undecided(
-                    at.place,
-                    format!("what {} does, a tunnel of kind {kind}", link.name),
-                );
+                let missing = Missing::Behind {
+                    link: link.name.clone(),
+                    kind: kind.to_owned(),
+                };
+                return state.undecided(at.place, missing);
             }
         };
         let remote = tunnel.remote.unwrap_or(next);
         if remote == state.packet.dst && tunnel.remote.is_none() {
-            let why = format!(
-                "{} has no remote, and the route to {next} names no gateway",
-                link.name
-            );
+            let why = Cause::NoRemote {
+                link: link.name.clone(),
+                dst: next,
+            };
             return state.dropped(at.place, why);
         }
         let inner = Inner::Packet {
@@ -197,7 +197,12 @@ impl Walker<'_, '_> {
             super::super::fib::source_address(place.net, remote, &hit, hit.hops.first().copied())
         });
         let Some(source) = source else {
-            return state.dropped(at.place, format!("{} has no route to {remote}", place.title()));
+            let why = Cause::NoRoute {
+                dst: remote,
+                forwarded: false,
+                tunnel: Some(self.name(at).to_owned()),
+            };
+            return state.dropped(at.place, why);
         };
         let mut outer = Packet::new(source, remote, transport);
         outer.size = size;
@@ -228,8 +233,13 @@ impl Walker<'_, '_> {
                 let Some((link, _)) = vxlans().find(|(link, vxlan)| {
                     vxlan.port == port && (vxlan.vni == Some(vni) || vxlan.external) && link.is_up()
                 }) else {
-                    let why = no_vxlan(&place.title(), vxlans(), port, vni);
-                    return state.dropped(at.place, why);
+                    let other = vxlans().next().map(|(link, vxlan)| VxlanEnd {
+                        link: link.name.clone(),
+                        vni: vxlan.vni,
+                        port: vxlan.port,
+                        up: link.is_up(),
+                    });
+                    return state.dropped(at.place, Cause::NoVxlan { vni, port, other });
                 };
                 let text = format!("VXLAN {vni} by {}", link.name);
                 state.note(at.place, Some(link.index), What::Decap, text);
@@ -254,8 +264,8 @@ impl Walker<'_, '_> {
                     .find(named)
                     .or_else(|| links.iter().find(fits));
                 let Some(link) = found else {
-                    let why = format!("{} has no link for this tunnel ({outer})", place.title());
-                    return state.ends(at.place, End::Rejected(why));
+                    let outer = outer.to_string();
+                    return state.ends(at.place, End::Rejected(Cause::NoTunnel { outer }));
                 };
                 state.note(
                     at.place,
@@ -272,29 +282,6 @@ impl Walker<'_, '_> {
                     },
                 )
             }
-        }
-    }
-}
-
-/// What is wrong with the VXLAN links that are there.
-fn no_vxlan<'l>(
-    who: &str,
-    mut links: impl Iterator<Item = (&'l Link, &'l Vxlan)>,
-    port: u16,
-    vni: u32,
-) -> String {
-    let wanted = format!("VNI {vni} on UDP port {port}");
-    match links.next() {
-        None => format!("{who} has no VXLAN link; wanted {wanted}"),
-        Some((link, vxlan)) => {
-            let down = if link.is_up() { "" } else { ", down" };
-            let has = vxlan
-                .vni
-                .map_or_else(|| "external".to_owned(), |vni| format!("VNI {vni}"));
-            format!(
-                "{who} has no VXLAN link for {wanted}: {} has {has}, port {}{down}",
-                link.name, vxlan.port
-            )
         }
     }
 }
