@@ -64,6 +64,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
         }
         'netdiag;node;status' {
             [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture')
+            [CompletionResult]::new('--objects', '--objects', [CompletionResultType]::ParameterName, 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files')
             [CompletionResult]::new('--bird-socket', '--bird-socket', [CompletionResultType]::ParameterName, 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to show it; wide adds AS, router id, timers, route counts and the last error')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to show it; wide adds AS, router id, timers, route counts and the last error')
@@ -83,6 +84,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
         }
         'netdiag;node;autodetect' {
             [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture')
+            [CompletionResult]::new('--objects', '--objects', [CompletionResultType]::ParameterName, 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files')
             [CompletionResult]::new('--bird-socket', '--bird-socket', [CompletionResultType]::ParameterName, 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)')
             [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'Method to walk with: first-found, interface=REGEX, skip-interface=REGEX, can-reach=HOST, cidr=CIDR or kubernetes-internal-ip (default: what calico-node''s environment says, else first-found)')
             [CompletionResult]::new('--method', '--method', [CompletionResultType]::ParameterName, 'Method to walk with: first-found, interface=REGEX, skip-interface=REGEX, can-reach=HOST, cidr=CIDR or kubernetes-internal-ip (default: what calico-node''s environment says, else first-found)')
@@ -103,6 +105,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
         }
         'netdiag;check' {
             [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture')
+            [CompletionResult]::new('--objects', '--objects', [CompletionResultType]::ParameterName, 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files')
             [CompletionResult]::new('--bird-socket', '--bird-socket', [CompletionResultType]::ParameterName, 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)')
             [CompletionResult]::new('--fix-to', '--fix-to', [CompletionResultType]::ParameterName, 'Write the manifests that mend the findings, for `netdiag apply -f FILE`; `-` is standard output')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to show it')
@@ -314,6 +317,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
         }
         'netdiag;trace' {
             [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture')
+            [CompletionResult]::new('--objects', '--objects', [CompletionResultType]::ParameterName, 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files')
             [CompletionResult]::new('--bird-socket', '--bird-socket', [CompletionResultType]::ParameterName, 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)')
             [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Bytes of the packet with its IP header')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format')
@@ -348,6 +352,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
         }
         'netdiag;snapshot;save' {
             [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture')
+            [CompletionResult]::new('--objects', '--objects', [CompletionResultType]::ParameterName, 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files')
             [CompletionResult]::new('--bird-socket', '--bird-socket', [CompletionResultType]::ParameterName, 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output')

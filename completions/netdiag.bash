@@ -256,13 +256,17 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__check)
-            opts="-o -c -h --snapshot --bird-socket --fix-to --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-o -c -h --snapshot --objects --bird-socket --fix-to --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --snapshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --objects)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -626,13 +630,17 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__node__subcmd__autodetect)
-            opts="-m -o -c -h --snapshot --bird-socket --method --method6 --calico-version --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-m -o -c -h --snapshot --objects --bird-socket --method --method6 --calico-version --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --snapshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --objects)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -696,13 +704,17 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__node__subcmd__status)
-            opts="-o -w -c -h --snapshot --bird-socket --output --watch --node --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-o -w -c -h --snapshot --objects --bird-socket --output --watch --node --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --snapshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --objects)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1008,13 +1020,17 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__snapshot__subcmd__save)
-            opts="-o -c -h --snapshot --bird-socket --output --json --only-node --nodes --via --parallel --node-timeout --push --script --kube-namespace --kube-selector --host --ssh-user --sudo --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-o -c -h --snapshot --objects --bird-socket --output --json --only-node --nodes --via --parallel --node-timeout --push --script --kube-namespace --kube-selector --host --ssh-user --sudo --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --snapshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --objects)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1178,13 +1194,17 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__trace)
-            opts="-o -c -h --snapshot --bird-socket --size --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-o -c -h --snapshot --objects --bird-socket --size --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --snapshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --objects)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -59,6 +59,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
         }
         &'netdiag;node;status'= {
             cand --snapshot 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture'
+            cand --objects 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files'
             cand --bird-socket 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)'
             cand -o 'How to show it; wide adds AS, router id, timers, route counts and the last error'
             cand --output 'How to show it; wide adds AS, router id, timers, route counts and the last error'
@@ -77,6 +78,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
         }
         &'netdiag;node;autodetect'= {
             cand --snapshot 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture'
+            cand --objects 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files'
             cand --bird-socket 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)'
             cand -m 'Method to walk with: first-found, interface=REGEX, skip-interface=REGEX, can-reach=HOST, cidr=CIDR or kubernetes-internal-ip (default: what calico-node''s environment says, else first-found)'
             cand --method 'Method to walk with: first-found, interface=REGEX, skip-interface=REGEX, can-reach=HOST, cidr=CIDR or kubernetes-internal-ip (default: what calico-node''s environment says, else first-found)'
@@ -96,6 +98,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
         }
         &'netdiag;check'= {
             cand --snapshot 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture'
+            cand --objects 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files'
             cand --bird-socket 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)'
             cand --fix-to 'Write the manifests that mend the findings, for `netdiag apply -f FILE`; `-` is standard output'
             cand -o 'How to show it'
@@ -297,6 +300,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
         }
         &'netdiag;trace'= {
             cand --snapshot 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture'
+            cand --objects 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files'
             cand --bird-socket 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)'
             cand --size 'Bytes of the packet with its IP header'
             cand -o 'Output format'
@@ -329,6 +333,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
         }
         &'netdiag;snapshot;save'= {
             cand --snapshot 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture'
+            cand --objects 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files'
             cand --bird-socket 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)'
             cand -o 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output'
             cand --output 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output'

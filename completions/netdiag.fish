@@ -60,6 +60,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_see
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -f -a "status" -d 'Show this node\'s BGP peers, and why those that are down are down'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -f -a "autodetect" -d 'Re-run Calico\'s address detection on this node and explain it'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -s o -l output -d 'How to show it; wide adds AS, router id, timers, route counts and the last error' -r -f -a "table\t''
 wide\t''
@@ -77,6 +78,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_su
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -s m -l method -d 'Method to walk with: first-found, interface=REGEX, skip-interface=REGEX, can-reach=HOST, cidr=CIDR or kubernetes-internal-ip (default: what calico-node\'s environment says, else first-found)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l method6 -d 'Method for IPv6, as --method' -r
@@ -94,6 +96,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_su
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l fix-to -d 'Write the manifests that mend the findings, for `netdiag apply -f FILE`; `-` is standard output' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -s o -l output -d 'How to show it' -r -f -a "table\t''
@@ -249,6 +252,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l skip-empty 
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s h -l help -d 'Print help'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l size -d 'Bytes of the packet with its IP header' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -s o -l output -d 'Output format' -r -f -a "table\t''
@@ -278,6 +282,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -f -a "merge" -d 'Make one snapshot of several: a cluster in one file'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -f -a "script" -d 'Print a shell script that collects on a node without netdiag what commands read with --snapshot'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -s o -l output -d 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l nodes -d 'Save these nodes, commas between, into one snapshot; `all` are the Nodes of the datastore' -r

@@ -13,6 +13,7 @@ pub mod diagnose;
 pub mod fleet;
 pub mod forward;
 pub mod intent;
+pub mod kubernetes;
 pub mod output;
 pub mod packet;
 pub mod parse;

@@ -15,6 +15,7 @@ mod input;
 mod kinds;
 mod label;
 mod node;
+mod objects;
 mod patch;
 pub mod reference;
 mod replace;
