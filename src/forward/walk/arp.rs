@@ -88,16 +88,27 @@ impl Walker<'_, '_> {
                 sender: self.sender(at, target, state.packet.src),
             },
         };
-        let mut quiet = State::new(state.packet.clone()).quiet();
-        quiet.learned = state.learned.clone();
-        let outcomes = self.xmit(quiet, at, frame);
-        let mut answers: Vec<(Mac, Learned)> = Vec::new();
-        for outcome in outcomes.iter().filter(|outcome| outcome.place == at.place) {
-            let End::Answered(mac) = outcome.end else { continue };
-            // An answer that another link gets (the bridge that this one is a port of) helps nobody.
-            if outcome.state.learned.neighbor(at, target) != Some(mac) {
-                continue;
+        let ask = |widely| {
+            let mut question = State::new(state.packet.clone()).quiet();
+            question.widely = widely;
+            question.learned = state.learned.clone();
+            self.xmit(question, at, frame.clone())
+        };
+        // An answer that another link gets (the bridge that this one is a port of) helps nobody.
+        let answer = |outcome: &Outcome| match outcome.end {
+            End::Answered(mac) if outcome.place == at.place => {
+                Some(mac).filter(|mac| outcome.state.learned.neighbor(at, target) == Some(*mac))
             }
+            _ => None,
+        };
+        let mut outcomes = ask(false);
+        if !state.quiet && outcomes.iter().all(|outcome| answer(outcome).is_none()) {
+            // To say who heard it.
+            outcomes = ask(true);
+        }
+        let mut answers: Vec<(Mac, Learned)> = Vec::new();
+        for outcome in &outcomes {
+            let Some(mac) = answer(outcome) else { continue };
             if answers.iter().all(|(other, _)| *other != mac) {
                 answers.push((mac, outcome.state.learned.clone()));
             }

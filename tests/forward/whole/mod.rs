@@ -2,6 +2,7 @@
 //! says of each must be what happens to it.
 //!
 //! `NETDIAG_SEED=N` runs the one network and prints it, `NETDIAG_CASES=N` so many of them.
+#![allow(clippy::format_push_string, reason = "lines of commands are put together")]
 
 mod draft;
 mod generate;

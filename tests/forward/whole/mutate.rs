@@ -175,7 +175,7 @@ fn rule(random: &mut Random, draft: &mut Draft, space: usize) {
             ),
         };
     }
-    let action: &str = match random.below(10) {
+    let action = match random.below(10) {
         0 => *random.pick(&[" blackhole", " unreachable", " prohibit", " nop"]),
         1 => *random.pick(&[" goto 100", " goto 1000", " goto 32766"]),
         2 => " table main suppress_prefixlength 0",
@@ -224,7 +224,7 @@ fn port(random: &mut Random, draft: &mut Draft, space: usize) {
     if ports.is_empty() {
         return;
     }
-    for _ in 0..1 + random.below(2) {
+    for _ in 0..=random.below(2) {
         let port = random.pick(&ports);
         let flag = random.pick(&[
             "isolated on",
