@@ -19,7 +19,7 @@ use crate::state::rule::PolicyRule;
 
 use rules::Rules;
 pub use rules::{Refusal, Refused};
-pub use source::{link_address, source_address};
+pub use source::{link_address, source_address, source_of_link};
 use table::Table;
 
 /// The link that packets of the host itself count as coming in by, for rules (`iif lo`).

@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
+use super::super::fib::{Flow, link_address, source_of_link};
 use super::super::packet::Packet;
 use super::run::Run;
 use super::value::{Value, Values};
-use crate::state::link::{Address, Scope};
+use crate::state::link::{AddressFlags, Scope, is_link_local};
 use crate::state::netfilter::{Expr, Hook, Nat, NatKind, Statement};
 
 /// Applies the statement to the packet and its connection. Gives the packet before and after; none when it can't be
@@ -114,33 +115,50 @@ fn first(expr: &Expr) -> &Expr {
     }
 }
 
-/// `nf_nat_masquerade`: the first address of the link that the packet leaves by.
+/// `nf_nat_masquerade`: the address that the kernel would choose for the link that the packet leaves by.
 fn masquerade(run: &Run) -> Option<IpAddr> {
-    let link = run.call.out_link?;
-    let v4 = run.call.packet.dst.is_ipv4();
-    address_of(run, |address| address.link == link && address.ip.is_ipv4() == v4)
+    let (link, place) = (run.call.out_link?, run.call.place);
+    let packet = &run.call.packet;
+    match packet.dst {
+        IpAddr::V4(dst) => {
+            let flow = Flow {
+                oif: Some(link),
+                mark: packet.mark,
+                ..Flow::to(packet.dst)
+            };
+            let hit = place.fib.lookup(&flow).ok();
+            let gateway = hit.and_then(|hit| place.fib.gateway(hit.route, hit.hops.first()?));
+            let next = match gateway {
+                Some(IpAddr::V4(gateway)) => gateway,
+                _ => dst,
+            };
+            link_address(place.net, link, next, Scope::GLOBAL).map(IpAddr::V4)
+        }
+        IpAddr::V6(dst) => source_of_link(place.net, dst, link).map(IpAddr::V6),
+    }
 }
 
 /// `nf_nat_redirect`: the first address of the link that it came in by; 127.0.0.1 or ::1 for packets of the host.
 fn own(run: &Run) -> Option<IpAddr> {
-    let v4 = run.call.packet.dst.is_ipv4();
+    let dst = run.call.packet.dst;
     if run.call.hook == Hook::Output {
-        return Some(if v4 {
+        return Some(if dst.is_ipv4() {
             std::net::Ipv4Addr::LOCALHOST.into()
         } else {
             std::net::Ipv6Addr::LOCALHOST.into()
         });
     }
     let link = run.call.in_link?;
-    address_of(run, |address| address.link == link && address.ip.is_ipv4() == v4)
-}
-
-fn address_of(run: &Run, fits: impl Fn(&Address) -> bool) -> Option<IpAddr> {
-    let addresses = run.call.place.net.addresses.items();
-    let found = addresses
-        .iter()
-        .find(|address| fits(address) && address.scope < Scope::LINK)
-        .or_else(|| addresses.iter().find(|address| fits(address)))?;
+    let mut addresses = run.call.place.net.addresses.items().iter();
+    let found = addresses.find(|address| {
+        address.link == link
+            && address.ip.is_ipv4() == dst.is_ipv4()
+            && if dst.is_ipv4() {
+                !address.flags.has(AddressFlags::SECONDARY)
+            } else {
+                is_link_local(address.ip) == is_link_local(dst)
+            }
+    })?;
     Some(found.ip)
 }
 

@@ -180,7 +180,7 @@ impl Walker<'_, '_> {
         if may && own {
             return src;
         }
-        link_address(place.net, at.link, asked)
+        link_address(place.net, at.link, asked, Scope::LINK)
             .unwrap_or(Ipv4Addr::UNSPECIFIED)
             .into()
     }

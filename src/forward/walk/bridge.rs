@@ -7,7 +7,7 @@ use super::l2::too_long;
 use super::{Cause, End, Missing, Outcome, State, Walker, What};
 use crate::state::kind::{BridgePort, LinkData, PortState};
 use crate::state::link::{IfIndex, Link};
-use crate::state::neighbor::FdbEntry;
+use crate::state::neighbor::{FdbEntry, NeighborFlags};
 use crate::state::netfilter::Hook;
 
 impl<'a> Walker<'_, 'a> {
@@ -48,7 +48,9 @@ impl<'a> Walker<'_, 'a> {
         if let Some(port) = from
             && port.port.as_ref().is_none_or(|port| port.learning)
             && !frame.src.is_group()
-            && !self.fdb(at, frame.src, vlan).is_some_and(is_local)
+            && !self
+                .fdb(at, frame.src, vlan)
+                .is_some_and(|entry| is_local(entry) || entry.flags.has(NeighborFlags::STICKY))
         {
             state.learned.learn_port(at, frame.src, port.index);
         }

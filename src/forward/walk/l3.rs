@@ -121,6 +121,7 @@ impl<'a> Walker<'_, 'a> {
                     physdev: (state.packet.physdev_in, None),
                     ..Links::default()
                 };
+                state.anycast = hit.route.kind == RouteType::Anycast;
                 self.through(state, at.place, Hook::Input, links, |state| {
                     self.take_in(state, at)
                 })

@@ -129,6 +129,8 @@ pub struct State {
     /// The frame crossed a cable that was not seen: it is with all that such cables lead to, and crosses none again.
     wired: bool,
     learned: Learned,
+    /// It was for an anycast address of the namespace that took it.
+    anycast: bool,
     /// OUTPUT changed what routes depend on.
     reroute: bool,
     /// Connections that it began or belongs to, by namespace.
@@ -175,6 +177,7 @@ impl State {
             prerouted: false,
             wired: false,
             learned: Learned::default(),
+            anycast: false,
             reroute: false,
             conns: Vec::new(),
         }
@@ -318,12 +321,22 @@ impl<'t, 'a> Walker<'t, 'a> {
             .into_iter()
             .map(|outcome| {
                 let back = match outcome.end {
-                    End::Delivered => self.send(self.answer(&outcome), outcome.place),
+                    End::Delivered => self.answered(&outcome),
                     _ => Vec::new(),
                 };
                 (outcome, back)
             })
             .collect()
+    }
+
+    fn answered(&self, outcome: &Outcome) -> Vec<Outcome> {
+        let answer = self.answer(outcome);
+        if outcome.state.anycast && matches!(outcome.state.packet.transport, Transport::Tcp { .. }) {
+            // `tcp_v6_conn_request`
+            let why = format!("no connection to {}, an anycast address", answer.packet.src);
+            return answer.dropped(outcome.place, Cause::Other(why));
+        }
+        self.send(answer, outcome.place)
     }
 
     /// What answers a packet that was delivered. Who is asked by an anycast address answers by another one
@@ -333,7 +346,7 @@ impl<'t, 'a> Walker<'t, 'a> {
         let packet = &mut answer.packet;
         let echo = matches!(packet.transport, Transport::Icmp { .. });
         if echo
-            && !self.topology.place(outcome.place).has(packet.src)
+            && outcome.state.anycast
             && let Some(chosen) = self.packet(outcome.place, packet.dst, packet.transport)
         {
             packet.src = chosen.src;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use netdiag_lab::Random;
 
 use super::draft::{Draft, End, Space};
-use super::mutate;
+use super::{grammar, mutate};
 
 /// The network of a seed.
 pub(crate) fn draft(random: &mut Random) -> Draft {
@@ -25,6 +25,9 @@ pub(crate) fn draft(random: &mut Random) -> Draft {
         }
     }
     mutate::all(random, &mut draft);
+    if std::env::var_os("NETDIAG_RULES").is_some() {
+        grammar::all(random, &mut draft);
+    }
     draft
 }
 

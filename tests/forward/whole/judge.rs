@@ -115,15 +115,7 @@ impl Told {
                     .is_some_and(|arrival| requests.contains(&arrival))
             });
         let backs: Vec<Option<Seen>> = taken
-            .flat_map(|(_, back)| {
-                back.iter().map(|back| match back.end {
-                    End::Delivered => {
-                        let packet = &back.state.packet;
-                        Some((self.space(back)?, packet.src, packet.dst, packet.transport))
-                    }
-                    _ => None,
-                })
-            })
+            .flat_map(|(_, back)| back.iter().map(|back| self.arrival(back)))
             .collect();
         match differ("is answered", &backs, &answers) {
             Some(why) => Judgement::Wrong(why),

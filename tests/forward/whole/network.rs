@@ -157,7 +157,7 @@ impl Network {
                         match feed(&words, &input) {
                             Ok((_, errors)) if errors.is_empty() => {}
                             Ok((_, errors)) => {
-                                refused.push(format!("RULES {}: {errors}\n{input}", command.join(" ")))
+                                refused.push(format!("RULES {}: {errors}\n{input}", command.join(" ")));
                             }
                             Err(error) => refused.push(error.to_string()),
                         }

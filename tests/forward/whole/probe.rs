@@ -233,7 +233,7 @@ impl<'n> Listening<'n> {
         match (self.network.v6, kind) {
             (false, 8) | (true, 128) => self.is_current(bytes.get(8..)?).map(|_| What::Request(echo)),
             (false, 0) | (true, 129) => self.is_current(bytes.get(8..)?).map(|_| What::Answer(echo)),
-            (false, 3 | 11) | (true, 1 | 2 | 3) => Some(What::Error(kind, code)),
+            (false, 3 | 11) | (true, 1..=3) => Some(What::Error(kind, code)),
             _ => None,
         }
     }
