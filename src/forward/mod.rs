@@ -3,6 +3,7 @@
 pub mod fib;
 pub mod filter;
 pub mod hooks;
+pub mod openflow;
 pub mod packet;
 pub mod topology;
 pub mod walk;

@@ -4,4 +4,5 @@
 
 mod fib;
 mod networks;
+mod ovs;
 mod recorded;

@@ -16,7 +16,7 @@ use netdiag_lab::kinds::{
 use netdiag_lab::{Node, or_skip};
 
 /// The node as netdiag's program, run inside, saves it.
-fn collected(node: &Node) -> NodeState {
+pub(crate) fn collected(node: &Node) -> NodeState {
     let text = node
         .run([env!("CARGO_BIN_EXE_netdiag"), "snapshot", "save", "--json"])
         .within(Duration::from_secs(60))
