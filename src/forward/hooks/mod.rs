@@ -9,12 +9,14 @@ mod choice;
 mod conn;
 mod ipset;
 mod nat;
+mod rule_at;
 mod run;
 mod value;
 
 use std::collections::HashMap;
 
 pub use conn::{Conn, ConnState, Direction, Tuple};
+pub use rule_at::{Doubt, Note, RuleAt};
 
 use super::packet::Packet;
 use super::topology::Place;
@@ -38,32 +40,24 @@ pub struct Call<'p, 'a> {
 
 /// How a hook ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Verdict<'a> {
     Accept,
-    Drop(String),
+    Drop(RuleAt<'a>),
     /// With what the sender hears.
-    Reject(String, String),
-    NotDecidable(String),
+    Reject(RuleAt<'a>, String),
+    NotDecidable(Doubt<'a>),
 }
 
 /// One result of a hook.
 #[derive(Debug, Clone)]
-pub struct Passed {
-    pub verdict: Verdict,
+pub struct Passed<'a> {
+    pub verdict: Verdict<'a>,
     pub packet: Packet,
     pub conn: Option<Conn>,
-    /// What changed the packet or decided: back end, chain and rule text.
-    pub notes: Vec<Note>,
+    /// What changed the packet or decided.
+    pub notes: Vec<Note<'a>>,
     /// Parts of 2³²: how likely it is.
     pub share: f64,
-}
-
-/// A rule that mattered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    /// It changed an address or port.
-    pub nat: bool,
-    pub text: String,
 }
 
 /// The base chains of a namespace, ready for calls.
@@ -126,8 +120,8 @@ impl<'a> Hooks<'a> {
     }
 
     /// Runs the hook; the shares of the results add up to 1.
-    pub fn call(&self, call: &Call<'_, 'a>) -> Vec<Passed> {
-        let mut results: Vec<(Passed, bool)> = Vec::new();
+    pub fn call(&self, call: &Call<'_, 'a>) -> Vec<Passed<'a>> {
+        let mut results: Vec<(Passed<'a>, bool)> = Vec::new();
         let mut choices = Choices::default();
         loop {
             let mut passed = run::hook(self, call, &mut choices);
@@ -138,14 +132,13 @@ impl<'a> Hooks<'a> {
             }
         }
         if choices.gave_up() {
-            let why = "the rules leave more ways open than can be followed".to_owned();
-            return vec![undecided(call, why)];
+            return vec![undecided(call, Doubt::TooManyWays)];
         }
         settle(call, results)
     }
 }
 
-fn undecided(call: &Call, why: String) -> Passed {
+fn undecided<'a>(call: &Call, why: Doubt<'a>) -> Passed<'a> {
     Passed {
         verdict: Verdict::NotDecidable(why),
         packet: call.packet.clone(),
@@ -156,7 +149,7 @@ fn undecided(call: &Call, why: String) -> Passed {
 }
 
 /// Results that only chance tells apart stay; those that hang on something unknown must agree.
-fn settle(call: &Call, results: Vec<(Passed, bool)>) -> Vec<Passed> {
+fn settle<'a>(call: &Call, results: Vec<(Passed<'a>, bool)>) -> Vec<Passed<'a>> {
     if !results.iter().any(|(_, unknown)| *unknown) {
         return merged(results.into_iter().map(|(passed, _)| passed).collect());
     }
@@ -173,20 +166,19 @@ fn settle(call: &Call, results: Vec<(Passed, bool)>) -> Vec<Passed> {
             vec![passed]
         }
         Some(passed) => {
-            let rule = passed.notes.iter().find(|note| note.text.starts_with('?'));
-            let why = rule.map_or_else(
-                || "a rule that is not understood decides".to_owned(),
-                |note| format!("what this rule does is not known: {}", &note.text[1..]),
-            );
-            vec![undecided(call, why)]
+            let rule = passed.notes.iter().find_map(|note| match note {
+                Note::Unclear(rule) => Some(Doubt::Rule(*rule)),
+                _ => None,
+            });
+            vec![undecided(call, rule.unwrap_or(Doubt::TooManyWays))]
         }
         None => Vec::new(),
     }
 }
 
 /// Results that are the same become one.
-fn merged(results: Vec<Passed>) -> Vec<Passed> {
-    let mut kept: Vec<Passed> = Vec::new();
+fn merged(results: Vec<Passed<'_>>) -> Vec<Passed<'_>> {
+    let mut kept: Vec<Passed<'_>> = Vec::new();
     for passed in results {
         let same = kept.iter_mut().find(|other| {
             other.verdict == passed.verdict && other.packet == passed.packet && other.conn == passed.conn

@@ -3,11 +3,11 @@
 use super::choice::Choices;
 use super::conn::{Conn, ConnState, Direction};
 use super::value::Values;
-use super::{BaseChain, ByName, Call, Hooks, Note, Passed, Verdict};
+use super::{BaseChain, ByName, Call, Doubt, Hooks, Note, Passed, RuleAt, Verdict};
 use super::{ipset, nat};
 use crate::state::netfilter::{
-    Chain, ChainKind, CtKey, Dialect, Expr, Hook, Key, MetaKey, Policy, Reject, Rule, Stateful, Statement,
-    Table, Verdict as RuleVerdict,
+    ChainKind, CtKey, Dialect, Expr, Hook, Key, MetaKey, Policy, Reject, Rule, Stateful, Statement, Table,
+    Verdict as RuleVerdict,
 };
 
 /// Chains nest at most this deep (NFT_JUMP_STACK_SIZE is 16; iptables allows more).
@@ -18,7 +18,7 @@ const CONNTRACK: i32 = -200;
 /// The packet on its way through a hook.
 pub(super) struct Run<'r, 'p, 'a> {
     pub(super) call: Call<'p, 'a>,
-    pub(super) notes: Vec<Note>,
+    pub(super) notes: Vec<Note<'a>>,
     pub(super) choices: &'r mut Choices,
     /// The table whose rule runs.
     pub(super) table: Option<&'a Table>,
@@ -28,13 +28,17 @@ pub(super) struct Run<'r, 'p, 'a> {
 }
 
 /// How a chain or rule ends.
-enum Flow {
+enum Flow<'a> {
     Next,
     Return,
-    End(Verdict),
+    End(Verdict<'a>),
 }
 
-pub(super) fn hook<'r, 'a>(hooks: &'r Hooks<'a>, call: &Call<'_, 'a>, choices: &'r mut Choices) -> Passed {
+pub(super) fn hook<'r, 'a>(
+    hooks: &'r Hooks<'a>,
+    call: &Call<'_, 'a>,
+    choices: &'r mut Choices,
+) -> Passed<'a> {
     let mut run = Run {
         call: call.clone(),
         notes: Vec::new(),
@@ -54,7 +58,7 @@ pub(super) fn hook<'r, 'a>(hooks: &'r Hooks<'a>, call: &Call<'_, 'a>, choices: &
 }
 
 impl<'r, 'a> Run<'r, '_, 'a> {
-    fn all(&mut self, hooks: &'r Hooks<'a>) -> Verdict {
+    fn all(&mut self, hooks: &'r Hooks<'a>) -> Verdict<'a> {
         let v6 = self.call.packet.is_v6();
         let at = self.call.hook;
         let entry = matches!(at, Hook::Prerouting | Hook::Output);
@@ -139,47 +143,41 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         }
         let after = self.call.packet.to_string();
         if before != after {
-            self.notes.push(Note {
-                nat: true,
-                text: format!("conntrack: {before} becomes {after}"),
+            self.notes.push(Note::Translates {
+                rule: None,
+                before,
+                after,
             });
         }
     }
 
-    fn base(&mut self, hooks: &'r Hooks<'a>, base: &BaseChain<'a>) -> Option<Verdict> {
+    fn base(&mut self, hooks: &'r Hooks<'a>, base: &BaseChain<'a>) -> Option<Verdict<'a>> {
         self.table = Some(base.table);
         self.dialect = base.dialect;
         self.chains = hooks.chains.get(base.names);
-        match self.chain(base.chain, 0) {
+        let at = RuleAt {
+            dialect: base.dialect,
+            table: base.table,
+            chain: base.chain,
+            rule: None,
+        };
+        match self.chain(at, 0) {
             Flow::End(Verdict::Accept) => None,
             Flow::End(verdict) => Some(verdict),
             Flow::Next | Flow::Return => match base.base.policy {
                 Policy::Accept => None,
-                Policy::Drop => Some(Verdict::Drop(self.say_policy(base))),
+                Policy::Drop => Some(Verdict::Drop(at)),
             },
         }
     }
 
-    fn say_policy(&self, base: &BaseChain) -> String {
-        match self.dialect {
-            Dialect::Nft => format!(
-                "nft: policy drop of {} {} {}",
-                base.table.family.word(),
-                base.table.name,
-                base.chain.name
-            ),
-            dialect => format!(
-                "{}: policy DROP of {} (table {})",
-                dialect.command(),
-                base.chain.name,
-                base.table.name
-            ),
-        }
-    }
-
-    fn chain(&mut self, chain: &'a Chain, depth: usize) -> Flow {
-        for rule in &chain.rules {
-            match self.rule(rule, chain, depth) {
+    fn chain(&mut self, at: RuleAt<'a>, depth: usize) -> Flow<'a> {
+        for rule in &at.chain.rules {
+            let at = RuleAt {
+                rule: Some(rule),
+                ..at
+            };
+            match self.rule(rule, at, depth) {
                 Flow::Next => {}
                 end => return end,
             }
@@ -187,53 +185,36 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         Flow::Return
     }
 
-    /// As the tools write it, behind the back end that it is of.
-    pub(super) fn say(&self, rule: &Rule, chain: &Chain) -> String {
-        match (self.dialect, self.table) {
-            (Dialect::Nft, Some(table)) => format!(
-                "nft: {} {} {}: {}",
-                table.family.word(),
-                table.name,
-                chain.name,
-                rule.text
-            ),
-            (dialect, Some(table)) => format!("{}: -t {} {}", dialect.command(), table.name, rule.text),
-            (dialect, None) => format!("{}: {}", dialect.command(), rule.text),
-        }
-    }
-
-    fn rule(&mut self, rule: &'a Rule, chain: &'a Chain, depth: usize) -> Flow {
+    fn rule(&mut self, rule: &'a Rule, at: RuleAt<'a>, depth: usize) -> Flow<'a> {
         for statement in &rule.statements {
             let known = match statement {
-                Statement::Verdict(verdict) => return self.verdict(verdict, rule, chain, depth),
+                Statement::Verdict(verdict) => return self.verdict(verdict, at, depth),
                 Statement::Vmap(parts) => match Values(self).verdict_of(&parts.0, &parts.1) {
-                    Ok(Some(verdict)) => match self.verdict(verdict, rule, chain, depth) {
+                    Ok(Some(verdict)) => match self.verdict(verdict, at, depth) {
                         Flow::Next => continue,
                         end => return end,
                     },
                     Ok(None) => continue,
                     Err(()) => {
-                        self.unknown(rule, chain);
-                        let why = format!("what this rule does is not known: {}", self.say(rule, chain));
-                        return Flow::End(Verdict::NotDecidable(why));
+                        return Flow::End(Verdict::NotDecidable(Doubt::Rule(at)));
                     }
                 },
                 Statement::Reject(how) => {
-                    let text = self.say(rule, chain);
-                    return Flow::End(Verdict::Reject(text, reject_text(how)));
+                    return Flow::End(Verdict::Reject(at, reject_text(how)));
                 }
                 Statement::Nat(_) | Statement::Netmap(_) => {
                     let Some((before, after)) = nat::translate(self, statement) else {
-                        let why = format!("where this rule leads is not known: {}", self.say(rule, chain));
-                        return Flow::End(Verdict::NotDecidable(why));
+                        return Flow::End(Verdict::NotDecidable(Doubt::Target(at)));
                     };
-                    let text = format!("{}: {before} becomes {after}", self.say(rule, chain));
-                    self.notes.push(Note { nat: true, text });
+                    self.notes.push(Note::Translates {
+                        rule: Some(at),
+                        before,
+                        after,
+                    });
                     return Flow::End(Verdict::Accept);
                 }
                 Statement::Unknown { acts: true, .. } | Statement::Tproxy { .. } | Statement::Synproxy(_) => {
-                    let why = format!("what this rule does is not known: {}", self.say(rule, chain));
-                    return Flow::End(Verdict::NotDecidable(why));
+                    return Flow::End(Verdict::NotDecidable(Doubt::Rule(at)));
                 }
                 Statement::Notrack => {
                     self.call.conn = Some(Conn::untracked(&self.call.packet));
@@ -256,7 +237,8 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                 _ => Some(true),
             };
             let holds = known.unwrap_or_else(|| {
-                self.unknown(rule, chain);
+                // For the case that it matters.
+                self.notes.push(Note::Unclear(at));
                 self.choices.unknown()
             });
             if !holds {
@@ -266,23 +248,17 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         Flow::Next
     }
 
-    /// Remembers the rule that isn't understood, for the case that it matters.
-    fn unknown(&mut self, rule: &Rule, chain: &Chain) {
-        let text = format!("?{}", self.say(rule, chain));
-        self.notes.push(Note { nat: false, text });
-    }
-
-    fn verdict(&mut self, verdict: &'a RuleVerdict, rule: &Rule, chain: &Chain, depth: usize) -> Flow {
+    fn verdict(&mut self, verdict: &'a RuleVerdict, at: RuleAt<'a>, depth: usize) -> Flow<'a> {
         let (jump, name) = match verdict {
-            RuleVerdict::Accept => return Flow::End(Verdict::Accept),
-            RuleVerdict::Drop => return Flow::End(Verdict::Drop(self.say(rule, chain))),
+            RuleVerdict::Accept => {
+                self.notes.push(Note::Accepts(at));
+                return Flow::End(Verdict::Accept);
+            }
+            RuleVerdict::Drop => return Flow::End(Verdict::Drop(at)),
             RuleVerdict::Return => return Flow::Return,
             RuleVerdict::Continue => return Flow::Next,
             RuleVerdict::Queue(queue) if queue.bypass => return Flow::End(Verdict::Accept),
-            RuleVerdict::Queue(_) => {
-                let why = format!("a program decides (NFQUEUE): {}", self.say(rule, chain));
-                return Flow::End(Verdict::NotDecidable(why));
-            }
+            RuleVerdict::Queue(_) => return Flow::End(Verdict::NotDecidable(Doubt::Queue(at))),
             RuleVerdict::Jump(name) => (true, name),
             RuleVerdict::Goto(name) => (false, name),
         };
@@ -294,7 +270,8 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         else {
             return Flow::Next;
         };
-        match self.chain(next, depth + 1) {
+        let inside = RuleAt { chain: next, ..at };
+        match self.chain(inside, depth + 1) {
             Flow::Return | Flow::Next if jump => Flow::Next,
             Flow::Return | Flow::Next => Flow::Return,
             end @ Flow::End(_) => end,

@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::fib::Flow;
 use super::super::packet::{Frame, Mac, Payload};
-use super::super::topology::{At, Place};
-use super::{End, Outcome, State, Walker, What};
-use crate::state::link::{LinkFlags, Scope};
-use crate::state::neighbor::{Neighbor, NeighborFlags, NeighborState};
+use super::super::topology::{At, Place, PlaceId};
+use super::{Cause, End, Outcome, State, Walker, What};
+use crate::state::link::{Address, LinkFlags, Scope};
+use crate::state::neighbor::{Neighbor, NeighborState};
 use crate::state::route::RouteType;
 
 impl Walker<'_, '_> {
@@ -24,49 +24,33 @@ impl Walker<'_, '_> {
         {
             return Ok(Mac::ZERO);
         }
-        let known = place.net.neighbors.items().iter().find(|entry| {
-            entry.link == at.link && entry.ip == next && !entry.flags.has(NeighborFlags::PROXY)
-        });
+        let known = place.neighbor(at.link, next);
         if let Some(entry) = known
             && let Some(mac) = entry.mac.as_deref().and_then(Mac::parse)
             && !entry.state.unanswered()
         {
-            state.note(
-                at.place,
-                Some(at.link),
-                What::Neighbor,
-                neighbor_text(entry, self.name(at)),
-            );
+            state.note_with(at.place, Some(at.link), What::Neighbor, || {
+                neighbor_text(entry, self.name(at))
+            });
             let fixed = matches!(entry.state, NeighborState::Permanent | NeighborState::Noarp);
-            if fixed || self.someone_has(mac) {
+            if fixed || self.topology.cables().someone_has(mac) {
                 return Ok(mac);
             }
         }
         self.ask(state, at, next, known)
     }
 
-    /// Whether any link that was seen has this address: a learned one that nobody has any more is asked for again.
-    fn someone_has(&self, mac: Mac) -> bool {
-        self.topology.places().any(|(_, place)| {
-            place
-                .net
-                .links
-                .items()
-                .iter()
-                .any(|link| link.mac.as_deref().and_then(Mac::parse) == Some(mac))
-        })
-    }
-
     /// Asks for an address on a link, as the kernel would.
     fn ask(&self, state: &mut State, at: At, target: IpAddr, known: Option<&Neighbor>) -> Result<Mac, End> {
         let name = self.name(at);
-        let place = self.topology.place(at.place);
         let Some(src) = self
             .topology
             .link(at)
             .and_then(|link| link.mac.as_deref().and_then(Mac::parse))
         else {
-            return Err(End::NotDecidable(format!("the MAC of {name} is not known")));
+            return Err(End::NotDecidable(
+                format!("the MAC of {name} is not known").into(),
+            ));
         };
         let frame = Frame {
             src,
@@ -77,17 +61,17 @@ impl Walker<'_, '_> {
                 sender: self.sender(at, target, state.packet.src),
             },
         };
-        let mut quiet = State::new(state.packet.clone());
-        quiet.trail.reserve(16);
+        let quiet = State::new(state.packet.clone()).quiet();
         let outcomes = self.xmit(quiet, at, frame);
         let answered = outcomes.iter().find_map(|outcome| match outcome.end {
             End::Answered(mac) => Some((mac, outcome)),
             _ => None,
         });
         if let Some((mac, outcome)) = answered {
-            let who = self.topology.place(outcome.place).title();
-            let text = format!("{target} dev {name} lladdr {mac} (asked for: {who} answers)");
-            state.note(at.place, Some(at.link), What::Neighbor, text);
+            state.note_with(at.place, Some(at.link), What::Neighbor, || {
+                let who = self.topology.place(outcome.place).title();
+                format!("{target} dev {name} lladdr {mac} (asked for: {who} answers)")
+            });
             return Ok(mac);
         }
         if let Some(entry) = known
@@ -96,7 +80,7 @@ impl Walker<'_, '_> {
         {
             return Ok(mac);
         }
-        let entry = known.map_or_else(String::new, |entry| format!(" ({})", neighbor_text(entry, name)));
+        let entry = known.map(|entry| neighbor_text(entry, name));
         let unseen = outcomes.iter().find_map(|outcome| match &outcome.end {
             End::NotDecidable(why) => Some(why.clone()),
             _ => None,
@@ -104,10 +88,13 @@ impl Walker<'_, '_> {
         let failed = known.is_some_and(|entry| entry.state.unanswered());
         match unseen {
             Some(why) if !failed => Err(End::NotDecidable(why)),
-            _ => Err(End::Rejected(format!(
-                "nobody answers for {target} on {name} of {}{entry}",
-                place.title()
-            ))),
+            _ => Err(End::Rejected(Cause::NoAnswer {
+                target,
+                link: name.to_owned(),
+                entry,
+                heard: heard(&outcomes),
+                lost: lost(outcomes),
+            })),
         }
     }
 
@@ -139,7 +126,7 @@ impl Walker<'_, '_> {
     }
 
     /// Somebody asks for an address on this link: the namespace answers for its own, and for others as a proxy.
-    pub(super) fn asked(&self, state: State, at: At, target: IpAddr, sender: IpAddr) -> Vec<Outcome> {
+    pub(super) fn asked(&self, mut state: State, at: At, target: IpAddr, sender: IpAddr) -> Vec<Outcome> {
         let place = self.topology.place(at.place);
         let Some(link) = self.topology.link(at) else {
             return state.ends(at.place, End::NotForMe);
@@ -153,14 +140,11 @@ impl Walker<'_, '_> {
         let answers = if target.is_ipv4() {
             answers_arp(place, at, &link.name, target, sender)
         } else {
-            place
-                .net
-                .addresses
-                .items()
-                .iter()
-                .any(|address| address.link == at.link && address.ip == target)
-                || is_proxied(place, at, target)
+            let here = |address: &Address| address.link == at.link && address.ip == target;
+            (place.has(target) && place.net.addresses.items().iter().any(here))
+                || place.proxies(at.link, target)
         };
+        state.heard = Some(at);
         let end = if answers {
             End::Answered(mac)
         } else {
@@ -168,6 +152,22 @@ impl Walker<'_, '_> {
         };
         state.ends(at.place, end)
     }
+}
+
+/// The links that a question reached without being answered.
+fn heard(outcomes: &[Outcome]) -> Vec<At> {
+    outcomes
+        .iter()
+        .filter_map(|outcome| outcome.state.heard)
+        .collect()
+}
+
+/// Why a question got no farther, and where.
+fn lost(outcomes: Vec<Outcome>) -> Option<(PlaceId, Box<Cause>)> {
+    outcomes.into_iter().find_map(|outcome| match outcome.end {
+        End::Dropped(cause) => Some((outcome.place, Box::new(cause))),
+        _ => None,
+    })
 }
 
 /// `arp_process`: the way of the question is looked up first, so that a host without a route to the target is no
@@ -187,7 +187,7 @@ fn answers_arp(place: &Place, at: At, name: &str, target: IpAddr, sender: IpAddr
             let elsewhere = hit.hops.iter().any(|hop| hop.link != Some(at.link));
             let proxy = place.either(false, name, "proxy_arp").unwrap_or(false);
             let same_link = place.setting(false, name, "proxy_arp_pvlan").unwrap_or(0) != 0;
-            (proxy && elsewhere) || (same_link && !elsewhere) || is_proxied(place, at, target)
+            (proxy && elsewhere) || (same_link && !elsewhere) || place.proxies(at.link, target)
         }
         _ => false,
     }
@@ -215,15 +215,6 @@ fn arp_ignore(place: &Place, at: At, name: &str, target: IpAddr, sender: IpAddr)
         8 => false,
         _ => on_link().is_some_and(|address| address.scope < Scope::LINK),
     }
-}
-
-/// `ip neigh add proxy`.
-fn is_proxied(place: &Place, at: At, target: IpAddr) -> bool {
-    place.net.neighbors.items().iter().any(|entry| {
-        entry.flags.has(NeighborFlags::PROXY)
-            && entry.ip == target
-            && (entry.link == at.link || entry.link.0 == 0)
-    })
 }
 
 /// As ip-neighbour(8) prints it.

@@ -3,33 +3,33 @@
 use super::super::packet::{Frame, Mac, Packet, Payload};
 use super::super::topology::At;
 use super::filter::Links;
-use super::{End, Outcome, State, Walker, What};
+use super::{Cause, End, Missing, Outcome, State, Walker, What};
 use crate::state::kind::{BridgePort, LinkData, PortState};
 use crate::state::link::{IfIndex, Link};
 use crate::state::neighbor::FdbEntry;
 use crate::state::netfilter::Hook;
 
-impl Walker<'_, '_> {
+impl<'a> Walker<'_, 'a> {
     /// A frame in a bridge: from a port, or (none) from the bridge's own namespace.
     pub(super) fn bridge(&self, state: State, at: At, from: Option<&Link>, mut frame: Frame) -> Vec<Outcome> {
         let Some(bridge) = self.topology.link(at) else {
-            return state.undecided(at.place, format!("bridge {} is not known", at.link));
+            return state.undecided(at.place, Missing::Link(format!("number {}", at.link)));
         };
         if !bridge.is_up() {
-            return state.dropped(at.place, format!("bridge {} is down", bridge.name));
+            let link = bridge.name.clone();
+            return state.dropped(at.place, Cause::LinkDown { link });
         }
         let filtering = matches!(&bridge.data, Some(LinkData::Bridge(data)) if data.vlan_filtering);
         if let Some(port) = from {
             let data = port.port.clone().unwrap_or_else(open_port);
             if !matches!(data.state, PortState::Forwarding) {
-                let why = format!("port {} of {} is {:?}", port.name, bridge.name, data.state);
-                return state.dropped(at.place, why.to_lowercase());
+                return state.dropped(at.place, port_state(port, &bridge.name, data.state));
             }
         }
         let vlan = if filtering {
             let Some(vlan) = self.ingress_vlan(at, from.map_or(at.link, |port| port.index), &frame) else {
-                let port = from.map_or(bridge.name.as_str(), |port| port.name.as_str());
-                return state.dropped(at.place, format!("{port} is no member of the frame's VLAN"));
+                let port = from.map_or(&bridge.name, |port| &port.name).clone();
+                return state.dropped(at.place, Cause::NotInVlan { port, vlan: None });
             };
             Some(vlan)
         } else {
@@ -57,7 +57,7 @@ impl Walker<'_, '_> {
         vlan: Option<u16>,
     ) -> Vec<Outcome> {
         let Some(bridge) = self.topology.link(at) else {
-            return state.undecided(at.place, format!("bridge {} is not known", at.link));
+            return state.undecided(at.place, Missing::Link(format!("number {}", at.link)));
         };
         let filtering = vlan.is_some();
         let mut outcomes = Vec::new();
@@ -77,18 +77,16 @@ impl Walker<'_, '_> {
         if let Some(entry) = entry
             && !frame.dst.is_group()
         {
-            let text = fdb_text(
-                entry,
-                self.name(At {
+            state.note_with(at.place, Some(entry.link), What::Fdb, || {
+                let port = At {
                     link: entry.link,
                     ..at
-                }),
-                &bridge.name,
-            );
-            state.note(at.place, Some(entry.link), What::Fdb, text);
+                };
+                fdb_text(entry, self.name(port), &bridge.name)
+            });
             return self.to_port(state, at, from, entry.link, frame, vlan);
         }
-        for port in self.ports(at) {
+        for port in self.topology.place(at.place).ports(at.link) {
             if from.is_some_and(|from| from.index == port.index) && !hairpin(port) {
                 continue;
             }
@@ -104,7 +102,7 @@ impl Walker<'_, '_> {
                 outcomes.extend(self.to_port(state.clone(), at, from, port.index, frame.clone(), vlan));
             }
         }
-        taken(outcomes, state, at, &frame)
+        taken(outcomes, state, at, &bridge.name, &frame)
     }
 
     /// Whether iptables sees what the bridge forwards (`br_netfilter`).
@@ -195,7 +193,9 @@ impl Walker<'_, '_> {
         mut frame: Frame,
         unicast: bool,
     ) -> Vec<Outcome> {
-        state.note(at.place, Some(at.link), What::In, format!("dev {}", bridge.name));
+        state.note_with(at.place, Some(at.link), What::In, || {
+            format!("dev {}", bridge.name)
+        });
         if unicast {
             // A local entry may be for a port's address; the bridge's namespace takes it all the same.
             frame.dst = bridge.mac.as_deref().and_then(Mac::parse).unwrap_or(frame.dst);
@@ -215,41 +215,41 @@ impl Walker<'_, '_> {
     ) -> Vec<Outcome> {
         let port_at = At { link: port, ..at };
         let Some(port) = self.topology.link(port_at) else {
-            return state.undecided(at.place, format!("port {port} is not known"));
+            return state.undecided(at.place, Missing::Link(format!("number {port}")));
         };
         if port.master != Some(at.link) {
-            return state.dropped(
-                at.place,
-                format!("{} is no port of {} any more", port.name, self.name(at)),
-            );
+            let why = Cause::NotAPort {
+                port: port.name.clone(),
+                bridge: self.name(at).to_owned(),
+            };
+            return state.dropped(at.place, why);
         }
         let data = port.port.clone().unwrap_or_else(open_port);
         if !matches!(data.state, PortState::Forwarding) {
-            return state.dropped(
-                at.place,
-                format!("port {} is {:?}", port.name, data.state).to_lowercase(),
-            );
+            return state.dropped(at.place, port_state(port, self.name(at), data.state));
         }
         if let Some(from) = from {
             if from.index == port.index && !data.hairpin {
-                return state.dropped(at.place, format!("hairpin is off on port {}", port.name));
+                let port = port.name.clone();
+                return state.dropped(at.place, Cause::HairpinOff { port });
             }
             let isolated = |link: &Link| link.port.as_ref().is_some_and(|port| port.isolated);
             if isolated(from) && isolated(port) {
-                let why = format!(
-                    "ports {} and {} are isolated from each other",
-                    from.name, port.name
-                );
+                let why = Cause::Isolated {
+                    from: from.name.clone(),
+                    to: port.name.clone(),
+                };
                 return state.dropped(at.place, why);
             }
         }
         if let Some(vlan) = vlan {
             match self.member(at, port.index, vlan) {
                 None => {
-                    return state.dropped(
-                        at.place,
-                        format!("port {} is no member of VLAN {vlan}", port.name),
-                    );
+                    let why = Cause::NotInVlan {
+                        port: port.name.clone(),
+                        vlan: Some(vlan),
+                    };
+                    return state.dropped(at.place, why);
                 }
                 Some(untagged) => frame.vlan = (!untagged).then_some(vlan),
             }
@@ -262,18 +262,10 @@ impl Walker<'_, '_> {
         self.xmit(state, port_at, frame)
     }
 
-    fn ports(&self, at: At) -> impl Iterator<Item = &Link> {
-        let links = self.topology.place(at.place).net.links.items();
-        links.iter().filter(move |link| link.master == Some(at.link))
-    }
-
-    fn fdb(&self, at: At, mac: Mac, vlan: Option<u16>) -> Option<&FdbEntry> {
-        let entries = self.topology.place(at.place).net.fdb.items();
-        entries.iter().find(|entry| {
-            entry.master == Some(at.link)
-                && Mac::parse(&entry.mac) == Some(mac)
-                && (vlan.is_none() || entry.vlan.is_none() || entry.vlan == vlan)
-        })
+    fn fdb(&self, at: At, mac: Mac, vlan: Option<u16>) -> Option<&'a FdbEntry> {
+        let entries = self.topology.place(at.place).fdb(at.link, mac).iter();
+        let fits = |entry: &&&FdbEntry| vlan.is_none() || entry.vlan.is_none() || entry.vlan == vlan;
+        entries.copied().find(|entry| fits(&entry))
     }
 
     /// The VLAN of a frame that comes in by a port; none when the port isn't in it.
@@ -313,6 +305,14 @@ fn open_port() -> BridgePort {
     }
 }
 
+fn port_state(port: &Link, bridge: &str, state: PortState) -> Cause {
+    Cause::PortState {
+        port: port.name.clone(),
+        bridge: bridge.to_owned(),
+        state: format!("{state:?}").to_lowercase(),
+    }
+}
+
 fn hairpin(port: &Link) -> bool {
     port.port.as_ref().is_some_and(|port| port.hairpin)
 }
@@ -332,7 +332,7 @@ fn fdb_text(entry: &FdbEntry, port: &str, bridge: &str) -> String {
 }
 
 /// Of the copies of a flood, those that somebody took; of a question, all answers.
-fn taken(outcomes: Vec<Outcome>, state: State, at: At, frame: &Frame) -> Vec<Outcome> {
+fn taken(outcomes: Vec<Outcome>, state: State, at: At, bridge: &str, frame: &Frame) -> Vec<Outcome> {
     let (taken, left): (Vec<Outcome>, Vec<Outcome>) = outcomes
         .into_iter()
         .partition(|outcome| outcome.end != End::NotForMe);
@@ -342,5 +342,9 @@ fn taken(outcomes: Vec<Outcome>, state: State, at: At, frame: &Frame) -> Vec<Out
     if !left.is_empty() || matches!(frame.payload, Payload::Ask { .. }) {
         return state.ends(at.place, End::NotForMe);
     }
-    state.dropped(at.place, format!("no port leads to {}", frame.dst))
+    let why = Cause::NoPortFor {
+        bridge: bridge.to_owned(),
+        mac: frame.dst,
+    };
+    state.dropped(at.place, why)
 }

@@ -1,8 +1,8 @@
 //! Netfilter on the way: hooks are called where the kernel calls them.
 
-use super::super::hooks::{Call, Conn, Verdict};
+use super::super::hooks::{Call, Conn, Note, Verdict};
 use super::super::topology::PlaceId;
-use super::{End, Outcome, State, Walker, What};
+use super::{Cause, End, Missing, Outcome, State, Walker, What};
 use crate::state::Absence;
 use crate::state::link::IfIndex;
 use crate::state::netfilter::Hook;
@@ -33,7 +33,7 @@ impl Walker<'_, '_> {
                 .filter(|(other, _)| *other == place)
                 .find_map(|(_, conn)| conn.seen_by(&state.packet));
         }
-        let hooks = &self.hooks[place.0];
+        let hooks = self.hooks(place);
         match &hooks.absent {
             None | Some((_, Absence::Missing)) => {}
             // Rules inside pods are rare: they are taken for absent where nobody looked, and it is said.
@@ -44,8 +44,7 @@ impl Walker<'_, '_> {
                 }
             }
             Some((why, _)) => {
-                let title = self.topology.place(place).title();
-                let why = format!("netfilter rules of {title}: {why}");
+                let why = Missing::Netfilter(why.clone());
                 return (Vec::new(), state.undecided(place, why));
             }
         }
@@ -64,13 +63,15 @@ impl Walker<'_, '_> {
             state.share = state.share.times(passed.share);
             state.packet = passed.packet;
             state.conn = passed.conn;
-            for note in passed.notes {
-                if !note.text.starts_with('?') {
-                    let what = if note.nat { What::Nat } else { What::Netfilter };
-                    state.note(place, links.output.or(links.input), what, note.text);
-                }
-            }
             let link = links.output.or(links.input);
+            for note in passed.notes {
+                let what = match note {
+                    Note::Accepts(_) => What::Passes,
+                    Note::Translates { .. } => What::Nat,
+                    Note::Unclear(_) => continue,
+                };
+                state.note_with(place, link, what, || note.to_string());
+            }
             let end = match passed.verdict {
                 Verdict::Accept => {
                     if matches!(hook, Hook::Input | Hook::Postrouting) {
@@ -80,14 +81,20 @@ impl Walker<'_, '_> {
                     continue;
                 }
                 Verdict::Drop(rule) => {
-                    state.note(place, link, What::Netfilter, &rule);
-                    End::Dropped(rule)
+                    state.note_with(place, link, What::Netfilter, || rule.to_string());
+                    End::Dropped(Cause::Rule {
+                        rule: Box::new(rule.into()),
+                        answer: None,
+                    })
                 }
                 Verdict::Reject(rule, how) => {
-                    state.note(place, link, What::Netfilter, &rule);
-                    End::Rejected(format!("{rule} ({how})"))
+                    state.note_with(place, link, What::Netfilter, || rule.to_string());
+                    End::Rejected(Cause::Rule {
+                        rule: Box::new(rule.into()),
+                        answer: Some(how),
+                    })
                 }
-                Verdict::NotDecidable(why) => End::NotDecidable(why),
+                Verdict::NotDecidable(why) => End::NotDecidable(why.into()),
             };
             ended.extend(state.ends(place, end));
         }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::super::packet::{Frame, Mac, Packet, Payload};
 use super::super::topology::At;
-use super::{End, Outcome, State, Walker, What};
+use super::{Cause, End, Missing, Outcome, State, Walker, What};
 use crate::state::kind::LinkData;
 use crate::state::link::{Link, LinkFlags};
 
@@ -13,16 +13,19 @@ impl Walker<'_, '_> {
     pub(super) fn xmit_ip(&self, mut state: State, at: At, next: IpAddr) -> Vec<Outcome> {
         state.wired = false;
         let Some(link) = self.topology.link(at) else {
-            return state.undecided(at.place, format!("link {} is not known", at.link));
+            return state.undecided(at.place, Missing::Link(format!("number {}", at.link)));
         };
         if !link.is_up() {
-            return state.dropped(at.place, format!("link {} is down", link.name));
+            let link = link.name.clone();
+            return state.dropped(at.place, Cause::LinkDown { link });
         }
         if link.flags.has(LinkFlags::LOOPBACK) {
             return self.ip_input(state, at);
         }
         if link.mac.is_none() || link.flags.has(LinkFlags::POINTOPOINT) {
-            state.note(at.place, Some(at.link), What::Out, format!("dev {}", link.name));
+            state.note_with(at.place, Some(at.link), What::Out, || {
+                format!("dev {}", link.name)
+            });
             return self.xmit_raw(state, at, link, next);
         }
         let dst = match self.neighbor(&mut state, at, next) {
@@ -44,15 +47,18 @@ impl Walker<'_, '_> {
     /// Sends a frame out by a link.
     pub(super) fn xmit(&self, mut state: State, at: At, frame: Frame) -> Vec<Outcome> {
         if state.loops() {
-            return state.dropped(at.place, "the frame goes round in circles");
+            return state.dropped(at.place, Cause::Loop { frame: true });
         }
         let Some(link) = self.topology.link(at) else {
-            return state.undecided(at.place, format!("link {} is not known", at.link));
+            return state.undecided(at.place, Missing::Link(format!("number {}", at.link)));
         };
         if !link.is_up() {
-            return state.dropped(at.place, format!("link {} is down", link.name));
+            let link = link.name.clone();
+            return state.dropped(at.place, Cause::LinkDown { link });
         }
-        state.note(at.place, Some(at.link), What::Out, format!("dev {}", link.name));
+        state.note_with(at.place, Some(at.link), What::Out, || {
+            format!("dev {}", link.name)
+        });
         let lower = || {
             link.lower.map(|lower| At {
                 place: at.place,
@@ -79,34 +85,32 @@ impl Walker<'_, '_> {
                 ),
                 None => state.undecided(at.place, format!("the link below {} is not known", link.name)),
             },
-            (_, Some(LinkData::Bond(bond))) => match bond.active.or_else(|| self.first_port(at)) {
-                Some(port) => self.xmit(state, At { link: port, ..at }, frame),
-                None => state.dropped(at.place, format!("{} has no port", link.name)),
-            },
-            (Some(kind), _) => state.undecided(
-                at.place,
-                format!("what {} does, a link of kind {kind}", link.name),
-            ),
+            (_, Some(LinkData::Bond(bond))) => {
+                let Some(port) = bond.active.or_else(|| self.first_port(at)) else {
+                    let link = link.name.clone();
+                    return state.dropped(at.place, Cause::NoPort { link });
+                };
+                self.xmit(state, At { link: port, ..at }, frame)
+            }
+            (Some(_), _) => state.undecided(at.place, behind(link)),
         }
     }
 
     fn first_port(&self, at: At) -> Option<crate::state::link::IfIndex> {
-        let links = self.topology.place(at.place).net.links.items();
-        let port = links
-            .iter()
-            .find(|link| link.master == Some(at.link) && link.is_up())?;
-        Some(port.index)
+        let ports = self.topology.place(at.place).ports(at.link);
+        Some(ports.iter().find(|link| link.is_up())?.index)
     }
 
     /// A frame comes in by a link.
     pub(super) fn receive(&self, mut state: State, at: At, mut frame: Frame) -> Vec<Outcome> {
         let Some(link) = self.topology.link(at) else {
-            return state.undecided(at.place, format!("link {} is not known", at.link));
+            return state.undecided(at.place, Missing::Link(format!("number {}", at.link)));
         };
         if !link.is_up() {
-            return state.dropped(at.place, format!("link {} is down", link.name));
+            let link = link.name.clone();
+            return state.dropped(at.place, Cause::LinkDown { link });
         }
-        state.note(at.place, Some(at.link), What::In, format!("dev {}", link.name));
+        state.note_with(at.place, Some(at.link), What::In, || format!("dev {}", link.name));
         if let Some(vlan) = frame.vlan
             && let Some(above) = self.vlan_link(at, vlan)
         {
@@ -130,14 +134,14 @@ impl Walker<'_, '_> {
         if frame.vlan.is_some() {
             return state.ends(at.place, End::NotForMe);
         }
-        let above = self.macvlans(at);
+        let above = self.topology.macvlans(at);
         if let Some((child, _)) = above.iter().find(|(_, mac)| *mac == frame.dst) {
             return self.cross(state, at, *child, frame);
         }
         let mut outcomes = Vec::new();
         if frame.dst.is_group() {
             for (child, _) in above {
-                outcomes.extend(self.cross(state.clone(), at, child, frame.clone()));
+                outcomes.extend(self.cross(state.clone(), at, *child, frame.clone()));
             }
         }
         outcomes.extend(self.up(state, at, link, frame));
@@ -172,80 +176,16 @@ impl Walker<'_, '_> {
         })
     }
 
-    /// Every macvlan on top of a link, in all namespaces of its node.
-    fn macvlans(&self, lower: At) -> Vec<(At, Mac)> {
-        let node = self.topology.place(lower.place).node;
-        let mut found = Vec::new();
-        for (place, seen) in self.topology.places() {
-            if !std::ptr::eq(seen.node, node) {
-                continue;
-            }
-            for link in seen.net.links.items() {
-                let Some(below) = link.lower else { continue };
-                let on_top = matches!(link.data, Some(LinkData::Macvlan(_)))
-                    && below.index == lower.link
-                    && match below.netns {
-                        None => place == lower.place,
-                        Some(id) => {
-                            let lower_net = self.topology.place(lower.place).net;
-                            // The host's, unless something else is said.
-                            let net = match seen.net.peer(id) {
-                                Some(identity) => node.netns(identity),
-                                None => Some(&node.net),
-                            };
-                            net.is_some_and(|net| std::ptr::eq(net, lower_net))
-                        }
-                    };
-                let mac = link.mac.as_deref().and_then(Mac::parse);
-                if let (true, Some(mac)) = (on_top, mac) {
-                    found.push((
-                        At {
-                            place,
-                            link: link.index,
-                        },
-                        mac,
-                    ));
-                }
-            }
-        }
-        found
-    }
-
-    /// The link that a macvlan is on, which may be in another namespace of its node.
-    fn below(&self, at: At, link: &Link) -> Option<At> {
-        let lower = link.lower?;
-        let Some(id) = lower.netns else {
-            return Some(At {
-                link: lower.index,
-                ..at
-            });
-        };
-        let place = self.topology.place(at.place);
-        let net = match place.net.peer(id) {
-            Some(identity) => place.node.netns(identity)?,
-            // The host's, unless something else is said.
-            None => &place.node.net,
-        };
-        let (place, _) = self
-            .topology
-            .places()
-            .find(|(_, other)| std::ptr::eq(other.net, net))?;
-        Some(At {
-            place,
-            link: lower.index,
-        })
-    }
-
     /// Siblings in bridge mode talk to each other; nobody talks to the link below itself.
     fn macvlan(&self, state: State, at: At, link: &Link, mode: &str, frame: Frame) -> Vec<Outcome> {
-        let Some(lower) = self.below(at, link) else {
+        let Some(lower) = self.topology.below(at, link) else {
             return state.undecided(at.place, format!("the link below {} is not known", link.name));
         };
         let mut outcomes = Vec::new();
         if mode == "bridge" {
-            for (sibling, mac) in self.macvlans(lower) {
-                if sibling != at && (mac == frame.dst || frame.dst.is_group()) {
-                    outcomes.extend(self.cross(state.clone(), at, sibling, frame.clone()));
+            for (sibling, mac) in self.topology.macvlans(lower) {
+                if *sibling != at && (*mac == frame.dst || frame.dst.is_group()) {
+                    outcomes.extend(self.cross(state.clone(), at, *sibling, frame.clone()));
                 }
             }
             if !frame.dst.is_group() && !outcomes.is_empty() {
@@ -262,36 +202,50 @@ impl Walker<'_, '_> {
         if std::mem::replace(&mut state.wired, true) {
             return state.ends(at.place, End::NotForMe);
         }
+        let cables = self.topology.cables();
         // The link with the frame's address takes it; else those behind which it may be.
-        let reached = |fits: &dyn Fn(Mac, At) -> bool| -> Vec<At> {
-            let ends = self.topology.beyond(at).filter(|(mac, end)| fits(*mac, *end));
-            ends.map(|(_, end)| end).collect()
-        };
-        let mut ends = if frame.dst.is_group() {
-            reached(&|_, _| true)
-        } else {
-            reached(&|mac, _| mac == frame.dst)
+        let mut ends: Vec<At> = match &frame.payload {
+            _ if !frame.dst.is_group() => cables.with_mac(at, frame.dst).collect(),
+            Payload::Ask { target, .. } if frame.vlan.is_none() => {
+                let ends = cables.asked_for(at, *target);
+                if ends.is_empty() && cables.beyond(at).next().is_some() {
+                    return state.ends(at.place, End::NotForMe);
+                }
+                ends
+            }
+            _ => cables.beyond(at).collect(),
         };
         if ends.is_empty() {
-            ends = reached(&|_, end| self.may_hold(end));
+            ends = cables.open(at).collect();
         }
         if ends.is_empty() {
-            let (who, link) = (self.topology.place(at.place).title(), self.name(at));
-            let why = match &frame.payload {
-                Payload::Ip(packet) => format!(
-                    "leaves {who} by {link} for {} ({}): nothing was seen of who that is",
-                    frame.dst, packet.dst
-                ),
-                Payload::Ask { target, .. } => {
-                    format!("{who} asks by {link} who has {target}: nobody that was seen")
-                }
-            };
-            return state.undecided(at.place, why);
+            return self.beyond(state, at, frame);
         }
         state.note(at.place, Some(at.link), What::Wire, "over the wire");
         ends.into_iter()
             .flat_map(|end| self.cross(state.clone(), at, end, frame.clone()))
             .collect()
+    }
+
+    /// Nothing was seen of where the cable leads.
+    fn beyond(&self, state: State, at: At, frame: &Frame) -> Vec<Outcome> {
+        let neighbors = self.topology.place(at.place).net.neighbors.items();
+        let (next, mac, dst) = match &frame.payload {
+            Payload::Ip(packet) => {
+                let of_mac = neighbors.iter().find(|entry| {
+                    entry.link == at.link && entry.mac.as_deref().and_then(Mac::parse) == Some(frame.dst)
+                });
+                (of_mac.map(|entry| entry.ip), Some(frame.dst), packet.dst)
+            }
+            Payload::Ask { target, .. } => (Some(*target), None, state.packet.dst),
+        };
+        let missing = Missing::Beyond {
+            link: self.name(at).to_owned(),
+            next,
+            mac,
+            dst,
+        };
+        state.undecided(at.place, missing)
     }
 
     /// Over a cable, into another namespace as a rule.
@@ -306,19 +260,21 @@ impl Walker<'_, '_> {
         self.receive(state, to, frame)
     }
 
-    /// Whether a frame for that address may be for something behind the link: a bridge's port, or a macvlan on it.
-    fn may_hold(&self, at: At) -> bool {
-        self.topology.link(at).is_some_and(|link| link.master.is_some()) || !self.macvlans(at).is_empty()
-    }
-
     /// A link without Ethernet: a tunnel, or a TUN link whose program was not seen.
     fn xmit_raw(&self, state: State, at: At, link: &Link, next: IpAddr) -> Vec<Outcome> {
         match &link.data {
             Some(LinkData::Tunnel(tunnel)) => self.ip_tunnel(state, at, link, tunnel, next),
             Some(LinkData::Tun(_)) => self.tun(state, at, link),
             _ if link.kind.as_deref() == Some("tun") => self.tun(state, at, link),
-            _ => state.undecided(at.place, format!("what is behind {}", link.name)),
+            _ => state.undecided(at.place, behind(link)),
         }
+    }
+}
+
+fn behind(link: &Link) -> Missing {
+    Missing::Behind {
+        link: link.name.clone(),
+        kind: link.kind_name().to_owned(),
     }
 }
 

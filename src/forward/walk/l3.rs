@@ -1,14 +1,14 @@
 //! IP: routes, reverse path filters, time to live, forwarding, and sizes (`ip_output.c`, `ip_input.c`, `ip_forward.c`,
 //! `route.c`).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::super::fib::{Flow, Hit, LOOPBACK, Refusal, Refused};
 use super::super::hooks::Direction;
 use super::super::packet::{Packet, Transport};
 use super::super::topology::{At, Place, PlaceId};
 use super::filter::Links;
-use super::{End, Outcome, State, Walker, What};
+use super::{Cause, End, Martian, Missing, Outcome, RefusedBy, Refuses, State, Walker, What};
 use crate::state::link::IfIndex;
 use crate::state::netfilter::Hook;
 use crate::state::route::{NextHop, RouteType, TableId};
@@ -18,9 +18,9 @@ impl<'a> Walker<'_, 'a> {
     /// Sends a packet from the namespace itself.
     pub fn send(&self, mut state: State, place: PlaceId) -> Vec<Outcome> {
         if state.loops() {
-            return state.dropped(place, "the packet goes round in circles");
+            return state.dropped(place, Cause::Loop { frame: false });
         }
-        state.note(place, None, What::Start, state.packet.to_string());
+        state.note_packet(place, None, What::Start);
         let hit = match self.route(&mut state, place, LOOPBACK) {
             Ok(hit) => hit,
             Err(end) => return state.ends(place, end),
@@ -59,7 +59,7 @@ impl<'a> Walker<'_, 'a> {
     /// Takes in a packet that reached a link of the namespace.
     pub(super) fn ip_input(&self, state: State, at: At) -> Vec<Outcome> {
         if state.loops() {
-            return state.dropped(at.place, "the packet goes round in circles");
+            return state.dropped(at.place, Cause::Loop { frame: false });
         }
         if state.prerouted {
             return self.routed_in(state, at);
@@ -84,7 +84,10 @@ impl<'a> Walker<'_, 'a> {
         let hit = match self.route(&mut state, at.place, at.link) {
             Ok(hit) => hit,
             Err(_) if place.setting(state.packet.is_v6(), name, "forwarding") == Some(0) => {
-                let why = format!("not for {} and forwarding is off", place.title());
+                let why = Cause::NotForUs {
+                    dst: state.packet.dst,
+                    link: name.to_owned(),
+                };
                 return state.dropped(at.place, why);
             }
             Err(end) => return state.ends(at.place, end),
@@ -115,7 +118,7 @@ impl<'a> Walker<'_, 'a> {
         if let Some(end) = self.refused(&mut state, at) {
             return state.ends(at.place, end);
         }
-        state.note(at.place, Some(at.link), What::Arrived, state.packet.to_string());
+        state.note_packet(at.place, Some(at.link), What::Arrived);
         state.ends(at.place, End::Delivered)
     }
 
@@ -134,28 +137,25 @@ impl<'a> Walker<'_, 'a> {
         let takes = |local: SocketAddr, port: u16| {
             local.port() == port && (local.ip().is_unspecified() || local.ip() == dst)
         };
-        let (dport, heard, how) = match state.packet.transport {
+        let (proto, port, heard) = match state.packet.transport {
             Transport::Tcp { dport, .. } => {
                 let listens =
                     |socket: &TcpSocket| socket.state == TcpState::Listen && takes(socket.local, dport);
                 let sockets = place.net.tcp.known();
-                (dport, sockets.map(|all| all.iter().any(listens)), "TCP reset")
+                ("tcp", dport, sockets.map(|all| all.iter().any(listens)))
             }
             Transport::Udp { dport, .. } => {
                 let sockets = place.net.udp.known();
                 let heard = sockets.map(|all| all.iter().any(|socket| takes(socket.local, dport)));
-                (dport, heard, "ICMP port unreachable")
+                ("udp", dport, heard)
             }
             _ => return None,
         };
         match heard {
             Some(true) => None,
-            Some(false) => Some(End::Rejected(format!(
-                "nobody in {} listens on port {dport}: {how}",
-                place.title()
-            ))),
+            Some(false) => Some(End::Rejected(Cause::PortClosed { proto, port })),
             None => {
-                let text = format!("somebody listens on port {dport} (sockets were not read)");
+                let text = format!("somebody listens on port {port} (sockets were not read)");
                 state.note(at.place, None, What::Assumption, text);
                 None
             }
@@ -171,14 +171,20 @@ impl<'a> Walker<'_, 'a> {
         };
         match place.setting(v6, name, "forwarding") {
             Some(0) => {
-                let text = format!("{} = 0", key(name));
-                state.note(at.place, Some(at.link), What::Setting, &text);
-                return state.dropped(at.place, format!("{} does not forward: {text}", place.title()));
+                let (key, link) = (key(name), name.to_owned());
+                state.note(at.place, Some(at.link), What::Setting, format!("{key} = 0"));
+                return state.dropped(at.place, Cause::ForwardingOff { key, link });
             }
             Some(_) => {}
             None => match global_forwarding(place, v6) {
                 Some(false) => {
-                    return state.dropped(at.place, format!("{} does not forward", place.title()));
+                    let key = if v6 {
+                        key("all")
+                    } else {
+                        "net.ipv4.ip_forward".to_owned()
+                    };
+                    let link = name.to_owned();
+                    return state.dropped(at.place, Cause::ForwardingOff { key, link });
                 }
                 Some(true) => {}
                 None => {
@@ -188,7 +194,7 @@ impl<'a> Walker<'_, 'a> {
             },
         }
         if state.packet.ttl <= 1 {
-            return state.ends(at.place, End::Rejected("its time to live is over".into()));
+            return state.ends(at.place, End::Rejected(Cause::TtlOver));
         }
         state.packet.ttl -= 1;
         let links = Links {
@@ -205,17 +211,16 @@ impl<'a> Walker<'_, 'a> {
     fn route(&self, state: &mut State, place: PlaceId, iif: IfIndex) -> Result<Hit<'a>, End> {
         let seen = self.topology.place(place);
         if let Some(why) = seen.net.routes.why() {
-            return Err(End::NotDecidable(format!("routes of {}: {why}", seen.title())));
+            return Err(End::NotDecidable(Missing::Routes(why.to_owned())));
         }
         let flow = state.packet.flow(iif);
         match seen.fib.lookup(&flow) {
             Ok(hit) => {
                 let link = hit.hops.first().and_then(|hop| hop.link);
-                let text = route_text(seen, &hit);
-                state.note(place, link, What::Route, text);
+                state.note_with(place, link, What::Route, || route_text(seen, &hit));
                 Ok(hit)
             }
-            Err(refused) => Err(refusal(seen, &flow, &refused, iif)),
+            Err(refused) => Err(refusal(&flow, &refused, iif)),
         }
     }
 
@@ -235,26 +240,29 @@ impl<'a> Walker<'_, 'a> {
             }));
         }
         if outcomes.is_empty() {
-            return state.dropped(place, "the route has no way out");
+            let route = route_text(self.topology.place(place), hit);
+            return state.dropped(place, Cause::NoWayOut { route });
         }
         outcomes
     }
 
     fn leave_by(&self, mut state: State, place: PlaceId, hit: &Hit<'a>, hop: &NextHop) -> Vec<Outcome> {
         let Some(link) = hop.link else {
-            return state.dropped(place, "the route has no link");
+            let route = route_text(self.topology.place(place), hit);
+            return state.dropped(place, Cause::NoWayOut { route });
         };
         let at = At { place, link };
         let Some(seen) = self.topology.link(at) else {
-            return state.undecided(place, format!("link {link} of the route is not known"));
+            return state.undecided(place, Missing::Link(format!("number {link}, of the route")));
         };
         let mtu = hit.route.mtu.map_or(seen.mtu, |(mtu, _)| mtu.min(seen.mtu));
         if mtu != 0 && state.packet.size > mtu {
             if state.packet.df {
-                let why = format!(
-                    "{} bytes don't fit the MTU {mtu} of {}",
-                    state.packet.size, seen.name
-                );
+                let why = Cause::TooBig {
+                    link: seen.name.clone(),
+                    mtu,
+                    size: state.packet.size,
+                };
                 return state.ends(place, End::Rejected(why));
             }
             let text = format!("fragments: {} bytes over MTU {mtu}", state.packet.size);
@@ -267,7 +275,7 @@ impl<'a> Walker<'_, 'a> {
 
     /// `fib_validate_source`: the way back to the sender must lead by the link it came in by (strict), or exist at all
     /// (loose). Says why the packet is lost, if it is.
-    fn reverse_path(&self, state: &mut State, at: At) -> Option<String> {
+    fn reverse_path(&self, state: &mut State, at: At) -> Option<Cause> {
         let place = self.topology.place(at.place);
         let packet = &state.packet;
         let name = self.name(at);
@@ -280,11 +288,11 @@ impl<'a> Walker<'_, 'a> {
             .max(place.setting(false, "all", "rp_filter").unwrap_or(0));
         let own = place.has(packet.src);
         if own && !place.either(false, name, "accept_local").unwrap_or(false) && at.link != LOOPBACK {
-            return Some(format!(
-                "{} is an own address of {}: a martian source",
-                packet.src,
-                place.title()
-            ));
+            return Some(Cause::Martian {
+                ip: packet.src,
+                link: name.to_owned(),
+                why: Martian::OwnSource,
+            });
         }
         if mode == 0 {
             return None;
@@ -308,35 +316,41 @@ impl<'a> Walker<'_, 'a> {
         if by_link || (mode == 2 && reachable) {
             return None;
         }
-        let way = back.map_or_else(|_| "there is none".to_owned(), |hit| route_text(place, &hit));
-        let text = format!(
-            "rp_filter = {mode} on {name}; the way back to {}: {way}",
-            packet.src
-        );
-        state.note(at.place, Some(at.link), What::Setting, &text);
-        Some(format!("dropped by the reverse path filter: {text}"))
+        let cause = Cause::ReversePath {
+            link: name.to_owned(),
+            mode,
+            src: packet.src,
+            way: back.ok().map(|hit| route_text(place, &hit)),
+        };
+        state.note_with(at.place, Some(at.link), What::Setting, || cause.to_string());
+        Some(cause)
     }
 }
 
 /// Addresses that no packet on a wire may have (`ip_route_input_slow`).
-fn martian(place: &Place, link: &str, packet: &Packet) -> Option<String> {
+fn martian(place: &Place, link: &str, packet: &Packet) -> Option<Cause> {
     let (IpAddr::V4(src), IpAddr::V4(dst)) = (packet.src, packet.dst) else {
         return None;
     };
     if link == "lo" {
         return None;
     }
+    let found = |ip: Ipv4Addr, why| {
+        Some(Cause::Martian {
+            ip: ip.into(),
+            link: link.to_owned(),
+            why,
+        })
+    };
     let route_localnet = place.either(false, link, "route_localnet").unwrap_or(false);
     if src.is_multicast() || src.is_broadcast() {
-        return Some(format!("{src} can't be a source: a martian"));
+        return found(src, Martian::GroupSource);
     }
     if dst.is_unspecified() {
-        return Some("0.0.0.0 can't be a destination: a martian".into());
+        return found(dst, Martian::NoDestination);
     }
     if !route_localnet && (src.is_loopback() || dst.is_loopback()) {
-        return Some(format!(
-            "a loopback address on {link}: a martian (route_localnet is off)"
-        ));
+        return found(if src.is_loopback() { src } else { dst }, Martian::Loopback);
     }
     None
 }
@@ -378,19 +392,32 @@ pub(super) fn route_text(place: &Place, hit: &Hit) -> String {
     words.join(" ")
 }
 
-fn refusal(place: &Place, flow: &Flow, refused: &Refused, iif: IfIndex) -> End {
-    let who = place.title();
+fn refusal(flow: &Flow, refused: &Refused, iif: IfIndex) -> End {
     let dst = flow.dst;
-    let by = match (refused.route, refused.rule) {
-        (Some(route), _) => format!("route {} of table {}", route.dst, route.table),
-        (None, Some(rule)) => format!("rule {}", rule.priority),
-        (None, None) => String::new(),
+    let refuses = |how| Cause::RouteRefuses {
+        how,
+        dst,
+        by: match (refused.route, refused.rule) {
+            (Some(route), _) => RefusedBy::Route {
+                prefix: route.dst.to_string(),
+                table: route.table,
+            },
+            (None, Some(rule)) => RefusedBy::Rule {
+                priority: rule.priority,
+            },
+            (None, None) => RefusedBy::Nobody,
+        },
+    };
+    let no_route = |forwarded| Cause::NoRoute {
+        dst,
+        forwarded,
+        tunnel: None,
     };
     match refused.refusal {
-        Refusal::NoRoute if iif == LOOPBACK => End::Dropped(format!("{who} has no route to {dst}")),
-        Refusal::NoRoute => End::Rejected(format!("{who} has no route to {dst}: ICMP net unreachable")),
-        Refusal::Blackhole => End::Dropped(format!("{who} drops it: blackhole {by}")),
-        Refusal::Unreachable => End::Rejected(format!("{who} refuses it: unreachable {by}")),
-        Refusal::Prohibited => End::Rejected(format!("{who} refuses it: prohibit {by}")),
+        Refusal::NoRoute if iif == LOOPBACK => End::Dropped(no_route(false)),
+        Refusal::NoRoute => End::Rejected(no_route(true)),
+        Refusal::Blackhole => End::Dropped(refuses(Refuses::Blackhole)),
+        Refusal::Unreachable => End::Rejected(refuses(Refuses::Unreachable)),
+        Refusal::Prohibited => End::Rejected(refuses(Refuses::Prohibit)),
     }
 }

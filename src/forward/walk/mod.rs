@@ -6,18 +6,26 @@
 
 mod arp;
 mod bridge;
+mod cause;
 mod filter;
 mod l2;
 mod l3;
+mod missing;
+mod rule_text;
 mod tunnel;
 
 use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 
 use super::fib::{Flow, Way, source_address};
 use super::hooks::{Conn, Hooks};
 use super::packet::{Mac, Packet, Transport};
 use super::topology::{At, PlaceId, Topology};
 use crate::state::link::{IfIndex, Scope};
+
+pub use cause::{Cause, Martian, RefusedBy, Refuses, VxlanEnd};
+pub use missing::{Missing, Unclear};
+pub use rule_text::RuleText;
 
 /// What one table, setting or link did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +36,8 @@ pub struct Step {
     pub what: What,
     /// What decided, as the tools print it: a route, a rule, an FDB entry, a sysctl.
     pub text: String,
+    /// The packet from here on, where this step made or changed it.
+    pub packet: Option<Arc<Packet>>,
 }
 
 /// The kind of a step.
@@ -43,7 +53,10 @@ pub enum What {
     Route,
     Neighbor,
     Fdb,
+    /// A netfilter rule that lost or refused the packet.
     Netfilter,
+    /// A netfilter rule that let it pass.
+    Passes,
     Nat,
     Encap,
     Decap,
@@ -55,17 +68,27 @@ pub enum What {
     Arrived,
 }
 
+impl What {
+    /// Whether the packet is another one afterwards.
+    const fn changes(self) -> bool {
+        matches!(
+            self,
+            Self::Start | Self::Nat | Self::Encap | Self::Decap | Self::Arrived
+        )
+    }
+}
+
 /// How a packet ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     /// Taken in by the host or pod that it was for.
     Delivered,
     /// Lost without a word.
-    Dropped(String),
+    Dropped(Cause),
     /// Refused with an ICMP error or a reset.
-    Rejected(String),
+    Rejected(Cause),
     /// What decides was not seen.
-    NotDecidable(String),
+    NotDecidable(Missing),
     /// A link that it reached has another address: a copy of a flood that nobody takes.
     NotForMe,
     /// Of a question for an address: who answered.
@@ -86,6 +109,11 @@ pub struct Outcome {
 pub struct State {
     pub packet: Packet,
     pub trail: Vec<Step>,
+    /// How many steps it took, whether they are kept or not.
+    steps: usize,
+    quiet: bool,
+    /// The link that a question for an address reached.
+    heard: Option<At>,
     /// How likely this way is among those that start alike: 1 without choices.
     pub share: Share,
     /// The packet's connection in the namespace that it is in.
@@ -129,6 +157,9 @@ impl State {
         Self {
             packet,
             trail: Vec::new(),
+            steps: 0,
+            quiet: false,
+            heard: None,
             share: Share::WHOLE,
             conn: None,
             prerouted: false,
@@ -147,12 +178,20 @@ impl State {
             ..Packet::new(packet.dst, packet.src, packet.transport.reply())
         });
         answer.conns.clone_from(&self.conns);
+        answer.quiet = self.quiet;
         answer
     }
 
     /// Whether the walk goes round in circles.
     const fn loops(&self) -> bool {
-        self.trail.len() > MAX_STEPS
+        self.steps > MAX_STEPS
+    }
+
+    /// Without a trail: where only the end counts.
+    #[must_use]
+    pub const fn quiet(mut self) -> Self {
+        self.quiet = true;
+        self
     }
 
     /// What the kernel forgets when a packet leaves a namespace (`skb_scrub_packet`).
@@ -164,12 +203,40 @@ impl State {
     }
 
     fn note(&mut self, place: PlaceId, link: Option<IfIndex>, what: What, text: impl Into<String>) {
-        self.trail.push(Step {
-            place,
-            link,
-            what,
-            text: text.into(),
-        });
+        self.steps += 1;
+        if !self.quiet {
+            self.trail.push(Step {
+                place,
+                link,
+                what,
+                text: text.into(),
+                packet: what.changes().then(|| Arc::new(self.packet.clone())),
+            });
+        }
+    }
+
+    /// The same, for what takes words to write down.
+    fn note_with(
+        &mut self,
+        place: PlaceId,
+        link: Option<IfIndex>,
+        what: What,
+        text: impl FnOnce() -> String,
+    ) {
+        if self.quiet {
+            self.steps += 1;
+        } else {
+            self.note(place, link, what, text());
+        }
+    }
+
+    /// The packet as it is now.
+    fn note_packet(&mut self, place: PlaceId, link: Option<IfIndex>, what: What) {
+        if self.quiet {
+            self.steps += 1;
+        } else {
+            self.note(place, link, what, self.packet.to_string());
+        }
     }
 
     fn ends(self, place: PlaceId, end: End) -> Vec<Outcome> {
@@ -180,11 +247,11 @@ impl State {
         }]
     }
 
-    fn dropped(self, place: PlaceId, why: impl Into<String>) -> Vec<Outcome> {
+    fn dropped(self, place: PlaceId, why: impl Into<Cause>) -> Vec<Outcome> {
         self.ends(place, End::Dropped(why.into()))
     }
 
-    fn undecided(self, place: PlaceId, why: impl Into<String>) -> Vec<Outcome> {
+    fn undecided(self, place: PlaceId, why: impl Into<Missing>) -> Vec<Outcome> {
         self.ends(place, End::NotDecidable(why.into()))
     }
 }
@@ -193,20 +260,21 @@ impl State {
 #[derive(Debug)]
 pub struct Walker<'t, 'a> {
     pub topology: &'t Topology<'a>,
-    /// By the number of the place.
-    hooks: Vec<Hooks<'a>>,
+    /// By the number of the place; made when a packet comes there.
+    hooks: Vec<OnceLock<Hooks<'a>>>,
 }
 
 /// Longer trails are loops.
-const MAX_STEPS: usize = 250;
+const MAX_STEPS: usize = 400;
 
 impl<'t, 'a> Walker<'t, 'a> {
     pub fn new(topology: &'t Topology<'a>) -> Self {
-        let hooks = topology
-            .places()
-            .map(|(_, place)| Hooks::new(place.net))
-            .collect();
+        let hooks = topology.places().map(|_| OnceLock::new()).collect();
         Self { topology, hooks }
+    }
+
+    fn hooks(&self, place: PlaceId) -> &Hooks<'a> {
+        self.hooks[place.0].get_or_init(|| Hooks::new(self.topology.place(place).net))
     }
 
     /// A packet as a program in the namespace would send it: with the source address that the kernel chooses. None when

@@ -5,10 +5,9 @@ use std::net::IpAddr;
 use super::super::packet::{Frame, Inner, Mac, Packet, Payload, Transport, proto};
 use super::super::topology::At;
 use super::l2::packet_of;
-use super::{End, Outcome, State, Walker, What};
+use super::{Cause, End, Missing, Outcome, State, VxlanEnd, Walker, What};
 use crate::state::kind::{LinkData, Tunnel, Vxlan};
 use crate::state::link::Link;
-use crate::state::neighbor::FdbEntry;
 
 /// flannel's UDP back end (`backend/udp`): its port, and what its header costs.
 const FLANNEL_UDP: u16 = 8285;
@@ -24,16 +23,9 @@ impl Walker<'_, '_> {
             );
             return state.undecided(at.place, why);
         };
-        let own = |entry: &&FdbEntry| entry.link == at.link && entry.master.is_none() && entry.dst.is_some();
-        let of = |mac: Mac| {
-            let entries = place.net.fdb.items().iter().filter(own);
-            entries
-                .filter(|entry| Mac::parse(&entry.mac) == Some(mac))
-                .collect::<Vec<_>>()
-        };
-        let mut entries = of(frame.dst);
+        let mut entries = place.remotes(at.link, frame.dst);
         if entries.is_empty() {
-            entries = of(Mac::ZERO);
+            entries = place.remotes(at.link, Mac::ZERO);
         }
         let mut remotes: Vec<(IpAddr, u16, u32, String)> = entries
             .iter()
@@ -50,11 +42,10 @@ impl Walker<'_, '_> {
             remotes.push((remote, vxlan.port, vni, text));
         }
         if remotes.is_empty() {
-            let why = format!(
-                "{} has no FDB entry for {}: nobody to send to",
-                self.name(at),
-                frame.dst
-            );
+            let why = Cause::NoFdb {
+                link: self.name(at).to_owned(),
+                mac: frame.dst,
+            };
             return match frame.payload {
                 Payload::Ask { .. } => state.ends(at.place, End::NotForMe),
                 Payload::Ip(_) => state.dropped(at.place, why),
@@ -95,18 +86,19 @@ impl Walker<'_, '_> {
             "sit" => (proto::IPV6, 20),
             "gre" | "ip6gre" => (proto::GRE, if tunnel.okey.is_some() { 28 } else { 24 }),
             _ => {
-                return state.undecided(
-                    at.place,
-                    format!("what {} does, a tunnel of kind {kind}", link.name),
-                );
+                let missing = Missing::Behind {
+                    link: link.name.clone(),
+                    kind: kind.to_owned(),
+                };
+                return state.undecided(at.place, missing);
             }
         };
         let remote = tunnel.remote.unwrap_or(next);
         if remote == state.packet.dst && tunnel.remote.is_none() {
-            let why = format!(
-                "{} has no remote, and the route to {next} names no gateway",
-                link.name
-            );
+            let why = Cause::NoRemote {
+                link: link.name.clone(),
+                dst: next,
+            };
             return state.dropped(at.place, why);
         }
         let inner = Inner::Packet {
@@ -158,9 +150,8 @@ impl Walker<'_, '_> {
     /// The node with a bridge or link in whose segment the address lies, and its address on the wire.
     fn flannel_node(&self, at: At, dst: IpAddr) -> Option<(IpAddr, String)> {
         let here = self.topology.place(at.place).node;
-        let (_, place) = self.topology.places().find(|(_, place)| {
+        let (_, place) = self.topology.hosts().find(|(_, place)| {
             !std::ptr::eq(place.node, here)
-                && place.namespace.is_none()
                 && place.net.addresses.items().iter().any(|address| {
                     address.prefix_len > 0
                         && address.network().is_some_and(|net| net.contains(&dst))
@@ -168,12 +159,11 @@ impl Walker<'_, '_> {
                 })
         })?;
         let uplink = place.net.addresses.items().iter().find(|address| {
-            self.topology.places().any(|(id, other)| {
-                std::ptr::eq(other.net, place.net)
-                    && self.topology.is_uplink(At {
-                        place: id,
-                        link: address.link,
-                    })
+            self.topology.place_of(place.net).is_some_and(|id| {
+                self.topology.cables().has(At {
+                    place: id,
+                    link: address.link,
+                })
             })
         });
         let outer = uplink.or_else(|| {
@@ -207,13 +197,18 @@ impl Walker<'_, '_> {
             super::super::fib::source_address(place.net, remote, &hit, hit.hops.first().copied())
         });
         let Some(source) = source else {
-            return state.dropped(at.place, format!("{} has no route to {remote}", place.title()));
+            let why = Cause::NoRoute {
+                dst: remote,
+                forwarded: false,
+                tunnel: Some(self.name(at).to_owned()),
+            };
+            return state.dropped(at.place, why);
         };
         let mut outer = Packet::new(source, remote, transport);
         outer.size = size;
         outer.df = df;
         outer.inner = Some(Box::new(inner));
-        state.note(at.place, Some(at.link), What::Encap, outer.to_string());
+        state.note_with(at.place, Some(at.link), What::Encap, || outer.to_string());
         state.packet = outer;
         self.send(state, at.place)
     }
@@ -238,8 +233,13 @@ impl Walker<'_, '_> {
                 let Some((link, _)) = vxlans().find(|(link, vxlan)| {
                     vxlan.port == port && (vxlan.vni == Some(vni) || vxlan.external) && link.is_up()
                 }) else {
-                    let why = no_vxlan(&place.title(), vxlans(), port, vni);
-                    return state.dropped(at.place, why);
+                    let other = vxlans().next().map(|(link, vxlan)| VxlanEnd {
+                        link: link.name.clone(),
+                        vni: vxlan.vni,
+                        port: vxlan.port,
+                        up: link.is_up(),
+                    });
+                    return state.dropped(at.place, Cause::NoVxlan { vni, port, other });
                 };
                 let text = format!("VXLAN {vni} by {}", link.name);
                 state.note(at.place, Some(link.index), What::Decap, text);
@@ -264,8 +264,8 @@ impl Walker<'_, '_> {
                     .find(named)
                     .or_else(|| links.iter().find(fits));
                 let Some(link) = found else {
-                    let why = format!("{} has no link for this tunnel ({outer})", place.title());
-                    return state.ends(at.place, End::Rejected(why));
+                    let outer = outer.to_string();
+                    return state.ends(at.place, End::Rejected(Cause::NoTunnel { outer }));
                 };
                 state.note(
                     at.place,
@@ -282,29 +282,6 @@ impl Walker<'_, '_> {
                     },
                 )
             }
-        }
-    }
-}
-
-/// What is wrong with the VXLAN links that are there.
-fn no_vxlan<'l>(
-    who: &str,
-    mut links: impl Iterator<Item = (&'l Link, &'l Vxlan)>,
-    port: u16,
-    vni: u32,
-) -> String {
-    let wanted = format!("VNI {vni} on UDP port {port}");
-    match links.next() {
-        None => format!("{who} has no VXLAN link; wanted {wanted}"),
-        Some((link, vxlan)) => {
-            let down = if link.is_up() { "" } else { ", down" };
-            let has = vxlan
-                .vni
-                .map_or_else(|| "external".to_owned(), |vni| format!("VNI {vni}"));
-            format!(
-                "{who} has no VXLAN link for {wanted}: {} has {has}, port {}{down}",
-                link.name, vxlan.port
-            )
         }
     }
 }

@@ -9,6 +9,7 @@ mod daemons;
 mod error;
 mod etcd;
 mod faults;
+pub mod guest;
 mod hosts;
 pub mod kinds;
 mod lab;

@@ -3,6 +3,7 @@
 
 mod cleanup;
 mod faults;
+mod guest;
 mod kinds;
 mod plans;
 mod story;

@@ -1,0 +1,90 @@
+//! Why a packet can't be followed.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::super::hooks::Doubt;
+use super::super::packet::Mac;
+use super::rule_text::RuleText;
+
+/// What would decide, and was not seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missing {
+    /// Routes of the namespace.
+    Routes(String),
+    /// Netfilter rules of the namespace.
+    Netfilter(String),
+    /// A rule that isn't understood, or whose data is missing.
+    Rule(Box<RuleText>, Unclear),
+    /// More ways through the rules than can be followed.
+    TooManyWays,
+    /// It leaves what was seen by this link: for `next` (or, where that isn't known, for this link-layer address).
+    Beyond {
+        link: String,
+        next: Option<IpAddr>,
+        mac: Option<Mac>,
+        dst: IpAddr,
+    },
+    /// A link that something names, but nobody listed.
+    Link(String),
+    /// What is behind a link of this kind, or what it does.
+    Behind { link: String, kind: String },
+    /// None of the above: a sentence alone.
+    Other(String),
+}
+
+/// What of a rule isn't clear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unclear {
+    /// Whether it matches, or what it does.
+    Meaning,
+    /// Where its translation leads.
+    Target,
+    /// A program decides (NFQUEUE).
+    Queue,
+}
+
+impl From<Doubt<'_>> for Missing {
+    fn from(doubt: Doubt) -> Self {
+        match doubt {
+            Doubt::Rule(rule) => Self::Rule(Box::new(rule.into()), Unclear::Meaning),
+            Doubt::Target(rule) => Self::Rule(Box::new(rule.into()), Unclear::Target),
+            Doubt::Queue(rule) => Self::Rule(Box::new(rule.into()), Unclear::Queue),
+            Doubt::TooManyWays => Self::TooManyWays,
+        }
+    }
+}
+
+impl From<String> for Missing {
+    fn from(text: String) -> Self {
+        Self::Other(text)
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Routes(why) => write!(f, "its routes are not known: {why}"),
+            Self::Netfilter(why) => write!(f, "its netfilter rules are not known: {why}"),
+            Self::Rule(rule, Unclear::Meaning) => write!(f, "what this rule does is not known: {rule}"),
+            Self::Rule(rule, Unclear::Target) => write!(f, "where this rule leads is not known: {rule}"),
+            Self::Rule(rule, Unclear::Queue) => write!(f, "a program decides (NFQUEUE): {rule}"),
+            Self::TooManyWays => f.write_str("the rules leave more ways open than can be followed"),
+            Self::Beyond { link, next, mac, dst } => {
+                write!(f, "leaves by {link} for ")?;
+                match (next, mac) {
+                    (Some(next), _) if next != dst => write!(f, "{next} (to {dst})")?,
+                    (Some(next), _) => write!(f, "{next}")?,
+                    (None, Some(mac)) => write!(f, "{mac} (to {dst})")?,
+                    (None, None) => write!(f, "{dst}")?,
+                }
+                f.write_str(": no state of who that is")
+            }
+            Self::Link(link) => write!(f, "link {link} is not known"),
+            Self::Behind { link, kind } => {
+                write!(f, "what is behind {link}, a link of kind {kind}, was not seen")
+            }
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
