@@ -73,15 +73,29 @@ impl Run<'_, '_> {
             self.note(format!("{name}: {} is behind {}", to_mac(dst), bundle.name));
             return self.out_by(&bundle.clone(), vlan);
         }
-        let mut others = Vec::new();
-        for (index, bundle) in bridge.bundles.iter().enumerate() {
-            if index != at && includes(bundle, vlan) {
-                others.push(bundle.clone());
-            }
+        let (others, aside): (Vec<_>, Vec<_>) = bridge
+            .bundles
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| *index != at)
+            .map(|(_, bundle)| bundle.clone())
+            .partition(|bundle| includes(bundle, vlan));
+        let vlan_text = match vlan {
+            0 => "without a VLAN".to_owned(),
+            vlan => format!("in VLAN {vlan}"),
+        };
+        if !aside.is_empty() {
+            let names: Vec<String> = aside.iter().map(placed).collect();
+            let name = &bridge.state.name;
+            self.aside(format!(
+                "nobody has {} among the ports of {name} that take a frame {vlan_text}; others: {}",
+                to_mac(dst),
+                names.join(", ")
+            ));
         }
         if others.is_empty() {
-            let vlan = if vlan == 0 { String::new() } else { format!(" in VLAN {vlan}") };
-            return self.lost(format!("{} has no other port{vlan}", bridge.state.name));
+            let why = format!("{} has no other port for a frame {vlan_text}", bridge.state.name);
+            return self.lost(why);
         }
         let before = self.effects();
         for bundle in others {
@@ -122,6 +136,18 @@ impl Run<'_, '_> {
         };
         let fresh = self.all_learned().rev().find(of_this).map(|learned| learned.port);
         fresh.or_else(|| bridge.learned(vlan, &to_mac(mac).to_string()))
+    }
+}
+
+/// `veth1 (VLAN 10)`.
+fn placed(bundle: &Bundle) -> String {
+    match (bundle.mode, &bundle.trunks) {
+        (VlanMode::Access | VlanMode::Tunnel, _) => format!("{} (VLAN {})", bundle.name, bundle.vlan),
+        (_, Some(trunks)) => {
+            let trunks: Vec<String> = trunks.iter().map(u16::to_string).collect();
+            format!("{} (VLANs {})", bundle.name, trunks.join(" "))
+        }
+        (_, None) => format!("{} (not without a VLAN)", bundle.name),
     }
 }
 

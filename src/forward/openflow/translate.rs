@@ -49,6 +49,8 @@ pub struct Translation {
     pub notes: Vec<String>,
     /// Why it, or a copy, was lost: the last reason.
     pub lost: Option<String>,
+    /// Ports that a flood left out, since they are in another VLAN.
+    pub aside: Option<String>,
     /// What would have to be known.
     pub not_understood: Option<String>,
     pub learned: Vec<Learned>,
@@ -117,6 +119,10 @@ impl<'r, 's> Run<'r, 's> {
 
     pub(super) fn lost(&mut self, why: String) {
         self.out.lost = Some(why);
+    }
+
+    pub(super) fn aside(&mut self, why: String) {
+        self.out.aside = Some(why);
     }
 
     pub(super) fn not_understood(&mut self, what: String) {

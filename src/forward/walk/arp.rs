@@ -43,26 +43,7 @@ impl Walker<'_, '_> {
     /// Asks for an address on a link, as the kernel would.
     fn ask(&self, state: &mut State, at: At, target: IpAddr, known: Option<&Neighbor>) -> Result<Mac, End> {
         let name = self.name(at);
-        let Some(src) = self
-            .topology
-            .link(at)
-            .and_then(|link| link.mac.as_deref().and_then(Mac::parse))
-        else {
-            return Err(End::NotDecidable(
-                format!("the MAC of {name} is not known").into(),
-            ));
-        };
-        let frame = Frame {
-            src,
-            dst: Mac::BROADCAST,
-            vlan: None,
-            payload: Payload::Ask {
-                target,
-                sender: self.sender(at, target, state.packet.src),
-            },
-        };
-        let quiet = State::new(state.packet.clone()).quiet();
-        let outcomes = self.xmit(quiet, at, frame);
+        let outcomes = self.question(state, at, target)?;
         let answered = outcomes.iter().find_map(|outcome| match outcome.end {
             End::Answered(mac) => Some((mac, outcome)),
             _ => None,
@@ -96,6 +77,31 @@ impl Walker<'_, '_> {
                 lost: lost(outcomes),
             })),
         }
+    }
+
+    /// What becomes of a question for an address on a link.
+    pub(super) fn question(&self, state: &State, at: At, target: IpAddr) -> Result<Vec<Outcome>, End> {
+        let Some(src) = self
+            .topology
+            .link(at)
+            .and_then(|link| link.mac.as_deref().and_then(Mac::parse))
+        else {
+            let name = self.name(at);
+            return Err(End::NotDecidable(
+                format!("the MAC of {name} is not known").into(),
+            ));
+        };
+        let frame = Frame {
+            src,
+            dst: Mac::BROADCAST,
+            vlan: None,
+            payload: Payload::Ask {
+                target,
+                sender: self.sender(at, target, state.packet.src),
+            },
+        };
+        let quiet = State::new(state.packet.clone()).quiet();
+        Ok(self.xmit(quiet, at, frame))
     }
 
     /// The address that asks: the packet's own source when it is one of the host's, else one of the link
