@@ -112,7 +112,7 @@ fn group(line: &str) -> Option<Group> {
                 in_actions |= first.starts_with("actions=");
             }
             Some(("group_id", id)) => group.id = number(id)?.try_into().ok()?,
-            Some(("type", kind)) => group.kind = kind.to_owned(),
+            Some(("type", kind)) => kind.clone_into(&mut group.kind),
             Some(("actions", first)) => {
                 in_actions = true;
                 bucket?.actions.push(first.to_owned());

@@ -10,8 +10,8 @@ use netdiag::forward::topology::Topology;
 use netdiag::forward::walk::{End, Outcome, Walker};
 use netdiag::state::NodeState;
 use netdiag_lab::kinds::{
-    Backend, Docker, Draft, Flannel, Network, OpenVswitch, Probe, ProxyArp, Rip, Router, StaticRoutes, Tunnel,
-    Way, bridge, broken, veth_pair,
+    Backend, Docker, Draft, Flannel, Network, OpenVswitch, Probe, ProxyArp, Rip, Router, StaticRoutes,
+    Tunnel, Way, bridge, broken, veth_pair,
 };
 use netdiag_lab::{Node, or_skip};
 
@@ -186,9 +186,30 @@ fn whole_networks_are_walked_as_packets_go() {
             named("host-gw", flannel(Backend::HostGateway).draft()),
             named("static", StaticRoutes::default().draft()),
             named("rip", Rip::new(Router::Bird).draft()),
-            named("ovs gre", OpenVswitch { tunnel: Tunnel::Gre, hosts: 2 }.draft()),
-            named("ovs vxlan", OpenVswitch { tunnel: Tunnel::Vxlan, hosts: 3 }.draft()),
-            named("ovs geneve", OpenVswitch { tunnel: Tunnel::Geneve, hosts: 2 }.draft()),
+            named(
+                "ovs gre",
+                OpenVswitch {
+                    tunnel: Tunnel::Gre,
+                    hosts: 2,
+                }
+                .draft(),
+            ),
+            named(
+                "ovs vxlan",
+                OpenVswitch {
+                    tunnel: Tunnel::Vxlan,
+                    hosts: 3,
+                }
+                .draft(),
+            ),
+            named(
+                "ovs geneve",
+                OpenVswitch {
+                    tunnel: Tunnel::Geneve,
+                    hosts: 2,
+                }
+                .draft(),
+            ),
         ],
         true,
         1,

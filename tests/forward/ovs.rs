@@ -67,25 +67,43 @@ impl Sent {
             to: ip(random),
             tos: *random.pick(&[0, 4, 0x2d]),
             ttl: *random.pick(&[64, 64, 2, 1]),
-            sport: if ports { *random.pick(&[1000, 40_000]) } else if proto == 1 { 8 } else { 0 },
+            sport: if ports {
+                *random.pick(&[1000, 40_000])
+            } else if proto == 1 {
+                8
+            } else {
+                0
+            },
             dport: if ports { *random.pick(&[53, 80, 443]) } else { 0 },
         }
     }
 
     /// As `ofproto/trace` takes it.
     fn text(&self) -> String {
-        let port = if self.port == LOCAL { "LOCAL".to_owned() } else { self.port.to_string() };
+        let port = if self.port == LOCAL {
+            "LOCAL".to_owned()
+        } else {
+            self.port.to_string()
+        };
         let mut text = format!("in_port={port},dl_src={},dl_dst={}", mac(self.src), mac(self.dst));
         if self.vlan != 0 {
             write!(text, ",dl_vlan={},dl_vlan_pcp={}", self.vlan, self.pcp).unwrap();
         }
         let (from, to) = (self.from, self.to);
         if self.proto == 0 {
-            write!(text, ",arp,arp_op=1,arp_spa={from},arp_tpa={to},arp_sha={}", mac(self.src)).unwrap();
+            write!(
+                text,
+                ",arp,arp_op=1,arp_spa={from},arp_tpa={to},arp_sha={}",
+                mac(self.src)
+            )
+            .unwrap();
             return text;
         }
         let (tos, ecn) = (self.tos & 0xfc, self.tos & 3);
-        let ip = format!("nw_src={from},nw_dst={to},nw_tos={tos},nw_ecn={ecn},nw_ttl={}", self.ttl);
+        let ip = format!(
+            "nw_src={from},nw_dst={to},nw_tos={tos},nw_ecn={ecn},nw_ttl={}",
+            self.ttl
+        );
         match self.proto {
             1 => write!(text, ",icmp,{ip},icmp_type=8,icmp_code=0"),
             6 | 17 | 132 => {
@@ -94,7 +112,11 @@ impl Sent {
                     17 => "udp",
                     _ => "sctp",
                 };
-                write!(text, ",{name},{ip},{name}_src={},{name}_dst={}", self.sport, self.dport)
+                write!(
+                    text,
+                    ",{name},{ip},{name}_src={},{name}_dst={}",
+                    self.sport, self.dport
+                )
             }
             proto => write!(text, ",ip,nw_proto={proto},{ip}"),
         }
@@ -107,7 +129,10 @@ impl Sent {
         key.set(Word::ETH_SRC, self.src.into());
         key.set(Word::ETH_DST, self.dst.into());
         if self.vlan != 0 {
-            key.set(Word::TCI, 0x1000 | u128::from(self.pcp) << 13 | u128::from(self.vlan));
+            key.set(
+                Word::TCI,
+                0x1000 | u128::from(self.pcp) << 13 | u128::from(self.vlan),
+            );
         }
         key.set(Word::NW_SRC, self.from.to_bits().into());
         key.set(Word::NW_DST, self.to.to_bits().into());
@@ -199,7 +224,11 @@ fn matching(random: &mut Random) -> String {
 }
 
 fn port(random: &mut Random) -> String {
-    random.pick(&["1", "2", "3", "4", "9", "LOCAL", "NORMAL", "IN_PORT", "FLOOD", "ALL"]).to_string()
+    random
+        .pick(&[
+            "1", "2", "3", "4", "9", "LOCAL", "NORMAL", "IN_PORT", "FLOOD", "ALL",
+        ])
+        .to_string()
 }
 
 /// Actions of a rule in a table; `ip`: whether its match makes sure that there is IPv4.
@@ -223,7 +252,11 @@ fn actions(random: &mut Random, table: u64, matches: &str) -> String {
             11 if is("tcp") || is("udp") => format!("mod_tp_dst:{}", random.pick(&[53, 80])),
             12 if ip_like => "mod_nw_tos:16".into(),
             13 => "move:NXM_OF_ETH_DST[0..15]->NXM_NX_REG2[0..15]".into(),
-            14 => format!("push:NXM_NX_REG{}[],pop:NXM_NX_REG{}[]", random.below(3), random.below(3)),
+            14 => format!(
+                "push:NXM_NX_REG{}[],pop:NXM_NX_REG{}[]",
+                random.below(3),
+                random.below(3)
+            ),
             15 if table < 3 => format!("resubmit(,{})", table + 1 + random.below(3 - table)),
             16 if table < 3 => format!("resubmit({},{})", random.pick(&PORTS), table + 1),
             _ => format!("output:{}", random.pick(&[1, 2, 3, 4, 9])),
@@ -232,7 +265,11 @@ fn actions(random: &mut Random, table: u64, matches: &str) -> String {
     match random.below(12) {
         0 => words.push("drop".into()),
         1 | 2 if table < 3 => words.push(format!("resubmit(,{})", table + 1)),
-        3 => words.push(format!("clone(mod_vlan_vid:10,output:{}),output:{}", random.pick(&PORTS), random.pick(&PORTS))),
+        3 => words.push(format!(
+            "clone(mod_vlan_vid:10,output:{}),output:{}",
+            random.pick(&PORTS),
+            random.pick(&PORTS)
+        )),
         4 => words.push("output:NXM_NX_REG0[0..15]".into()),
         5 => words.push(format!("group:{}", 1 + random.below(3))),
         _ => words.push(port(random)),
@@ -254,7 +291,11 @@ fn rules(random: &mut Random) -> [String; 2] {
                 let matches = matching(random);
                 let actions = actions(random, table, &matches);
                 let comma = if matches.is_empty() { "" } else { "," };
-                writeln!(text, "table={table},priority={priority}{comma}{matches},actions={actions}").unwrap();
+                writeln!(
+                    text,
+                    "table={table},priority={priority}{comma}{matches},actions={actions}"
+                )
+                .unwrap();
             }
         }
         // Often there is the rule that a new bridge has.
@@ -419,7 +460,10 @@ fn collected(node: &Node) -> Ovs {
 
 /// So many packets for each of so many sets of rules.
 fn compare(seeds: std::ops::Range<u64>, packets: usize) {
-    let lab = Plan::new().segment("lan", "").node("h", |node| node.link("eth0", "lan", "")).up();
+    let lab = Plan::new()
+        .segment("lan", "")
+        .node("h", |node| node.link("eth0", "lan", ""))
+        .up();
     let Some(lab) = or_skip(lab) else { return };
     let node = lab.node("h");
     if or_skip(ovs::start(node)).is_none() {
@@ -461,11 +505,20 @@ fn compare(seeds: std::ops::Range<u64>, packets: usize) {
         ovs::sh(node, &script).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{rules:#?}"));
         let mut state = collected(node);
         for bridge in &mut state.bridges {
-            let text = ovs::tool(node, "ovs-ofctl", &["-O", "OpenFlow15", "dump-groups", &bridge.name]).unwrap();
+            let text = ovs::tool(
+                node,
+                "ovs-ofctl",
+                &["-O", "OpenFlow15", "dump-groups", &bridge.name],
+            )
+            .unwrap();
             bridge.groups = netdiag::state::Fact::Known(netdiag::parse::ovs_flows::groups(&text).unwrap());
         }
         let switch = Switch::new(&state);
-        let br0 = switch.bridges.iter().position(|bridge| bridge.state.name == "br0").unwrap();
+        let br0 = switch
+            .bridges
+            .iter()
+            .position(|bridge| bridge.state.name == "br0")
+            .unwrap();
         let sent: Vec<Sent> = (0..packets).map(|_| Sent::random(&mut random)).collect();
         let lines: String = sent.iter().map(|sent| sent.text() + "\n").collect();
         node.write("/run/packets", &lines).unwrap();
@@ -517,7 +570,12 @@ fn compare(seeds: std::ops::Range<u64>, packets: usize) {
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of {asked} wrong:\n{}", wrong.len(), wrong[..wrong.len().min(2)].join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {asked} wrong:\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(2)].join("\n")
+    );
     assert!(open * 100 <= asked, "{open} of {asked} not decided");
     eprintln!("{asked} packets, {open} not decided");
 }

@@ -152,15 +152,10 @@ fn known(text: &str, port: &impl Fn(&str) -> Option<u32>) -> Option<Action> {
         })
     };
     Some(match name {
-        "drop" => Action::Nothing,
         "output" | "enqueue" => output(name, text, arguments, port)?,
         "resubmit" => resubmit(text, arguments, port)?,
         "goto_table" => Action::Goto(arguments.parse().ok()?),
-        "set_field" => {
-            let (value, field) = arguments.split_once("->")?;
-            set(field, value)?
-        }
-        "load" => {
+        "set_field" | "load" => {
             let (value, field) = arguments.split_once("->")?;
             set(field, value)?
         }
@@ -175,8 +170,8 @@ fn known(text: &str, port: &impl Fn(&str) -> Option<u32>) -> Option<Action> {
         "pop" => Action::Pop(field::part(arguments)?),
         "mod_vlan_vid" => tag("vlan_tci", 0, 12, arguments)?,
         "mod_vlan_pcp" => tag("vlan_tci", 13, 3, arguments)?,
-        "mod_dl_src" | "mod_dl_dst" | "mod_nw_src" | "mod_nw_dst" | "mod_nw_ecn" | "mod_nw_ttl" | "mod_tp_src"
-        | "mod_tp_dst" => set(name.strip_prefix("mod_")?, arguments)?,
+        "mod_dl_src" | "mod_dl_dst" | "mod_nw_src" | "mod_nw_dst" | "mod_nw_ecn" | "mod_nw_ttl"
+        | "mod_tp_src" | "mod_tp_dst" => set(name.strip_prefix("mod_")?, arguments)?,
         "mod_nw_tos" => {
             let span = field::named("nw_tos")?;
             let value = field::value(arguments)?;
@@ -215,8 +210,8 @@ fn known(text: &str, port: &impl Fn(&str) -> Option<u32>) -> Option<Action> {
         "multipath" => Action::Forget(field::part(split(arguments).last()?)?),
         // Copies for a controller or a collector, marks for a queue, rules that are learned from it: these are among the
         // rules already, or will be there for later packets.
-        "CONTROLLER" | "controller" | "learn" | "note" | "sample" | "set_queue" | "pop_queue" | "fin_timeout"
-        | "meter" => Action::Nothing,
+        "drop" | "CONTROLLER" | "controller" | "learn" | "note" | "sample" | "set_queue" | "pop_queue"
+        | "fin_timeout" | "meter" => Action::Nothing,
         _ => Action::Output(target(text, port)?),
     })
 }
@@ -262,7 +257,11 @@ fn resubmit(text: &str, arguments: &str, port: &impl Fn(&str) -> Option<u32>) ->
         return None;
     }
     Some(Action::Resubmit {
-        port: if to.is_empty() { None } else { Some(target(to, port)?) },
+        port: if to.is_empty() {
+            None
+        } else {
+            Some(target(to, port)?)
+        },
         table: if table.is_empty() {
             None
         } else {

@@ -169,7 +169,9 @@ impl<'a> Bridge<'a> {
                 Some((number.filter(|number| *number != 0)?, interface))
             })
             .collect();
-        let Some(sender) = sender(port, &members) else { return };
+        let Some(sender) = sender(port, &members) else {
+            return;
+        };
         let bundle = self.bundles.len();
         for (number, interface) in members {
             self.ports.insert(number, Port { interface, bundle });
@@ -234,9 +236,8 @@ impl Bundle {
             Some("native-tagged") => VlanMode::NativeTagged,
             Some("native-untagged") => VlanMode::NativeUntagged,
             Some("dot1q-tunnel") => VlanMode::Tunnel,
-            Some(_) => VlanMode::Trunk,
             None if port.tag.is_some() => VlanMode::Access,
-            None => VlanMode::Trunk,
+            _ => VlanMode::Trunk,
         };
         let vlan = port.tag.unwrap_or(0);
         let native = matches!(mode, VlanMode::NativeTagged | VlanMode::NativeUntagged) && vlan != 0;

@@ -250,7 +250,9 @@ pub fn named(name: &str) -> Option<Span> {
         "in_port" | "NXM_OF_IN_PORT" => span(Word::IN_PORT, 0, 16, Nothing),
         "eth_src" | "dl_src" | "NXM_OF_ETH_SRC" | "OXM_OF_ETH_SRC" => span(Word::ETH_SRC, 0, 48, Nothing),
         "eth_dst" | "dl_dst" | "NXM_OF_ETH_DST" | "OXM_OF_ETH_DST" => span(Word::ETH_DST, 0, 48, Nothing),
-        "eth_type" | "dl_type" | "NXM_OF_ETH_TYPE" | "OXM_OF_ETH_TYPE" => span(Word::ETH_TYPE, 0, 16, Nothing),
+        "eth_type" | "dl_type" | "NXM_OF_ETH_TYPE" | "OXM_OF_ETH_TYPE" => {
+            span(Word::ETH_TYPE, 0, 16, Nothing)
+        }
         "vlan_tci" | "NXM_OF_VLAN_TCI" => span(Word::TCI, 0, 16, Nothing),
         "vlan_vid" | "OXM_OF_VLAN_VID" => span(Word::TCI, 0, 13, Tag),
         "vlan_pcp" | "dl_vlan_pcp" | "OXM_OF_VLAN_PCP" => span(Word::TCI, 13, 3, Tag),

@@ -154,7 +154,6 @@ fn condition(name: &str, text: &str, port: &impl Fn(&str) -> Option<u32>) -> Opt
             let span = field::named("vlan_tci")?;
             Some((span, TAGGED | field::value(text)? << 13, TAGGED | 0xe000))
         }
-        "vlan_tci1" => None,
         // Of the second byte only these bits are the class of service.
         "nw_tos" => Some((field::named(name)?, field::value(text)?, 0xfc)),
         "nw_frag" | "ip_frag" => {
@@ -177,7 +176,8 @@ fn condition(name: &str, text: &str, port: &impl Fn(&str) -> Option<u32>) -> Opt
             let (value, mask) = field::masked(text, 8)?;
             Some((span, value, mask | 0xff00))
         }
-        "tun_gbp_id" | "tun_flags" | "tun_ttl" | "tun_tos" | "skb_priority" | "actset_output" | "recirc_id" => None,
+        "vlan_tci1" | "tun_gbp_id" | "tun_flags" | "tun_ttl" | "tun_tos" | "skb_priority"
+        | "actset_output" | "recirc_id" => None,
         _ => {
             let span = field::named(name)?;
             let (value, mask) = field::masked(text, span.width())?;

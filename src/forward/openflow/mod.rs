@@ -3,9 +3,11 @@
 //! A [`Switch`] is made of a node's state; [`Switch::translate`] says which ports a frame leaves by, and how it looks then.
 
 mod action;
+mod apply;
 mod bridge;
 mod choice;
 pub mod field;
+mod lookup;
 mod matching;
 mod normal;
 mod translate;

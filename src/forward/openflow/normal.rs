@@ -10,10 +10,7 @@ const fn is_reserved(mac: u128) -> bool {
     mac & !0xf == 0x0180_c200_0000
         || (mac & !0xff == 0x00e0_2b00_0000 && matches!(mac & 0xff, 0x00 | 0x04 | 0x06))
         || mac & !0xff == 0x0100_0c00_0000
-        || matches!(
-            mac,
-            0x0100_0ccc_cccc | 0x0100_0ccc_cccd | 0x0100_0ccd_cdcd
-        )
+        || matches!(mac, 0x0100_0ccc_cccc | 0x0100_0ccc_cccd | 0x0100_0ccd_cdcd)
 }
 
 impl Run<'_, '_> {
@@ -104,7 +101,10 @@ impl Run<'_, '_> {
         let copies = self.effects() - before;
         if copies > 1 {
             let name = &bridge.state.name;
-            self.note(format!("{name} knows no port for {}: to all {copies}", to_mac(dst)));
+            self.note(format!(
+                "{name} knows no port for {}: to all {copies}",
+                to_mac(dst)
+            ));
         }
     }
 
@@ -151,7 +151,6 @@ fn placed(bundle: &Bundle) -> String {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "twelve bits")]
 const fn vid(tci: u128) -> u16 {
     (tci & 0xfff) as u16
 }

@@ -32,7 +32,9 @@ impl<'a> Switches<'a> {
     pub(super) fn new(topology: &Topology<'a>) -> Self {
         let mut found = Self::default();
         for (host, place) in topology.hosts() {
-            let Fact::Known(ovs) = &place.node.ovs else { continue };
+            let Fact::Known(ovs) = &place.node.ovs else {
+                continue;
+            };
             found.add(topology, host, Switch::new(ovs));
         }
         found
@@ -86,7 +88,8 @@ impl<'a> Switches<'a> {
 
 /// A port's link: beside the daemon, or, when a pod got an internal one, in the pod.
 fn link_of(topology: &Topology, host: PlaceId, interface: &Interface) -> Option<At> {
-    if ["patch", "vxlan", "gre", "geneve", "stt", "lisp", "erspan", "gtpu"].contains(&interface.kind.as_str()) {
+    if ["patch", "vxlan", "gre", "geneve", "stt", "lisp", "erspan", "gtpu"].contains(&interface.kind.as_str())
+    {
         return None;
     }
     let mut places = topology.places_of(topology.place(host).node);
@@ -111,7 +114,12 @@ impl Topology<'_> {
         if place.namespace.is_some() || !is_lost_port(link) {
             return None;
         }
-        let datapath = place.net.links.items().iter().any(|link| link.name == "ovs-netdev");
+        let datapath = place
+            .net
+            .links
+            .items()
+            .iter()
+            .any(|link| link.name == "ovs-netdev");
         if !datapath {
             return None;
         }

@@ -62,7 +62,7 @@ impl Walker<'_, '_> {
         if let Some(port) = self.topology.switches().port(at)
             && port.internal
         {
-            return self.switched(state, at.place, port, frame);
+            return self.switched(state, at.place, port, &frame);
         }
         let lower = || {
             link.lower.map(|lower| At {
@@ -98,7 +98,7 @@ impl Walker<'_, '_> {
                 self.xmit(state, At { link: port, ..at }, frame)
             }
             (Some(_), _) => match self.topology.dead_port(at) {
-                Some(dead) => self.dead(state, at, dead),
+                Some(dead) => Self::dead(state, at, dead),
                 None => state.undecided(at.place, behind(link)),
             },
         }
@@ -120,9 +120,9 @@ impl Walker<'_, '_> {
         }
         state.note_with(at.place, Some(at.link), What::In, || format!("dev {}", link.name));
         match self.topology.switches().port(at) {
-            Some(port) if !port.internal => self.port_receives(state, at, port, frame),
+            Some(port) if !port.internal => self.port_receives(state, at, port, &frame),
             _ => match self.topology.dead_port(at) {
-                Some(dead) => self.dead(state, at, dead),
+                Some(dead) => Self::dead(state, at, dead),
                 None => self.receive_own(state, at, link, frame),
             },
         }

@@ -45,7 +45,13 @@ impl Passed {
 
 impl Walker<'_, '_> {
     /// A frame comes in by a link that is a port. In user space the daemon only listens: the host hears it, too.
-    pub(super) fn port_receives(&self, state: State, at: At, port: SwitchPort, frame: Frame) -> Vec<Outcome> {
+    pub(super) fn port_receives(
+        &self,
+        state: State,
+        at: At,
+        port: SwitchPort,
+        frame: &Frame,
+    ) -> Vec<Outcome> {
         let own = self.in_user_space(port).then(|| {
             let link = self.topology.link(at)?;
             Some(self.receive_own(state.clone(), at, link, frame.clone()))
@@ -68,7 +74,7 @@ impl Walker<'_, '_> {
     }
 
     /// A link that was a port until the daemons went.
-    pub(super) fn dead(&self, state: State, at: At, dead: Dead) -> Vec<Outcome> {
+    pub(super) fn dead(state: State, at: At, dead: Dead) -> Vec<Outcome> {
         match dead {
             Dead::Gone(why) => {
                 let daemon = "ovsdb-server";
@@ -79,7 +85,13 @@ impl Walker<'_, '_> {
     }
 
     /// A frame in a bridge: by its rules to its ports.
-    pub(super) fn switched(&self, mut state: State, place: PlaceId, port: SwitchPort, frame: Frame) -> Vec<Outcome> {
+    pub(super) fn switched(
+        &self,
+        mut state: State,
+        place: PlaceId,
+        port: SwitchPort,
+        frame: &Frame,
+    ) -> Vec<Outcome> {
         let Some((_, switch)) = self.topology.switches().get(port.switch) else {
             return state.undecided(place, "a switch that is not known".to_owned());
         };
@@ -109,8 +121,8 @@ impl Walker<'_, '_> {
         let ways = switch.translate(&Input {
             bridge: port.bridge,
             port: port.number,
-            key: frames::key(&frame, state.bridged.reply),
-            size: frames::length(&frame),
+            key: frames::key(frame, state.bridged.reply),
+            size: frames::length(frame),
             learned: &learned,
             zones: &zones,
             reply: state.bridged.reply,
@@ -133,7 +145,7 @@ impl Walker<'_, '_> {
             if open {
                 state.share = state.share.times(way.share);
             }
-            outcomes.extend(self.sent_on(state, place, port, &frame, way.result));
+            outcomes.extend(self.sent_on(state, place, port, frame, way.result));
         }
         outcomes
     }
@@ -159,7 +171,9 @@ impl Walker<'_, '_> {
         let zones = way.zones.into_iter().map(|zone| (switch, zone));
         state.bridged.zones.extend(zones);
         if way.effects.is_empty() {
-            let bridge = self.bridge_of(port).map_or_else(String::new, |bridge| bridge.name.clone());
+            let bridge = self
+                .bridge_of(port)
+                .map_or_else(String::new, |bridge| bridge.name.clone());
             let why = way
                 .lost
                 .unwrap_or_else(|| format!("no rule of {bridge} sends it on"));
@@ -174,7 +188,9 @@ impl Walker<'_, '_> {
         let nobody = outcomes.iter().all(|outcome| outcome.end == End::NotForMe);
         match way.aside {
             Some(why) if nobody => {
-                let bridge = self.bridge_of(port).map_or_else(String::new, |bridge| bridge.name.clone());
+                let bridge = self
+                    .bridge_of(port)
+                    .map_or_else(String::new, |bridge| bridge.name.clone());
                 state.dropped(place, Cause::Switch { bridge, why })
             }
             _ => outcomes,
@@ -217,7 +233,7 @@ impl Walker<'_, '_> {
         };
         let interface = port.interface;
         if tunnels::is_tunnel(&interface.kind) {
-            return self.into_tunnel(state, *host, to, interface, &effect.key, frame);
+            return self.tunnel_out(state, *host, to, interface, &effect.key, frame);
         }
         let Some(at) = switches.link(to.switch, to.bridge, to.number) else {
             let (bridge, name) = (bridge.state.name.clone(), &interface.name);
@@ -246,7 +262,14 @@ impl Walker<'_, '_> {
 
     /// Up to the host, or to the pod that has the port; what a tunnel port of a switch in user space waits for never gets
     /// there.
-    fn to_internal(&self, mut state: State, at: At, port: SwitchPort, link: &Link, frame: Frame) -> Vec<Outcome> {
+    fn to_internal(
+        &self,
+        mut state: State,
+        at: At,
+        port: SwitchPort,
+        link: &Link,
+        frame: Frame,
+    ) -> Vec<Outcome> {
         if self.in_user_space(port)
             && let Some(outcomes) = self.popped(&state, at, port, link, &frame)
         {
@@ -292,7 +315,11 @@ fn copies(outcomes: Vec<Outcome>) -> Vec<Outcome> {
         End::Dropped(_) => 3,
         End::NotForMe => 4,
     };
-    let best = outcomes.iter().map(|outcome| rank(&outcome.end)).min().unwrap_or(4);
+    let best = outcomes
+        .iter()
+        .map(|outcome| rank(&outcome.end))
+        .min()
+        .unwrap_or(4);
     let mut kept: Vec<Outcome> = outcomes
         .into_iter()
         .filter(|outcome| rank(&outcome.end) == best)
@@ -300,7 +327,10 @@ fn copies(outcomes: Vec<Outcome>) -> Vec<Outcome> {
     if best > 0 {
         // One is enough: the one that got farthest.
         let farthest = (0..kept.len()).max_by_key(|index| (kept[*index].state.steps, usize::MAX - index));
-        kept = farthest.map(|index| kept.swap_remove(index)).into_iter().collect();
+        kept = farthest
+            .map(|index| kept.swap_remove(index))
+            .into_iter()
+            .collect();
     }
     kept
 }

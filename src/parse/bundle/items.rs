@@ -228,7 +228,10 @@ pub(super) fn ovs(r: &mut Reading, text: &str, table: &str) -> Result<(), ParseE
 
 /// `ovs-vsctl show`, or what it said when the database didn't answer.
 pub(super) fn ovs_shown(r: &mut Reading, text: &str) -> Result<(), ParseError> {
-    match text.lines().find(|line| line.contains("database connection failed")) {
+    match text
+        .lines()
+        .find(|line| line.contains("database connection failed"))
+    {
         Some(line) => r.ovs_gone = Some(line.trim().to_owned()),
         None => r.ovs_shown = Some(ovsdb::shown(text)?),
     }

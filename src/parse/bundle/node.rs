@@ -81,15 +81,25 @@ fn read(folder: &Folder, path: &str, cut: Option<&str>) -> Reading {
 
 /// Flows, groups and learned addresses of bridges, which have a file each.
 fn bridges(reading: &mut Reading, folder: &Folder, path: &str) {
-    let Fact::Known(ovs) = &mut reading.node.ovs else { return };
+    let Fact::Known(ovs) = &mut reading.node.ovs else {
+        return;
+    };
     for bridge in &mut ovs.bridges {
         let why = || format!("not among the outputs ({path}ofctl-{}.txt)", bridge.name);
         bridge.flows = Fact::absent_as(Absence::Unknown, why());
-        bridge.groups = Fact::absent_as(Absence::Unknown, format!("not among the outputs ({path}groups-{}.txt)", bridge.name));
-        bridge.fdb = Fact::absent_as(Absence::Unknown, format!("not among the outputs ({path}fdb-{}.txt)", bridge.name));
+        bridge.groups = Fact::absent_as(
+            Absence::Unknown,
+            format!("not among the outputs ({path}groups-{}.txt)", bridge.name),
+        );
+        bridge.fdb = Fact::absent_as(
+            Absence::Unknown,
+            format!("not among the outputs ({path}fdb-{}.txt)", bridge.name),
+        );
     }
     for (file, content) in &folder.files {
-        let Some((what, name)) = of_bridge(file) else { continue };
+        let Some((what, name)) = of_bridge(file) else {
+            continue;
+        };
         let Some(bridge) = ovs.bridges.iter_mut().find(|bridge| bridge.name == name) else {
             continue;
         };

@@ -2,8 +2,8 @@
 
 use super::items::{
     addresses, arp, bird_raw, bird_routes, bird_shown, brctl, date, fdb, flows, hostname, ifconfig_addresses,
-    ifconfig_links, links, neighbors, netfilter, nexthops, nft_ruleset, node_hosts, nodename, ovs, ovs_shown, ports,
-    route_n, routes, rules, sockets, sysctls, tables, tcp_counters, vlans,
+    ifconfig_links, links, neighbors, netfilter, nexthops, nft_ruleset, node_hosts, nodename, ovs, ovs_shown,
+    ports, route_n, routes, rules, sockets, sysctls, tables, tcp_counters, vlans,
 };
 use crate::parse::iproute::Names;
 use crate::parse::{ParseError, bird_config, ovsdb};

@@ -1,7 +1,6 @@
 //! Open vSwitch 3.1 with the userspace datapath: netdiag's picture against its own tools.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use netdiag::parse::ovs_flows::flows;
 use netdiag::parse::ovsdb::{Tables, listed, picture};

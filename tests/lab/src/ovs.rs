@@ -75,12 +75,15 @@ pub fn vsctl(node: &Node, arguments: &[&str]) -> Result<String> {
 
 /// Lines for the shell of a node that has its tools by their names.
 pub fn sh(node: &Node, script: &str) -> Result<String> {
-    node.sh(&format!("{}\n{script}", path()?)).within(Duration::from_secs(300)).ok()
+    node.sh(&format!("{}\n{script}", path()?))
+        .within(Duration::from_secs(300))
+        .ok()
 }
 
 /// The line that makes a shell find the tools.
 pub fn path() -> Result<String> {
-    let directories = ["openvswitch-switch", "openvswitch-common"].map(|package| daemons::path(package, "usr/bin"));
+    let directories =
+        ["openvswitch-switch", "openvswitch-common"].map(|package| daemons::path(package, "usr/bin"));
     let [switch, common] = directories;
     Ok(format!("PATH={}:{}:$PATH", switch?, common?))
 }

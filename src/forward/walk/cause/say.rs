@@ -112,7 +112,10 @@ impl fmt::Display for Cause {
             },
             Self::Switch { why, .. } => f.write_str(why),
             Self::SwitchDown { daemon, why } => {
-                write!(f, "{daemon} of Open vSwitch is not running, and its ports stand still ({why})")
+                write!(
+                    f,
+                    "{daemon} of Open vSwitch is not running, and its ports stand still ({why})"
+                )
             }
             Self::NoTunnelPort {
                 kind,

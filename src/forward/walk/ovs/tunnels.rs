@@ -9,14 +9,17 @@ use super::super::super::topology::{At, PlaceId, SwitchPort};
 use super::super::l2::packet_of;
 use super::super::{Cause, End, Outcome, State, Walker, What};
 use super::frames;
-use crate::forward::openflow::field::{self, Key, Word};
 use crate::forward::openflow::Switch;
+use crate::forward::openflow::field::{self, Key, Word};
 use crate::state::link::Link;
 use crate::state::ovs::Interface;
 
 /// Tunnels that carry frames and are walked.
 pub(super) fn is_tunnel(kind: &str) -> bool {
-    ["vxlan", "gre", "geneve", "stt", "lisp", "erspan", "gtpu", "ip6gre"].contains(&kind)
+    [
+        "vxlan", "gre", "geneve", "stt", "lisp", "erspan", "gtpu", "ip6gre",
+    ]
+    .contains(&kind)
 }
 
 fn option<'i>(interface: &'i Interface, names: &[&str]) -> Option<&'i str> {
@@ -65,7 +68,7 @@ const fn kind_name(outer: &Packet) -> &'static str {
 
 impl Walker<'_, '_> {
     /// Out by a tunnel port.
-    pub(super) fn into_tunnel(
+    pub(super) fn tunnel_out(
         &self,
         mut state: State,
         host: PlaceId,
@@ -75,25 +78,23 @@ impl Walker<'_, '_> {
         frame: Frame,
     ) -> Vec<Outcome> {
         let name = &interface.name;
-        let bridge = self.bridge_of(port).map_or_else(String::new, |bridge| bridge.name.clone());
+        let bridge = self
+            .bridge_of(port)
+            .map_or_else(String::new, |bridge| bridge.name.clone());
         if !["vxlan", "gre", "geneve"].contains(&interface.kind.as_str()) {
-            let why = format!("Open vSwitch: what {name} does, a port of type {}", interface.kind);
+            let why = format!(
+                "Open vSwitch: what {name} does, a port of type {}",
+                interface.kind
+            );
             return state.undecided(host, why);
         }
         let by_flow = u32::try_from(key.get(Word::TUN_DST)).unwrap_or(0);
         let remote = match option(interface, &["remote_ip"]) {
-            Some("flow") if by_flow != 0 => Some(IpAddr::V4(by_flow.into())),
-            Some("flow") | None => None,
-            Some(text) => match text.parse() {
-                Ok(ip) => Some(ip),
-                Err(_) => {
-                    let why = format!("Open vSwitch: what address {text} is, the remote_ip of {name}");
-                    return state.undecided(host, why);
-                }
-            },
+            Some("flow") => (by_flow != 0).then(|| IpAddr::V4(by_flow.into())),
+            text => text.and_then(|text| text.parse().ok()),
         };
         let Some(remote) = remote else {
-            let why = format!("{name} of {bridge} has no remote_ip, and no rule set one");
+            let why = format!("{name} of {bridge} has no address as remote_ip, and no rule set one");
             return state.dropped(host, Cause::Switch { bridge, why });
         };
         let set = u64::try_from(key.get(Word::TUN_ID)).unwrap_or(0);
@@ -113,7 +114,10 @@ impl Walker<'_, '_> {
             frame,
             vni: u32::try_from(vni).unwrap_or(u32::MAX),
         };
-        let text = format!("ovs {bridge}: {name} type={} remote_ip={remote} key={vni}", interface.kind);
+        let text = format!(
+            "ovs {bridge}: {name} type={} remote_ip={remote} key={vni}",
+            interface.kind
+        );
         state.note(host, None, What::Rule, text);
         if !self.in_user_space(port) {
             let at = At {
@@ -155,12 +159,16 @@ impl Walker<'_, '_> {
         outer.inner = Some(Box::new(inner));
         state.packet = outer.clone();
         state.note_packet(host, hop.link, What::Encap);
-        let next = place.fib.gateway(hit.route, &hop).unwrap_or(remote);
+        let next = place.fib.gateway(hit.route, hop).unwrap_or(remote);
         let dst = match self.remote_mac(&mut state, at, next) {
             Ok(mac) => mac,
             Err(end) => return state.ends(host, end),
         };
-        let Some(src) = self.topology.link(at).and_then(|link| Mac::parse(link.mac.as_deref()?)) else {
+        let Some(src) = self
+            .topology
+            .link(at)
+            .and_then(|link| Mac::parse(link.mac.as_deref()?))
+        else {
             return state.undecided(host, format!("the MAC of {} is not known", self.name(at)));
         };
         let frame = Frame {
@@ -169,7 +177,7 @@ impl Walker<'_, '_> {
             vlan: None,
             payload: Payload::Ip(outer),
         };
-        self.switched(state, host, underlay, frame)
+        self.switched(state, host, underlay, &frame)
     }
 
     /// The switch keeps neighbors of its own (`tnl-neigh-cache`): of several answers it believes the last one, where the
@@ -253,7 +261,7 @@ impl Walker<'_, '_> {
             number: *port,
             internal: false,
         };
-        Some(self.switched(state, *host, port, frame.clone()))
+        Some(self.switched(state, *host, port, frame))
     }
 }
 

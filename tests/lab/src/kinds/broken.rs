@@ -1,6 +1,8 @@
 //! The same networks, each with one thing wrong.
 
-use super::{Backend, Docker, Draft, Flannel, OpenVswitch, ProxyArp, StaticRoutes, Tunnel, bridge, veth_pair};
+use super::{
+    Backend, Docker, Draft, Flannel, OpenVswitch, ProxyArp, StaticRoutes, Tunnel, bridge, veth_pair,
+};
 use crate::ovs::{SERVER, SWITCH};
 
 /// A network with a fault: at least one of its ways is not as it must be.
@@ -224,7 +226,12 @@ fn switches() -> Vec<Broken> {
             "h2",
             "ovs-vsctl set interface tun1 options:remote_ip=192.168.70.99",
         ),
-        by_tool("one side has no tunnel", Tunnel::Vxlan, "h2", "ovs-vsctl del-port br0 tun1"),
+        by_tool(
+            "one side has no tunnel",
+            Tunnel::Vxlan,
+            "h2",
+            "ovs-vsctl del-port br0 tun1",
+        ),
         by_tool(
             "one side takes VXLAN on another port",
             Tunnel::Vxlan,

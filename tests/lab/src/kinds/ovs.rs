@@ -67,9 +67,7 @@ impl OpenVswitch {
             .pings("h2/c2", "172.17.1.1")
             .pings("h1", "172.17.1.2");
         if self.hosts > 2 {
-            draft = draft
-                .pings("h1/c1", "172.17.3.1")
-                .pings("h3/c2", "172.17.2.2");
+            draft = draft.pings("h1/c1", "172.17.3.1").pings("h3/c2", "172.17.2.2");
         }
         draft
     }
@@ -103,9 +101,17 @@ impl OpenVswitch {
                 ));
             }
             // From a tunnel to the containers and the host only.
-            let own = |text: &str| (1..=2).map(|pod| format!("{text}$(number c{pod})")).collect::<Vec<_>>().join(",");
+            let own = |text: &str| {
+                (1..=2)
+                    .map(|pod| format!("{text}$(number c{pod})"))
+                    .collect::<Vec<_>>()
+                    .join(",")
+            };
             lines.push("number() { ovs-vsctl get interface $(ovs-vsctl --bare --columns=name find interface external_ids:iface-id=$1) ofport; }".into());
-            lines.push(format!("ovs-ofctl add-flow br0 \"table=1,priority=1,actions={},LOCAL\"", own("output:")));
+            lines.push(format!(
+                "ovs-ofctl add-flow br0 \"table=1,priority=1,actions={},LOCAL\"",
+                own("output:")
+            ));
         }
         // Queues for answers that no neighbor is known for are short: the first packet of each way is lost.
         lines.join("\n")
