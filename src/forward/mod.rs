@@ -5,5 +5,6 @@ pub mod filter;
 pub mod hooks;
 pub mod openflow;
 pub mod packet;
+mod prefixes;
 pub mod topology;
 pub mod walk;

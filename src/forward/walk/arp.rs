@@ -43,14 +43,21 @@ impl Walker<'_, '_> {
     /// Asks for an address on a link, as the kernel would.
     fn ask(&self, state: &mut State, at: At, target: IpAddr, known: Option<&Neighbor>) -> Result<Mac, End> {
         let name = self.name(at);
-        let outcomes = self.question(state, at, target)?;
-        let answered = outcomes.iter().find_map(|outcome| match outcome.end {
-            End::Answered(mac) => Some((mac, outcome)),
-            _ => None,
-        });
-        if let Some((mac, outcome)) = answered {
+        let answer = |outcomes: &[Outcome]| {
+            outcomes.iter().find_map(|outcome| match outcome.end {
+                End::Answered(mac) => Some((mac, outcome.place)),
+                _ => None,
+            })
+        };
+        let mut outcomes = self.question(state, at, target, false)?;
+        let answered = answer(&outcomes);
+        if answered.is_none() && !state.quiet {
+            // To say who heard it.
+            outcomes = self.question(state, at, target, true)?;
+        }
+        if let Some((mac, who)) = answered {
             state.note_with(at.place, Some(at.link), What::Neighbor, || {
-                let who = self.topology.place(outcome.place).title();
+                let who = self.topology.place(who).title();
                 format!("{target} dev {name} lladdr {mac} (asked for: {who} answers)")
             });
             return Ok(mac);
@@ -80,7 +87,13 @@ impl Walker<'_, '_> {
     }
 
     /// What becomes of a question for an address on a link.
-    pub(super) fn question(&self, state: &State, at: At, target: IpAddr) -> Result<Vec<Outcome>, End> {
+    pub(super) fn question(
+        &self,
+        state: &State,
+        at: At,
+        target: IpAddr,
+        widely: bool,
+    ) -> Result<Vec<Outcome>, End> {
         let Some(src) = self
             .topology
             .link(at)
@@ -100,8 +113,9 @@ impl Walker<'_, '_> {
                 sender: self.sender(at, target, state.packet.src),
             },
         };
-        let quiet = State::new(state.packet.clone()).quiet();
-        Ok(self.xmit(quiet, at, frame))
+        let mut question = State::new(state.packet.clone()).quiet();
+        question.widely = widely;
+        Ok(self.xmit(question, at, frame))
     }
 
     /// The address that asks: the packet's own source when it is one of the host's, else one of the link

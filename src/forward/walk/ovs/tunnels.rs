@@ -183,7 +183,7 @@ impl Walker<'_, '_> {
     /// The switch keeps neighbors of its own (`tnl-neigh-cache`): of several answers it believes the last one, where the
     /// kernel believes the first.
     fn remote_mac(&self, state: &mut State, at: At, next: IpAddr) -> Result<Mac, End> {
-        let outcomes = self.question(state, at, next)?;
+        let outcomes = self.question(state, at, next, false)?;
         let answered = outcomes.iter().rev().find_map(|outcome| match outcome.end {
             End::Answered(mac) => Some(mac),
             _ => None,
