@@ -1,7 +1,7 @@
 //! `netdiag trace`: one packet from namespace to namespace, through the tables as they are.
 
 mod document;
-#[cfg(feature = "capture")]
+#[cfg_attr(not(feature = "capture"), path = "trace/no_live.rs")]
 mod live;
 mod names;
 mod show;
@@ -19,7 +19,7 @@ use crate::forward::walk::{End, Outcome as Walked, Walker, What};
 
 /// Follow a packet hop by hop, there and back, through routes, neighbors, bridges, tunnels and netfilter
 ///
-/// Nothing is sent: the tables of all namespaces that were seen are walked as the kernel does it. SRC and DST are a
+/// Without --live, nothing is sent: the tables of all namespaces that were seen are walked as the kernel does it. SRC and DST are a
 /// node, `NODE/POD`, a pod, a namespace or container by its name, or an address.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -38,7 +38,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "BYTES", default_value_t = 84)]
     size: u32,
     /// Also send three probes from SRC, which must be on this host, and watch the links that they should pass
-    #[arg(long)]
+    #[arg(long, conflicts_with = "snapshot")]
     live: bool,
     /// Output format
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
@@ -80,7 +80,6 @@ impl Args {
         })
     }
 
-    #[cfg(feature = "capture")]
     fn probes(
         &self,
         topology: &Topology,

@@ -1,17 +1,16 @@
 //! `trace --live`: real probes beside the walk, and the links on which they were seen.
 
+mod show;
+mod verdict;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
-
-use super::{Walked, Ways, end_text};
-use crate::cli::{Context, Error};
+use super::Ways;
+use crate::cli::Error;
 use crate::forward::packet::{Packet, Transport};
 use crate::forward::topology::{Place, PlaceId, Topology};
-use crate::forward::walk::{End, What};
-use crate::output::text;
-use crate::packet::file::Time;
+use crate::forward::walk::What;
 use crate::probe::{Answer, Counters, Course, Door, Moved, Point, Probes, Sighting, Watch};
 use crate::state::link::IfIndex;
 
@@ -112,7 +111,7 @@ impl Live {
             })
             .collect();
         let udp = matches!(probes.transport, crate::probe::Transport::Udp(_));
-        let agrees = agreement(&sent.answers, ways, &spots, udp);
+        let agrees = verdict::agreement(&sent.answers, ways, &spots, udp);
         let moved = places
             .iter()
             .zip(before.iter().zip(&after))
@@ -147,154 +146,6 @@ impl Live {
             Answer::Nothing => self.udp && arrived,
             Answer::Refused(_) | Answer::Failed(_) => false,
         })
-    }
-
-    /// The block below the walk.
-    pub(super) fn write(&self, cx: &mut Context) -> Result<(), Error> {
-        let style = cx.style;
-        let width = usize::from(style.width);
-        let head = format!("live  {}", self.outcome());
-        writeln!(
-            cx.out,
-            "\n{}",
-            if self.is_open() {
-                style.good(&head)
-            } else {
-                style.bad(&head)
-            }
-        )?;
-        let wide = |of: fn(&Spot) -> &str| self.spots.iter().map(|(spot, _)| of(spot).chars().count()).max();
-        let (titles, names) = (
-            wide(|spot| &spot.title).unwrap_or(0),
-            wide(|spot| &spot.name).unwrap_or(0),
-        );
-        let start = self.start();
-        let mut last = String::new();
-        for (spot, seen) in &self.spots {
-            let way = match (spot.course, spot.out) {
-                (Course::There, true) => "there out",
-                (Course::There, false) => "there in ",
-                (_, true) => "back  out",
-                (_, false) => "back  in ",
-            };
-            let lead = format!("  {:titles$}  {:names$}  {way}  ", spot.title, spot.name);
-            match seen {
-                Seen::Passed(count, first) => {
-                    let after = milliseconds(first.time, start);
-                    writeln!(
-                        cx.out,
-                        "{}",
-                        style.good(&format!("{lead}seen {count}  after {after}"))
-                    )?;
-                    // Where address translation or a tunnel made another packet of it.
-                    if first.line != last {
-                        writeln!(cx.out, "{}", text::wrap(&first.line, width, "      ", "        "))?;
-                        last.clone_from(&first.line);
-                    }
-                }
-                Seen::Nothing => writeln!(cx.out, "{}", style.bad(&format!("{lead}not seen")))?,
-                Seen::NotWatched(why) => {
-                    writeln!(cx.out, "{}", style.faint(&format!("{lead}not watched: {why}")))?;
-                }
-            }
-        }
-        for (title, moved) in &self.moved {
-            let line = format!("{title}: {} +{}: {}", moved.name, moved.by, moved.meaning);
-            writeln!(
-                cx.out,
-                "{}",
-                text::wrap(&line, width, "  counted  ", "           ")
-            )?;
-        }
-        match &self.agrees {
-            Agreement::Yes => writeln!(cx.out, "  as the walk says")?,
-            Agreement::No(how) => {
-                let line = format!("not as the walk says: {how}");
-                writeln!(cx.out, "{}", style.warn(&text::wrap(&line, width, "  ", "    ")))?;
-            }
-            Agreement::Open => {}
-        }
-        Ok(())
-    }
-
-    pub(super) fn document(&self) -> Value {
-        let start = self.start();
-        let answers: Vec<Value> = self.answers.iter().map(answer).collect();
-        let links: Vec<Value> = self
-            .spots
-            .iter()
-            .map(|(spot, seen)| {
-                let mut link = json!({
-                    "at": spot.title,
-                    "link": spot.name,
-                    "course": if spot.course == Course::There { "there" } else { "back" },
-                    "direction": if spot.out { "out" } else { "in" },
-                });
-                let (key, value) = match seen {
-                    Seen::Passed(count, first) => (
-                        "seen",
-                        json!({"count": count, "afterNanoseconds": first.time.nanos() - start.nanos(), "packet": first.line}),
-                    ),
-                    Seen::Nothing => ("seen", Value::Null),
-                    Seen::NotWatched(why) => ("notWatched", json!(why)),
-                };
-                link[key] = value;
-                link
-            })
-            .collect();
-        let counters: Vec<Value> = self
-            .moved
-            .iter()
-            .map(|(title, moved)| json!({"at": title, "name": moved.name, "by": moved.by}))
-            .collect();
-        let (agrees, instead) = match &self.agrees {
-            Agreement::Yes => (json!(true), Value::Null),
-            Agreement::No(how) => (json!(false), json!(how)),
-            Agreement::Open => (Value::Null, Value::Null),
-        };
-        json!({
-            "answers": answers,
-            "links": links,
-            "counters": counters,
-            "asTheWalkSays": agrees,
-            "instead": instead,
-        })
-    }
-
-    /// `2 of 3 probes answered, the fastest in 0.1 ms`.
-    fn outcome(&self) -> String {
-        let times = self.answers.iter().filter_map(|answer| match answer {
-            Answer::Answered(time) => Some(*time),
-            _ => None,
-        });
-        let sent = self.answers.len();
-        if let Some(fastest) = times.clone().min() {
-            let fastest = fastest.as_secs_f64() * 1e3;
-            return format!(
-                "{} of {sent} probes answered, the fastest in {fastest:.3} ms",
-                times.count()
-            );
-        }
-        let refused = self.answers.iter().find_map(|answer| match answer {
-            Answer::Refused(why) => Some(why),
-            _ => None,
-        });
-        let lost = lost(&self.spots)
-            .map(|(_, how)| format!("; {how}"))
-            .unwrap_or_default();
-        match refused {
-            Some(why) => format!("{sent} probes: {why}{lost}"),
-            None => format!("none of {sent} probes answered{lost}"),
-        }
-    }
-
-    /// When the first probe was seen first.
-    fn start(&self) -> Time {
-        let times = self.spots.iter().filter_map(|(_, seen)| match seen {
-            Seen::Passed(_, first) => Some(first.time),
-            _ => None,
-        });
-        times.min().unwrap_or_default()
     }
 }
 
@@ -435,84 +286,4 @@ fn passed(sightings: &[Sighting], course: Course) -> Seen {
     of_course
         .next()
         .map_or(Seen::Nothing, |first| Seen::Passed(count, first.clone()))
-}
-
-/// The course on which packets got lost, and between which links.
-fn lost(spots: &[(Spot, Seen)]) -> Option<(Course, String)> {
-    [(Course::There, "probes"), (Course::Back, "answers")]
-        .into_iter()
-        .find_map(|(course, what)| {
-            let of_course: Vec<_> = spots.iter().filter(|(spot, _)| spot.course == course).collect();
-            let missing = |seen: &Seen| matches!(seen, Seen::Nothing);
-            let at = of_course.iter().position(|(_, seen)| missing(seen))?;
-            let name = |spot: &Spot| format!("{} {}", spot.title, spot.name);
-            let next = of_course.get(at).map(|(spot, _)| name(spot))?;
-            let mut seen = of_course.get(..at)?.iter().rev();
-            let last = seen.find(|(_, seen)| matches!(seen, Seen::Passed(..)));
-            let how = match last {
-                Some((spot, _)) => format!("{what} got lost between {} and {next}", name(spot)),
-                None => format!("{what} were not seen on {next}"),
-            };
-            Some((course, how))
-        })
-}
-
-/// Holds the walk against what happened.
-fn agreement(answers: &[Answer], ways: &Ways, spots: &[(Spot, Seen)], udp: bool) -> Agreement {
-    let all = || {
-        ways.iter()
-            .flat_map(|(there, back)| std::iter::once(there).chain(back))
-    };
-    if all().any(|walked| matches!(walked.end, End::NotDecidable(_))) {
-        return Agreement::Open;
-    }
-    let arrives = |walked: &Walked| matches!(walked.end, End::Delivered | End::Answered(_));
-    let open = ways
-        .iter()
-        .filter(|(there, back)| arrives(there) && back.iter().all(arrives))
-        .count();
-    if open > 0 && open < ways.len() {
-        // Chance decides which way is taken.
-        return Agreement::Open;
-    }
-    let answered = answers
-        .iter()
-        .filter(|answer| matches!(answer, Answer::Answered(_)))
-        .count();
-    if open > 0 {
-        let silent = udp && answers.iter().all(|answer| *answer == Answer::Nothing);
-        return match lost(spots) {
-            _ if answered == answers.len() => Agreement::Yes,
-            // Who takes a datagram need not answer it.
-            None | Some((Course::Back, _)) if silent => Agreement::Yes,
-            Some((_, how)) => Agreement::No(how),
-            None => Agreement::No("probes were seen on every link, and yet not answered".to_owned()),
-        };
-    }
-    if answered == 0 {
-        return lost(spots).map_or(Agreement::Yes, |(_, how)| Agreement::No(how));
-    }
-    let (word, why) = all()
-        .find(|walked| !arrives(walked))
-        .map_or(("dropped", String::new()), |walked| end_text(&walked.end));
-    let sent = answers.len();
-    Agreement::No(format!(
-        "{answered} of {sent} probes were answered, not {word} ({why})"
-    ))
-}
-
-fn answer(answer: &Answer) -> Value {
-    match answer {
-        Answer::Answered(time) => {
-            json!({"answeredAfterNanoseconds": u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)})
-        }
-        Answer::Refused(why) => json!({"refused": why}),
-        Answer::Nothing => json!({"nothing": true}),
-        Answer::Failed(why) => json!({"failed": why}),
-    }
-}
-
-fn milliseconds(time: Time, start: Time) -> String {
-    let nanos = time.nanos().saturating_sub(start.nanos());
-    format!("{}.{:03} ms", nanos / 1_000_000, nanos % 1_000_000 / 1_000)
 }
