@@ -138,10 +138,11 @@ pub enum Payload {
         target: IpAddr,
         sender: IpAddr,
     },
-    /// The answer: `mac` has `target`.
+    /// The answer to `sender`: `mac` has `target`.
     Tell {
         target: IpAddr,
         mac: Mac,
+        sender: IpAddr,
     },
 }
 

@@ -5,5 +5,6 @@
 mod clusters;
 mod fib;
 mod networks;
+mod ovs;
 mod recorded;
 mod whole;

@@ -67,44 +67,17 @@ impl Walker<'_, '_> {
         known: Option<&Neighbor>,
     ) -> Result<Vec<(Mac, Learned)>, End> {
         let name = self.name(at);
-        let Some(src) = self
-            .topology
-            .link(at)
-            .and_then(|link| link.mac.as_deref().and_then(Mac::parse))
-        else {
-            return Err(End::NotDecidable(
-                format!("the MAC of {name} is not known").into(),
-            ));
-        };
-        let frame = Frame {
-            src,
-            dst: match target {
-                IpAddr::V4(_) => Mac::BROADCAST,
-                IpAddr::V6(ip) => Mac::solicited(ip),
-            },
-            vlan: None,
-            payload: Payload::Ask {
-                target,
-                sender: self.sender(at, target, state.packet.src),
-            },
-        };
-        let ask = |widely| {
-            let mut question = State::new(state.packet.clone()).quiet();
-            question.widely = widely;
-            question.learned = state.learned.clone();
-            self.xmit(question, at, frame.clone())
-        };
         // An answer that another link gets (the bridge that this one is a port of) helps nobody.
         let answer = |outcome: &Outcome| match outcome.end {
-            End::Answered(mac) if outcome.place == at.place => {
-                Some(mac).filter(|mac| outcome.state.learned.neighbor(at, target) == Some(*mac))
-            }
+            End::Answered(mac) => Some(mac).filter(|mac| {
+                outcome.place != at.place || outcome.state.learned.neighbor(at, target) == Some(*mac)
+            }),
             _ => None,
         };
-        let mut outcomes = ask(false);
+        let mut outcomes = self.question(state, at, target, false)?;
         if !state.quiet && outcomes.iter().all(|outcome| answer(outcome).is_none()) {
             // To say who heard it.
-            outcomes = ask(true);
+            outcomes = self.question(state, at, target, true)?;
         }
         let mut answers: Vec<(Mac, Learned)> = Vec::new();
         for outcome in &outcomes {
@@ -143,6 +116,42 @@ impl Walker<'_, '_> {
                 lost: lost(outcomes),
             })),
         }
+    }
+
+    /// What becomes of a question for an address on a link.
+    pub(super) fn question(
+        &self,
+        state: &State,
+        at: At,
+        target: IpAddr,
+        widely: bool,
+    ) -> Result<Vec<Outcome>, End> {
+        let Some(src) = self
+            .topology
+            .link(at)
+            .and_then(|link| link.mac.as_deref().and_then(Mac::parse))
+        else {
+            let name = self.name(at);
+            return Err(End::NotDecidable(
+                format!("the MAC of {name} is not known").into(),
+            ));
+        };
+        let frame = Frame {
+            src,
+            dst: match target {
+                IpAddr::V4(_) => Mac::BROADCAST,
+                IpAddr::V6(ip) => Mac::solicited(ip),
+            },
+            vlan: None,
+            payload: Payload::Ask {
+                target,
+                sender: self.sender(at, target, state.packet.src),
+            },
+        };
+        let mut question = State::new(state.packet.clone()).quiet();
+        question.widely = widely;
+        question.learned = state.learned.clone();
+        Ok(self.xmit(question, at, frame))
     }
 
     /// The address that asks: the packet's own source when it is one of the host's, else one of the link
@@ -235,7 +244,7 @@ impl Walker<'_, '_> {
             src: mac,
             dst: asker,
             vlan: None,
-            payload: Payload::Tell { target, mac },
+            payload: Payload::Tell { target, mac, sender },
         };
         self.xmit(state, at, answer)
     }

@@ -38,7 +38,7 @@ impl<'a> Walker<'_, 'a> {
                 };
                 self.through(state, place, Hook::Output, links, |mut state| {
                     if !std::mem::take(&mut state.reroute) {
-                        return self.sent(state, place, &hit);
+                        return self.put_out(state, place, &hit);
                     }
                     // ip_route_me_harder
                     let hit = match self.route(&mut state, place, LOOPBACK) {
@@ -49,7 +49,7 @@ impl<'a> Walker<'_, 'a> {
                     again
                         .flat_map(|(mut state, hit)| match self.cut(&mut state, place, &hit, true) {
                             Some(end) => state.ends(place, end),
-                            None => self.sent(state, place, &hit),
+                            None => self.put_out(state, place, &hit),
                         })
                         .collect()
                 })
@@ -58,7 +58,7 @@ impl<'a> Walker<'_, 'a> {
     }
 
     /// What OUTPUT let pass: to the namespace itself, or out.
-    fn sent(&self, state: State, place: PlaceId, hit: &Hit<'a>) -> Vec<Outcome> {
+    fn put_out(&self, state: State, place: PlaceId, hit: &Hit<'a>) -> Vec<Outcome> {
         if !is_own(hit) {
             return self.leave(state, place, hit);
         }

@@ -12,6 +12,7 @@ mod l2;
 mod l3;
 mod learned;
 mod missing;
+mod ovs;
 mod rule_text;
 mod tunnel;
 mod validate;
@@ -135,6 +136,8 @@ pub struct State {
     reroute: bool,
     /// Connections that it began or belongs to, by namespace.
     pub conns: Vec<(PlaceId, Conn)>,
+    /// What Open vSwitch's bridges know of it and of the packet that it answers.
+    bridged: ovs::Passed,
 }
 
 /// A share in millionths.
@@ -180,6 +183,7 @@ impl State {
             anycast: false,
             reroute: false,
             conns: Vec::new(),
+            bridged: ovs::Passed::default(),
         }
     }
 
@@ -197,6 +201,7 @@ impl State {
         });
         answer.conns.clone_from(&self.conns);
         answer.learned = self.learned.clone();
+        answer.bridged = self.bridged.answer();
         answer.quiet = self.quiet;
         answer
     }
