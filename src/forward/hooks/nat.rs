@@ -9,15 +9,28 @@ use super::value::{Value, Values};
 use crate::state::link::{AddressFlags, Scope, is_link_local};
 use crate::state::netfilter::{Expr, Hook, Nat, NatKind, Statement};
 
-/// Applies the statement to the packet and its connection. Gives the packet before and after; none when it can't be
-/// told.
-pub(super) fn translate<'a>(run: &mut Run<'_, '_, 'a>, statement: &'a Statement) -> Option<(Packet, Packet)> {
+/// Why a statement translates nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fails {
+    /// What it would do can't be told.
+    Unknown,
+    /// Its map has nothing for the packet: the rule ends (NFT_BREAK).
+    Misses,
+    /// The link has no address: the packet is lost.
+    NoAddress,
+}
+
+/// Applies the statement to the packet and its connection. Gives the packet before and after.
+pub(super) fn translate<'a>(
+    run: &mut Run<'_, '_, 'a>,
+    statement: &'a Statement,
+) -> Result<(Packet, Packet), Fails> {
     let old = run.call.packet.clone();
     match statement {
         Statement::Netmap(net) => {
             let destination = matches!(run.call.hook, Hook::Prerouting | Hook::Output);
             let ip = if destination { old.dst } else { old.src };
-            let moved = moved_into(ip, *net)?;
+            let moved = moved_into(ip, *net).ok_or(Fails::Unknown)?;
             if destination {
                 run.call.packet.dst = moved;
             } else {
@@ -36,9 +49,9 @@ pub(super) fn translate<'a>(run: &mut Run<'_, '_, 'a>, statement: &'a Statement)
             }
             remember(run, destination);
         }
-        _ => return None,
+        _ => return Err(Fails::Unknown),
     }
-    Some((old, run.call.packet.clone()))
+    Ok((old, run.call.packet.clone()))
 }
 
 /// Puts the translation into what answers will look like.
@@ -76,35 +89,36 @@ pub(super) fn write_source(packet: &mut Packet, (ip, port): (IpAddr, Option<u16>
     }
 }
 
-/// Address and port that the packet gets; `Some((None, …))` leaves the address.
-fn target<'a>(run: &mut Run<'_, '_, 'a>, nat: &'a Nat) -> Option<(Option<IpAddr>, Option<u16>)> {
+/// Address and port that the packet gets; none leaves the one or the other.
+fn target<'a>(run: &mut Run<'_, '_, 'a>, nat: &'a Nat) -> Result<(Option<IpAddr>, Option<u16>), Fails> {
     let port = match &nat.port {
         None => None,
         Some(Expr::Range(ends)) => Values(run).port(&ends.0),
-        Some(expr) => Some(Values(run).port(expr)?),
+        Some(expr) => Some(Values(run).port(expr).ok_or(Fails::Unknown)?),
     };
     let ip = match (&nat.addr, nat.kind) {
-        (None, NatKind::Masquerade) => Some(masquerade(run)?),
-        (None, NatKind::Redirect) => Some(own(run)?),
+        (None, NatKind::Masquerade) => Some(masquerade(run).ok_or(Fails::NoAddress)?),
+        (None, NatKind::Redirect) => Some(own(run).ok_or(Fails::NoAddress)?),
         (None, _) => None,
-        (Some(expr), _) => match Values(run).value(first(expr))? {
+        (Some(expr), _) => match Values(run).value(first(expr)).ok_or(Fails::Unknown)? {
+            Value::Without => return Err(Fails::Misses),
             Value::Addr(ip) => Some(ip),
             Value::Net(net) => Some(net.network()),
             Value::List(parts) => {
                 let mut parts = parts.into_iter();
-                let Value::Addr(ip) = parts.next()? else {
-                    return None;
+                let Some(Value::Addr(ip)) = parts.next() else {
+                    return Err(Fails::Unknown);
                 };
                 let port = parts.next().and_then(|part| match part {
                     Value::Number(port) => u16::try_from(port).ok(),
                     _ => None,
                 });
-                return Some((Some(ip), port));
+                return Ok((Some(ip), port));
             }
-            _ => return None,
+            _ => return Err(Fails::Unknown),
         },
     };
-    Some((ip, port))
+    Ok((ip, port))
 }
 
 /// Of a range of addresses any may be taken; the first stands for all.

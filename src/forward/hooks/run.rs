@@ -5,7 +5,7 @@ use super::chains::{Asked, Chains, Compiled};
 use super::choice::Choices;
 use super::conn::{Conn, ConnState, Direction};
 use super::ipset::IpSets;
-use super::nat;
+use super::nat::{self, Fails};
 use super::sets::Sets;
 use super::value::Values;
 use super::{BaseChain, Call, Doubt, Hooks, Note, Passed, RuleAt, Verdict};
@@ -250,8 +250,13 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                     return Flow::End(Verdict::Reject(at, reject_text(how)));
                 }
                 Statement::Nat(_) | Statement::Netmap(_) => {
-                    let Some((before, after)) = nat::translate(self, statement) else {
-                        return Flow::End(Verdict::NotDecidable(Doubt::Target(at)));
+                    let (before, after) = match nat::translate(self, statement) {
+                        Ok(both) => both,
+                        Err(Fails::Misses) => return Flow::Next,
+                        Err(Fails::NoAddress) => return Flow::End(Verdict::Drop(at)),
+                        Err(Fails::Unknown) => {
+                            return Flow::End(Verdict::NotDecidable(Doubt::Target(at)));
+                        }
                     };
                     if !self.call.quiet {
                         self.notes.push(Note::Translates {

@@ -25,9 +25,7 @@ pub(crate) fn draft(random: &mut Random) -> Draft {
         }
     }
     mutate::all(random, &mut draft);
-    if std::env::var_os("NETDIAG_RULES").is_some() {
-        grammar::all(random, &mut draft);
-    }
+    grammar::all(random, &mut draft);
     draft
 }
 
