@@ -17,4 +17,5 @@ pub mod kubernetes;
 pub mod output;
 pub mod packet;
 pub mod parse;
+pub mod policy;
 pub mod state;

@@ -2,6 +2,8 @@
 //! says of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod felix;
 mod fib;
 mod networks;
 mod recorded;
+mod verdicts;

@@ -5,14 +5,17 @@ use std::collections::BTreeSet;
 use crate::below;
 
 /// A room of `src/`, and the rooms it may use: the table of ARCHITECTURE.md. `cli` may use all.
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     ("apply", &["calico", "datastore"]),
     ("archive", &["parse", "state"]),
     ("calico", &[]),
     ("collect", &["parse", "state"]),
     ("compare", &["state"]),
     ("datastore", &["calico"]),
-    ("diagnose", &["calico", "forward", "intent", "state"]),
+    (
+        "diagnose",
+        &["calico", "forward", "intent", "kubernetes", "policy", "state"],
+    ),
     ("fleet", &["archive", "state"]),
     ("forward", &["calico", "state"]),
     ("intent", &["calico", "kubernetes", "state"]),
@@ -20,6 +23,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("output", &[]),
     ("packet", &[]),
     ("parse", &["state"]),
+    ("policy", &["calico", "kubernetes", "state"]),
     ("state", &[]),
 ];
 
