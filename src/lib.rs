@@ -14,6 +14,8 @@ pub mod fleet;
 pub mod forward;
 pub mod intent;
 pub mod kubernetes;
+#[cfg(feature = "capture")]
+pub mod live;
 pub mod output;
 pub mod packet;
 pub mod parse;

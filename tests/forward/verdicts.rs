@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use netdiag::archive::{self, Format};
+use netdiag::archive::{self, Form};
 use netdiag::parse::iptables::iptables_save;
 use netdiag::state::netfilter::Dialect;
 use netdiag::state::{Fact, Snapshot};
@@ -168,7 +168,7 @@ fn with_rules(node: &str, rules: &str) -> tempfile::NamedTempFile {
     };
     rulesets.push(ruleset);
     let mut file = tempfile::Builder::new().suffix(".zst").tempfile().unwrap();
-    archive::write(&snapshot, Format::Zstd, &mut file).unwrap();
+    archive::write(&snapshot, Form::Zstd, &mut file).unwrap();
     file
 }
 

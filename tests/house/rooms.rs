@@ -20,6 +20,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("forward", &["calico", "state"]),
     ("intent", &["calico", "kubernetes", "state"]),
     ("kubernetes", &[]),
+    ("live", &["packet"]),
     ("output", &[]),
     ("packet", &[]),
     ("parse", &["state"]),
