@@ -216,12 +216,12 @@ fn engine_of_chain(chain: &str) -> Option<&'static str> {
 /// Whose policy chains are on a node.
 fn engine(topology: &Topology<'_>, node: &str) -> Option<&'static str> {
     let (_, host) = topology.hosts().find(|(_, place)| place.node.name == node)?;
-    let chains = host
+    let mut chains = host
         .net
         .netfilter
         .items()
         .iter()
         .flat_map(|ruleset| &ruleset.tables)
         .flat_map(|table| &table.chains);
-    chains.filter_map(|chain| engine_of_chain(&chain.name)).next()
+    chains.find_map(|chain| engine_of_chain(&chain.name))
 }

@@ -135,6 +135,7 @@ fn by_tables(
             physdev: (None, None),
             packet: packet.clone(),
             conn: conn.clone(),
+            quiet: true,
         };
         let passed = hooks.call(&call);
         let [passed] = &passed[..] else {

@@ -121,13 +121,13 @@ fn translated_at(way: &Outcome) -> Option<PlaceId> {
 
 /// The host where a packet ended that nobody translated: where it should have been.
 fn stopped_at(topology: &Topology<'_>, way: &Outcome) -> PlaceId {
-    let hosts = way
+    let mut hosts = way
         .state
         .trail
         .iter()
         .map(|step| step.place)
         .filter(|place| topology.place(*place).namespace.is_none());
-    hosts.last().unwrap_or(way.place)
+    hosts.next_back().unwrap_or(way.place)
 }
 
 /// Where one way of the packet is translated to.
