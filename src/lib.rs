@@ -20,4 +20,6 @@ pub mod output;
 pub mod packet;
 pub mod parse;
 pub mod policy;
+#[cfg(feature = "capture")]
+pub mod probe;
 pub mod state;

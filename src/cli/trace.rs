@@ -1,6 +1,8 @@
 //! `netdiag trace`: one packet from namespace to namespace, through the tables as they are.
 
 mod document;
+#[cfg_attr(not(feature = "capture"), path = "trace/no_live.rs")]
+mod live;
 mod names;
 mod objects;
 mod show;
@@ -19,7 +21,7 @@ use crate::policy::Policies;
 
 /// Follow a packet hop by hop, there and back, through routes, neighbors, bridges, tunnels and netfilter
 ///
-/// Nothing is sent: the tables of all namespaces that were seen are walked as the kernel does it. SRC and DST are a
+/// Without --live, nothing is sent: the tables of all namespaces that were seen are walked as the kernel does it. SRC and DST are a
 /// node, `NODE/POD`, a pod, a namespace or container by its name, or an address.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -37,6 +39,9 @@ pub(super) struct Args {
     /// Bytes of the packet with its IP header
     #[arg(long, value_name = "BYTES", default_value_t = 84)]
     size: u32,
+    /// Also send three probes from SRC, which must be on this host, and watch the links that they should pass
+    #[arg(long, conflicts_with = "snapshot")]
+    live: bool,
     /// Output format
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
@@ -58,22 +63,46 @@ impl Args {
         let target = self.target(&topology, policies.as_ref(), from)?;
         let walker = Walker::new(&topology);
         let packet = self.packet(&walker, from, given, target)?;
-        let ways = walker.there_and_back(packet, from);
+        let ways = walker.there_and_back(packet.clone(), from);
         let verdicts = policies.map(|policies| objects::compare(&policies, &topology, &ways));
+        let live = self.probes(&topology, &packet, from, &ways)?;
         let mut document = document::document(&topology, &ways);
-        if let (Some(fields), Some(verdicts)) = (document.as_object_mut(), &verdicts) {
-            fields.insert("objects".to_owned(), objects::document(verdicts));
+        if let Some(verdicts) = &verdicts {
+            document["objects"] = objects::document(verdicts);
+        }
+        if let Some(live) = &live {
+            document["live"] = live.document();
         }
         if !self.output.write(cx, &document)? {
             show::write(cx, &topology, &ways)?;
             if let Some(verdicts) = &verdicts {
                 objects::write(cx, verdicts)?;
             }
+            if let Some(live) = &live {
+                live.write(cx)?;
+            }
         }
-        if verdicts.is_some_and(|verdicts| !verdicts.differences().is_empty()) {
-            return Ok(Outcome::Findings);
+        let differs = verdicts.is_some_and(|verdicts| !verdicts.differences().is_empty());
+        Ok(match live {
+            _ if differs => Outcome::Findings,
+            // What really happened is above what should.
+            Some(live) if live.is_open() => Outcome::Good,
+            Some(_) => Outcome::Findings,
+            None => verdict(&ways),
+        })
+    }
+
+    fn probes(
+        &self,
+        topology: &Topology,
+        packet: &Packet,
+        from: PlaceId,
+        ways: &Ways,
+    ) -> Result<Option<live::Live>, Error> {
+        if !self.live {
+            return Ok(None);
         }
-        Ok(verdict(&ways))
+        live::Live::run(topology, packet, from, ways).map(Some)
     }
 
     fn target(

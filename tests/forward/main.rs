@@ -6,5 +6,6 @@ mod clusters;
 mod felix;
 mod fib;
 mod networks;
+mod ovs;
 mod recorded;
 mod verdicts;
