@@ -189,16 +189,16 @@ fn labels_of_a_namespace_that_is_not_known_are_not_guessed() {
 fn a_rule_that_selects_nobody_is_named_with_what_was_meant() {
     for (rule, said) in [
         (
-            "{podSelector: {matchLabels: {app: frnot}}}",
-            "rule 1 of NetworkPolicy shop/p ingress selects nobody: nobody has app=frnot; did you mean app=front?",
+            "{podSelector: {matchLabels: {app: frot}}}",
+            "rule 1 of NetworkPolicy shop/p ingress selects nobody: nobody has app=frot; did you mean app=front?",
         ),
         (
             "{podSelector: {matchLabels: {ap: front}}}",
             "rule 1 of NetworkPolicy shop/p ingress selects nobody: nobody has ap=front; did you mean app=front?",
         ),
         (
-            "{namespaceSelector: {matchLabels: {team: shpo}}}",
-            "rule 1 of NetworkPolicy shop/p ingress selects nobody: nobody has namespace label team=shpo; did you mean \
+            "{namespaceSelector: {matchLabels: {team: shp}}}",
+            "rule 1 of NetworkPolicy shop/p ingress selects nobody: nobody has namespace label team=shp; did you mean \
              namespace label team=shop?",
         ),
     ] {
