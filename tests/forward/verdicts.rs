@@ -72,7 +72,7 @@ fn services_of_recorded_rules_are_held_against_their_endpoints() {
         ),
         (
             "healthy-iptables",
-            "ext 192.168.100.11 tcp/30080",
+            "n2 192.168.100.11 tcp/30080",
             0,
             "service default/web (NodePort 192.168.100.11:30080/tcp): its endpoints are those of the rules".to_owned(),
         ),
