@@ -151,6 +151,9 @@ impl Walker<'_, '_> {
         let mut question = State::new(state.packet.clone()).quiet();
         question.widely = widely;
         question.learned = state.learned.clone();
+        // A tunnel whose packets it carries itself would be asked for ever.
+        question.steps = state.steps + 1;
+        question.work = state.work.clone();
         Ok(self.xmit(question, at, frame))
     }
 

@@ -18,6 +18,7 @@ mod tunnel;
 mod validate;
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::fib::{Flow, Way, source_address};
@@ -117,6 +118,7 @@ pub struct State {
     /// How many steps it took, whether they are kept or not.
     steps: usize,
     quiet: bool,
+    work: Work,
     /// A question goes to all that a cable may lead to, not only to those that may answer.
     widely: bool,
     /// The link that a question for an address reached.
@@ -173,6 +175,7 @@ impl State {
             trail: Vec::new(),
             steps: 0,
             quiet: false,
+            work: Work::default(),
             widely: false,
             heard: None,
             share: Share::WHOLE,
@@ -207,8 +210,8 @@ impl State {
     }
 
     /// Whether the walk goes round in circles.
-    const fn loops(&self) -> bool {
-        self.steps > MAX_STEPS
+    fn loops(&self) -> bool {
+        self.steps > MAX_STEPS || self.work.0.fetch_add(1, Ordering::Relaxed) > MAX_WORK
     }
 
     /// Without a trail: where only the end counts.
@@ -287,6 +290,22 @@ pub struct Walker<'t, 'a> {
     /// By the number of the place; made when a packet comes there.
     hooks: Vec<OnceLock<Hooks<'a>>>,
 }
+
+/// What all copies of a packet and the questions for their neighbors took together, so that a storm ends.
+#[derive(Debug, Clone, Default)]
+struct Work(Arc<AtomicU32>);
+
+impl PartialEq for Work {
+    /// It says nothing of where a packet is.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Work {}
+
+/// More than this is a storm.
+const MAX_WORK: u32 = 20_000;
 
 /// Longer trails are loops.
 const MAX_STEPS: usize = 400;
