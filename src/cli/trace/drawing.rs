@@ -179,7 +179,15 @@ fn lines(topology: &Topology, hop: &Hop) -> Vec<Line> {
         before = step.packet.clone().or(before);
     }
     let inner = links_inside(topology, hop);
-    if inner.len() > 2 {
+    let only_bridged = lines.is_empty() && hop.output.is_some();
+    if only_bridged && let Some(step) = hop.of(What::Fdb).next() {
+        lines.push(Line {
+            label: super::label(step.what).to_owned(),
+            text: step.text.clone(),
+            mark: Mark::Plain,
+        });
+    }
+    if inner.len() > 2 || only_bridged {
         lines.insert(
             usize::from(lines.first().is_some_and(|line| line.label == "sends")),
             Line {

@@ -51,7 +51,7 @@ pub(super) fn no_vxlan(case: &Case, vni: u32, port: u16, other: Option<&VxlanEnd
             "the two nodes' VXLAN links have different {what}s: their configurations differ, or one link is left over from an older one"
         ))
         .step(format!(
-            "first see which is meant (flannel: Backend of net-conf.json; Calico: FelixConfiguration vxlanVNI, vxlanPort); the agent of {node} makes the link anew"
+            "the agent of {node} makes the link anew; see before which of the two is meant (flannel: Backend of net-conf.json; Calico: FelixConfiguration vxlanVNI, vxlanPort)"
         ))
         .run(node, format!("ip link del {}", other.link), String::new())
 }
