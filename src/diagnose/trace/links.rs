@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::case::{Case, link_named, typed_in};
 use super::{Explained, Sure};
+use crate::forward::packet::Mac;
 use crate::forward::topology::Place;
 use crate::forward::walk::{Cause, What};
 
@@ -254,4 +255,45 @@ pub(super) fn vlan(case: &Case, port: &str, vlan: Option<u16>) -> Explained {
             "bridge vlan add dev {port} vid NUMBER, with pvid untagged for frames without a tag"
         )),
     }
+}
+
+/// A bond whose ports are all down or gone.
+pub(super) fn no_port(case: &Case, link: &str) -> Explained {
+    Explained::new(
+        "T38",
+        case,
+        Sure::Proved,
+        format!("{link} of {} has no port that is up", case.who()),
+    )
+    .because("all links below it are down, or were taken out")
+    .shown(
+        format!("ip link show master {link} on {}", case.who()),
+        "none is up",
+    )
+    .run(&case.place.node.name, format!("ip link show master {link}"), "")
+    .step("bring one of them up (ip link set PORT up), or add one (ip link set PORT master …)")
+}
+
+/// The bridge knows no port for the address, and floods to none.
+pub(super) fn no_port_for(case: &Case, bridge: &str, mac: Mac) -> Explained {
+    let who = case.who();
+    Explained::new(
+        "T39",
+        case,
+        Sure::Likely,
+        format!("no port of {bridge} on {who} leads to {mac}"),
+    )
+    .because("the container's link is no port of the bridge, or flooding is off and nothing was learned")
+    .shown(
+        format!("bridge fdb show br {bridge} on {who}"),
+        format!("nothing for {mac}"),
+    )
+    .run(
+        &case.place.node.name,
+        format!("bridge link show | grep {bridge}"),
+        "",
+    )
+    .step(format!(
+        "put the link of whoever has {mac} into {bridge}: ip link set LINK master {bridge}"
+    ))
 }

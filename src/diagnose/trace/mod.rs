@@ -9,6 +9,7 @@ mod neighbors;
 mod routes;
 mod routing;
 mod rules;
+mod switches;
 mod tunnels;
 
 use serde::Serialize;
@@ -187,7 +188,17 @@ fn by_cause(case: &Case, cause: &Cause) -> Explained {
         Cause::NoRemote { link, dst } => tunnels::no_remote(case, link, *dst),
         Cause::NoTunnel { outer } => tunnels::no_tunnel(case, outer),
         Cause::Rule { rule, answer } => rules::rule(case, rule, answer.as_deref()),
+        Cause::Switch { bridge, why } => switches::switch(case, bridge, why),
+        Cause::SwitchDown { daemon, why } => switches::down(case, daemon, why),
+        Cause::NoTunnelPort {
+            kind,
+            key,
+            from,
+            other,
+        } => switches::no_tunnel_port(case, kind, *key, *from, other.as_deref()),
+        Cause::NoPort { link } => links::no_port(case, link),
+        Cause::NoPortFor { bridge, mac } => links::no_port_for(case, bridge, *mac),
         Cause::Martian { ip, link, why } => routing::martian(case, *ip, link, *why),
-        other => Explained::new("T00", case, Sure::Possible, other.to_string()),
+        Cause::Other(why) => Explained::new("T00", case, Sure::Possible, why.clone()),
     }
 }

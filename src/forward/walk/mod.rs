@@ -13,6 +13,7 @@ mod hops;
 mod l2;
 mod l3;
 mod missing;
+mod ovs;
 mod rule_text;
 mod tunnel;
 
@@ -129,6 +130,8 @@ pub struct State {
     wired: bool,
     /// Connections that it began or belongs to, by namespace.
     pub conns: Vec<(PlaceId, Conn)>,
+    /// What Open vSwitch's bridges know of it and of the packet that it answers.
+    bridged: ovs::Passed,
 }
 
 /// A share in millionths.
@@ -171,6 +174,7 @@ impl State {
             prerouted: false,
             wired: false,
             conns: Vec::new(),
+            bridged: ovs::Passed::default(),
         }
     }
 
@@ -184,6 +188,7 @@ impl State {
             ..Packet::new(packet.dst, packet.src, packet.transport.reply())
         });
         answer.conns.clone_from(&self.conns);
+        answer.bridged = self.bridged.answer();
         answer.quiet = self.quiet;
         answer
     }
