@@ -5,6 +5,7 @@ mod drawing;
 #[cfg_attr(not(feature = "capture"), path = "trace/no_live.rs")]
 mod live;
 mod names;
+mod objects;
 mod schema;
 mod show;
 mod wide;
@@ -21,6 +22,7 @@ use super::source::{Depth, Picture, Source};
 use super::{Context, Error, Outcome};
 use crate::diagnose::check;
 use crate::diagnose::trace::Scene;
+use crate::diagnose::verdicts::Verdicts;
 use crate::forward::packet::{Packet, Transport};
 use crate::forward::topology::{PlaceId, Topology};
 use crate::forward::walk::{End, Outcome as Walked, Walker, What};
@@ -81,6 +83,13 @@ enum Look {
     Dot,
 }
 
+/// What stands beside the walk.
+struct Beside {
+    /// By the objects, where policies are among them.
+    verdicts: Option<Verdicts>,
+    live: Option<live::Live>,
+}
+
 impl Args {
     pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
         let snapshot = if self.fleet.is_asked_for() {
@@ -93,6 +102,8 @@ impl Args {
         let walker = Walker::new(&topology);
         let (question, packet) = self.question(&walker, &picture.snapshot.objects)?;
         let mut ways = walker.there_and_back(packet.clone(), question.from);
+        let verdicts = objects::policies(&picture.snapshot)
+            .map(|policies| objects::compare(&policies, &topology, &ways));
         let live = self.probes(&topology, &packet, question.from, &ways)?;
         for (there, back) in &mut ways {
             back.extend(walker.answer_from_beyond(there));
@@ -108,8 +119,12 @@ impl Args {
             findings: &found,
         };
         let answer = Answer::new(scene, question, &ways);
-        self.show(cx, &answer, live.as_ref())?;
+        let beside = Beside { verdicts, live };
+        self.show(cx, &answer, &beside)?;
+        let Beside { verdicts, live } = beside;
+        let differs = verdicts.is_some_and(|verdicts| !verdicts.differences().is_empty());
         Ok(match live {
+            _ if differs => Outcome::Findings,
             // What really happened is above what should.
             Some(live) if live.is_open() => Outcome::Good,
             Some(_) => Outcome::Findings,
@@ -159,13 +174,16 @@ impl Args {
         Ok((question, packet))
     }
 
-    fn show(&self, cx: &mut Context, answer: &Answer, live: Option<&live::Live>) -> Result<(), Error> {
+    fn show(&self, cx: &mut Context, answer: &Answer, beside: &Beside) -> Result<(), Error> {
         let mut style = cx.style;
         style.ascii |= self.ascii;
-        let seen = || live.map(live::Live::document);
+        let programs = || {
+            let verdicts = beside.verdicts.as_ref().map(objects::document);
+            schema::document(answer, verdicts, beside.live.as_ref().map(live::Live::document))
+        };
         let text = match self.output {
-            Look::Json => document::json(&schema::document(answer, seen())),
-            Look::Yaml => document::yaml(&schema::document(answer, seen())),
+            Look::Json => document::json(&programs()),
+            Look::Yaml => document::yaml(&programs()),
             Look::Svg => picture::svg(&drawing::picture(answer)),
             Look::Dot => picture::dot(&drawing::picture(answer)),
             Look::Table | Look::Wide => {
@@ -180,7 +198,13 @@ impl Args {
             }
         };
         cx.out.write_all(text.as_bytes())?;
-        match live.filter(|_| matches!(self.output, Look::Table | Look::Wide)) {
+        if !matches!(self.output, Look::Table | Look::Wide) {
+            return Ok(());
+        }
+        if let Some(verdicts) = &beside.verdicts {
+            objects::write(cx, verdicts)?;
+        }
+        match &beside.live {
             Some(live) => live.write(cx),
             None => Ok(()),
         }

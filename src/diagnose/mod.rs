@@ -14,6 +14,7 @@ mod restart;
 mod session;
 mod silence;
 pub mod trace;
+pub mod verdicts;
 mod world;
 
 pub use addresses::own_address_fault;

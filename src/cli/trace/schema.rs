@@ -27,6 +27,9 @@ pub(super) struct Document {
     /// In the order of their directions: there first.
     ways: Vec<WayDocument>,
     findings: Vec<FindingDocument>,
+    /// The verdict of policies and services, with objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    objects: Option<Value>,
     /// With --live.
     #[serde(skip_serializing_if = "Option::is_none")]
     live: Option<Value>,
@@ -137,7 +140,7 @@ struct FindingDocument {
     commands: Vec<Command>,
 }
 
-pub(super) fn document(answer: &Answer, live: Option<Value>) -> Document {
+pub(super) fn document(answer: &Answer, objects: Option<Value>, live: Option<Value>) -> Document {
     let question = &answer.question;
     let topology = answer.topology;
     let first = answer
@@ -156,6 +159,7 @@ pub(super) fn document(answer: &Answer, live: Option<Value>) -> Document {
         packet: packet(first.unwrap_or(&Packet::new(question.src, question.dst, Transport::Other(0)))),
         ways: answer.legs.iter().map(|leg| way(topology, leg)).collect(),
         findings: answer.explained.iter().map(finding).collect(),
+        objects,
         live,
     }
 }
