@@ -14,10 +14,8 @@ use crate::state::{Fact, Snapshot};
 /// The objects, where policies are among them.
 pub(super) fn policies(snapshot: &Snapshot) -> Option<Policies> {
     let objects = snapshot.objects.known()?;
-    let listed = objects
-        .kinds
-        .iter()
-        .any(|kind| kind == Kind::GlobalNetworkPolicy.name());
+    let is_listed = |kind: &Kind| objects.kinds.iter().any(|listed| listed == kind.name());
+    let listed = Kind::ENFORCED.iter().all(is_listed);
     let known = listed || matches!(objects.kubernetes, Fact::Known(_));
     known.then(|| Policies::new(objects))
 }
