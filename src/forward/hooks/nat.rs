@@ -20,11 +20,8 @@ pub(super) enum Fails {
     NoAddress,
 }
 
-/// Applies the statement to the packet and its connection. Gives the packet before and after.
-pub(super) fn translate<'a>(
-    run: &mut Run<'_, '_, 'a>,
-    statement: &'a Statement,
-) -> Result<(Packet, Packet), Fails> {
+/// Applies the statement to the packet and its connection.
+pub(super) fn translate<'a>(run: &mut Run<'_, '_, 'a>, statement: &'a Statement) -> Result<(), Fails> {
     let old = run.call.packet.clone();
     match statement {
         Statement::Netmap(net) => {
@@ -51,7 +48,7 @@ pub(super) fn translate<'a>(
         }
         _ => return Err(Fails::Unknown),
     }
-    Ok((old, run.call.packet.clone()))
+    Ok(())
 }
 
 /// Puts the translation into what answers will look like.

@@ -245,8 +245,8 @@ impl Walker<'_, '_> {
         outer.inner = Some(Box::new(inner));
         outer.mark = state.packet.mark;
         state.scrub();
-        state.note_with(at.place, Some(at.link), What::Encap, || outer.to_string());
         state.packet = outer;
+        state.note_packet(at.place, Some(at.link), What::Encap);
         self.send(state, at.place)
     }
 
@@ -283,7 +283,6 @@ impl Walker<'_, '_> {
                     return state.dropped(at.place, Cause::NoVxlan { vni, port, other });
                 };
                 let text = format!("VXLAN {vni} by {}", link.name);
-                state.note(at.place, Some(link.index), What::Decap, text);
                 if link.mac.as_deref().and_then(Mac::parse) == Some(frame.src) {
                     // What comes back with the link's own address as its source (`vxlan_set_mac`).
                     return state.dropped(at.place, Cause::Loop { frame: true });
@@ -311,6 +310,7 @@ impl Walker<'_, '_> {
                     packet.mark = outer.mark;
                     state.packet = packet.clone();
                 }
+                state.note(at.place, Some(link.index), What::Decap, text);
                 self.receive(state, here, frame)
             }
             Inner::Packet { packet, key } => {
@@ -325,13 +325,13 @@ impl Walker<'_, '_> {
                     let outer = outer.to_string();
                     return state.ends(at.place, End::Rejected(Cause::NoTunnel { outer }));
                 };
+                state.packet = packet;
                 state.note(
                     at.place,
                     Some(link.index),
                     What::Decap,
                     format!("by {}", link.name),
                 );
-                state.packet = packet;
                 state.packet.mark = outer.mark;
                 self.ip_input(
                     state,
