@@ -1,6 +1,7 @@
 //! `netdiag trace`: one packet from namespace to namespace, through the tables as they are.
 
 mod document;
+mod matrix;
 mod names;
 mod show;
 
@@ -23,12 +24,18 @@ use crate::forward::walk::{End, Outcome as Walked, Walker, What};
 pub(super) struct Args {
     #[command(flatten)]
     source: Source,
+    /// Walk every pair of nodes or pods, and say who can't reach whom, and why; what is sent is then the only word
+    #[arg(long)]
+    all: bool,
+    /// With --all: whose pairs
+    #[arg(long, value_enum, requires = "all", default_value_t = matrix::Between::Nodes)]
+    between: matrix::Between,
     /// Where the packet starts: a node, a pod, a namespace, or an address of one
-    #[arg(value_name = "SRC")]
-    from: String,
+    #[arg(value_name = "SRC", required_unless_present = "all")]
+    from: Option<String>,
     /// Where it is to go: likewise, or any address
-    #[arg(value_name = "DST")]
-    to: String,
+    #[arg(value_name = "DST", required_unless_present = "all", conflicts_with = "all")]
+    to: Option<String>,
     /// What is sent: `icmp` (default), `tcp/PORT`, `udp/PORT`
     #[arg(value_name = "PROTO/PORT", default_value = "icmp")]
     what: String,
@@ -44,11 +51,15 @@ impl Args {
     pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
         let snapshot = self.source.read(cx, Depth::Whole)?;
         let topology = Topology::new(&snapshot.nodes);
-        let (from, given) = names::place(&topology, &self.from)?;
+        if self.all {
+            let what = self.from.as_deref().unwrap_or("icmp");
+            return matrix::run(cx, &topology, self.between, what, self.output);
+        }
+        let (from, given) = names::place(&topology, self.from())?;
         let Some(from) = from else {
             let message = format!(
                 "{}: no node, pod or namespace of that name or address was seen",
-                self.from
+                self.from()
             );
             return Err(Error::new(message).hint(format!("seen: {}", names::seen(&topology))));
         };
@@ -62,13 +73,22 @@ impl Args {
         Ok(verdict(&ways))
     }
 
+    /// Required, unless all pairs are walked.
+    fn from(&self) -> &str {
+        self.from.as_deref().unwrap_or_default()
+    }
+
+    fn to(&self) -> &str {
+        self.to.as_deref().unwrap_or_default()
+    }
+
     fn target(&self, topology: &Topology, from: PlaceId) -> Result<IpAddr, Error> {
-        if let Ok(ip) = self.to.parse() {
+        if let Ok(ip) = self.to().parse() {
             return Ok(ip);
         }
-        let (to, _) = names::place(topology, &self.to)?;
+        let (to, _) = names::place(topology, self.to())?;
         let to = to.ok_or_else(|| {
-            let message = format!("{}: no node, pod or namespace of that name was seen", self.to);
+            let message = format!("{}: no node, pod or namespace of that name was seen", self.to());
             Error::new(message).hint(format!("seen: {}", names::seen(topology)))
         })?;
         let v4_first = topology
@@ -78,8 +98,10 @@ impl Args {
             .items()
             .iter()
             .any(|address| address.ip.is_ipv4() && !address.ip.is_loopback());
-        names::address(topology, to, v4_first)
-            .ok_or_else(|| Error::new(format!("{} has no address", self.to)))
+        topology
+            .place(to)
+            .address(v4_first)
+            .ok_or_else(|| Error::new(format!("{} has no address", self.to())))
     }
 
     fn packet(
@@ -89,20 +111,7 @@ impl Args {
         given: Option<IpAddr>,
         dst: IpAddr,
     ) -> Result<Packet, Error> {
-        let wrong = || Error::new(format!("{}: not icmp, tcp/PORT or udp/PORT", self.what));
-        let transport = match self.what.split_once('/') {
-            None if self.what == "icmp" => Transport::echo(dst.is_ipv6(), 1),
-            Some((proto, port)) => {
-                let dport = port.parse().map_err(|_| wrong())?;
-                let sport = 40_000;
-                match proto {
-                    "tcp" => Transport::Tcp { sport, dport },
-                    "udp" => Transport::Udp { sport, dport },
-                    _ => return Err(wrong()),
-                }
-            }
-            None => return Err(wrong()),
-        };
+        let transport = transport(&self.what, dst.is_ipv6())?;
         let title = walker.topology.place(from).title();
         let mut packet = walker
             .packet(from, dst, transport)
@@ -112,6 +121,27 @@ impl Args {
         }
         packet.size = self.size;
         Ok(packet)
+    }
+}
+
+/// A ping.
+const ECHO: Transport = Transport::echo(false, 1);
+
+/// `icmp`, `tcp/PORT`, `udp/PORT`.
+fn transport(what: &str, v6: bool) -> Result<Transport, Error> {
+    let wrong = || Error::new(format!("{what}: not icmp, tcp/PORT or udp/PORT"));
+    let sport = 40_000;
+    match what.split_once('/') {
+        None if what == "icmp" => Ok(Transport::echo(v6, 1)),
+        None => Err(wrong()),
+        Some((proto, port)) => {
+            let dport = port.parse().map_err(|_| wrong())?;
+            match proto {
+                "tcp" => Ok(Transport::Tcp { sport, dport }),
+                "udp" => Ok(Transport::Udp { sport, dport }),
+                _ => Err(wrong()),
+            }
+        }
     }
 }
 

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use crate::cli::Error;
 use crate::forward::topology::{PlaceId, Topology};
-use crate::state::link::{LinkFlags, Scope};
 
 /// The namespace that a word means, and the address, if it is one.
 pub(super) fn place(topology: &Topology, word: &str) -> Result<(Option<PlaceId>, Option<IpAddr>), Error> {
@@ -44,22 +43,4 @@ pub(super) fn seen(topology: &Topology) -> String {
     } else {
         format!("{}, and {more} more", titles.join(", "))
     }
-}
-
-/// An address by which a namespace is reached: global, not on `lo`.
-pub(super) fn address(topology: &Topology, id: PlaceId, v4: bool) -> Option<IpAddr> {
-    let place = topology.place(id);
-    let outside = |index| {
-        let link = place.net.link(index);
-        link.is_none_or(|link| !link.flags.has(LinkFlags::LOOPBACK) && !link.is_bridge())
-    };
-    let addresses = place.net.addresses.items();
-    let fits = |wanted: bool| {
-        addresses
-            .iter()
-            .filter(move |address| address.ip.is_ipv4() == wanted && address.scope == Scope::GLOBAL)
-            .find(|address| outside(address.link))
-            .map(|address| address.ip)
-    };
-    fits(v4).or_else(|| fits(!v4))
 }
