@@ -42,11 +42,10 @@ pub(super) fn run(
     what: &str,
     output: Format,
 ) -> Result<Outcome, Error> {
-    // Said before the work, not after it.
-    transport(what, false)?;
+    let first = transport(what, false)?;
     let classes = match between {
         Between::Nodes => classes::nodes(topology),
-        Between::Pods => classes::pods(topology),
+        Between::Pods => classes::pods(topology, first),
     };
     let noun = between.noun();
     let members: usize = classes.iter().map(|class| class.members.len()).sum();

@@ -25,6 +25,7 @@ use crate::state::link::IfIndex;
 use crate::state::netfilter::{Base, Chain, Dialect, Hook, Table};
 use crate::state::{Absence, Fact, Netns};
 use chains::Chains;
+pub(super) use chains::{Demand, demand, demands};
 use choice::Choices;
 use ipset::IpSets;
 use sets::Sets;

@@ -5,7 +5,11 @@
 //! what makes endpoints alike.
 
 pub mod classes;
+mod identity;
+mod leaves;
 mod reason;
+mod rules;
+mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
