@@ -14,7 +14,11 @@ pub mod fleet;
 pub mod forward;
 pub mod intent;
 pub mod kubernetes;
+#[cfg(feature = "capture")]
+pub mod live;
 pub mod output;
 pub mod packet;
 pub mod parse;
+#[cfg(feature = "capture")]
+pub mod probe;
 pub mod state;

@@ -19,6 +19,7 @@ mod objects;
 mod patch;
 pub mod reference;
 mod replace;
+mod signals;
 mod snapshot;
 mod source;
 mod trace;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::below;
 
 /// A room of `src/`, and the rooms it may use: the table of ARCHITECTURE.md. `cli` may use all.
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("apply", &["calico", "datastore"]),
     ("archive", &["parse", "state"]),
     ("calico", &[]),
@@ -17,9 +17,11 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("forward", &["calico", "state"]),
     ("intent", &["calico", "kubernetes", "state"]),
     ("kubernetes", &[]),
+    ("live", &["packet"]),
     ("output", &[]),
     ("packet", &[]),
     ("parse", &["state"]),
+    ("probe", &["live", "packet", "state"]),
     ("state", &[]),
 ];
 
