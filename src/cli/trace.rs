@@ -45,7 +45,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "BYTES", default_value_t = 84)]
     size: u32,
     /// Also send three probes from SRC, which must be on this host, and watch the links that they should pass
-    #[arg(long, conflicts_with = "snapshot")]
+    #[arg(long, conflicts_with_all = ["snapshot", "all"])]
     live: bool,
     /// Output format
     #[arg(short, long, value_enum, default_value_t = Format::Table)]

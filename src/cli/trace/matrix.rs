@@ -80,18 +80,18 @@ fn write(cx: &mut Context, topology: &Topology, noun: &str, matrix: &Matrix) -> 
     let style = cx.style;
     let width = usize::from(style.width);
     let members: usize = matrix.classes.iter().map(|class| class.members.len()).sum();
-    let mut counts = format!(
+    let mut counts = vec![format!(
         "{}, {} pairs: {} reach each other",
         text::count(members, noun),
         matrix.pairs,
         matrix.good
-    );
+    )];
     for (number, words) in [(matrix.lost, "can't"), (matrix.undecided, "not decidable")] {
         if number > 0 {
-            counts += &format!(", {number} {words}");
+            counts.push(format!("{number} {words}"));
         }
     }
-    let counts = text::wrap(&counts, width, "", "  ");
+    let counts = text::wrap(&counts.join(", "), width, "", "  ");
     let painted = match (matrix.lost, matrix.undecided) {
         (0, 0) => style.good(&counts),
         (0, _) => style.warn(&counts),

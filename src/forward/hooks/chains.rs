@@ -30,6 +30,8 @@ pub(super) struct Chains<'a> {
     /// In their order.
     pub(super) all: Vec<Compiled<'a>>,
     by_name: HashMap<&'a str, usize>,
+    /// No index is asked.
+    pub(super) plain: bool,
 }
 
 impl<'a> Chains<'a> {
@@ -43,6 +45,7 @@ impl<'a> Chains<'a> {
         Self {
             all: all.collect(),
             by_name: named.map(|(at, chain)| (&*chain.name, at)).collect(),
+            plain: false,
         }
     }
 

@@ -181,7 +181,8 @@ impl Part {
     ) {
         let Some(senders) = classes.get(from) else { return };
         for (to, receivers) in classes.iter().enumerate() {
-            let number = if from == to { 1 } else { 0 };
+            // Nobody sends to himself.
+            let number = usize::from(from == to);
             let (Some(sender), Some(receiver)) = (senders.members.first(), receivers.members.get(number))
             else {
                 continue;

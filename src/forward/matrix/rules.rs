@@ -268,7 +268,7 @@ impl<'a> Seen<'_, 'a> {
             let mut stretch = 0;
             let mut before = None;
             for (_, rule) in self.rules(chain).filter(|_| self.whose[at] != Whose::Nobodys) {
-                self.take_nets(said, rule, prefixes);
+                take_nets(said, rule, prefixes);
                 let pods = self.named(said, rule);
                 let way = if pods.len() == 1 {
                     self.way(said, rule)
@@ -290,15 +290,6 @@ impl<'a> Seen<'_, 'a> {
                 }
             }
         }
-    }
-
-    fn take_nets(&self, said: &mut Said, rule: &'a Rule, prefixes: &mut BTreeSet<&'a str>) {
-        leaves::rule(rule, &mut |leaf| match leaf {
-            Leaf::Net(net) => said.net(net),
-            Leaf::Range(first, last) => said.range(first, last),
-            Leaf::Prefix(prefix) => drop(prefixes.insert(prefix)),
-            _ => {}
-        });
     }
 
     /// How a rule tells its one pod from all others: by source, destination, link in or out.
@@ -384,4 +375,13 @@ fn one_of(pods: &BTreeSet<PlaceId>, none: Whose) -> Whose {
         1 => pods.first().map_or(Whose::All, |pod| Whose::One(*pod)),
         _ => Whose::All,
     }
+}
+
+fn take_nets<'a>(said: &mut Said, rule: &'a Rule, prefixes: &mut BTreeSet<&'a str>) {
+    leaves::rule(rule, &mut |leaf| match leaf {
+        Leaf::Net(net) => said.net(net),
+        Leaf::Range(first, last) => said.range(first, last),
+        Leaf::Prefix(prefix) => drop(prefixes.insert(prefix)),
+        _ => {}
+    });
 }
