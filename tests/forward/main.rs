@@ -5,4 +5,5 @@
 mod clusters;
 mod fib;
 mod networks;
+mod ovs;
 mod recorded;

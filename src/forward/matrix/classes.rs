@@ -6,7 +6,7 @@
 //! them, where it stands, and the chains that it leads to; and the networks and ranges that their addresses are in. Chains
 //! that no packet of the matrix can come to don't count.
 //!
-//! What only looks different makes two classes of one, and costs a walk.
+//! With Open vSwitch, every pod is a class. What only looks different makes two classes of one, and costs a walk.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -29,6 +29,8 @@ pub fn pods(topology: &Topology, transport: Transport) -> Vec<Class> {
     let owners = Owners::new(topology);
     let mut said = Said::new(topology, &owners);
     rules::say(&mut said, topology, &World::new(topology, transport));
+    // Flows of Open vSwitch may ask for anything of a packet.
+    let switches = topology.hosts().any(|(_, host)| host.node.ovs.known().is_some());
     let mut classes: BTreeMap<_, Vec<Endpoint>> = BTreeMap::new();
     for (id, place) in topology.places() {
         let Some(end) = endpoint(topology, id).filter(|_| place.namespace.is_some()) else {
@@ -41,7 +43,7 @@ pub fn pods(topology: &Topology, transport: Transport) -> Vec<Class> {
             .collect();
         // What is another's, too, can't stand for anything.
         let own = ips.iter().all(|ip| owners.of_ip(*ip).is_some());
-        let alone = (!own).then_some(id);
+        let alone = (!own || switches).then_some(id);
         let node = topology.place_of(&place.node.net);
         let key = (node, alone, said.whole(id, &ips));
         classes.entry(key).or_default().push(end);

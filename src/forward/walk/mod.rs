@@ -11,6 +11,7 @@ mod filter;
 mod l2;
 mod l3;
 mod missing;
+mod ovs;
 mod rule_text;
 mod tunnel;
 
@@ -126,6 +127,8 @@ pub struct State {
     wired: bool,
     /// Connections that it began or belongs to, by namespace.
     pub conns: Vec<(PlaceId, Conn)>,
+    /// What Open vSwitch's bridges know of it and of the packet that it answers.
+    bridged: ovs::Passed,
 }
 
 /// A share in millionths.
@@ -168,6 +171,7 @@ impl State {
             prerouted: false,
             wired: false,
             conns: Vec::new(),
+            bridged: ovs::Passed::default(),
         }
     }
 
@@ -181,6 +185,7 @@ impl State {
             ..Packet::new(packet.dst, packet.src, packet.transport.reply())
         });
         answer.conns.clone_from(&self.conns);
+        answer.bridged = self.bridged.answer();
         answer.quiet = self.quiet;
         answer
     }

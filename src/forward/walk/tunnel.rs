@@ -179,7 +179,7 @@ impl Walker<'_, '_> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "a tunnel's header has as many")]
-    fn carry(
+    pub(super) fn carry(
         &self,
         mut state: State,
         at: At,
@@ -219,6 +219,9 @@ impl Walker<'_, '_> {
         let Some(inner) = outer.inner.clone() else {
             return state.ends(at.place, End::Delivered);
         };
+        if let Some(outcomes) = self.switch_decap(&state, at) {
+            return outcomes;
+        }
         let place = self.topology.place(at.place);
         let links = place.net.links.items();
         match *inner {
