@@ -115,7 +115,7 @@ fn pods_of_a_class_are_alike() {
     for flavour in Flavour::ALL {
         for fault in [None].into_iter().chain(Fault::ALL.map(Some)) {
             let mut made = Cluster {
-                rules: 400,
+                rules: 150,
                 members: 100,
                 ..Cluster::new(flavour, 3, 4)
             };

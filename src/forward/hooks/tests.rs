@@ -242,7 +242,7 @@ fn node(rulesets: Vec<Ruleset>, ipsets: Vec<IpSet>) -> NodeState {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn the_index_decides_as_all_rules_in_turn(
