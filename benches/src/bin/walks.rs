@@ -135,10 +135,6 @@ fn cluster(flavour: Flavour, nodes: usize) -> Result<bool, Box<dyn Error>> {
         Ok(*seconds)
     };
     let one = run("trace node0001 node0002", &["trace", "node0001", "node0002"])?;
-    let pods = run(
-        "trace --all --between pods",
-        &["trace", "--all", "--between", "pods"],
-    )?;
     println!("netdiag promises {LOAD} s for reading.");
     Ok(nodes > 1_000 || one < LOAD * 1.5)
 }
