@@ -25,6 +25,7 @@ use crate::state::link::IfIndex;
 use crate::state::netfilter::{Base, Chain, Dialect, Hook, Table};
 use crate::state::{Absence, Fact, Netns};
 use chains::Chains;
+pub(super) use chains::{Demand, demand, demands};
 use choice::Choices;
 use ipset::IpSets;
 use sets::Sets;
@@ -131,6 +132,17 @@ impl<'a> Hooks<'a> {
         }
     }
 
+    /// The same without any index: what the tests hold the others to.
+    #[cfg(test)]
+    fn plain(mut self) -> Self {
+        self.ipsets.plain = true;
+        for table in &mut self.tables {
+            table.chains.plain = true;
+            table.sets = table.sets.plain();
+        }
+        self
+    }
+
     /// Runs the hook; the shares of the results add up to 1.
     pub fn call(&self, call: &Call<'_, 'a>) -> Vec<Passed<'a>> {
         let mut results: Vec<(Passed<'a>, bool)> = Vec::new();
@@ -202,3 +214,6 @@ fn merged(results: Vec<Passed<'_>>) -> Vec<Passed<'_>> {
     }
     kept
 }
+
+#[cfg(test)]
+mod tests;

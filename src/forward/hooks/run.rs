@@ -179,7 +179,8 @@ impl<'r, 'a> Run<'r, '_, 'a> {
     }
 
     fn chain(&mut self, chain: &'r Compiled<'a>, at: RuleAt<'a>, depth: usize) -> Flow<'a> {
-        let asked = chain.is_long().then(|| self.asked());
+        let indexed = self.chains.is_some_and(|chains| !chains.plain) && chain.is_long();
+        let asked = indexed.then(|| self.asked());
         for rule in chain.rules(asked) {
             let at = RuleAt {
                 rule: Some(rule),
