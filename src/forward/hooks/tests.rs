@@ -81,7 +81,7 @@ fn iptables() -> impl Strategy<Value = Ruleset> {
                     "two" => rule.replace("-j one", "-j ACCEPT").replace("-g two", "-j RETURN"),
                     _ => rule,
                 };
-                text += &format!("-A {name} {rule}\n");
+                text.extend(["-A ", name, " ", &rule, "\n"]);
             }
         }
         iptables_save(&(text + "COMMIT\n"), Dialect::IptablesNft).unwrap()
