@@ -6,7 +6,7 @@ mod live;
 mod names;
 mod show;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use clap::Args as ClapArgs;
 
@@ -134,10 +134,15 @@ impl Args {
             }
             None => return Err(wrong()),
         };
-        let title = walker.topology.place(from).title();
+        // Without an address of its own the walk says what is missing first: a route, as a rule.
+        let none = if dst.is_ipv4() {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+        } else {
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+        };
         let mut packet = walker
             .packet(from, dst, transport)
-            .ok_or_else(|| Error::new(format!("{title} has no address of the family of {dst}")))?;
+            .unwrap_or_else(|| Packet::new(none, dst, transport));
         if let Some(src) = given.filter(|ip| ip.is_ipv4() == dst.is_ipv4()) {
             packet.src = src;
         }

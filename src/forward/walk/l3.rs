@@ -269,6 +269,11 @@ impl<'a> Walker<'_, 'a> {
             state.note(place, Some(link), What::Out, text);
         }
         let gateway = self.topology.place(place).fib.gateway(hit.route, hop);
+        if let Some(gateway) = gateway.filter(|_| seen.is_up())
+            && let Some(why) = self.astray(&state, at, hit, gateway)
+        {
+            return state.dropped(place, why);
+        }
         let next = gateway.unwrap_or(state.packet.dst);
         self.xmit_ip(state, at, next)
     }

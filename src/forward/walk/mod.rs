@@ -5,6 +5,7 @@
 //! (floods). Each carries its own trail.
 
 mod arp;
+mod astray;
 mod bridge;
 mod cause;
 mod filter;
@@ -127,6 +128,8 @@ pub struct State {
     wired: bool,
     /// Connections that it began or belongs to, by namespace.
     pub conns: Vec<(PlaceId, Conn)>,
+    /// Where a frame was that nobody took, and its address.
+    missed: Option<(At, Mac)>,
     /// What Open vSwitch's bridges know of it and of the packet that it answers.
     bridged: ovs::Passed,
 }
@@ -171,6 +174,7 @@ impl State {
             prerouted: false,
             wired: false,
             conns: Vec::new(),
+            missed: None,
             bridged: ovs::Passed::default(),
         }
     }
@@ -309,10 +313,12 @@ impl<'t, 'a> Walker<'t, 'a> {
         there
             .into_iter()
             .map(|outcome| {
+                let outcome = self.explained(outcome);
                 let back = match outcome.end {
                     End::Delivered => self.send(outcome.state.answer(), outcome.place),
                     _ => Vec::new(),
                 };
+                let back = back.into_iter().map(|outcome| self.explained(outcome)).collect();
                 (outcome, back)
             })
             .collect()
