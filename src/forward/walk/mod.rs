@@ -6,9 +6,11 @@
 
 mod arp;
 mod astray;
+mod beyond;
 mod bridge;
 mod cause;
 mod filter;
+mod hops;
 mod l2;
 mod l3;
 mod missing;
@@ -26,6 +28,7 @@ use super::topology::{At, PlaceId, Topology};
 use crate::state::link::{IfIndex, Scope};
 
 pub use cause::{Cause, Martian, RefusedBy, Refuses, VxlanEnd};
+pub use hops::{Hop, hops};
 pub use missing::{Missing, Unclear};
 pub use rule_text::RuleText;
 

@@ -229,8 +229,8 @@ impl Walker<'_, '_> {
         outer.size = size;
         outer.df = df;
         outer.inner = Some(Box::new(inner));
-        state.note_with(at.place, Some(at.link), What::Encap, || outer.to_string());
         state.packet = outer;
+        state.note_packet(at.place, Some(at.link), What::Encap);
         self.send(state, at.place)
     }
 
@@ -266,10 +266,10 @@ impl Walker<'_, '_> {
                     return state.dropped(at.place, Cause::NoVxlan { vni, port, other });
                 };
                 let text = format!("VXLAN {vni} by {}", link.name);
-                state.note(at.place, Some(link.index), What::Decap, text);
                 if let Some(packet) = packet_of(&frame) {
                     state.packet = packet.clone();
                 }
+                state.note(at.place, Some(link.index), What::Decap, text);
                 self.receive(
                     state,
                     At {
@@ -291,13 +291,13 @@ impl Walker<'_, '_> {
                     let outer = outer.to_string();
                     return state.ends(at.place, End::Rejected(Cause::NoTunnel { outer }));
                 };
+                state.packet = packet;
                 state.note(
                     at.place,
                     Some(link.index),
                     What::Decap,
                     format!("by {}", link.name),
                 );
-                state.packet = packet;
                 self.ip_input(
                     state,
                     At {
