@@ -11,7 +11,7 @@ mod schema;
 mod show;
 mod wide;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use clap::Args as ClapArgs;
 
@@ -252,10 +252,15 @@ impl Args {
         dst: IpAddr,
     ) -> Result<Packet, Error> {
         let transport = transport(&self.what, dst.is_ipv6())?;
-        let title = walker.topology.place(from).title();
+        // Without an address of its own the walk says what is missing first: a route, as a rule.
+        let none = if dst.is_ipv4() {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+        } else {
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+        };
         let mut packet = walker
             .packet(from, dst, transport)
-            .ok_or_else(|| Error::new(format!("{title} has no address of the family of {dst}")))?;
+            .unwrap_or_else(|| Packet::new(none, dst, transport));
         if let Some(src) = given.filter(|ip| ip.is_ipv4() == dst.is_ipv4()) {
             packet.src = src;
         }

@@ -176,7 +176,9 @@ fn by_cause(case: &Case, cause: &Cause) -> Explained {
             let lost = lost.as_ref().map(|(place, cause)| (*place, &**cause));
             neighbors::no_answer(case, *target, link, entry.as_deref(), heard, lost)
         }
-        Cause::NobodyHas { .. } => neighbors::nobody_has(case),
+        Cause::NobodyHas { .. } | Cause::WrongMac { .. } | Cause::Elsewhere { .. } => {
+            neighbors::nobody_has(case)
+        }
         Cause::LinkDown { link } => links::down(case, link),
         Cause::PortState { port, bridge, .. } => links::port_state(case, port, bridge, cause),
         Cause::NotAPort { port, bridge } => links::not_a_port(case, port, bridge),
@@ -199,6 +201,8 @@ fn by_cause(case: &Case, cause: &Cause) -> Explained {
         Cause::NoPort { link } => links::no_port(case, link),
         Cause::NoPortFor { bridge, mac } => links::no_port_for(case, bridge, *mac),
         Cause::Martian { ip, link, why } => routing::martian(case, *ip, link, *why),
+        Cause::Astray { .. } => Explained::new("T12", case, Sure::Possible, cause.to_string()),
+        Cause::Untranslated { dst, gateway, rule } => rules::untranslated(case, *dst, *gateway, rule),
         Cause::Other(why) => Explained::new("T00", case, Sure::Possible, why.clone()),
     }
 }

@@ -106,18 +106,25 @@ pub(super) fn no_route(case: &Case, dst: IpAddr, tunnel: Option<&str>) -> Explai
 /// should take it is missing. Nothing when it ends otherwise.
 pub(super) fn by_default_route(case: &Case) -> Option<Explained> {
     let lost = match &case.outcome.end {
-        End::Dropped(Cause::NoAnswer { .. }) | End::Rejected(Cause::NoAnswer { .. }) => true,
+        End::Dropped(cause) | End::Rejected(cause) => {
+            matches!(cause, Cause::NoAnswer { .. } | Cause::Astray { .. })
+        }
         End::NotDecidable(missing) => matches!(missing, Missing::Beyond { .. }),
         _ => false,
     };
+    // By way of a router that knows no pods.
+    let astray = matches!(&case.outcome.end, End::Dropped(Cause::Astray { .. }));
     let route = case
         .last(What::Route)
-        .filter(|step| lost && step.text.starts_with("default "))?;
+        .filter(|step| lost && (step.text.starts_with("default ") || astray))?;
     if case.place.namespace.is_some() {
         return None;
     }
     let dst = case.outcome.state.packet.dst;
     let (id, owner) = case.owner(dst)?;
+    if !route.text.starts_with("default ") {
+        return Some(by_unaware_router(case, &route.text, &owner.title()));
+    }
     let what = if case.is_answer() {
         "the way back is missing: "
     } else {
@@ -137,6 +144,18 @@ pub(super) fn by_default_route(case: &Case) -> Option<Explained> {
         return Some(other_node(case, explained, id, dst));
     }
     Some(own_pod(case, explained, id, dst))
+}
+
+/// A route of BIRD's by way of a router that knows no pods: the next hop of a session is the router, since the other node
+/// is in another subnet, and nothing carries the packet past it.
+fn by_unaware_router(case: &Case, route: &str, owner: &str) -> Explained {
+    let (who, dst) = (case.who(), case.outcome.state.packet.dst);
+    let title = format!("{who} sends packets for {dst}, {owner}, bare to a router that is no node");
+    Explained::new("T63", case, Sure::Likely, title)
+        .because("the node of the pod is in another subnet, and its pool's packets are not encapsulated on the way there")
+        .shown(format!("ip route get {dst} on {who}"), route)
+        .step("set ipipMode or vxlanMode of the pod's IPPool to CrossSubnet (or Always): netdiag get ippool -o yaml, then netdiag apply -f")
+        .step("or have the router learn the blocks: make it a BGP peer of the nodes")
 }
 
 /// Addresses that must not be on a wire.

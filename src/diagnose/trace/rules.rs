@@ -1,9 +1,30 @@
 //! Netfilter rules that lost or refused the packet: whose they are, and what lets it pass.
 
+use std::net::IpAddr;
+
 use super::case::{Case, pod_net, typed_in};
 use super::{Explained, Sure};
 use crate::forward::walk::RuleText;
 use crate::state::netfilter::Dialect;
+
+/// A service's address that no rule translates, and that a router gets therefore.
+pub(super) fn untranslated(case: &Case, dst: IpAddr, gateway: IpAddr, rule: &str) -> Explained {
+    let who = case.who();
+    Explained::new(
+        "T42",
+        case,
+        Sure::Likely,
+        format!("{who} does not translate {dst}, the address of a service"),
+    )
+    .because("its rules know the address, but none takes this protocol and port to an endpoint")
+    .shown(format!("iptables-save on {who}"), rule)
+    .shown(
+        format!("ip route get {dst} on {who}"),
+        format!("by {gateway}, which knows no services"),
+    )
+    .step("compare protocol and port with those of the service: kubectl get service -A")
+    .step("see whether kube-proxy runs on the node, and what it logs")
+}
 
 pub(super) fn rule(case: &Case, rule: &RuleText, answer: Option<&str>) -> Explained {
     let (who, text) = (case.who(), rule.rule.as_deref().unwrap_or_default());

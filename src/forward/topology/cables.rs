@@ -102,6 +102,11 @@ impl Cables {
         ends
     }
 
+    /// Whether a namespace with such a cable has this address.
+    pub fn is_owned(&self, ip: IpAddr) -> bool {
+        self.owners.contains_key(&ip)
+    }
+
     /// Whether any link that was seen has this address.
     pub fn someone_has(&self, mac: Mac) -> bool {
         self.macs.contains(&mac)

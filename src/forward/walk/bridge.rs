@@ -358,7 +358,7 @@ fn fdb_text(entry: &FdbEntry, port: &str, bridge: &str) -> String {
 }
 
 /// Of the copies of a flood, those that somebody took; of a question, all answers.
-fn taken(outcomes: Vec<Outcome>, state: State, at: At, bridge: &str, frame: &Frame) -> Vec<Outcome> {
+fn taken(outcomes: Vec<Outcome>, mut state: State, at: At, bridge: &str, frame: &Frame) -> Vec<Outcome> {
     let (taken, left): (Vec<Outcome>, Vec<Outcome>) = outcomes
         .into_iter()
         .partition(|outcome| outcome.end != End::NotForMe);
@@ -366,6 +366,7 @@ fn taken(outcomes: Vec<Outcome>, state: State, at: At, bridge: &str, frame: &Fra
         return taken;
     }
     if !left.is_empty() || matches!(frame.payload, Payload::Ask { .. }) {
+        state.missed = (!frame.dst.is_group()).then_some((at, frame.dst));
         return state.ends(at.place, End::NotForMe);
     }
     let why = Cause::NoPortFor {

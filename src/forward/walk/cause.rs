@@ -144,6 +144,32 @@ pub enum Cause {
         rule: Box<RuleText>,
         answer: Option<String>,
     },
+    /// A packet for a pod leaves for a gateway that is no node: by a route that knows nothing of the pod.
+    Astray {
+        dst: IpAddr,
+        owner: String,
+        gateway: IpAddr,
+        route: String,
+    },
+    /// A packet for a service's address leaves for a gateway: no rule translated it. `rule` is the one that names it.
+    Untranslated {
+        dst: IpAddr,
+        gateway: IpAddr,
+        rule: String,
+    },
+    /// A frame for an address that no link has; the link that it ended at has another one.
+    WrongMac {
+        mac: Mac,
+        link: String,
+        own: Option<Mac>,
+    },
+    /// A frame for a link that it doesn't get to; `detached`: the other end of that link, which is no port.
+    Elsewhere {
+        mac: Mac,
+        link: String,
+        held: String,
+        detached: Option<String>,
+    },
     /// A bridge of Open vSwitch doesn't send it on: what its rules, VLANs or ports say.
     Switch {
         bridge: String,
@@ -252,6 +278,10 @@ impl Cause {
             Self::NoVxlan { .. } => "noVxlan",
             Self::NoTunnel { .. } => "noTunnel",
             Self::Rule { .. } => "rule",
+            Self::Astray { .. } => "astray",
+            Self::Untranslated { .. } => "untranslated",
+            Self::WrongMac { .. } => "wrongMac",
+            Self::Elsewhere { .. } => "elsewhere",
             Self::Switch { .. } => "switch",
             Self::SwitchDown { .. } => "switchDown",
             Self::NoTunnelPort { .. } => "noTunnelPort",

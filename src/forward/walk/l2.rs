@@ -181,6 +181,7 @@ impl Walker<'_, '_> {
     pub(super) fn up(&self, mut state: State, at: At, link: &Link, frame: Frame) -> Vec<Outcome> {
         let own = link.mac.as_deref().and_then(Mac::parse);
         if !frame.dst.is_group() && own.is_some_and(|own| own != frame.dst) {
+            state.missed = Some((at, frame.dst));
             return state.ends(at.place, End::NotForMe);
         }
         match frame.payload {
@@ -304,8 +305,8 @@ impl Walker<'_, '_> {
     fn xmit_raw(&self, state: State, at: At, link: &Link, next: IpAddr) -> Vec<Outcome> {
         match &link.data {
             Some(LinkData::Tunnel(tunnel)) => self.ip_tunnel(state, at, link, tunnel, next),
-            Some(LinkData::Tun(_)) => self.tun(state, at, link),
-            _ if link.kind.as_deref() == Some("tun") => self.tun(state, at, link),
+            Some(LinkData::Tun(_)) => self.tun(state, at, link, next),
+            _ if link.kind.as_deref() == Some("tun") => self.tun(state, at, link, next),
             _ => state.undecided(at.place, behind(link)),
         }
     }

@@ -264,6 +264,12 @@ impl<'a> Walker<'_, 'a> {
         self.through(state, place, Hook::Postrouting, links, |mut state| {
             let at = At { place, link };
             let gateway = self.topology.place(place).fib.gateway(hit.route, hop);
+            if let Some(gateway) = gateway
+                && self.topology.link(at).is_some_and(|link| link.is_up())
+                && let Some(why) = self.astray(&state, at, hit, gateway)
+            {
+                return state.dropped(place, why);
+            }
             let next = gateway.unwrap_or(state.packet.dst);
             state.packet.physdev_in = None;
             self.xmit_ip(state, at, next)

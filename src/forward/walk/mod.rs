@@ -5,6 +5,7 @@
 //! (floods). Each carries its own trail.
 
 mod arp;
+mod astray;
 mod beyond;
 mod bridge;
 mod cause;
@@ -141,6 +142,8 @@ pub struct State {
     reroute: bool,
     /// Connections that it began or belongs to, by namespace.
     pub conns: Vec<(PlaceId, Conn)>,
+    /// Where a frame was that nobody took, and its address.
+    missed: Option<(At, Mac)>,
     /// What Open vSwitch's bridges know of it and of the packet that it answers.
     bridged: ovs::Passed,
 }
@@ -189,6 +192,7 @@ impl State {
             anycast: false,
             reroute: false,
             conns: Vec::new(),
+            missed: None,
             bridged: ovs::Passed::default(),
         }
     }
@@ -347,10 +351,12 @@ impl<'t, 'a> Walker<'t, 'a> {
         there
             .into_iter()
             .map(|outcome| {
+                let outcome = self.explained(outcome);
                 let back = match outcome.end {
                     End::Delivered => self.answered(&outcome),
                     _ => Vec::new(),
                 };
+                let back = back.into_iter().map(|outcome| self.explained(outcome)).collect();
                 (outcome, back)
             })
             .collect()

@@ -14,6 +14,9 @@ use crate::state::neighbor::NeighborState;
 /// flannel's UDP back end (`backend/udp`): its port, and what its header costs.
 const FLANNEL_UDP: u16 = 8285;
 
+/// What Calico calls its IPIP link.
+const STAND_IN: &str = "tunl0";
+
 impl Walker<'_, '_> {
     /// Into a VXLAN: to the remote that its database knows for the frame's address, or to all of the default ones.
     pub(super) fn vxlan(&self, state: State, at: At, vxlan: &Vxlan, frame: &Frame) -> Vec<Outcome> {
@@ -155,7 +158,10 @@ impl Walker<'_, '_> {
     }
 
     /// Into flannel's UDP back end: flanneld reads the TUN link and sends to the node whose subnet holds the address.
-    pub(super) fn tun(&self, mut state: State, at: At, link: &Link) -> Vec<Outcome> {
+    pub(super) fn tun(&self, mut state: State, at: At, link: &Link, next: IpAddr) -> Vec<Outcome> {
+        if link.name == STAND_IN && next != state.packet.dst {
+            return self.stand_in(state, at, next);
+        }
         if !link.name.starts_with("flannel") {
             return state.undecided(
                 at.place,
@@ -180,6 +186,21 @@ impl Walker<'_, '_> {
         };
         let size = state.packet.on_wire() + 28;
         self.carry(state, at, None, remote, transport, inner, size, false)
+    }
+
+    /// Calico's `tunl0` where the kernel has no IPIP: a program reads the TUN link that has its name, and sends to the
+    /// route's gateway.
+    fn stand_in(&self, mut state: State, at: At, next: IpAddr) -> Vec<Outcome> {
+        let text =
+            format!("{STAND_IN} is a TUN link: its program is taken to send in IPIP (protocol 4) to {next}");
+        state.note(at.place, Some(at.link), What::Assumption, text);
+        let inner = Inner::Packet {
+            packet: state.packet.clone(),
+            key: None,
+        };
+        let (size, df) = (state.packet.size + 20, state.packet.df);
+        let transport = Transport::Other(proto::IPIP);
+        self.carry(state, at, None, next, transport, inner, size, df)
     }
 
     /// The node with a bridge or link in whose segment the address lies, and its address on the wire.
@@ -356,7 +377,7 @@ fn tunnel_fits(link: &Link, outer: &Packet, key: Option<u32>) -> bool {
             && (matches!(link.data, Some(LinkData::Tun(_))) || link.kind.as_deref() == Some("tun"));
     }
     let Some(LinkData::Tunnel(tunnel)) = &link.data else {
-        return false;
+        return link.name == STAND_IN && link.kind.as_deref() == Some("tun") && outer.proto() == proto::IPIP;
     };
     let kind = match outer.proto() {
         proto::IPIP => ["ipip", "ip6tnl"].contains(&link.kind.as_deref().unwrap_or_default()),

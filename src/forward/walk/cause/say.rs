@@ -110,6 +110,38 @@ impl fmt::Display for Cause {
                 Some(answer) => write!(f, "{rule} ({answer})"),
                 None => write!(f, "{rule}"),
             },
+            Self::Astray {
+                dst,
+                owner,
+                gateway,
+                route,
+            } => write!(
+                f,
+                "{dst} is {owner}, but no route knows it: {route} leads to {gateway}, which is no node that was seen"
+            ),
+            Self::Untranslated { dst, gateway, rule } => write!(
+                f,
+                "{dst} is a service's address and nothing translates it: it leaves for {gateway} ({rule})"
+            ),
+            Self::WrongMac { mac, link, own } => {
+                write!(f, "the frame is for {mac}, which no link has")?;
+                match own {
+                    Some(own) => write!(f, "; {link} has {own}"),
+                    None => write!(f, " (it ended at {link})"),
+                }
+            }
+            Self::Elsewhere {
+                mac,
+                link,
+                held,
+                detached,
+            } => {
+                write!(f, "{mac} is {held}, which {link} does not lead to")?;
+                match detached {
+                    Some(end) => write!(f, ": its other end {end} is no port of a bridge"),
+                    None => Ok(()),
+                }
+            }
             Self::Switch { why, .. } => f.write_str(why),
             Self::SwitchDown { daemon, why } => {
                 write!(
