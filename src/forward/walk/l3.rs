@@ -10,7 +10,7 @@ use super::super::topology::{At, Place, PlaceId};
 use super::filter::Links;
 use super::validate::martian;
 use super::{Cause, End, Missing, Outcome, RefusedBy, Refuses, State, Walker, What};
-use crate::state::link::IfIndex;
+use crate::state::link::{IfIndex, Link};
 use crate::state::netfilter::Hook;
 use crate::state::route::{NextHop, RouteType, TableId};
 use crate::state::socket::{TcpSocket, TcpState};
@@ -265,7 +265,7 @@ impl<'a> Walker<'_, 'a> {
             let at = At { place, link };
             let gateway = self.topology.place(place).fib.gateway(hit.route, hop);
             if let Some(gateway) = gateway
-                && self.topology.link(at).is_some_and(|link| link.is_up())
+                && self.topology.link(at).is_some_and(Link::is_up)
                 && let Some(why) = self.astray(&state, at, hit, gateway)
             {
                 return state.dropped(place, why);
