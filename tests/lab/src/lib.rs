@@ -19,6 +19,7 @@ mod objects;
 mod on;
 mod plan;
 mod pod;
+mod probe;
 mod random;
 mod render;
 mod renderer;

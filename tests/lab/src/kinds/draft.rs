@@ -76,6 +76,12 @@ impl Draft {
         self.way(from, Probe::Ping(to.into()), false)
     }
 
+    /// From a node, or from a `node/pod`, an echo request of that many bytes is answered, or isn't.
+    pub(super) fn sized(self, from: &str, to: &str, size: u32, df: bool, answered: bool) -> Self {
+        let to = to.into();
+        self.way(from, Probe::Sized { to, size, df }, answered)
+    }
+
     /// From a node, or from a `node/pod`, a connection must come about.
     pub(super) fn connects(self, from: &str, to: &str, port: u16) -> Self {
         self.way(from, Probe::Tcp(to.into(), port), true)

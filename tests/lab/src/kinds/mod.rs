@@ -13,6 +13,7 @@
 //! | [`Flannel`] | VXLAN, host-gw, DirectRouting |
 //! | [`StaticRoutes`] | bridges, and routes by hand, with or without a router between |
 //! | [`Rip`] | the same, and RIP in place of hands |
+//! | [`link_labs`] | tunnels, VLANs, VRFs, IPVS and more that few kernels have at hand: for a guest |
 //!
 //! Calico with BGP is [`crate::StoryPlan`].
 
@@ -23,6 +24,7 @@ mod docker;
 mod draft;
 mod flannel;
 mod frr;
+mod links;
 mod network;
 mod proxy_arp;
 mod rip;
@@ -34,6 +36,7 @@ pub use broken::{Broken, broken};
 pub use docker::Docker;
 pub use draft::Draft;
 pub use flannel::{Backend, Flannel};
+pub use links::{LinkLab, link_labs};
 pub use network::{Network, PodSite, Probe, Way};
 pub use proxy_arp::ProxyArp;
 pub use rip::{Rip, Router};

@@ -1,0 +1,5 @@
+use super::LinkLab;
+
+pub(super) fn labs() -> Vec<LinkLab> {
+    Vec::new()
+}
