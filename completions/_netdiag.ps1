@@ -34,7 +34,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('node', 'node', [CompletionResultType]::ParameterValue, 'This node''s BGP sessions and the address Calico detects for it')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Find what is broken, prove it, and write the manifests that mend it')
-            [CompletionResult]::new('capture', 'capture', [CompletionResultType]::ParameterValue, 'Show packets of a capture file, each on one line with all that encapsulates it')
+            [CompletionResult]::new('capture', 'capture', [CompletionResultType]::ParameterValue, 'Show packets of links or of a capture file, each on one line with all that encapsulates it')
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show resources of the datastore')
             [CompletionResult]::new('apply', 'apply', [CompletionResultType]::ParameterValue, 'Write resources from manifests: create those that are missing, update the others')
             [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create resources from manifests; they must not exist yet')
@@ -64,6 +64,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
         }
         'netdiag;node;status' {
             [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture')
+            [CompletionResult]::new('--objects', '--objects', [CompletionResultType]::ParameterName, 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files')
             [CompletionResult]::new('--bird-socket', '--bird-socket', [CompletionResultType]::ParameterName, 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to show it; wide adds AS, router id, timers, route counts and the last error')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to show it; wide adds AS, router id, timers, route counts and the last error')
@@ -83,6 +84,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
         }
         'netdiag;node;autodetect' {
             [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture')
+            [CompletionResult]::new('--objects', '--objects', [CompletionResultType]::ParameterName, 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files')
             [CompletionResult]::new('--bird-socket', '--bird-socket', [CompletionResultType]::ParameterName, 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)')
             [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'Method to walk with: first-found, interface=REGEX, skip-interface=REGEX, can-reach=HOST, cidr=CIDR or kubernetes-internal-ip (default: what calico-node''s environment says, else first-found)')
             [CompletionResult]::new('--method', '--method', [CompletionResultType]::ParameterName, 'Method to walk with: first-found, interface=REGEX, skip-interface=REGEX, can-reach=HOST, cidr=CIDR or kubernetes-internal-ip (default: what calico-node''s environment says, else first-found)')
@@ -103,6 +105,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
         }
         'netdiag;check' {
             [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture')
+            [CompletionResult]::new('--objects', '--objects', [CompletionResultType]::ParameterName, 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files')
             [CompletionResult]::new('--bird-socket', '--bird-socket', [CompletionResultType]::ParameterName, 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)')
             [CompletionResult]::new('--fix-to', '--fix-to', [CompletionResultType]::ParameterName, 'Write the manifests that mend the findings, for `netdiag apply -f FILE`; `-` is standard output')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to show it')
@@ -121,6 +124,22 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
         'netdiag;capture' {
             [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'Capture file to read; `-` is standard input')
             [CompletionResult]::new('--read', '--read', [CompletionResultType]::ParameterName, 'Capture file to read; `-` is standard input')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Link to capture on, `any` for all; may be repeated')
+            [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'Link to capture on, `any` for all; may be repeated')
+            [CompletionResult]::new('--interface', '--interface', [CompletionResultType]::ParameterName, 'Link to capture on, `any` for all; may be repeated')
+            [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Bytes to keep of a packet, 0 for all (default: 512, and all for --write and --hex)')
+            [CompletionResult]::new('--snap', '--snap', [CompletionResultType]::ParameterName, 'Bytes to keep of a packet, 0 for all (default: 512, and all for --write and --hex)')
+            [CompletionResult]::new('-B', '-B ', [CompletionResultType]::ParameterName, 'KiB of memory in which the kernel keeps packets of a link until they are taken')
+            [CompletionResult]::new('--ring', '--ring', [CompletionResultType]::ParameterName, 'KiB of memory in which the kernel keeps packets of a link until they are taken')
+            [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'End the capture after so many seconds')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Write packets to a file instead: .pcapng, or else pcap; `-` is standard output')
+            [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Write packets to a file instead: .pcapng, or else pcap; `-` is standard output')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'With --write: begin the next file after so many million bytes; files are numbered')
+            [CompletionResult]::new('--rotate-size', '--rotate-size', [CompletionResultType]::ParameterName, 'With --write: begin the next file after so many million bytes; files are numbered')
+            [CompletionResult]::new('-G', '-G ', [CompletionResultType]::ParameterName, 'With --write: begin the next file after so many seconds; files are numbered')
+            [CompletionResult]::new('--rotate-time', '--rotate-time', [CompletionResultType]::ParameterName, 'With --write: begin the next file after so many seconds; files are numbered')
+            [CompletionResult]::new('-W', '-W ', [CompletionResultType]::ParameterName, 'With --rotate-size or --rotate-time: keep so many files, and delete the oldest')
+            [CompletionResult]::new('--files', '--files', [CompletionResultType]::ParameterName, 'With --rotate-size or --rotate-time: keep so many files, and delete the oldest')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Show at most so many packets')
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Show at most so many packets')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to show packets: wide has link addresses, TTL, windows and options, json one object a packet')
@@ -129,18 +148,18 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Tunnel that a UDP port carries: vxlan, vxlan-gpe, geneve, flannel-udp, gre or mpls; may be repeated')
             [CompletionResult]::new('--vni', '--vni', [CompletionResultType]::ParameterName, 'Only packets of this virtual network: VNI of VXLAN or Geneve, subnet of NVGRE')
             [CompletionResult]::new('--inner', '--inner', [CompletionResultType]::ParameterName, 'Only packets whose innermost packet passes this filter, as `--inner "host 10.244.1.5 and tcp port 80"`')
-            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Write packets to a file instead: .pcapng, or else pcap; `-` is standard output')
-            [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Write packets to a file instead: .pcapng, or else pcap; `-` is standard output')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto (a terminal without NO_COLOR), always or never')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Seconds that each datastore call may take')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd')
             [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag writes no log')
+            [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'With --read: wait at the end of the file for what is still written to it')
+            [CompletionResult]::new('--promiscuous', '--promiscuous', [CompletionResultType]::ParameterName, 'Also packets that are for other hosts')
+            [CompletionResult]::new('--decap', '--decap', [CompletionResultType]::ParameterName, 'With --write: without the outer headers, so that every tool sees what is inside. Packets that came without a frame get a made-up one')
             [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Also show the bytes of each layer')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Also show the bytes of each layer')
             [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Time of a packet: -t none, -tt seconds since 1970, -ttt since the packet before, -tttt date and time, -ttttt since the first packet')
             [CompletionResult]::new('--nano', '--nano', [CompletionResultType]::ParameterName, 'Nanoseconds instead of microseconds')
             [CompletionResult]::new('--summary', '--summary', [CompletionResultType]::ParameterName, 'Show flows instead of packets, and what is wrong with them; -o wide shows all flows')
-            [CompletionResult]::new('--decap', '--decap', [CompletionResultType]::ParameterName, 'With --write: without the outer headers, so that every tool sees what is inside. Packets that came without a frame get a made-up one')
             [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Write each line at once, for a pipe')
             [CompletionResult]::new('--line-buffered', '--line-buffered', [CompletionResultType]::ParameterName, 'Write each line at once, for a pipe')
             [CompletionResult]::new('--allow-version-mismatch', '--allow-version-mismatch', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag works with every release of Calico')
@@ -314,6 +333,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
         }
         'netdiag;trace' {
             [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture')
+            [CompletionResult]::new('--objects', '--objects', [CompletionResultType]::ParameterName, 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files')
             [CompletionResult]::new('--bird-socket', '--bird-socket', [CompletionResultType]::ParameterName, 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)')
             [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Bytes of the packet with its IP header')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format')
@@ -348,6 +368,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
         }
         'netdiag;snapshot;save' {
             [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture')
+            [CompletionResult]::new('--objects', '--objects', [CompletionResultType]::ParameterName, 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files')
             [CompletionResult]::new('--bird-socket', '--bird-socket', [CompletionResultType]::ParameterName, 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output')

@@ -178,7 +178,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__capture)
-            opts="-r -c -o -x -t -w -l -h --read --count --output --style --hex --nano --port --summary --vni --inner --write --decap --line-buffered --color --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-r -i -s -B -w -C -G -W -c -o -x -t -l -h --read --follow --interface --link --snap --ring --promiscuous --duration --write --decap --rotate-size --rotate-time --files --count --output --style --hex --nano --port --summary --vni --inner --line-buffered --color --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -189,6 +189,70 @@ _netdiag() {
                     return 0
                     ;;
                 -r)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --link)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interface)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --snap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ring)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -B)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --write)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rotate-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rotate-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -G)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --files)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -W)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -224,14 +288,6 @@ _netdiag() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --write)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -w)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -256,13 +312,17 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__check)
-            opts="-o -c -h --snapshot --bird-socket --fix-to --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-o -c -h --snapshot --objects --bird-socket --fix-to --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --snapshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --objects)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -626,13 +686,17 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__node__subcmd__autodetect)
-            opts="-m -o -c -h --snapshot --bird-socket --method --method6 --calico-version --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-m -o -c -h --snapshot --objects --bird-socket --method --method6 --calico-version --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --snapshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --objects)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -696,13 +760,17 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__node__subcmd__status)
-            opts="-o -w -c -h --snapshot --bird-socket --output --watch --node --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-o -w -c -h --snapshot --objects --bird-socket --output --watch --node --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --snapshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --objects)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1008,13 +1076,17 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__snapshot__subcmd__save)
-            opts="-o -c -h --snapshot --bird-socket --output --json --only-node --nodes --via --parallel --node-timeout --push --script --kube-namespace --kube-selector --host --ssh-user --sudo --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-o -c -h --snapshot --objects --bird-socket --output --json --only-node --nodes --via --parallel --node-timeout --push --script --kube-namespace --kube-selector --host --ssh-user --sudo --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --snapshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --objects)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1178,13 +1250,17 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__trace)
-            opts="-o -c -h --snapshot --bird-socket --size --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-o -c -h --snapshot --objects --bird-socket --size --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --snapshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --objects)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -31,7 +31,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand --version 'Print version'
             cand node 'This node''s BGP sessions and the address Calico detects for it'
             cand check 'Find what is broken, prove it, and write the manifests that mend it'
-            cand capture 'Show packets of a capture file, each on one line with all that encapsulates it'
+            cand capture 'Show packets of links or of a capture file, each on one line with all that encapsulates it'
             cand get 'Show resources of the datastore'
             cand apply 'Write resources from manifests: create those that are missing, update the others'
             cand create 'Create resources from manifests; they must not exist yet'
@@ -59,6 +59,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
         }
         &'netdiag;node;status'= {
             cand --snapshot 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture'
+            cand --objects 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files'
             cand --bird-socket 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)'
             cand -o 'How to show it; wide adds AS, router id, timers, route counts and the last error'
             cand --output 'How to show it; wide adds AS, router id, timers, route counts and the last error'
@@ -77,6 +78,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
         }
         &'netdiag;node;autodetect'= {
             cand --snapshot 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture'
+            cand --objects 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files'
             cand --bird-socket 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)'
             cand -m 'Method to walk with: first-found, interface=REGEX, skip-interface=REGEX, can-reach=HOST, cidr=CIDR or kubernetes-internal-ip (default: what calico-node''s environment says, else first-found)'
             cand --method 'Method to walk with: first-found, interface=REGEX, skip-interface=REGEX, can-reach=HOST, cidr=CIDR or kubernetes-internal-ip (default: what calico-node''s environment says, else first-found)'
@@ -96,6 +98,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
         }
         &'netdiag;check'= {
             cand --snapshot 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture'
+            cand --objects 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files'
             cand --bird-socket 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)'
             cand --fix-to 'Write the manifests that mend the findings, for `netdiag apply -f FILE`; `-` is standard output'
             cand -o 'How to show it'
@@ -113,6 +116,22 @@ set edit:completion:arg-completer[netdiag] = {|@words|
         &'netdiag;capture'= {
             cand -r 'Capture file to read; `-` is standard input'
             cand --read 'Capture file to read; `-` is standard input'
+            cand -i 'Link to capture on, `any` for all; may be repeated'
+            cand --link 'Link to capture on, `any` for all; may be repeated'
+            cand --interface 'Link to capture on, `any` for all; may be repeated'
+            cand -s 'Bytes to keep of a packet, 0 for all (default: 512, and all for --write and --hex)'
+            cand --snap 'Bytes to keep of a packet, 0 for all (default: 512, and all for --write and --hex)'
+            cand -B 'KiB of memory in which the kernel keeps packets of a link until they are taken'
+            cand --ring 'KiB of memory in which the kernel keeps packets of a link until they are taken'
+            cand --duration 'End the capture after so many seconds'
+            cand -w 'Write packets to a file instead: .pcapng, or else pcap; `-` is standard output'
+            cand --write 'Write packets to a file instead: .pcapng, or else pcap; `-` is standard output'
+            cand -C 'With --write: begin the next file after so many million bytes; files are numbered'
+            cand --rotate-size 'With --write: begin the next file after so many million bytes; files are numbered'
+            cand -G 'With --write: begin the next file after so many seconds; files are numbered'
+            cand --rotate-time 'With --write: begin the next file after so many seconds; files are numbered'
+            cand -W 'With --rotate-size or --rotate-time: keep so many files, and delete the oldest'
+            cand --files 'With --rotate-size or --rotate-time: keep so many files, and delete the oldest'
             cand -c 'Show at most so many packets'
             cand --count 'Show at most so many packets'
             cand -o 'How to show packets: wide has link addresses, TTL, windows and options, json one object a packet'
@@ -121,18 +140,18 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand --port 'Tunnel that a UDP port carries: vxlan, vxlan-gpe, geneve, flannel-udp, gre or mpls; may be repeated'
             cand --vni 'Only packets of this virtual network: VNI of VXLAN or Geneve, subnet of NVGRE'
             cand --inner 'Only packets whose innermost packet passes this filter, as `--inner "host 10.244.1.5 and tcp port 80"`'
-            cand -w 'Write packets to a file instead: .pcapng, or else pcap; `-` is standard output'
-            cand --write 'Write packets to a file instead: .pcapng, or else pcap; `-` is standard output'
             cand --color 'Colour the output: auto (a terminal without NO_COLOR), always or never'
             cand --timeout 'Seconds that each datastore call may take'
             cand --context 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd'
             cand --log-level 'Accepted as calicoctl has it: netdiag writes no log'
+            cand --follow 'With --read: wait at the end of the file for what is still written to it'
+            cand --promiscuous 'Also packets that are for other hosts'
+            cand --decap 'With --write: without the outer headers, so that every tool sees what is inside. Packets that came without a frame get a made-up one'
             cand -x 'Also show the bytes of each layer'
             cand --hex 'Also show the bytes of each layer'
             cand -t 'Time of a packet: -t none, -tt seconds since 1970, -ttt since the packet before, -tttt date and time, -ttttt since the first packet'
             cand --nano 'Nanoseconds instead of microseconds'
             cand --summary 'Show flows instead of packets, and what is wrong with them; -o wide shows all flows'
-            cand --decap 'With --write: without the outer headers, so that every tool sees what is inside. Packets that came without a frame get a made-up one'
             cand -l 'Write each line at once, for a pipe'
             cand --line-buffered 'Write each line at once, for a pipe'
             cand --allow-version-mismatch 'Accepted as calicoctl has it: netdiag works with every release of Calico'
@@ -297,6 +316,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
         }
         &'netdiag;trace'= {
             cand --snapshot 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture'
+            cand --objects 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files'
             cand --bird-socket 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)'
             cand --size 'Bytes of the packet with its IP header'
             cand -o 'Output format'
@@ -329,6 +349,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
         }
         &'netdiag;snapshot;save'= {
             cand --snapshot 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture'
+            cand --objects 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files'
             cand --bird-socket 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)'
             cand -o 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output'
             cand --output 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output'

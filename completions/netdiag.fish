@@ -36,7 +36,7 @@ complete -c netdiag -n "__fish_netdiag_needs_command" -s h -l help -d 'Print hel
 complete -c netdiag -n "__fish_netdiag_needs_command" -s V -l version -d 'Print version'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "node" -d 'This node\'s BGP sessions and the address Calico detects for it'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "check" -d 'Find what is broken, prove it, and write the manifests that mend it'
-complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "capture" -d 'Show packets of a capture file, each on one line with all that encapsulates it'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "capture" -d 'Show packets of links or of a capture file, each on one line with all that encapsulates it'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "get" -d 'Show resources of the datastore'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "apply" -d 'Write resources from manifests: create those that are missing, update the others'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "create" -d 'Create resources from manifests; they must not exist yet'
@@ -60,6 +60,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_see
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -f -a "status" -d 'Show this node\'s BGP peers, and why those that are down are down'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -f -a "autodetect" -d 'Re-run Calico\'s address detection on this node and explain it'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -s o -l output -d 'How to show it; wide adds AS, router id, timers, route counts and the last error' -r -f -a "table\t''
 wide\t''
@@ -77,6 +78,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_su
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -s m -l method -d 'Method to walk with: first-found, interface=REGEX, skip-interface=REGEX, can-reach=HOST, cidr=CIDR or kubernetes-internal-ip (default: what calico-node\'s environment says, else first-found)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l method6 -d 'Method for IPv6, as --method' -r
@@ -94,6 +96,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_su
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l fix-to -d 'Write the manifests that mend the findings, for `netdiag apply -f FILE`; `-` is standard output' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -s o -l output -d 'How to show it' -r -f -a "table\t''
@@ -109,6 +112,14 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l log-level -d '
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s r -l read -d 'Capture file to read; `-` is standard input' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s i -l link -l interface -d 'Link to capture on, `any` for all; may be repeated' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s s -l snap -d 'Bytes to keep of a packet, 0 for all (default: 512, and all for --write and --hex)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s B -l ring -d 'KiB of memory in which the kernel keeps packets of a link until they are taken' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l duration -d 'End the capture after so many seconds' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s w -l write -d 'Write packets to a file instead: .pcapng, or else pcap; `-` is standard output' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s C -l rotate-size -d 'With --write: begin the next file after so many million bytes; files are numbered' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s G -l rotate-time -d 'With --write: begin the next file after so many seconds; files are numbered' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s W -l files -d 'With --rotate-size or --rotate-time: keep so many files, and delete the oldest' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s c -l count -d 'Show at most so many packets' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s o -l output -d 'How to show packets: wide has link addresses, TTL, windows and options, json one object a packet' -r -f -a "text\t''
 wide\t''
@@ -118,18 +129,19 @@ tcpdump\t'tcpdump\'s words, as of `tcpdump -nS`'"
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l port -d 'Tunnel that a UDP port carries: vxlan, vxlan-gpe, geneve, flannel-udp, gre or mpls; may be repeated' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l vni -d 'Only packets of this virtual network: VNI of VXLAN or Geneve, subnet of NVGRE' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l inner -d 'Only packets whose innermost packet passes this filter, as `--inner "host 10.244.1.5 and tcp port 80"`' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s w -l write -d 'Write packets to a file instead: .pcapng, or else pcap; `-` is standard output' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l timeout -d 'Seconds that each datastore call may take' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l follow -d 'With --read: wait at the end of the file for what is still written to it'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l promiscuous -d 'Also packets that are for other hosts'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l decap -d 'With --write: without the outer headers, so that every tool sees what is inside. Packets that came without a frame get a made-up one'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s x -l hex -d 'Also show the bytes of each layer'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s t -d 'Time of a packet: -t none, -tt seconds since 1970, -ttt since the packet before, -tttt date and time, -ttttt since the first packet'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l nano -d 'Nanoseconds instead of microseconds'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l summary -d 'Show flows instead of packets, and what is wrong with them; -o wide shows all flows'
-complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l decap -d 'With --write: without the outer headers, so that every tool sees what is inside. Packets that came without a frame get a made-up one'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s l -l line-buffered -d 'Write each line at once, for a pipe'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -249,6 +261,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l skip-empty 
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s h -l help -d 'Print help'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l size -d 'Bytes of the packet with its IP header' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -s o -l output -d 'Output format' -r -f -a "table\t''
@@ -278,6 +291,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -f -a "merge" -d 'Make one snapshot of several: a cluster in one file'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -f -a "script" -d 'Print a shell script that collects on a node without netdiag what commands read with --snapshot'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -s o -l output -d 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l nodes -d 'Save these nodes, commas between, into one snapshot; `all` are the Nodes of the datastore' -r

@@ -13,6 +13,9 @@ pub mod diagnose;
 pub mod fleet;
 pub mod forward;
 pub mod intent;
+pub mod kubernetes;
+#[cfg(feature = "capture")]
+pub mod live;
 pub mod output;
 pub mod packet;
 pub mod parse;

@@ -64,7 +64,7 @@ fn store(objects: &Fact<Objects>) -> StoreContents {
     match objects {
         Fact::Known(objects) => {
             let mut kinds = BTreeMap::new();
-            for resource in &objects.resources {
+            for resource in objects.resources.iter().chain(objects.kubernetes.items()) {
                 let kind = resource.get("kind").and_then(Value::as_str);
                 *kinds.entry(kind.unwrap_or("unknown").to_owned()).or_default() += 1;
             }

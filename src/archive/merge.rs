@@ -108,7 +108,9 @@ impl Merge {
                 self.objects_from = Some(file);
             }
             (Some(first), Some(second))
-                if first.resources != second.resources || first.unreadable != second.unreadable =>
+                if first.resources != second.resources
+                    || first.unreadable != second.unreadable
+                    || first.kubernetes != second.kubernetes =>
             {
                 self.others.push(file);
             }

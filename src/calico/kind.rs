@@ -83,13 +83,26 @@ impl Kind {
         Self::WorkloadEndpoint,
     ];
 
-    /// The kinds that decide addresses and BGP sessions: those a snapshot keeps.
+    /// The kinds that decide addresses and BGP sessions.
     pub const DIAGNOSED: [Self; 5] = [
         Self::Node,
         Self::BgpConfiguration,
         Self::BgpPeer,
         Self::ClusterInformation,
         Self::IpPool,
+    ];
+
+    /// The kinds that decide what policy does with a packet. A snapshot keeps these as well, where the store has them.
+    pub const ENFORCED: [Self; 9] = [
+        Self::Tier,
+        Self::GlobalNetworkPolicy,
+        Self::NetworkPolicy,
+        Self::GlobalNetworkSet,
+        Self::NetworkSet,
+        Self::Profile,
+        Self::HostEndpoint,
+        Self::WorkloadEndpoint,
+        Self::FelixConfiguration,
     ];
 
     const fn row(self) -> Row {

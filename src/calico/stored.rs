@@ -58,6 +58,25 @@ pub fn decode(kind: Kind, id: &str, value: &[u8]) -> Result<Resource, String> {
     Ok(resource)
 }
 
+/// Gives a resource the name and the labels that its author gave it: of policies, and of objects kept in Kubernetes.
+///
+/// # Errors
+/// The annotation that keeps them is not JSON.
+pub fn show(resource: &mut Resource) -> Result<(), String> {
+    if resource.kind.is_tiered() {
+        return show_name(resource);
+    }
+    let Some(annotation) = resource.text(&["metadata", "annotations", NAME_ANNOTATION]) else {
+        return Ok(());
+    };
+    let given: Value = serde_json::from_str(annotation)
+        .map_err(|error| format!("annotation {NAME_ANNOTATION} is not JSON: {error}"))?;
+    for part in ["labels", "annotations"] {
+        resource.set(&["metadata", part], given.get(part).cloned());
+    }
+    Ok(())
+}
+
 /// The name that the user gave: from the annotation that releases from 3.30 on write, else the stored one without
 /// the prefix of the default tier, as older releases show it.
 fn show_name(policy: &mut Resource) -> Result<(), String> {

@@ -1,35 +1,43 @@
 //! `netdiag capture`: packets, with all that encapsulates them on one line.
 
+mod dump;
 mod input;
 mod output;
 mod select;
 mod summary;
 
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Args as ClapArgs, ValueEnum};
 
-use super::{Context, Error, Outcome};
+use super::{Context, Error, Outcome, seconds};
 use crate::packet::show::Shown;
 use crate::packet::{Decoder, Stack, Tunnel};
 use input::Input;
 use output::Sink;
 use select::Select;
 
-/// Show packets of a capture file, each on one line with all that encapsulates it
+/// Show packets of links or of a capture file, each on one line with all that encapsulates it
 ///
-/// Reads pcap and pcapng, also compressed with gzip or zstd, and decodes VXLAN, Geneve, GRE, IP in IP, flannel's UDP and
-/// more, to the packet inside. ` | ` stands between the headers of an encapsulation and what it carries. Times are UTC.
+/// Captures on links of this host (-i), or reads a file (-r): pcap and pcapng, also compressed with gzip or zstd.
+/// Decodes VXLAN, Geneve, GRE, IP in IP, flannel's UDP and more, to the packet inside. ` | ` stands between the headers
+/// of an encapsulation and what it carries. Times are UTC.
 ///
 /// EXPR chooses packets as they were captured, in tcpdump's language (pcap-filter(7)); --inner does so by the packet
 /// inside all encapsulations.
 ///
+/// A capture on links ends with Ctrl-C, --duration or --count; what was lost is told then. It needs CAP_NET_RAW to begin,
+/// and gives it up before the first packet.
+///
 /// Exit status: 0 read to the end, 2 --summary found something wrong, 1 error.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
-    /// Capture file to read; `-` is standard input
-    #[arg(short, long, value_name = "FILE")]
-    read: PathBuf,
+    #[command(flatten)]
+    from: From,
+    #[command(flatten)]
+    file: ToFile,
     /// Show at most so many packets
     // Everybody's `-c` is `--config`, but here it is tcpdump's. An argument with the id of a global one takes its place,
     // and must have its type.
@@ -63,6 +71,51 @@ pub(super) struct Args {
     /// Only packets whose innermost packet passes this filter, as `--inner "host 10.244.1.5 and tcp port 80"`
     #[arg(long, value_name = "EXPR")]
     inner: Option<String>,
+    /// Write each line at once, for a pipe
+    #[arg(short, long)]
+    line_buffered: bool,
+    /// Only packets that pass this filter, as they were captured
+    #[arg(value_name = "EXPR")]
+    expression: Vec<String>,
+}
+
+/// Where packets come from.
+#[derive(Debug, ClapArgs)]
+struct From {
+    /// Capture file to read; `-` is standard input
+    #[arg(short, long, value_name = "FILE", required_unless_present = "link")]
+    read: Option<PathBuf>,
+    /// With --read: wait at the end of the file for what is still written to it
+    #[arg(long, requires = "read")]
+    follow: bool,
+    /// Link to capture on, `any` for all; may be repeated
+    #[arg(
+        id = "link",
+        short = 'i',
+        long = "link",
+        visible_alias = "interface",
+        value_name = "LINK",
+        value_delimiter = ',',
+        conflicts_with = "read"
+    )]
+    links: Vec<String>,
+    /// Bytes to keep of a packet, 0 for all (default: 512, and all for --write and --hex)
+    #[arg(short, long, value_name = "BYTES", requires = "link")]
+    snap: Option<u32>,
+    /// KiB of memory in which the kernel keeps packets of a link until they are taken
+    #[arg(short = 'B', long, value_name = "KIB", default_value_t = 32 << 10)]
+    ring: u32,
+    /// Also packets that are for other hosts
+    #[arg(long, requires = "link")]
+    promiscuous: bool,
+    /// End the capture after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "link")]
+    duration: Option<Duration>,
+}
+
+/// Packets to a file, instead of lines.
+#[derive(Debug, ClapArgs)]
+struct ToFile {
     /// Write packets to a file instead: .pcapng, or else pcap; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -70,12 +123,15 @@ pub(super) struct Args {
     /// get a made-up one
     #[arg(long, requires = "write")]
     decap: bool,
-    /// Write each line at once, for a pipe
-    #[arg(short, long)]
-    line_buffered: bool,
-    /// Only packets that pass this filter, as they were captured
-    #[arg(value_name = "EXPR")]
-    expression: Vec<String>,
+    /// With --write: begin the next file after so many million bytes; files are numbered
+    #[arg(short = 'C', long, value_name = "MB", requires = "write")]
+    rotate_size: Option<NonZeroU64>,
+    /// With --write: begin the next file after so many seconds; files are numbered
+    #[arg(short = 'G', long, value_name = "SECONDS", requires = "write")]
+    rotate_time: Option<NonZeroU64>,
+    /// With --rotate-size or --rotate-time: keep so many files, and delete the oldest
+    #[arg(short = 'W', long, value_name = "N", requires = "write")]
+    files: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -113,14 +169,14 @@ fn tunnel_port(text: &str) -> Result<(Tunnel, u16), String> {
 
 impl Args {
     pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
-        let mut input = Input::open(&self.read)?;
+        let mut sink = Sink::new(self, cx)?;
+        let mut input = Input::open(self, cx)?;
         let mut decoder = Decoder::default();
         for (tunnel, port) in &self.port {
             decoder.ports.set(*port, *tunnel);
         }
         let mut select = Select::new(self)?;
         let mut stack = Stack::default();
-        let mut sink = Sink::new(self, cx)?;
         let most: Option<u64> = self
             .count
             .as_ref()
@@ -145,7 +201,8 @@ impl Args {
             };
             sink.take(cx, &shown)?;
         }
-        let outcome = sink.finish(cx)?;
+        input.end();
+        let outcome = sink.finish(cx, input.interfaces())?;
         input.warn(cx)?;
         Ok(outcome)
     }

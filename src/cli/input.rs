@@ -102,12 +102,7 @@ impl<const REQUIRED: bool> Input<REQUIRED> {
         if path == Path::new("-") {
             return Ok(vec![("stdin".into(), limited("standard input", stdin)?)]);
         }
-        let files = if path.is_dir() {
-            self.walk(path)?
-        } else {
-            vec![path.to_owned()]
-        };
-        files
+        files(path, self.recursive)?
             .into_iter()
             .map(|path| {
                 let name = path.display().to_string();
@@ -117,28 +112,36 @@ impl<const REQUIRED: bool> Input<REQUIRED> {
             })
             .collect()
     }
+}
 
-    /// The manifests of a directory in the order of their names, sub-directories in their place. Links to
-    /// directories are not followed: they may lead back.
-    fn walk(&self, directory: &Path) -> Result<Vec<PathBuf>, Error> {
-        let fail = |error| unreadable(&directory.display().to_string(), &error);
-        let mut entries = fs::read_dir(directory)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(fail)?;
-        entries.sort_by_key(fs::DirEntry::file_name);
-        let mut files = Vec::new();
-        for entry in entries {
-            let path = entry.path();
-            if entry.file_type().map_err(fail)?.is_dir() {
-                if self.recursive {
-                    files.extend(self.walk(&path)?);
-                }
-            } else if is_manifest(&path) && path.is_file() {
-                files.push(path);
-            }
-        }
-        Ok(files)
+/// The files that a path stands for: itself, or the manifests of a directory.
+pub(super) fn files(path: &Path, recursive: bool) -> Result<Vec<PathBuf>, Error> {
+    if path.is_dir() {
+        return walk(path, recursive);
     }
+    Ok(vec![path.to_owned()])
+}
+
+/// The manifests of a directory in the order of their names, sub-directories in their place. Links to
+/// directories are not followed: they may lead back.
+fn walk(directory: &Path, recursive: bool) -> Result<Vec<PathBuf>, Error> {
+    let fail = |error| unreadable(&directory.display().to_string(), &error);
+    let mut entries = fs::read_dir(directory)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(fail)?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.path();
+        if entry.file_type().map_err(fail)?.is_dir() {
+            if recursive {
+                files.extend(walk(&path, recursive)?);
+            }
+        } else if is_manifest(&path) && path.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(files)
 }
 
 fn is_manifest(path: &Path) -> bool {

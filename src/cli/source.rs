@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{Context, Error};
+use super::{Context, Error, objects};
 use crate::archive::{self, Merge, Merged, Twice};
 use crate::calico::resource::Kind;
 use crate::collect;
-use crate::datastore::Datastore;
+use crate::datastore::{self, Datastore};
 use crate::diagnose::World;
 use crate::intent::Cluster;
 use crate::parse;
@@ -21,6 +21,10 @@ pub(super) struct Source {
     /// Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture
     #[arg(long, value_name = "FILE|DIR")]
     snapshot: Vec<PathBuf>,
+    /// Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints,
+    /// manifests, cluster diags; a directory stands for its .yaml, .yml and .json files
+    #[arg(long, value_name = "FILE|DIR")]
+    objects: Vec<PathBuf>,
     /// Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)
     #[arg(long, value_name = "PATH")]
     bird_socket: Option<PathBuf>,
@@ -41,9 +45,13 @@ impl Source {
     /// Reads the snapshots given, or this host and its datastore.
     pub(super) fn read(&self, cx: &mut Context, depth: Depth) -> Result<Snapshot, Error> {
         if !self.snapshot.is_empty() {
-            return read_snapshots(cx, &self.snapshot);
+            let mut snapshot = read_snapshots(cx, &self.snapshot)?;
+            if !self.objects.is_empty() {
+                snapshot.objects = Fact::Known(objects::read(&self.objects, &snapshot.objects)?);
+            }
+            return Ok(snapshot);
         }
-        let objects = objects(cx);
+        let objects = self.objects(cx, depth)?;
         let node = self.node(cx, depth);
         Ok(Snapshot {
             netdiag_snapshot: snapshot::VERSION,
@@ -70,6 +78,14 @@ impl Source {
         })
     }
 
+    /// The objects of the files given, or else of the datastore.
+    pub(super) fn objects(&self, cx: &mut Context, depth: Depth) -> Result<Fact<Objects>, Error> {
+        if self.objects.is_empty() {
+            return Ok(stored(cx, depth));
+        }
+        objects::read(&self.objects, &Fact::default()).map(Fact::Known)
+    }
+
     /// Whether the facts come from files.
     pub(super) fn is_snapshot(&self) -> bool {
         !self.snapshot.is_empty()
@@ -77,24 +93,31 @@ impl Source {
 }
 
 /// The objects that diagnosis needs, or why they are not known.
-pub(super) fn objects(cx: &mut Context) -> Fact<Objects> {
+fn stored(cx: &mut Context, depth: Depth) -> Fact<Objects> {
     let store = match super::datastore::open(cx) {
         Ok(store) => store,
         Err(error) => return Fact::absent(error.message),
     };
-    cx.block_on(list(store.as_ref()))
+    cx.block_on(list(store.as_ref(), depth))
         .map_err(|error| error.message)
         .into()
 }
 
-async fn list(store: &dyn Datastore) -> Result<Objects, Error> {
+async fn list(store: &dyn Datastore, depth: Depth) -> Result<Objects, Error> {
     let mut objects = Objects {
         store: store.describe(),
         v1_manifests: store.reads_v1_manifests(),
         ..Objects::default()
     };
-    for kind in Kind::DIAGNOSED {
-        let list = store.list(kind).await?;
+    let enforced = Kind::ENFORCED.into_iter().filter(|_| depth == Depth::Whole);
+    for kind in Kind::DIAGNOSED.into_iter().chain(enforced) {
+        let list = match store.list(kind).await {
+            Ok(list) => list,
+            // Then nobody knows whether there are any.
+            Err(datastore::Error::Unsupported { .. }) if Kind::ENFORCED.contains(&kind) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        objects.kinds.push(kind.name().to_owned());
         objects
             .resources
             .extend(list.items.into_iter().map(|resource| resource.body.into()));

@@ -138,7 +138,16 @@ fn objects(before: &Fact<Objects>, after: &Fact<Objects>, found: &mut Comparison
     match (before.known(), after.known()) {
         (Some(before), Some(after)) => {
             let mut walk = walk::Walk::of_datastore();
-            let list = |objects: &Objects| objects.resources.clone();
+            // Kubernetes has kinds that are named as Calico's are.
+            let list = |objects: &Objects| {
+                let kubernetes = objects.kubernetes.items().iter().cloned().map(|mut object| {
+                    if let Some(kind @ ("NetworkPolicy" | "Node")) = object["kind"].as_str() {
+                        object["kind"] = format!("Kubernetes {kind}").into();
+                    }
+                    object
+                });
+                objects.resources.iter().cloned().chain(kubernetes).collect()
+            };
             walk.objects(list(before), list(after));
             found.changes.extend(walk.done().0);
         }

@@ -4,5 +4,6 @@ pub mod fib;
 pub mod filter;
 pub mod hooks;
 pub mod packet;
+mod prefixes;
 pub mod topology;
 pub mod walk;

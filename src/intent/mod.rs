@@ -2,5 +2,6 @@
 
 pub mod autodetect;
 pub mod cluster;
+pub mod documents;
 
 pub use cluster::Cluster;

@@ -65,15 +65,18 @@ fn compile(expression: &str, link: LinkType) -> Result<Program, Error> {
     };
     let handle = pcap::Capture::dead(pcap::Linktype(i32::from(dlt(link)))).map_err(wrong)?;
     let program = handle.compile(expression, true).map_err(wrong)?;
-    // The crate keeps the fields to itself, and shows them as text.
-    let instructions: Option<Vec<Instruction>> = program
-        .get_instructions()
-        .iter()
-        .map(|instruction| Instruction::from_text(&instruction.to_string()))
-        .collect();
-    instructions
+    instructions(&program)
         .and_then(Program::new)
         .ok_or_else(|| Error::Expression("libpcap made a program that can't be read".to_owned()))
+}
+
+/// What libpcap compiled. The crate keeps the fields to itself, and shows them as text.
+#[cfg(feature = "capture")]
+pub(crate) fn instructions(program: &pcap::BpfProgram) -> Option<Vec<Instruction>> {
+    let instructions = program.get_instructions().iter();
+    instructions
+        .map(|instruction| Instruction::from_text(&instruction.to_string()))
+        .collect()
 }
 
 #[cfg(not(feature = "capture"))]

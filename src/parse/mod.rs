@@ -9,6 +9,7 @@ pub mod cni;
 pub mod conntrack;
 pub mod cri;
 pub mod docker;
+pub mod documents;
 pub mod flannel;
 pub mod host_local;
 pub mod hosts;

@@ -39,12 +39,24 @@ pub struct Objects {
     pub v1_manifests: bool,
     /// Calico v3 resources, whole.
     pub resources: Vec<Value>,
+    /// The kinds of them that were asked for. Files of older releases don't say; they hold those of addresses and
+    /// sessions only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<String>,
+    /// Objects of Kubernetes, each with the fields that addresses, services and policies depend on.
+    #[serde(default, skip_serializing_if = "not_collected")]
+    pub kubernetes: Fact<Vec<Value>>,
     /// Keys that hold no resource, each with its reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<(String, String)>,
     /// flannel's network, where the same store holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flannel: Option<FlannelNetwork>,
+}
+
+/// Whether a fact is as it would be read from a file that lacks it.
+fn not_collected(kubernetes: &Fact<Vec<Value>>) -> bool {
+    *kubernetes == Fact::default()
 }
 
 /// One node as its kernel and daemons show it.

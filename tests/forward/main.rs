@@ -2,6 +2,7 @@
 //! says of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod clusters;
 mod fib;
 mod guest;
 mod networks;

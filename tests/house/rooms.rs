@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::below;
 
 /// A room of `src/`, and the rooms it may use: the table of ARCHITECTURE.md. `cli` may use all.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     ("apply", &["calico", "datastore"]),
     ("archive", &["parse", "state"]),
     ("calico", &[]),
@@ -15,7 +15,9 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("diagnose", &["calico", "forward", "intent", "state"]),
     ("fleet", &["archive", "state"]),
     ("forward", &["calico", "state"]),
-    ("intent", &["calico", "state"]),
+    ("intent", &["calico", "kubernetes", "state"]),
+    ("kubernetes", &[]),
+    ("live", &["packet"]),
     ("output", &[]),
     ("packet", &[]),
     ("parse", &["state"]),

@@ -1,6 +1,7 @@
 //! netdiag against real networks: what it says is held against what really works.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod capture;
 mod faults;
 mod fleet;
 mod live;

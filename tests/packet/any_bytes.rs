@@ -109,7 +109,13 @@ fn files() -> [Vec<u8>; 2] {
             .filter(|sample| sample.link == 1)
         {
             let length = u32::try_from(sample.frame.len()).unwrap();
-            let written = writer.packet(Time::default(), LinkType::ETHERNET, &[&sample.frame], length);
+            let written = writer.packet(
+                Time::default(),
+                LinkType::ETHERNET,
+                None,
+                &[&sample.frame],
+                length,
+            );
             assert!(written.unwrap());
         }
         writer.finish().unwrap();

@@ -1,14 +1,9 @@
 //! Where packets go: lines on standard output, or a file.
 
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::Path;
-
+use super::dump::Dump;
 use super::summary::Summary;
 use super::{Args, Context, Error, Outcome, Output, Style};
-use crate::cli::files;
-use crate::packet::decap;
-use crate::packet::file::write::{Form as FileForm, Writer};
+use crate::packet::file::Interface;
 use crate::packet::show::{self, Clock, Json, Lines, Shown, Stamp, Tcpdump, Text};
 
 /// Bytes of text after which it is written.
@@ -26,8 +21,8 @@ impl Sink {
         if args.summary {
             return Ok(Self::Summary(Summary::new(args.output)));
         }
-        Ok(match &args.write {
-            Some(path) => Self::Write(Dump::new(path, args.decap)?),
+        Ok(match &args.file.write {
+            Some(path) => Self::Write(Dump::new(path, &args.file)?),
             None => Self::Show(Shower::new(args, cx)),
         })
     }
@@ -47,17 +42,31 @@ impl Sink {
     pub(super) fn flush(&mut self, cx: &mut Context) -> Result<(), Error> {
         match self {
             Self::Show(shower) => shower.flush(cx),
-            Self::Write(dump) => dump.finish(),
+            Self::Write(dump) => dump.finish(&[]),
             Self::Summary(_) => Ok(()),
         }
     }
 
-    /// Ends the output.
-    pub(super) fn finish(&mut self, cx: &mut Context) -> Result<Outcome, Error> {
-        if let Self::Summary(summary) = self {
-            return summary.show(cx);
+    /// Nothing passes at the moment: whoever watches sees all there is.
+    #[cfg(feature = "capture")]
+    pub(super) fn quiet(&mut self, cx: &mut Context) -> Result<(), Error> {
+        match self {
+            Self::Show(shower) => {
+                shower.flush(cx)?;
+                Ok(cx.out.flush()?)
+            }
+            Self::Write(dump) => dump.flush(),
+            Self::Summary(_) => Ok(()),
         }
-        self.flush(cx)?;
+    }
+
+    /// Ends the output; the links with what was lost on each go into a file.
+    pub(super) fn finish(&mut self, cx: &mut Context, interfaces: &[Interface]) -> Result<Outcome, Error> {
+        match self {
+            Self::Summary(summary) => return summary.show(cx),
+            Self::Write(dump) => dump.finish(interfaces)?,
+            Self::Show(shower) => shower.flush(cx)?,
+        }
         Ok(Outcome::Good)
     }
 }
@@ -96,7 +105,7 @@ impl Shower {
             text: Text::new(cx.style.color),
             form,
             hex: args.hex && args.output != Output::Json,
-            at_once: cx.style.terminal || args.line_buffered,
+            at_once: cx.style.terminal || args.line_buffered || args.from.follow,
         }
     }
 
@@ -122,78 +131,5 @@ impl Shower {
         cx.out.write_all(self.text.bytes())?;
         self.text.clear();
         Ok(())
-    }
-}
-
-/// Writes packets to a capture file.
-pub(super) struct Dump {
-    name: String,
-    writer: Option<Writer<Box<dyn Write>>>,
-    decap: bool,
-}
-
-impl Dump {
-    fn new(path: &Path, decap: bool) -> Result<Self, Error> {
-        let name = path.display().to_string();
-        let target: Box<dyn Write> = if files::is_stdout(path) {
-            Box::new(io::stdout())
-        } else {
-            Box::new(File::create(path).map_err(|error| Error::new(format!("{name}: {error}")))?)
-        };
-        let form = if path.extension().is_some_and(|extension| extension == "pcapng") {
-            FileForm::Pcapng
-        } else {
-            FileForm::Pcap
-        };
-        Ok(Self {
-            name,
-            writer: Some(Writer::new(target, form)),
-            decap,
-        })
-    }
-
-    fn take(&mut self, shown: &Shown) -> Result<(), Error> {
-        let Some(writer) = &mut self.writer else {
-            return Ok(());
-        };
-        let packet = &shown.packet;
-        let inner = if self.decap {
-            decap::inner(packet.data, shown.stack, false)
-        } else {
-            None
-        };
-        let written = match inner {
-            Some(inner) => writer.packet(
-                packet.time,
-                inner.link,
-                &[inner.header, inner.data],
-                inner.wire_len,
-            ),
-            None => writer.packet(packet.time, packet.link, &[packet.data], packet.wire_len),
-        };
-        match written {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Error::new(format!(
-                "{}: packet {} is of link type {}, and a pcap file can have only one",
-                self.name,
-                shown.number,
-                packet.link.name()
-            ))
-            .hint("give the file a name that ends in .pcapng")),
-            Err(error) => Err(self.failed(error)),
-        }
-    }
-
-    fn finish(&mut self) -> Result<(), Error> {
-        match self.writer.take().map(Writer::finish) {
-            Some(Err(error)) => Err(self.failed(error)),
-            _ => Ok(()),
-        }
-    }
-
-    fn failed(&self, error: io::Error) -> Error {
-        let mut failed = Error::from(error);
-        failed.message = format!("{}: {}", self.name, failed.message);
-        failed
     }
 }

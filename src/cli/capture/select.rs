@@ -14,7 +14,12 @@ pub(super) struct Select {
 
 impl Select {
     pub(super) fn new(args: &Args) -> Result<Self, Error> {
-        let outer = args.expression.join(" ");
+        // On a link, the kernel has done it.
+        let outer = if args.from.read.is_some() {
+            args.expression.join(" ")
+        } else {
+            String::new()
+        };
         let compile = |expression: &str| Filter::new(expression).map_err(|error| wrong(expression, &error));
         Ok(Self {
             outer: (!outer.is_empty()).then(|| compile(&outer)).transpose()?,

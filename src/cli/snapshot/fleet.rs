@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::progress::Progress;
 use super::script::SCRIPT;
 use super::targets;
-use crate::cli::source::{Depth, Source, objects};
+use crate::cli::source::{Depth, Source};
 use crate::cli::{Context, Error, Outcome, seconds, source};
 use crate::collect;
 use crate::fleet::kube::{self, Kube};
@@ -88,7 +88,7 @@ impl Fleet {
 
     /// Asks all nodes and the datastore. The outcome is not decidable where a node is missing.
     pub(super) fn read(&self, cx: &mut Context, source: &Source) -> Result<(Snapshot, Outcome), Error> {
-        let objects = objects(cx);
+        let objects = source.objects(cx, Depth::Whole)?;
         let given: BTreeMap<String, String> = self.hosts.iter().cloned().collect();
         let way = self.way(cx)?;
         let pods = match &way {

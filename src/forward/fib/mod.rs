@@ -10,6 +10,7 @@ mod table;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use crate::state::link::{IfIndex, Link, Scope};
 use crate::state::netns::Netns;
@@ -87,54 +88,70 @@ pub enum Way<'a> {
     OnLink(IfIndex),
 }
 
-/// The tables of one namespace, ready for lookups.
+/// By number and family (IPv6).
+type Tables<'a> = BTreeMap<(TableId, bool), OnceLock<Table<'a>>>;
+
+/// The tables of one namespace, each made ready when it is asked for the first time.
 #[derive(Debug)]
 pub struct Fib<'a> {
-    rules: [Rules<'a>; 2],
-    tables: BTreeMap<(TableId, bool), Table<'a>>,
+    rules: OnceLock<[Rules<'a>; 2]>,
+    tables: OnceLock<Tables<'a>>,
     /// `local` and `main` of IPv4 in one, while the rules are untouched.
-    merged: Option<Table<'a>>,
+    merged: OnceLock<Option<Table<'a>>>,
     /// What of both reaches no farther than a link: by that the kernel judged gateways when their routes came.
-    on_link: Table<'a>,
+    on_link: OnceLock<Table<'a>>,
     links: HashMap<IfIndex, &'a Link>,
     net: &'a Netns,
 }
 
 impl<'a> Fib<'a> {
-    /// Compiles the namespace's rules and routes. Where rules were not collected, the kernel's own three stand in.
+    /// Rules and routes of a namespace. Where rules were not collected, the kernel's own three stand in.
     pub fn new(net: &'a Netns) -> Self {
-        let mut tables: BTreeMap<(TableId, bool), Table<'a>> = BTreeMap::new();
-        for route in net.routes.items() {
-            tables
-                .entry((route.table, route.dst.addr().is_ipv6()))
-                .or_default()
-                .insert(route);
-        }
-        for table in tables.values_mut() {
-            table.sort();
-        }
-        let rules = [Rules::new(net, false), Rules::new(net, true)];
-        let both = |fits: &dyn Fn(&Route) -> bool| {
-            let mut table = Table::default();
-            for route in net.routes.items() {
-                let of_both = [TableId::LOCAL, TableId::MAIN].contains(&route.table);
-                if of_both && route.dst.addr().is_ipv4() && fits(route) {
-                    table.insert(route);
-                }
-            }
-            table.sort();
-            table
-        };
-        let merged = rules[0].are_untouched().then(|| both(&|_| true));
-        let on_link = both(&|route| route.scope >= Scope::LINK);
         Self {
-            rules,
-            tables,
-            merged,
-            on_link,
+            rules: OnceLock::new(),
+            tables: OnceLock::new(),
+            merged: OnceLock::new(),
+            on_link: OnceLock::new(),
             links: net.links.items().iter().map(|link| (link.index, link)).collect(),
             net,
         }
+    }
+
+    fn rules(&self) -> &[Rules<'a>; 2] {
+        self.rules
+            .get_or_init(|| [Rules::new(self.net, false), Rules::new(self.net, true)])
+    }
+
+    /// `local` and `main` of IPv4.
+    fn both(&self) -> impl Iterator<Item = &'a Route> + use<'a> {
+        let of_both = |table: TableId| [TableId::LOCAL, TableId::MAIN].contains(&table);
+        let routes = self.net.routes.items().iter();
+        routes.filter(move |route| of_both(route.table) && route.dst.addr().is_ipv4())
+    }
+
+    fn merged(&self) -> Option<&Table<'a>> {
+        let merged = self
+            .merged
+            .get_or_init(|| self.rules()[0].are_untouched().then(|| Table::new(self.both())));
+        merged.as_ref()
+    }
+
+    fn on_link(&self) -> &Table<'a> {
+        self.on_link
+            .get_or_init(|| Table::new(self.both().filter(|route| route.scope >= Scope::LINK)))
+    }
+
+    fn table(&self, id: TableId, v6: bool) -> Option<&Table<'a>> {
+        let tables = self.tables.get_or_init(|| {
+            let routes = self.net.routes.items().iter();
+            let keys = routes.map(|route| (route.table, route.dst.addr().is_ipv6()));
+            keys.map(|key| (key, OnceLock::new())).collect()
+        });
+        let table = tables.get(&(id, v6))?;
+        Some(table.get_or_init(|| {
+            let routes = self.net.routes.items().iter();
+            Table::new(routes.filter(|route| route.table == id && route.dst.addr().is_ipv6() == v6))
+        }))
     }
 
     /// The route that a packet takes, or why there is none.
@@ -142,8 +159,8 @@ impl<'a> Fib<'a> {
     /// # Errors
     /// What refuses the packet: a rule or a route that says so, or that nothing matches.
     pub fn lookup(&self, flow: &Flow) -> Result<Hit<'a>, Refused<'a>> {
-        let rules = &self.rules[usize::from(flow.dst.is_ipv6())];
-        match &self.merged {
+        let rules = &self.rules()[usize::from(flow.dst.is_ipv6())];
+        match self.merged() {
             Some(merged) if flow.dst.is_ipv4() => rules.lookup_merged(self, merged, flow),
             _ => rules.lookup(self, flow),
         }
@@ -179,7 +196,7 @@ impl<'a> Fib<'a> {
         let found = Some(route.table)
             .filter(|table| *table != TableId::MAIN)
             .and_then(|table| self.table(table, false)?.lookup(self, &flow))
-            .or_else(|| self.on_link.lookup(self, &flow));
+            .or_else(|| self.on_link().lookup(self, &flow));
         let own = matches!(found, Some(Ok((route, _))) if route.kind == RouteType::Local);
         (!own).then_some(gateway)
     }
@@ -187,10 +204,6 @@ impl<'a> Fib<'a> {
     /// The link with this number.
     pub fn link(&self, index: IfIndex) -> Option<&'a Link> {
         self.links.get(&index).copied()
-    }
-
-    fn table(&self, id: TableId, v6: bool) -> Option<&Table<'a>> {
-        self.tables.get(&(id, v6))
     }
 
     /// Whether the kernel passes this way out over: its link is down, or has no carrier and is set to heed that.

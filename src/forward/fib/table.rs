@@ -1,11 +1,8 @@
 //! One routing table: the longest prefix with a route that can be used.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
-use std::net::IpAddr;
 
-use ipnet::IpNet;
-
+use super::super::prefixes::Prefixes;
 use super::rules::Refusal;
 use super::{Fib, Flow, LOOPBACK};
 use crate::state::route::{NextHop, Route, RouteType};
@@ -16,44 +13,48 @@ pub(super) const fn dscp(flow: &Flow) -> u8 {
     flow.tos & if flow.dst.is_ipv6() { 0xfc } else { 0x1c }
 }
 
-/// Routes of one family, by length and prefix.
+/// Routes of one family.
 #[derive(Debug, Default)]
 pub(super) struct Table<'a> {
-    lengths: BTreeMap<Reverse<u8>, BTreeMap<IpAddr, Vec<&'a Route>>>,
+    /// Those of one prefix stand together.
+    routes: Vec<&'a Route>,
+    /// From where to where.
+    prefixes: Prefixes<(u32, u32)>,
 }
 
 /// What a table says: a route and its ways out, a refusal, or (none) nothing.
 type Found<'a> = Option<Result<(&'a Route, Vec<&'a NextHop>), (Refusal, &'a Route)>>;
 
 impl<'a> Table<'a> {
-    pub(super) fn insert(&mut self, route: &'a Route) {
-        self.lengths
-            .entry(Reverse(route.dst.prefix_len()))
-            .or_default()
-            .entry(route.dst.network())
-            .or_default()
-            .push(route);
-    }
-
     /// Routes of one prefix are tried by TOS, the special ones first, then by metric; the rest is the dump's order.
-    pub(super) fn sort(&mut self) {
-        for prefixes in self.lengths.values_mut() {
-            for routes in prefixes.values_mut() {
-                routes.sort_by_key(|route| (Reverse(route.table), Reverse(route.tos), route.metric));
+    pub(super) fn new(routes: impl Iterator<Item = &'a Route>) -> Self {
+        let mut routes: Vec<&Route> = routes.collect();
+        let prefix = |route: &Route| (route.dst.prefix_len(), route.dst.network());
+        routes.sort_by_key(|route| {
+            (
+                prefix(route),
+                Reverse(route.table),
+                Reverse(route.tos),
+                route.metric,
+            )
+        });
+        let mut prefixes = Prefixes::<(u32, u32)>::default();
+        let mut from = 0;
+        for same in routes.chunk_by(|a, b| prefix(a) == prefix(b)) {
+            let to = from + u32::try_from(same.len()).unwrap_or(0);
+            if let Some(first) = same.first() {
+                *prefixes.entry(first.dst) = (from, to);
             }
+            from = to;
         }
+        Self { routes, prefixes }
     }
 
     /// From the longest prefix down, the first that has a route to use: a prefix whose routes are all unfit (dead, by
     /// another link than the wanted, for another TOS) is passed over.
     pub(super) fn lookup(&self, fib: &Fib<'a>, flow: &Flow) -> Found<'a> {
-        for (length, prefixes) in &self.lengths {
-            let Some(routes) = IpNet::new(flow.dst, length.0)
-                .ok()
-                .and_then(|prefix| prefixes.get(&prefix.network()))
-            else {
-                continue;
-            };
+        for (from, to) in self.prefixes.containing(flow.dst) {
+            let routes = &self.routes[*from as usize..*to as usize];
             let found = if flow.dst.is_ipv6() {
                 v6(fib, flow, routes)
             } else {

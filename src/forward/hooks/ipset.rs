@@ -1,7 +1,14 @@
 //! Whether a packet is in an ipset (`net/netfilter/ipset/ip_set_core.c`, `ip_set_hash_gen.h`).
 
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use ipnet::IpNet;
+
 use super::super::packet::{Packet, Transport};
+use super::super::prefixes::Prefixes;
 use super::Call;
+use crate::state::Netns;
 use crate::state::ipset::{Element, IpSet, Part};
 use crate::state::link::IfIndex;
 use crate::state::netfilter::{Dir, IpSetMatch};
@@ -9,50 +16,99 @@ use crate::state::netfilter::{Dir, IpSetMatch};
 /// Sets of sets may nest once; a snapshot may say otherwise.
 const MAX_DEPTH: u32 = 4;
 
-/// None when the set wasn't read, or has a part that can't be compared.
-pub(super) fn holds(call: &Call, matched: &IpSetMatch) -> Option<bool> {
-    let set = named(call, &matched.name)?;
-    let inside = contains(call, set, matched, 0)?;
-    Some(inside != matched.negated)
+/// The sets of a namespace, by name.
+#[derive(Debug, Default)]
+pub(super) struct IpSets<'a>(HashMap<&'a str, Indexed<'a>>);
+
+/// A set, and which elements an address can be in: those whose first part it fits, and those that begin otherwise.
+#[derive(Debug)]
+struct Indexed<'a> {
+    set: &'a IpSet,
+    index: OnceLock<(Prefixes<Vec<u32>>, Vec<u32>)>,
 }
 
-fn named<'a>(call: &Call<'_, 'a>, name: &str) -> Option<&'a IpSet> {
-    call.place
-        .net
-        .ipsets
-        .items()
-        .iter()
-        .find(|set| &*set.name == name)
-}
-
-fn contains(call: &Call, set: &IpSet, matched: &IpSetMatch, depth: u32) -> Option<bool> {
-    if depth > MAX_DEPTH {
-        return None;
+impl<'a> IpSets<'a> {
+    pub(super) fn new(net: &'a Netns) -> Self {
+        // Of a name that stands twice, the first holds.
+        let sets = net.ipsets.items().iter().rev().map(|set| {
+            let index = OnceLock::new();
+            (&*set.name, Indexed { set, index })
+        });
+        Self(sets.collect())
     }
-    if &*set.kind == "list:set" {
-        for element in &set.elements {
-            let Some(Part::Set(name)) = element.parts.first() else {
-                return None;
-            };
-            if contains(call, named(call, name)?, matched, depth + 1)? {
-                return Some(true);
+
+    /// None when the set wasn't read, or has a part that can't be compared.
+    pub(super) fn holds(&self, call: &Call, matched: &IpSetMatch) -> Option<bool> {
+        let inside = self.contains(call, self.0.get(&*matched.name)?, matched, 0)?;
+        Some(inside != matched.negated)
+    }
+
+    fn contains(&self, call: &Call, indexed: &Indexed, matched: &IpSetMatch, depth: u32) -> Option<bool> {
+        let set = indexed.set;
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        if &*set.kind == "list:set" {
+            for element in &set.elements {
+                let Some(Part::Set(name)) = element.parts.first() else {
+                    return None;
+                };
+                if self.contains(call, self.0.get(&**name)?, matched, depth + 1)? {
+                    return Some(true);
+                }
+            }
+            return Some(false);
+        }
+        if set.v6 != call.packet.is_v6() && !set.kind.starts_with("bitmap:port") {
+            return Some(false);
+        }
+        // Of elements that cover each other the most specific holds; an exception covers as any other.
+        let mut best: Option<(u32, &Element)> = None;
+        for element in indexed.candidates(call, &matched.dirs) {
+            if let Some(length) = fit(call, set, element, &matched.dirs)?
+                && best.is_none_or(|(longest, _)| length > longest)
+            {
+                best = Some((length, element));
             }
         }
-        return Some(false);
+        Some(best.is_some_and(|(_, element)| !element.nomatch || matched.return_nomatch))
     }
-    if set.v6 != call.packet.is_v6() && !set.kind.starts_with("bitmap:port") {
-        return Some(false);
+}
+
+impl<'a> Indexed<'a> {
+    /// The elements that the packet may fit, in their order.
+    fn candidates(&self, call: &Call, dirs: &[Dir]) -> Vec<&'a Element> {
+        let elements = &self.set.elements;
+        let ip = match dirs.first() {
+            Some(Dir::Src) => call.packet.src,
+            Some(Dir::Dst) => call.packet.dst,
+            None => return elements.iter().collect(),
+        };
+        let (nets, others) = self.index.get_or_init(|| self.index());
+        let mut found: Vec<u32> = nets.containing(ip).flatten().chain(others).copied().collect();
+        found.sort_unstable();
+        found
+            .into_iter()
+            .filter_map(|at| elements.get(at as usize))
+            .collect()
     }
-    // Of elements that cover each other the most specific holds; an exception covers as any other.
-    let mut best: Option<(u32, &Element)> = None;
-    for element in &set.elements {
-        if let Some(length) = fit(call, set, element, &matched.dirs)?
-            && best.is_none_or(|(longest, _)| length > longest)
-        {
-            best = Some((length, element));
+
+    fn index(&self) -> (Prefixes<Vec<u32>>, Vec<u32>) {
+        let (mut nets, mut others) = (Prefixes::<Vec<u32>>::default(), Vec::new());
+        for (number, element) in (0..).zip(&self.set.elements) {
+            let net = match (element.parts.first(), self.set.netmask) {
+                (Some(Part::Net(net)), _) => Some(*net),
+                (Some(Part::Addr(ip)), None) => Some(IpNet::from(*ip)),
+                (Some(Part::Addr(ip)), Some(length)) => IpNet::new(*ip, length).ok(),
+                _ => None,
+            };
+            match net {
+                Some(net) => nets.entry(net).push(number),
+                None => others.push(number),
+            }
         }
+        (nets, others)
     }
-    Some(best.is_some_and(|(_, element)| !element.nomatch || matched.return_nomatch))
 }
 
 /// How many bits of addresses an element that fits is sure of; `Some(None)` when it doesn't fit.

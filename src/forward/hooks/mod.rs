@@ -5,15 +5,16 @@
 //! its share. A match that isn't understood, or whose data is missing, is tried both ways: when both lead to the same
 //! end it doesn't matter, else the result is not decidable, and names the rule.
 
+mod certain;
+mod chains;
 mod choice;
 mod conn;
 mod ipset;
 mod nat;
 mod rule_at;
 mod run;
+mod sets;
 mod value;
-
-use std::collections::HashMap;
 
 pub use conn::{Conn, ConnState, Direction, Tuple};
 pub use rule_at::{Doubt, Note, RuleAt};
@@ -23,7 +24,10 @@ use super::topology::Place;
 use crate::state::link::IfIndex;
 use crate::state::netfilter::{Base, Chain, Dialect, Hook, Table};
 use crate::state::{Absence, Fact, Netns};
+use chains::Chains;
 use choice::Choices;
+use ipset::IpSets;
+use sets::Sets;
 
 /// A packet at a hook, and what is known of it there.
 #[derive(Debug, Clone)]
@@ -36,6 +40,8 @@ pub struct Call<'p, 'a> {
     pub physdev: (Option<IfIndex>, Option<IfIndex>),
     pub packet: Packet,
     pub conn: Option<Conn>,
+    /// Nobody reads what the rules did: no notes of it.
+    pub quiet: bool,
 }
 
 /// How a hook ends.
@@ -64,8 +70,8 @@ pub struct Passed<'a> {
 #[derive(Debug, Default)]
 pub struct Hooks<'a> {
     bases: Vec<BaseChain<'a>>,
-    /// The chains of each table.
-    chains: Vec<ByName<'a>>,
+    tables: Vec<Ready<'a>>,
+    ipsets: IpSets<'a>,
     /// Why rules may be missing, and how.
     pub absent: Option<(String, Absence)>,
 }
@@ -77,24 +83,25 @@ struct BaseChain<'a> {
     table: &'a Table,
     chain: &'a Chain,
     base: &'a Base,
-    /// Which of [`Hooks::chains`] its table's are.
-    names: usize,
+    /// Which of [`Hooks::tables`] it is of, and which of its chains it is.
+    at: (usize, usize),
 }
 
-/// Chains of a table by name: the first of a name holds.
-type ByName<'a> = HashMap<&'a str, &'a Chain>;
+/// A table, ready to run.
+#[derive(Debug)]
+struct Ready<'a> {
+    chains: Chains<'a>,
+    sets: Sets<'a>,
+}
 
 impl<'a> Hooks<'a> {
     /// Sorts the base chains of a namespace.
     pub fn new(net: &'a Netns) -> Self {
         let mut bases = Vec::new();
-        let mut chains: Vec<ByName<'a>> = Vec::new();
+        let mut tables: Vec<Ready<'a>> = Vec::new();
         for ruleset in net.netfilter.items() {
             for table in &ruleset.tables {
-                // Of a name that stands twice, the first holds.
-                let named = table.chains.iter().rev();
-                chains.push(named.map(|chain| (&*chain.name, chain)).collect());
-                for chain in &table.chains {
+                for (number, chain) in table.chains.iter().enumerate() {
                     let Some(base) = &chain.base else { continue };
                     if !table.dormant {
                         bases.push(BaseChain {
@@ -102,16 +109,21 @@ impl<'a> Hooks<'a> {
                             table,
                             chain,
                             base,
-                            names: chains.len() - 1,
+                            at: (tables.len(), number),
                         });
                     }
                 }
+                tables.push(Ready {
+                    chains: Chains::new(table),
+                    sets: Sets::new(table),
+                });
             }
         }
         bases.sort_by_key(|base| base.base.priority);
         Self {
             bases,
-            chains,
+            tables,
+            ipsets: IpSets::new(net),
             absent: match &net.netfilter {
                 Fact::Known(_) => None,
                 Fact::Absent { why, absence } => Some((why.clone(), *absence)),

@@ -10,8 +10,7 @@ use crate::state::netfilter::{Expr, Hook, Nat, NatKind, Statement};
 
 /// Applies the statement to the packet and its connection. Gives the packet before and after; none when it can't be
 /// told.
-pub(super) fn translate(run: &mut Run, statement: &Statement) -> Option<(String, String)> {
-    let before = run.call.packet.to_string();
+pub(super) fn translate<'a>(run: &mut Run<'_, '_, 'a>, statement: &'a Statement) -> Option<(Packet, Packet)> {
     let old = run.call.packet.clone();
     match statement {
         Statement::Netmap(net) => {
@@ -38,7 +37,7 @@ pub(super) fn translate(run: &mut Run, statement: &Statement) -> Option<(String,
         }
         _ => return None,
     }
-    Some((before, run.call.packet.to_string()))
+    Some((old, run.call.packet.clone()))
 }
 
 /// Puts the translation into what answers will look like.
@@ -77,7 +76,7 @@ pub(super) fn write_source(packet: &mut Packet, (ip, port): (IpAddr, Option<u16>
 }
 
 /// Address and port that the packet gets; `Some((None, …))` leaves the address.
-fn target(run: &mut Run, nat: &Nat) -> Option<(Option<IpAddr>, Option<u16>)> {
+fn target<'a>(run: &mut Run<'_, '_, 'a>, nat: &'a Nat) -> Option<(Option<IpAddr>, Option<u16>)> {
     let port = match &nat.port {
         None => None,
         Some(Expr::Range(ends)) => Values(run).port(&ends.0),

@@ -1,10 +1,14 @@
 //! One run of a hook: chain after chain, rule after rule.
 
+use super::chains::{Asked, Chains, Compiled};
 use super::choice::Choices;
 use super::conn::{Conn, ConnState, Direction};
+use super::ipset::IpSets;
+use super::nat;
+use super::sets::Sets;
 use super::value::Values;
-use super::{BaseChain, ByName, Call, Doubt, Hooks, Note, Passed, RuleAt, Verdict};
-use super::{ipset, nat};
+use super::{BaseChain, Call, Doubt, Hooks, Note, Passed, RuleAt, Verdict};
+use crate::state::link::IfIndex;
 use crate::state::netfilter::{
     ChainKind, CtKey, Dialect, Expr, Hook, Key, MetaKey, Policy, Reject, Rule, Stateful, Statement, Table,
     Verdict as RuleVerdict,
@@ -23,8 +27,10 @@ pub(super) struct Run<'r, 'p, 'a> {
     /// The table whose rule runs.
     pub(super) table: Option<&'a Table>,
     pub(super) dialect: Dialect,
-    /// The chains of that table.
-    chains: Option<&'r ByName<'a>>,
+    /// The chains of that table, and its sets.
+    chains: Option<&'r Chains<'a>>,
+    pub(super) sets: Option<&'r Sets<'a>>,
+    ipsets: &'r IpSets<'a>,
 }
 
 /// How a chain or rule ends.
@@ -46,6 +52,8 @@ pub(super) fn hook<'r, 'a>(
         table: None,
         dialect: Dialect::Nft,
         chains: None,
+        sets: None,
+        ipsets: &hooks.ipsets,
     };
     let verdict = run.all(hooks);
     Passed {
@@ -133,7 +141,7 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         if conn.state != ConnState::Established {
             return;
         }
-        let before = self.call.packet.to_string();
+        let before = self.call.packet.clone();
         match self.call.hook {
             Hook::Prerouting | Hook::Output => {
                 nat::write_destination(&mut self.call.packet, conn.destination());
@@ -141,12 +149,12 @@ impl<'r, 'a> Run<'r, '_, 'a> {
             Hook::Postrouting | Hook::Input => nat::write_source(&mut self.call.packet, conn.source()),
             _ => return,
         }
-        let after = self.call.packet.to_string();
-        if before != after {
+        let after = &self.call.packet;
+        if !self.call.quiet && before != *after {
             self.notes.push(Note::Translates {
                 rule: None,
-                before,
-                after,
+                before: before.to_string(),
+                after: after.to_string(),
             });
         }
     }
@@ -154,14 +162,16 @@ impl<'r, 'a> Run<'r, '_, 'a> {
     fn base(&mut self, hooks: &'r Hooks<'a>, base: &BaseChain<'a>) -> Option<Verdict<'a>> {
         self.table = Some(base.table);
         self.dialect = base.dialect;
-        self.chains = hooks.chains.get(base.names);
+        let ready = hooks.tables.get(base.at.0)?;
+        self.chains = Some(&ready.chains);
+        self.sets = Some(&ready.sets);
         let at = RuleAt {
             dialect: base.dialect,
             table: base.table,
             chain: base.chain,
             rule: None,
         };
-        match self.chain(at, 0) {
+        match self.chain(ready.chains.all.get(base.at.1)?, at, 0) {
             Flow::End(Verdict::Accept) => None,
             Flow::End(verdict) => Some(verdict),
             Flow::Next | Flow::Return => match base.base.policy {
@@ -171,10 +181,12 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         }
     }
 
-    fn chain(&mut self, at: RuleAt<'a>, depth: usize) -> Flow<'a> {
-        for rule in &at.chain.rules {
+    fn chain(&mut self, chain: &'r Compiled<'a>, at: RuleAt<'a>, depth: usize) -> Flow<'a> {
+        let asked = chain.is_long().then(|| self.asked());
+        for rule in chain.rules(asked) {
             let at = RuleAt {
                 rule: Some(rule),
+                chain: chain.chain,
                 ..at
             };
             match self.rule(rule, at, depth) {
@@ -183,6 +195,19 @@ impl<'r, 'a> Run<'r, '_, 'a> {
             }
         }
         Flow::Return
+    }
+
+    /// What rules of long chains are found by.
+    fn asked(&self) -> Asked<'a> {
+        let call = &self.call;
+        let name = |index: Option<IfIndex>| Some(&*call.place.fib.link(index?)?.name);
+        Asked {
+            src: call.packet.src,
+            dst: call.packet.dst,
+            dport: call.packet.transport.ports().map(|(_, dport)| dport),
+            input: name(call.in_link),
+            output: name(call.out_link),
+        }
     }
 
     fn rule(&mut self, rule: &'a Rule, at: RuleAt<'a>, depth: usize) -> Flow<'a> {
@@ -206,11 +231,13 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                     let Some((before, after)) = nat::translate(self, statement) else {
                         return Flow::End(Verdict::NotDecidable(Doubt::Target(at)));
                     };
-                    self.notes.push(Note::Translates {
-                        rule: Some(at),
-                        before,
-                        after,
-                    });
+                    if !self.call.quiet {
+                        self.notes.push(Note::Translates {
+                            rule: Some(at),
+                            before: before.to_string(),
+                            after: after.to_string(),
+                        });
+                    }
                     return Flow::End(Verdict::Accept);
                 }
                 Statement::Unknown { acts: true, .. } | Statement::Tproxy { .. } | Statement::Synproxy(_) => {
@@ -225,7 +252,7 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                     Some(true)
                 }
                 Statement::Match(matched) => Values(self).holds(matched),
-                Statement::IpSet(matched) => ipset::holds(&self.call, matched),
+                Statement::IpSet(matched) => self.ipsets.holds(&self.call, matched),
                 Statement::Stateful(stateful) => Some(self.stateful(stateful)),
                 Statement::RpFilter {
                     loose,
@@ -264,21 +291,19 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         };
         let Some(next) = self
             .chains
-            .and_then(|chains| chains.get(&**name))
-            .copied()
+            .and_then(|chains| chains.named(name))
             .filter(|_| depth < MAX_DEPTH)
         else {
             return Flow::Next;
         };
-        let inside = RuleAt { chain: next, ..at };
-        match self.chain(inside, depth + 1) {
+        match self.chain(next, at, depth + 1) {
             Flow::Return | Flow::Next if jump => Flow::Next,
             Flow::Return | Flow::Next => Flow::Return,
             end @ Flow::End(_) => end,
         }
     }
 
-    fn set(&mut self, key: &Key, value: &Expr) {
+    fn set(&mut self, key: &Key, value: &'a Expr) {
         let Some(number) = Values(self).number(value) else {
             return;
         };

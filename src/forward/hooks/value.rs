@@ -8,6 +8,7 @@ use super::super::fib::{Flow, LOOPBACK};
 use super::super::packet::{Transport, proto};
 use super::conn::{ConnState, Direction};
 use super::run::Run;
+use super::sets::Keyed;
 use crate::state::link::IfIndex;
 use crate::state::netfilter::{
     BitOp, CtKey, Dir, Expr, FibResult, Hook, Key, LinkBy, Match, MetaKey, Op, Verdict, Way,
@@ -15,15 +16,15 @@ use crate::state::netfilter::{
 use crate::state::route::RouteType;
 
 /// A value while rules run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Value {
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Value<'a> {
     Number(u64),
     Addr(IpAddr),
     Net(IpNet),
     /// Of a link; none where there is no link.
-    Name(Option<String>),
+    Name(Option<&'a str>),
     Mac([u8; 6]),
-    List(Vec<Value>),
+    List(Vec<Value<'a>>),
     /// The packet has no such field: the match fails.
     Without,
 }
@@ -78,28 +79,32 @@ impl<'a> Values<'_, '_, '_, 'a> {
 
     /// What a map has for a key; `Some(None)` when it has nothing.
     #[expect(clippy::option_option, reason = "not known, and nothing, are two things")]
-    fn mapped(&mut self, map: &'a Expr, field: &Value) -> Option<Option<&'a Expr>> {
-        let entries: Vec<(&'a Expr, &'a Expr)> = match map {
-            Expr::Named(name) => {
-                let elements = self.0.table?.set(name)?.elements.iter();
-                elements
-                    .filter_map(|element| Some((&element.key, element.value.as_ref()?)))
-                    .collect()
-            }
-            Expr::Set(pairs) => pairs
-                .iter()
-                .filter_map(|pair| match pair {
-                    Expr::Pair(parts) => Some((&parts.0, &parts.1)),
-                    _ => None,
-                })
-                .collect(),
-            _ => return None,
-        };
+    fn mapped(&mut self, map: &'a Expr, field: &Value<'a>) -> Option<Option<&'a Expr>> {
+        match map {
+            Expr::Named(name) => self.found(&self.0.sets?.named(name)?.elements, field),
+            Expr::Set(pairs) => self.found(pairs, field),
+            _ => None,
+        }
+    }
+
+    /// The value of the first element that has the field, else of `*`.
+    #[expect(clippy::option_option, reason = "as above")]
+    fn found<T: Keyed>(&mut self, elements: &'a [T], field: &Value<'a>) -> Option<Option<&'a Expr>> {
+        if let Some(index) = self.0.sets.and_then(|sets| sets.index(elements))
+            && index.valued == elements.len()
+            && index.is_for(field)
+        {
+            let at = |number: u32| elements.get(number as usize);
+            let mut holds = |number| at(number).and_then(|element| self.contains(element.key(), field));
+            let found = index.first(field, |number| holds(number) == Some(true));
+            return Some(found.or(index.any).and_then(|number| at(number)?.value()));
+        }
         let mut other = None;
-        for (key, value) in entries {
-            if matches!(key, Expr::Any) {
+        for element in elements {
+            let Some(value) = element.value() else { continue };
+            if matches!(element.key(), Expr::Any) {
                 other = Some(value);
-            } else if self.contains(key, field)? {
+            } else if self.contains(element.key(), field)? {
                 return Some(Some(value));
             }
         }
@@ -107,23 +112,22 @@ impl<'a> Values<'_, '_, '_, 'a> {
     }
 
     /// Whether a value, range or set has the field; none when it isn't understood.
-    fn contains(&mut self, value: &'a Expr, field: &Value) -> Option<bool> {
+    fn contains(&mut self, value: &'a Expr, field: &Value<'a>) -> Option<bool> {
         Some(match (value, field) {
             (_, Value::Without) => false,
             (Expr::Any, _) => true,
-            (Expr::Set(values), _) => return self.any(values.iter(), field),
-            (Expr::Named(name), _) => {
-                let set = self.0.table?.set(name)?;
-                return self.any(set.elements.iter().map(|element| &element.key), field);
-            }
+            // A map is no set.
+            (Expr::Set(values), _) if values.iter().any(|value| value.value().is_some()) => return None,
+            (Expr::Set(values), _) => return self.any(values, field),
+            (Expr::Named(name), _) => return self.any(&self.0.sets?.named(name)?.elements, field),
             (Expr::Number(value), Value::Number(field)) => value == field,
             (Expr::Exists(value), Value::Number(field)) => *value == (*field != 0),
             (Expr::Addr(value), Value::Addr(field)) => value == field,
             (Expr::Net(net), Value::Addr(field)) => net.contains(field),
             (Expr::Mac(value), Value::Mac(field)) => value == field,
-            (Expr::Text(value), Value::Name(field)) => field.as_deref() == Some(&**value),
+            (Expr::Text(value), Value::Name(field)) => *field == Some(&**value),
             (Expr::Prefix(prefix), Value::Name(field)) => {
-                field.as_ref().is_some_and(|name| name.starts_with(&**prefix))
+                field.is_some_and(|name| name.starts_with(&**prefix))
             }
             (Expr::Range(ends), field) => match (&ends.0, &ends.1, field) {
                 (Expr::Number(low), Expr::Number(high), Value::Number(field)) => {
@@ -145,10 +149,19 @@ impl<'a> Values<'_, '_, '_, 'a> {
         })
     }
 
-    fn any(&mut self, values: impl Iterator<Item = &'a Expr>, field: &Value) -> Option<bool> {
+    fn any<T: Keyed>(&mut self, elements: &'a [T], field: &Value<'a>) -> Option<bool> {
+        if let Some(index) = self.0.sets.and_then(|sets| sets.index(elements))
+            && index.is_for(field)
+        {
+            let holds = |number: u32| {
+                let element = elements.get(number as usize);
+                element.and_then(|element| self.contains(element.key(), field)) == Some(true)
+            };
+            return Some(index.any.is_some() || index.first(field, holds).is_some());
+        }
         let mut unknown = false;
-        for value in values {
-            match self.contains(value, field) {
+        for element in elements {
+            match self.contains(element.key(), field) {
                 Some(true) => return Some(true),
                 Some(false) => {}
                 None => unknown = true,
@@ -157,7 +170,7 @@ impl<'a> Values<'_, '_, '_, 'a> {
         (!unknown).then_some(false)
     }
 
-    pub(super) fn number(&mut self, expr: &Expr) -> Option<u64> {
+    pub(super) fn number(&mut self, expr: &'a Expr) -> Option<u64> {
         // Marks are set to what is computed of marks: no sets, no maps of the table's lifetime.
         match expr {
             Expr::Number(number) => Some(*number),
@@ -173,19 +186,19 @@ impl<'a> Values<'_, '_, '_, 'a> {
         }
     }
 
-    pub(super) fn port(&mut self, expr: &Expr) -> Option<u16> {
+    pub(super) fn port(&mut self, expr: &'a Expr) -> Option<u16> {
         u16::try_from(self.number(expr)?).ok()
     }
 
     /// What an expression is for this packet; none when that isn't known.
-    pub(super) fn value(&mut self, expr: &Expr) -> Option<Value> {
+    pub(super) fn value(&mut self, expr: &'a Expr) -> Option<Value<'a>> {
         Some(match expr {
             Expr::Key(key) => return self.key(key),
             Expr::Number(number) => Value::Number(*number),
             Expr::Addr(ip) => Value::Addr(*ip),
             Expr::Net(net) => Value::Net(*net),
             Expr::Mac(mac) => Value::Mac(*mac),
-            Expr::Text(text) => Value::Name(Some(text.to_string())),
+            Expr::Text(text) => Value::Name(Some(text)),
             Expr::Concat(parts) => {
                 let mut values = Vec::new();
                 for part in parts {
@@ -218,16 +231,15 @@ impl<'a> Values<'_, '_, '_, 'a> {
     }
 
     /// A value from a map.
-    fn map_value(&mut self, key: &Expr, map: &Expr) -> Option<Value> {
+    fn map_value(&mut self, key: &'a Expr, map: &'a Expr) -> Option<Value<'a>> {
         let field = self.value(key)?;
-        let table = self.0.table?;
+        let sets = self.0.sets?;
         let found = match map {
             Expr::Named(name) => {
-                let set = table.set(name)?;
                 let mut found = None;
-                for element in &set.elements {
+                for element in &sets.named(name)?.elements {
                     if self.contains(&element.key, &field)? {
-                        found.clone_from(&element.value);
+                        found = element.value.as_ref();
                         break;
                     }
                 }
@@ -238,7 +250,7 @@ impl<'a> Values<'_, '_, '_, 'a> {
                 for pair in pairs {
                     let Expr::Pair(parts) = pair else { continue };
                     if self.value(&parts.0)? == field {
-                        found = Some(parts.1.clone());
+                        found = Some(&parts.1);
                         break;
                     }
                 }
@@ -247,12 +259,12 @@ impl<'a> Values<'_, '_, '_, 'a> {
             _ => return None,
         };
         match found {
-            Some(expr) => self.value(&expr),
+            Some(expr) => self.value(expr),
             None => Some(Value::Without),
         }
     }
 
-    fn key(&mut self, key: &Key) -> Option<Value> {
+    fn key(&mut self, key: &Key) -> Option<Value<'a>> {
         let call = &self.0.call;
         let packet = &call.packet;
         let is_v6 = packet.is_v6();
@@ -330,7 +342,7 @@ impl<'a> Values<'_, '_, '_, 'a> {
         })
     }
 
-    fn link_name(&self, way: Way, port: bool) -> Value {
+    fn link_name(&self, way: Way, port: bool) -> Value<'a> {
         let call = &self.0.call;
         let index = match (way, port) {
             (Way::In, false) => call.in_link,
@@ -338,10 +350,10 @@ impl<'a> Values<'_, '_, '_, 'a> {
             (Way::In, true) => call.physdev.0,
             (Way::Out, true) => call.physdev.1,
         };
-        Value::Name(index.and_then(|index| Some(call.place.fib.link(index)?.name.clone())))
+        Value::Name(index.and_then(|index| Some(&*call.place.fib.link(index)?.name)))
     }
 
-    fn ct(&self, key: CtKey, tuple: Option<crate::state::netfilter::Tuple>) -> Option<Value> {
+    fn ct(&self, key: CtKey, tuple: Option<crate::state::netfilter::Tuple>) -> Option<Value<'a>> {
         let Some(conn) = &self.0.call.conn else {
             // Before conntrack: raw tables.
             return Some(match key {
@@ -383,7 +395,7 @@ impl<'a> Values<'_, '_, '_, 'a> {
     }
 
     /// What the routing tables say of an address: iptables' addrtype, nft's fib.
-    fn fib(&self, ip: IpAddr, link: Option<IfIndex>, result: FibResult) -> Value {
+    fn fib(&self, ip: IpAddr, link: Option<IfIndex>, result: FibResult) -> Value<'a> {
         let place = self.0.call.place;
         let mut flow = Flow::to(ip);
         flow.oif = link;
@@ -405,7 +417,7 @@ impl<'a> Values<'_, '_, '_, 'a> {
         match result {
             FibResult::Type => Value::Number(kind),
             FibResult::Oif => Value::Number(out.map_or(0, |link| link.0.into())),
-            FibResult::OifName => Value::Name(out.and_then(|link| Some(place.fib.link(link)?.name.clone()))),
+            FibResult::OifName => Value::Name(out.and_then(|link| Some(&*place.fib.link(link)?.name))),
         }
     }
 

@@ -61,15 +61,26 @@ impl Walker<'_, '_> {
                 sender: self.sender(at, target, state.packet.src),
             },
         };
-        let quiet = State::new(state.packet.clone()).quiet();
-        let outcomes = self.xmit(quiet, at, frame);
-        let answered = outcomes.iter().find_map(|outcome| match outcome.end {
-            End::Answered(mac) => Some((mac, outcome)),
-            _ => None,
-        });
-        if let Some((mac, outcome)) = answered {
+        let ask = |widely| {
+            let mut question = State::new(state.packet.clone()).quiet();
+            question.widely = widely;
+            self.xmit(question, at, frame.clone())
+        };
+        let answer = |outcomes: &[Outcome]| {
+            outcomes.iter().find_map(|outcome| match outcome.end {
+                End::Answered(mac) => Some((mac, outcome.place)),
+                _ => None,
+            })
+        };
+        let mut outcomes = ask(false);
+        let answered = answer(&outcomes);
+        if answered.is_none() && !state.quiet {
+            // To say who heard it.
+            outcomes = ask(true);
+        }
+        if let Some((mac, who)) = answered {
             state.note_with(at.place, Some(at.link), What::Neighbor, || {
-                let who = self.topology.place(outcome.place).title();
+                let who = self.topology.place(who).title();
                 format!("{target} dev {name} lladdr {mac} (asked for: {who} answers)")
             });
             return Ok(mac);

@@ -56,6 +56,7 @@ impl Walker<'_, '_> {
             physdev: links.physdev,
             packet: state.packet.clone(),
             conn: state.conn.clone(),
+            quiet: state.quiet,
         };
         let (mut on, mut ended) = (Vec::new(), Vec::new());
         for passed in hooks.call(&call) {

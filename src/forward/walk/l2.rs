@@ -206,7 +206,7 @@ impl Walker<'_, '_> {
         // The link with the frame's address takes it; else those behind which it may be.
         let mut ends: Vec<At> = match &frame.payload {
             _ if !frame.dst.is_group() => cables.with_mac(at, frame.dst).collect(),
-            Payload::Ask { target, .. } if frame.vlan.is_none() => {
+            Payload::Ask { target, .. } if frame.vlan.is_none() && !state.widely => {
                 let ends = cables.asked_for(at, *target);
                 if ends.is_empty() && cables.beyond(at).next().is_some() {
                     return state.ends(at.place, End::NotForMe);

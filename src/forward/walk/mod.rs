@@ -112,6 +112,8 @@ pub struct State {
     /// How many steps it took, whether they are kept or not.
     steps: usize,
     quiet: bool,
+    /// A question goes to all that a cable may lead to, not only to those that may answer.
+    widely: bool,
     /// The link that a question for an address reached.
     heard: Option<At>,
     /// How likely this way is among those that start alike: 1 without choices.
@@ -159,6 +161,7 @@ impl State {
             trail: Vec::new(),
             steps: 0,
             quiet: false,
+            widely: false,
             heard: None,
             share: Share::WHOLE,
             conn: None,

@@ -15,6 +15,19 @@ pub struct Interface {
     pub(super) clock: Clock,
 }
 
+impl Interface {
+    /// A link that is captured now.
+    pub const fn live(link: LinkType, name: Option<String>) -> Self {
+        Self {
+            link,
+            name,
+            snap: 0,
+            dropped: 0,
+            clock: Clock::MICROSECONDS,
+        }
+    }
+}
+
 /// How times are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Clock {

@@ -29,6 +29,20 @@ pub struct Time {
 }
 
 impl Time {
+    /// Later than any.
+    pub const END: Self = Self {
+        seconds: i64::MAX,
+        nanoseconds: 999_999_999,
+    };
+
+    /// From nanoseconds since 1970.
+    pub fn from_nanos(nanos: i64) -> Self {
+        Self {
+            seconds: nanos.div_euclid(1_000_000_000),
+            nanoseconds: u32::try_from(nanos.rem_euclid(1_000_000_000)).unwrap_or(0),
+        }
+    }
+
     /// In nanoseconds since 1970.
     pub fn nanos(self) -> i64 {
         self.seconds

@@ -24,8 +24,22 @@ pub struct Writer<W: Write> {
     target: W,
     form: Form,
     buffer: Vec<u8>,
-    /// The link types so far: interfaces of pcapng.
-    links: Vec<LinkType>,
+    /// The links so far: interfaces of pcapng.
+    links: Vec<Known>,
+    flushed: u64,
+}
+
+/// A link that a file has packets of.
+#[derive(Debug, PartialEq, Eq)]
+struct Known {
+    link: LinkType,
+    name: Option<String>,
+}
+
+impl Known {
+    fn is(&self, link: LinkType, name: Option<&str>) -> bool {
+        self.link == link && self.name.as_deref() == name
+    }
 }
 
 impl<W: Write> Writer<W> {
@@ -43,18 +57,29 @@ impl<W: Write> Writer<W> {
             form,
             buffer,
             links: Vec::new(),
+            flushed: 0,
         }
     }
 
-    /// Adds a packet. A classic file takes only packets of the first one's link type: false for another.
-    pub fn packet(&mut self, time: Time, link: LinkType, data: &[&[u8]], wire_len: u32) -> io::Result<bool> {
-        let known = self.links.iter().position(|other| *other == link);
+    /// Adds a packet, with its link's name if that is to be kept (in pcapng). A classic file takes only packets of the
+    /// first one's link type: false for another.
+    pub fn packet(
+        &mut self,
+        time: Time,
+        link: LinkType,
+        name: Option<&str>,
+        data: &[&[u8]],
+        wire_len: u32,
+    ) -> io::Result<bool> {
+        let name = name.filter(|_| self.form == Form::Pcapng);
+        let known = self.links.iter().position(|known| known.is(link, name));
         if known.is_none() {
             if self.form == Form::Pcap && !self.links.is_empty() {
                 return Ok(false);
             }
-            self.links.push(link);
-            self.describe(link);
+            self.describe(link, name);
+            let name = name.map(str::to_owned);
+            self.links.push(Known { link, name });
         }
         let captured = small(data.iter().map(|part| part.len()).sum());
         match self.form {
@@ -90,7 +115,28 @@ impl<W: Write> Writer<W> {
         Ok(true)
     }
 
-    fn describe(&mut self, link: LinkType) {
+    /// Bytes of the file so far.
+    pub const fn written(&self) -> u64 {
+        self.flushed + self.buffer.len() as u64
+    }
+
+    /// Says how many packets of a link were lost (ISB of pcapng); nothing in other files, and of links without packets.
+    pub fn lost(&mut self, link: LinkType, name: Option<&str>, packets: u64) {
+        let known = self.links.iter().position(|known| known.is(link, name));
+        let (Form::Pcapng, Some(known)) = (self.form, known) else {
+            return;
+        };
+        block(&mut self.buffer, 5, |buffer| {
+            buffer.extend(small(known).to_le_bytes());
+            // No time of the statistics' own; isb_ifdrop; end of options.
+            buffer.extend([0; 8]);
+            buffer.extend([5, 0, 8, 0]);
+            buffer.extend(packets.to_le_bytes());
+            buffer.extend([0; 4]);
+        });
+    }
+
+    fn describe(&mut self, link: LinkType, name: Option<&str>) {
         match self.form {
             Form::Pcap => {
                 self.buffer.extend(0xa1b2_3c4d_u32.to_le_bytes());
@@ -102,6 +148,15 @@ impl<W: Write> Writer<W> {
                 buffer.extend(link.0.to_le_bytes());
                 buffer.extend([0, 0]);
                 buffer.extend(SNAP.to_le_bytes());
+                if let Some(name) = name {
+                    // if_name
+                    let length = u16::try_from(name.len()).unwrap_or(0);
+                    buffer.extend(2u16.to_le_bytes());
+                    buffer.extend(length.to_le_bytes());
+                    buffer.extend(name.bytes().take(usize::from(length)));
+                    let padded = usize::from(length).next_multiple_of(4) - usize::from(length);
+                    buffer.extend(std::iter::repeat_n(0, padded));
+                }
                 // if_tsresol: nanoseconds; end of options.
                 buffer.extend([9, 0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0]);
             }),
@@ -110,14 +165,21 @@ impl<W: Write> Writer<W> {
 
     fn flush_buffer(&mut self) -> io::Result<()> {
         self.target.write_all(&self.buffer)?;
+        self.flushed += self.buffer.len() as u64;
         self.buffer.clear();
         Ok(())
+    }
+
+    /// Writes what is there, for whoever reads the file while it grows.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.flush_buffer()?;
+        self.target.flush()
     }
 
     /// Writes what is left. A classic file without packets is one of Ethernet.
     pub fn finish(mut self) -> io::Result<()> {
         if self.links.is_empty() && self.form == Form::Pcap {
-            self.describe(LinkType::ETHERNET);
+            self.describe(LinkType::ETHERNET, None);
         }
         self.flush_buffer()?;
         self.target.flush()

@@ -3,13 +3,13 @@
 /// An instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instruction {
-    code: u16,
+    pub code: u16,
     /// Instructions to jump over when a comparison holds.
-    yes: u8,
+    pub yes: u8,
     /// Or doesn't.
-    no: u8,
+    pub no: u8,
     /// A constant, an offset or a length.
-    k: u32,
+    pub k: u32,
 }
 
 impl Instruction {
@@ -23,6 +23,19 @@ impl Instruction {
             k: numbers.next()?.parse().ok()?,
         })
     }
+
+    /// The same, but of packets that it takes so many bytes at most are kept (`BPF_RET | BPF_K`).
+    #[must_use]
+    pub fn with_snap(self, snap: u32) -> Self {
+        Self {
+            k: if self.code == RETURN {
+                self.k.min(snap)
+            } else {
+                self.k
+            },
+            ..self
+        }
+    }
 }
 
 /// A program that ends: jumps only lead on.
@@ -34,6 +47,8 @@ const CLASS: u16 = 0x07;
 const SIZE: u16 = 0x18;
 const MODE: u16 = 0xe0;
 const OPERATION: u16 = 0xf0;
+/// Of a constant.
+const RETURN: u16 = 0x06;
 /// The operand is X, not the constant.
 const OF_X: u16 = 0x08;
 

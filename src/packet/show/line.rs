@@ -118,7 +118,8 @@ impl Lines {
 /// The link and the direction, if the capture tells them.
 fn link(shown: &Shown, out: &mut Text) {
     let frame = shown.packet.data;
-    if let Some(name) = shown.interface.and_then(|interface| interface.name.as_ref()) {
+    let name = shown.interface.and_then(|interface| interface.name.as_ref());
+    if let Some(name) = name {
         out.escaped(name.as_bytes());
         out.byte(b' ');
     }
@@ -128,7 +129,7 @@ fn link(shown: &Shown, out: &mut Text) {
         _ => None,
     });
     if let Some(cooked) = cooked {
-        if let Some(number) = cooked.link() {
+        if let (Some(number), None) = (cooked.link(), name) {
             out.str("if");
             out.number(number);
             out.byte(b' ');

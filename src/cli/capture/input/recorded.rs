@@ -3,20 +3,25 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
-use super::{Context, Error, Sink};
-use crate::cli::files;
+use super::super::{Context, Error, Sink};
+use crate::cli::{files, signals};
 use crate::output::text;
 use crate::packet::file::{self, Interface, Packet, Reader};
 
+/// Between two looks at a file that grows.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// A capture file.
-pub(super) struct Input {
+pub(in super::super) struct Recorded {
     name: String,
     reader: Reader,
 }
 
-impl Input {
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+impl Recorded {
+    pub(super) fn open(path: &Path, follow: bool) -> Result<Self, Error> {
         let name = if files::is_stdout(path) {
             "standard input".to_owned()
         } else {
@@ -25,7 +30,12 @@ impl Input {
         let source: Box<dyn Read + Send> = if files::is_stdout(path) {
             Box::new(io::stdin())
         } else {
-            Box::new(File::open(path).map_err(|error| Error::new(format!("{name}: {error}")))?)
+            let file = File::open(path).map_err(|error| Error::new(format!("{name}: {error}")))?;
+            if follow {
+                Box::new(Growing(file))
+            } else {
+                Box::new(file)
+            }
         };
         let reader = Reader::new(source).map_err(|error| Error::new(format!("{name}: {error}")))?;
         Ok(Self { name, reader })
@@ -44,6 +54,10 @@ impl Input {
                 Err(failed(&self.name, &error))
             }
         }
+    }
+
+    pub(super) fn interfaces(&self) -> &[Interface] {
+        self.reader.interfaces()
     }
 
     /// Says what was wrong with the file, and what the capture had lost.
@@ -73,6 +87,20 @@ impl Input {
             }
         }
         Ok(())
+    }
+}
+
+/// A file that somebody still writes to: its end is waited at, until we are told to stop.
+struct Growing(File);
+
+impl Read for Growing {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(bytes) {
+                Ok(0) if !signals::stopped() => thread::sleep(PAUSE),
+                other => return other,
+            }
+        }
     }
 }
 
