@@ -98,7 +98,9 @@ pub struct Packet {
     pub ttl: u8,
     /// Bytes, IP header included.
     pub size: u32,
-    /// Don't fragment; with IPv6 always.
+    /// Bytes of its largest fragment, once it was cut.
+    pub fragment: Option<u32>,
+    /// Don't fragment. With IPv6, only senders may cut.
     pub df: bool,
     /// `skb->mark`: within one namespace only.
     pub mark: u32,
@@ -112,9 +114,20 @@ pub struct Packet {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inner {
     /// IPIP, 6in4, GRE without Ethernet, flannel's UDP back end.
-    Packet { packet: Packet, key: Option<u32> },
-    /// VXLAN, Geneve, gretap: VNI or key, and the frame.
-    Frame { frame: Frame, vni: u32 },
+    Packet { packet: Packet, header: Header },
+    /// VXLAN, Geneve, gretap.
+    Frame { frame: Frame, header: Header },
+}
+
+/// What a tunnel's own header says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Header {
+    /// VNI, or the key of GRE.
+    pub id: Option<u32>,
+    /// GRE: a checksum is in it.
+    pub csum: bool,
+    /// GRE: a sequence number is in it.
+    pub seq: bool,
 }
 
 /// An Ethernet frame.
@@ -179,11 +192,17 @@ impl Packet {
             tos: 0,
             ttl: 64,
             size: 84,
+            fragment: None,
             df: true,
             mark: 0,
             physdev_in: None,
             inner: None,
         }
+    }
+
+    /// Bytes of what is on the wire at once: the largest fragment, or all of it.
+    pub fn piece(&self) -> u32 {
+        self.fragment.unwrap_or(self.size)
     }
 
     pub const fn is_v6(&self) -> bool {

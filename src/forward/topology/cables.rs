@@ -44,7 +44,8 @@ impl Cables {
         self.order.insert(at, self.uplinks.len());
         self.uplinks.push(at);
         self.by_mac.entry(mac).or_default().push(at);
-        let open = link.master.is_some() || !topology.macvlans(at).is_empty();
+        let stacked = !topology.macvlans(at).is_empty() || !topology.ipvlans(at).is_empty();
+        let open = link.master.is_some() || stacked;
         if open {
             self.open.push(at);
         }

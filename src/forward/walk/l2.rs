@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::super::packet::{Frame, Mac, Packet, Payload};
 use super::super::topology::At;
 use super::{Cause, End, Missing, Outcome, State, Walker, What};
-use crate::state::kind::LinkData;
+use crate::state::kind::{Bond, LinkData};
 use crate::state::link::{Link, LinkFlags};
 
 impl Walker<'_, '_> {
@@ -21,6 +21,9 @@ impl Walker<'_, '_> {
         }
         if link.flags.has(LinkFlags::LOOPBACK) {
             return self.ip_input(state, at);
+        }
+        if self.is_vrf(at) {
+            return self.by_vrf(state, at);
         }
         if link.mac.is_none() || link.flags.has(LinkFlags::POINTOPOINT) {
             state.note_with(at.place, Some(at.link), What::Out, || {
@@ -72,8 +75,18 @@ impl Walker<'_, '_> {
                 None => self.wire(state, at, &frame),
             },
             (None, _) => self.wire(state, at, &frame),
+            (Some("dummy"), _) => state.dropped(
+                at.place,
+                format!("{} is a dummy link: it swallows all", link.name),
+            ),
             (_, Some(LinkData::Vxlan(vxlan))) => self.vxlan(state, at, vxlan, &frame),
+            (_, Some(LinkData::Geneve(geneve))) => self.geneve(state, at, geneve, &frame),
+            (_, Some(LinkData::Tunnel(tunnel))) => self.frame_tunnel(state, at, link, tunnel, &frame),
             (_, Some(LinkData::Macvlan(macvlan))) => self.macvlan(state, at, link, &macvlan.mode, frame),
+            (_, Some(LinkData::Ipvlan(ipvlan))) => self.ipvlan(state, at, link, &ipvlan.mode, frame),
+            (_, Some(LinkData::Vlan(_))) if frame.vlan.is_some() => {
+                state.undecided(at.place, format!("two tags on one frame, by {}", link.name))
+            }
             (_, Some(LinkData::Vlan(vlan))) => match lower() {
                 Some(lower) => self.xmit(
                     state,
@@ -85,20 +98,35 @@ impl Walker<'_, '_> {
                 ),
                 None => state.undecided(at.place, format!("the link below {} is not known", link.name)),
             },
-            (_, Some(LinkData::Bond(bond))) => {
-                let Some(port) = bond.active.or_else(|| self.first_port(at)) else {
-                    let link = link.name.clone();
-                    return state.dropped(at.place, Cause::NoPort { link });
-                };
-                self.xmit(state, At { link: port, ..at }, frame)
-            }
+            (_, Some(LinkData::Bond(bond))) => self.bond(state, at, bond, &frame),
             (Some(_), _) => state.undecided(at.place, behind(link)),
         }
     }
 
-    fn first_port(&self, at: At) -> Option<crate::state::link::IfIndex> {
-        let ports = self.topology.place(at.place).ports(at.link);
-        Some(ports.iter().find(|link| link.is_up())?.index)
+    /// By the active port, or, where several are in use, by any of them: which one, the mode's hash or counter says.
+    fn bond(&self, state: State, at: At, bond: &Bond, frame: &Frame) -> Vec<Outcome> {
+        let place = self.topology.place(at.place);
+        let usable = |link: &&Link| link.is_up() && link.carrier != Some(false);
+        let ports: Vec<&Link> = place.ports(at.link).iter().copied().filter(usable).collect();
+        let chosen: Vec<&Link> = match bond.active {
+            Some(active) => ports.into_iter().filter(|port| port.index == active).collect(),
+            None => ports,
+        };
+        if chosen.is_empty() {
+            let link = self.name(at).to_owned();
+            return state.dropped(at.place, Cause::NoPort { link });
+        }
+        let whole = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
+        let by = |port: &Link| {
+            let mut state = state.clone();
+            state.share = state.share.of(1, whole);
+            let at = At {
+                link: port.index,
+                ..at
+            };
+            self.xmit(state, at, frame.clone())
+        };
+        chosen.into_iter().flat_map(by).collect()
     }
 
     /// A frame comes in by a link.
@@ -127,12 +155,18 @@ impl Walker<'_, '_> {
             };
             match master.kind.as_deref() {
                 Some("bridge") => return self.bridge(state, master_at, Some(link), frame),
+                Some("bond") if !is_heard(master, link) => {
+                    return state.ends(at.place, End::NotForMe);
+                }
                 Some("bond" | "team") => return self.receive(state, master_at, frame),
                 _ => {}
             }
         }
         if frame.vlan.is_some() {
             return state.ends(at.place, End::NotForMe);
+        }
+        if let Some(outcomes) = self.to_ipvlan(&state, at, &frame) {
+            return outcomes;
         }
         let above = self.topology.macvlans(at);
         if let Some((child, _)) = above.iter().find(|(_, mac)| *mac == frame.dst) {
@@ -163,7 +197,8 @@ impl Walker<'_, '_> {
         }
     }
 
-    fn vlan_link(&self, at: At, id: u16) -> Option<At> {
+    /// The VLAN's own link on top of another one.
+    pub(super) fn vlan_link(&self, at: At, id: u16) -> Option<At> {
         let links = self.topology.place(at.place).net.links.items();
         let above = links.iter().find(|link| {
             link.lower
@@ -222,9 +257,16 @@ impl Walker<'_, '_> {
             return self.beyond(state, at, frame);
         }
         state.note(at.place, Some(at.link), What::Wire, "over the wire");
-        ends.into_iter()
+        let outcomes: Vec<Outcome> = ends
+            .into_iter()
             .flat_map(|end| self.cross(state.clone(), at, end, frame.clone()))
-            .collect()
+            .collect();
+        // Several ports of a bond have one address; those that are not in use don't count.
+        let unheard = |outcome: &Outcome| outcome.end == End::NotForMe;
+        if frame.dst.is_group() || outcomes.iter().all(unheard) {
+            return outcomes;
+        }
+        outcomes.into_iter().filter(|outcome| !unheard(outcome)).collect()
     }
 
     /// Nothing was seen of where the cable leads.
@@ -249,7 +291,7 @@ impl Walker<'_, '_> {
     }
 
     /// Over a cable, into another namespace as a rule.
-    fn cross(&self, mut state: State, from: At, to: At, mut frame: Frame) -> Vec<Outcome> {
+    pub(super) fn cross(&self, mut state: State, from: At, to: At, mut frame: Frame) -> Vec<Outcome> {
         if from.place != to.place {
             state.scrub();
             if let Payload::Ip(packet) = &mut frame.payload {
@@ -257,7 +299,24 @@ impl Walker<'_, '_> {
                 packet.physdev_in = None;
             }
         }
+        if let Some(why) = self.too_long(to, &frame) {
+            return state.dropped(to.place, why);
+        }
         self.receive(state, to, frame)
+    }
+
+    /// A veth takes in no more than its own MTU, whatever its other end sends; nor does a bridge send more by a port
+    /// (`__is_skb_forwardable`, which allows for a VLAN's tag).
+    pub(super) fn too_long(&self, at: At, frame: &Frame) -> Option<Cause> {
+        let link = self.topology.link(at)?;
+        let size = packet_of(frame)?.piece();
+        let checked = link.kind.as_deref() == Some("veth") && link.mtu != 0;
+        (checked && size > link.mtu + 4).then(|| {
+            let (name, mtu) = (&link.name, link.mtu);
+            Cause::Other(format!(
+                "{size} bytes are more than {name} takes (MTU {mtu}); nobody is told"
+            ))
+        })
     }
 
     /// A link without Ethernet: a tunnel, or a TUN link whose program was not seen.
@@ -275,6 +334,14 @@ fn behind(link: &Link) -> Missing {
     Missing::Behind {
         link: link.name.clone(),
         kind: link.kind_name().to_owned(),
+    }
+}
+
+/// Whether a bond takes what comes in by this port (`bond_should_deliver_exact_match`).
+fn is_heard(bond: &Link, port: &Link) -> bool {
+    match &bond.data {
+        Some(LinkData::Bond(bond)) => bond.active.is_none_or(|active| active == port.index),
+        _ => true,
     }
 }
 

@@ -8,6 +8,7 @@ use super::super::hooks::Direction;
 use super::super::packet::{Packet, Transport};
 use super::super::topology::{At, Place, PlaceId};
 use super::filter::Links;
+use super::tunnel::Metadata;
 use super::{Cause, End, Martian, Missing, Outcome, RefusedBy, Refuses, State, Walker, What};
 use crate::state::link::IfIndex;
 use crate::state::netfilter::Hook;
@@ -21,6 +22,7 @@ impl<'a> Walker<'_, 'a> {
             return state.dropped(place, Cause::Loop { frame: false });
         }
         state.note_packet(place, None, What::Start);
+        state.local = true;
         let hit = match self.route(&mut state, place, LOOPBACK) {
             Ok(hit) => hit,
             Err(end) => return state.ends(place, end),
@@ -39,14 +41,19 @@ impl<'a> Walker<'_, 'a> {
                     Err(end) => return state.ends(place, end),
                 };
             }
+            state.as_service(place);
+            if let Some(outcomes) = self.balance(&state, place) {
+                return outcomes;
+            }
             if hit.route.kind == RouteType::Local {
+                // What a VRF sends to itself comes in by the VRF.
+                let link = state.output.unwrap_or(LOOPBACK);
+                let vrf = At { place, link };
+                let link = if self.is_vrf(vrf) { link } else { LOOPBACK };
+                let at = At { place, link };
                 let links = Links {
-                    output: Some(LOOPBACK),
+                    output: Some(link),
                     ..Links::default()
-                };
-                let at = At {
-                    place,
-                    link: LOOPBACK,
                 };
                 return self.through(state, place, Hook::Postrouting, links, |state| {
                     self.ip_input(state, at)
@@ -75,8 +82,11 @@ impl<'a> Walker<'_, 'a> {
     }
 
     /// The routing decision over a packet that came in.
-    fn routed_in(&self, mut state: State, at: At) -> Vec<Outcome> {
+    pub(super) fn routed_in(&self, mut state: State, at: At) -> Vec<Outcome> {
         let place = self.topology.place(at.place);
+        if let Some(vrf) = self.vrf_of(at) {
+            return self.comes_by_vrf(state, vrf);
+        }
         let name = self.name(at);
         if let Some(why) = martian(place, name, &state.packet) {
             return state.dropped(at.place, why);
@@ -111,13 +121,19 @@ impl<'a> Walker<'_, 'a> {
     }
 
     /// A packet for this namespace: tunnels take theirs, the rest has arrived.
-    fn take_in(&self, mut state: State, at: At) -> Vec<Outcome> {
+    pub(super) fn take_in(&self, mut state: State, at: At) -> Vec<Outcome> {
         if state.packet.inner.is_some() {
             return self.decap(state, at);
+        }
+        state.as_service(at.place);
+        if let Some(outcomes) = self.balance(&state, at.place) {
+            return outcomes;
         }
         if let Some(end) = self.refused(&mut state, at) {
             return state.ends(at.place, end);
         }
+        // Answers are looked up where the question came in.
+        state.output = Some(at.link).filter(|_| self.is_vrf(at));
         state.note_packet(at.place, Some(at.link), What::Arrived);
         state.ends(at.place, End::Delivered)
     }
@@ -197,12 +213,14 @@ impl<'a> Walker<'_, 'a> {
             return state.ends(at.place, End::Rejected(Cause::TtlOver));
         }
         state.packet.ttl -= 1;
+        state.local = false;
         let links = Links {
             input: Some(at.link),
             output: hit.hops.first().and_then(|hop| hop.link),
             physdev: (state.packet.physdev_in, None),
         };
-        self.through(state, at.place, Hook::Forward, links, |state| {
+        self.through(state, at.place, Hook::Forward, links, |mut state| {
+            state.as_service(at.place);
             self.leave(state, at.place, hit)
         })
     }
@@ -213,7 +231,8 @@ impl<'a> Walker<'_, 'a> {
         if let Some(why) = seen.net.routes.why() {
             return Err(End::NotDecidable(Missing::Routes(why.to_owned())));
         }
-        let flow = state.packet.flow(iif);
+        let mut flow = state.packet.flow(iif);
+        flow.oif = state.output.filter(|_| iif == LOOPBACK);
         match seen.fib.lookup(&flow) {
             Ok(hit) => {
                 let link = hit.hops.first().and_then(|hop| hop.link);
@@ -230,6 +249,7 @@ impl<'a> Walker<'_, 'a> {
         let mut outcomes = Vec::new();
         for hop in &hit.hops {
             let mut state = state.clone();
+            state.output = None;
             state.share = state.share.of(u32::from(hop.weight), whole);
             let links = Links {
                 output: hop.link,
@@ -256,17 +276,25 @@ impl<'a> Walker<'_, 'a> {
             return state.undecided(place, Missing::Link(format!("number {link}, of the route")));
         };
         let mtu = hit.route.mtu.map_or(seen.mtu, |(mtu, _)| mtu.min(seen.mtu));
-        if mtu != 0 && state.packet.size > mtu {
-            if state.packet.df {
-                let why = Cause::TooBig {
-                    link: seen.name.clone(),
-                    mtu,
-                    size: state.packet.size,
-                };
-                return state.ends(place, End::Rejected(why));
+        let size = state.packet.piece();
+        if mtu != 0 && size > mtu {
+            if state.packet.df || (state.packet.is_v6() && !state.local) {
+                let link = seen.name.clone();
+                return state.ends(place, End::Rejected(Cause::TooBig { link, mtu, size }));
             }
-            let text = format!("fragments: {} bytes over MTU {mtu}", state.packet.size);
-            state.note(place, Some(link), What::Out, text);
+            state.note(
+                place,
+                Some(link),
+                What::Out,
+                format!("fragments: {size} bytes over MTU {mtu}"),
+            );
+            state.packet.fragment = Some(mtu);
+        }
+        if let Some(encap) = &hop.encap {
+            let Some(metadata) = Metadata::read(encap) else {
+                return state.undecided(place, format!("what this encapsulation does: {encap}"));
+            };
+            state.metadata = Some(metadata);
         }
         let gateway = self.topology.place(place).fib.gateway(hit.route, hop);
         let next = gateway.unwrap_or(state.packet.dst);
@@ -300,6 +328,7 @@ impl<'a> Walker<'_, 'a> {
         let mut flow = Flow {
             src: Some(packet.dst),
             iif: LOOPBACK,
+            l3mdev: Some(at.link).filter(|_| self.is_vrf(at)),
             tos: packet.tos,
             ..Flow::to(packet.src)
         };
@@ -309,7 +338,7 @@ impl<'a> Walker<'_, 'a> {
         let back = place.fib.lookup(&flow);
         let by_link = back
             .as_ref()
-            .is_ok_and(|hit| hit.hops.iter().any(|hop| hop.link == Some(at.link)));
+            .is_ok_and(|hit| hit.hops.iter().any(|hop| self.is_by(at.place, hop.link, at.link)));
         let reachable = back
             .as_ref()
             .is_ok_and(|hit| hit.route.kind == RouteType::Unicast);

@@ -8,11 +8,14 @@ mod arp;
 mod bridge;
 mod cause;
 mod filter;
+mod ipvlan;
+mod ipvs;
 mod l2;
 mod l3;
 mod missing;
 mod rule_text;
 mod tunnel;
+mod vrf;
 
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
@@ -24,8 +27,10 @@ use super::topology::{At, PlaceId, Topology};
 use crate::state::link::{IfIndex, Scope};
 
 pub use cause::{Cause, Martian, RefusedBy, Refuses, VxlanEnd};
+use ipvs::Balanced;
 pub use missing::{Missing, Unclear};
 pub use rule_text::RuleText;
+use tunnel::Metadata;
 
 /// What one table, setting or link did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +129,16 @@ pub struct State {
     prerouted: bool,
     /// The frame crossed a cable that was not seen: it is with all that such cables lead to, and crosses none again.
     wired: bool,
+    /// The namespace that it is in sent it.
+    local: bool,
+    /// The link that it has to leave by, whatever routes lead elsewhere (`flowi4_oif`).
+    output: Option<IfIndex>,
+    /// What its route says of a tunnel.
+    metadata: Option<Metadata>,
+    /// IPVS has had it.
+    balanced: bool,
+    /// Connections of virtual services, by namespace.
+    services: Vec<(PlaceId, Balanced)>,
     /// Connections that it began or belongs to, by namespace.
     pub conns: Vec<(PlaceId, Conn)>,
 }
@@ -167,6 +182,11 @@ impl State {
             conn: None,
             prerouted: false,
             wired: false,
+            local: false,
+            output: None,
+            metadata: None,
+            balanced: false,
+            services: Vec::new(),
             conns: Vec::new(),
         }
     }
@@ -181,6 +201,8 @@ impl State {
             ..Packet::new(packet.dst, packet.src, packet.transport.reply())
         });
         answer.conns.clone_from(&self.conns);
+        answer.services.clone_from(&self.services);
+        answer.output = self.output;
         answer.quiet = self.quiet;
         answer
     }
@@ -197,10 +219,16 @@ impl State {
         self
     }
 
-    /// What the kernel forgets when a packet leaves a namespace (`skb_scrub_packet`).
-    fn scrub(&mut self) {
+    /// What the kernel forgets when a packet goes into a tunnel or comes out of one (`skb_scrub_packet`).
+    fn leaves_connection(&mut self) {
         self.conn = None;
         self.prerouted = false;
+    }
+
+    /// What the kernel forgets when a packet leaves a namespace (`skb_scrub_packet`).
+    fn scrub(&mut self) {
+        self.leaves_connection();
+        self.balanced = false;
         self.packet.mark = 0;
         self.packet.physdev_in = None;
     }

@@ -36,7 +36,7 @@ pub use broken::{Broken, broken};
 pub use docker::Docker;
 pub use draft::Draft;
 pub use flannel::{Backend, Flannel};
-pub use links::{LinkLab, link_labs};
+pub use links::{LinkLab, link_labs, museum};
 pub use network::{Network, PodSite, Probe, Way};
 pub use proxy_arp::ProxyArp;
 pub use rip::{Rip, Router};

@@ -7,8 +7,11 @@ mod calico_ipip;
 mod ethernet;
 mod ip_tunnels;
 mod ipvs;
+mod museum;
 mod sizes;
 mod stacked;
+
+pub use museum::museum;
 
 use super::{Broken, Draft, PodSite};
 use crate::{NodePlan, Plan};
