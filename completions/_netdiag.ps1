@@ -344,6 +344,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Seconds that each datastore call may take')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd')
             [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag writes no log')
+            [CompletionResult]::new('--live', '--live', [CompletionResultType]::ParameterName, 'Also send three probes from SRC, which must be on this host, and watch the links that they should pass')
             [CompletionResult]::new('--allow-version-mismatch', '--allow-version-mismatch', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag works with every release of Calico')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

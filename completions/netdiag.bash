@@ -1250,7 +1250,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__trace)
-            opts="-o -c -h --snapshot --objects --bird-socket --size --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-o -c -h --snapshot --objects --bird-socket --size --live --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

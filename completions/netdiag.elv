@@ -327,6 +327,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand --timeout 'Seconds that each datastore call may take'
             cand --context 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd'
             cand --log-level 'Accepted as calicoctl has it: netdiag writes no log'
+            cand --live 'Also send three probes from SRC, which must be on this host, and watch the links that they should pass'
             cand --allow-version-mismatch 'Accepted as calicoctl has it: netdiag works with every release of Calico'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'

@@ -274,6 +274,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -s c -l config -d
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l timeout -d 'Seconds that each datastore call may take' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l live -d 'Also send three probes from SRC, which must be on this host, and watch the links that they should pass'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''

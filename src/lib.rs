@@ -19,4 +19,6 @@ pub mod live;
 pub mod output;
 pub mod packet;
 pub mod parse;
+#[cfg(feature = "capture")]
+pub mod probe;
 pub mod state;

@@ -1,6 +1,8 @@
 //! `netdiag trace`: one packet from namespace to namespace, through the tables as they are.
 
 mod document;
+#[cfg_attr(not(feature = "capture"), path = "trace/no_live.rs")]
+mod live;
 mod names;
 mod show;
 
@@ -17,7 +19,7 @@ use crate::forward::walk::{End, Outcome as Walked, Walker, What};
 
 /// Follow a packet hop by hop, there and back, through routes, neighbors, bridges, tunnels and netfilter
 ///
-/// Nothing is sent: the tables of all namespaces that were seen are walked as the kernel does it. SRC and DST are a
+/// Without --live, nothing is sent: the tables of all namespaces that were seen are walked as the kernel does it. SRC and DST are a
 /// node, `NODE/POD`, a pod, a namespace or container by its name, or an address.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -35,6 +37,9 @@ pub(super) struct Args {
     /// Bytes of the packet with its IP header
     #[arg(long, value_name = "BYTES", default_value_t = 84)]
     size: u32,
+    /// Also send three probes from SRC, which must be on this host, and watch the links that they should pass
+    #[arg(long, conflicts_with = "snapshot")]
+    live: bool,
     /// Output format
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
@@ -55,11 +60,37 @@ impl Args {
         let target = self.target(&topology, from)?;
         let walker = Walker::new(&topology);
         let packet = self.packet(&walker, from, given, target)?;
-        let ways = walker.there_and_back(packet, from);
-        if !self.output.write(cx, &document::document(&topology, &ways))? {
-            show::write(cx, &topology, &ways)?;
+        let ways = walker.there_and_back(packet.clone(), from);
+        let live = self.probes(&topology, &packet, from, &ways)?;
+        let mut document = document::document(&topology, &ways);
+        if let Some(live) = &live {
+            document["live"] = live.document();
         }
-        Ok(verdict(&ways))
+        if !self.output.write(cx, &document)? {
+            show::write(cx, &topology, &ways)?;
+            if let Some(live) = &live {
+                live.write(cx)?;
+            }
+        }
+        Ok(match live {
+            // What really happened is above what should.
+            Some(live) if live.is_open() => Outcome::Good,
+            Some(_) => Outcome::Findings,
+            None => verdict(&ways),
+        })
+    }
+
+    fn probes(
+        &self,
+        topology: &Topology,
+        packet: &Packet,
+        from: PlaceId,
+        ways: &Ways,
+    ) -> Result<Option<live::Live>, Error> {
+        if !self.live {
+            return Ok(None);
+        }
+        live::Live::run(topology, packet, from, ways).map(Some)
     }
 
     fn target(&self, topology: &Topology, from: PlaceId) -> Result<IpAddr, Error> {

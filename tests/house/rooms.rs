@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::below;
 
 /// A room of `src/`, and the rooms it may use: the table of ARCHITECTURE.md. `cli` may use all.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("apply", &["calico", "datastore"]),
     ("archive", &["parse", "state"]),
     ("calico", &[]),
@@ -21,6 +21,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("output", &[]),
     ("packet", &[]),
     ("parse", &["state"]),
+    ("probe", &["live", "packet", "state"]),
     ("state", &[]),
 ];
 

@@ -6,5 +6,6 @@ mod faults;
 mod fleet;
 mod live;
 mod netdiag;
+mod probes;
 mod secrets;
 mod story;
