@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Mutex;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use netdiag::forward::packet::{Packet, Transport};
 use netdiag::forward::topology::Topology;
@@ -145,11 +145,18 @@ fn compare(what: &str, network: &Network) -> (usize, usize, Vec<String>) {
 
 /// One network: how many ways were asked for, how many stayed open, and what was wrong; none when labs can't be.
 fn one(what: &str, draft: Draft, settle: bool) -> Option<(usize, usize, Vec<String>)> {
+    let begun = Instant::now();
     let network = or_skip(draft.up())?;
     if settle && let Err(error) = network.works() {
         return Some((0, 0, vec![format!("{what}: {error}")]));
     }
-    Some(compare(what, &network))
+    let compared = compare(what, &network);
+    // Seen with --nocapture: which one takes long, and what is wrong before the last one is done.
+    #[expect(clippy::print_stdout, reason = "a test that takes minutes")]
+    {
+        println!("{:.1?}: {what}\n{}", begun.elapsed(), compared.2.join("\n"));
+    }
+    Some(compared)
 }
 
 /// Compares all these networks, so many at a time; of a hundred ways, at most `undecidable` may stay open.
@@ -173,7 +180,6 @@ pub(super) fn all(drafts: Vec<(String, Draft)>, settle: bool, at_once: usize, un
         undecided += open;
         wrong.append(&mut bad);
     }
-    println!("{asked} ways, {undecided} not decidable");
     assert!(
         wrong.is_empty(),
         "{} of {asked} wrong:\n{}",

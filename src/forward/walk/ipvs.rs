@@ -18,6 +18,8 @@ pub(super) struct Balanced {
     client: SocketAddr,
     service: SocketAddr,
     server: SocketAddr,
+    /// `net.ipv4.vs.conntrack` was on.
+    tracked: bool,
 }
 
 fn ends(packet: &Packet) -> Option<(SocketAddr, SocketAddr)> {
@@ -117,6 +119,7 @@ impl Walker<'_, '_> {
                         client,
                         service: dst,
                         server: target,
+                        tracked,
                     },
                 ));
                 state.retrack(place, tracked);
@@ -196,13 +199,15 @@ impl State {
             .services
             .iter()
             .find(|(other, known)| *other == place && known.server == src && known.client == dst);
-        let Some((_, Balanced { service, .. })) = found else {
+        let Some((_, Balanced { service, tracked, .. })) = found.copied() else {
             return;
         };
-        let service = *service;
         self.packet.src = service.ip();
         self.packet.transport = self.packet.transport.with_ports(service.port(), dst.port());
         self.note_packet(place, None, What::Nat);
+        if !tracked {
+            self.conn = Some(Conn::untracked(&self.packet));
+        }
     }
 
     /// With `net.ipv4.vs.conntrack`, the connection learns that the server answers; without, it is not tracked on.

@@ -150,7 +150,11 @@ impl Draft {
         let mut listeners = Vec::new();
         for step in &self.steps {
             match step {
-                Step::Sh { node, script } => lab.node(node).sh(script).ok().map(drop)?,
+                Step::Sh { node, script } => {
+                    // Guests on a busy machine are slow.
+                    let run = lab.node(node).sh(script).within(Duration::from_secs(60));
+                    run.ok().map(drop)?;
+                }
                 Step::Write { node, path, text } => lab.node(node).write(path, text)?,
                 Step::Bird { node, config } => {
                     lab.node(node).write(bird::CONFIG, config)?;
