@@ -19,6 +19,7 @@ pub mod live;
 pub mod output;
 pub mod packet;
 pub mod parse;
+pub mod policy;
 #[cfg(feature = "capture")]
 pub mod probe;
 pub mod state;

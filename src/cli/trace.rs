@@ -4,6 +4,7 @@ mod document;
 #[cfg_attr(not(feature = "capture"), path = "trace/no_live.rs")]
 mod live;
 mod names;
+mod objects;
 mod show;
 
 use std::net::IpAddr;
@@ -16,6 +17,7 @@ use super::{Context, Error, Outcome};
 use crate::forward::packet::{Packet, Transport};
 use crate::forward::topology::{PlaceId, Topology};
 use crate::forward::walk::{End, Outcome as Walked, Walker, What};
+use crate::policy::Policies;
 
 /// Follow a packet hop by hop, there and back, through routes, neighbors, bridges, tunnels and netfilter
 ///
@@ -57,22 +59,32 @@ impl Args {
             );
             return Err(Error::new(message).hint(format!("seen: {}", names::seen(&topology))));
         };
-        let target = self.target(&topology, from)?;
+        let policies = objects::policies(&snapshot);
+        let target = self.target(&topology, policies.as_ref(), from)?;
         let walker = Walker::new(&topology);
         let packet = self.packet(&walker, from, given, target)?;
         let ways = walker.there_and_back(packet.clone(), from);
+        let verdicts = policies.map(|policies| objects::compare(&policies, &topology, &ways));
         let live = self.probes(&topology, &packet, from, &ways)?;
         let mut document = document::document(&topology, &ways);
+        if let Some(verdicts) = &verdicts {
+            document["objects"] = objects::document(verdicts);
+        }
         if let Some(live) = &live {
             document["live"] = live.document();
         }
         if !self.output.write(cx, &document)? {
             show::write(cx, &topology, &ways)?;
+            if let Some(verdicts) = &verdicts {
+                objects::write(cx, verdicts)?;
+            }
             if let Some(live) = &live {
                 live.write(cx)?;
             }
         }
+        let differs = verdicts.is_some_and(|verdicts| !verdicts.differences().is_empty());
         Ok(match live {
+            _ if differs => Outcome::Findings,
             // What really happened is above what should.
             Some(live) if live.is_open() => Outcome::Good,
             Some(_) => Outcome::Findings,
@@ -93,15 +105,15 @@ impl Args {
         live::Live::run(topology, packet, from, ways).map(Some)
     }
 
-    fn target(&self, topology: &Topology, from: PlaceId) -> Result<IpAddr, Error> {
+    fn target(
+        &self,
+        topology: &Topology,
+        policies: Option<&Policies>,
+        from: PlaceId,
+    ) -> Result<IpAddr, Error> {
         if let Ok(ip) = self.to.parse() {
             return Ok(ip);
         }
-        let (to, _) = names::place(topology, &self.to)?;
-        let to = to.ok_or_else(|| {
-            let message = format!("{}: no node, pod or namespace of that name was seen", self.to);
-            Error::new(message).hint(format!("seen: {}", names::seen(topology)))
-        })?;
         let v4_first = topology
             .place(from)
             .net
@@ -109,6 +121,15 @@ impl Args {
             .items()
             .iter()
             .any(|address| address.ip.is_ipv4() && !address.ip.is_loopback());
+        let by_objects = policies.and_then(|policies| objects::address(policies, &self.to, v4_first));
+        if let Some(ip) = by_objects {
+            return Ok(ip);
+        }
+        let (to, _) = names::place(topology, &self.to)?;
+        let to = to.ok_or_else(|| {
+            let message = format!("{}: no node, pod or namespace of that name was seen", self.to);
+            Error::new(message).hint(format!("seen: {}", names::seen(topology)))
+        })?;
         names::address(topology, to, v4_first)
             .ok_or_else(|| Error::new(format!("{} has no address", self.to)))
     }

@@ -13,6 +13,7 @@ mod refusal;
 mod restart;
 mod session;
 mod silence;
+pub mod verdicts;
 mod world;
 
 pub use addresses::own_address_fault;

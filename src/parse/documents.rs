@@ -16,8 +16,9 @@ const MAX_BYTES: usize = 1 << 30;
 /// # Errors
 /// The line that is neither, or that has more than is read.
 pub fn documents(text: &str) -> Result<Vec<Value>, ParseError> {
-    let documents: Vec<Value> = if text.trim_start().starts_with('{') {
-        json(text)?
+    let documents = if text.trim_start().starts_with('{') {
+        // YAML may begin so, too.
+        json(text).or_else(|error| yaml(text).map_err(|_| error))?
     } else {
         yaml(text)?
     };
@@ -72,7 +73,7 @@ mod tests {
     #[test]
     fn what_is_neither_is_told_with_its_line() {
         assert_eq!(documents("kind: Pod\nmetadata: [\n").unwrap_err().line, 2);
-        assert_eq!(documents("{\n\"kind\": }").unwrap_err().line, 2);
+        assert_eq!(documents("{\n\"kind\": ]").unwrap_err().line, 2);
         let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
         assert!(documents(&deep).is_err());
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{ParseError, excerpt};
-use crate::state::ovs::{Flow, Learned};
+use crate::state::ovs::{Bucket, Flow, Group, Learned};
 
 /// What a rule without `priority=` has (OFP_DEFAULT_PRIORITY).
 const DEFAULT_PRIORITY: u32 = 32_768;
@@ -74,6 +74,57 @@ fn parts(text: &str) -> Vec<&str> {
     })
     .filter(|part| !part.is_empty())
     .collect()
+}
+
+/// Reads a dump of groups (`ovs-ofctl dump-groups`). Lines without `group_id=` are passed over.
+///
+/// # Errors
+/// Names the line whose numbers are none.
+pub fn groups(text: &str) -> Result<Vec<Group>, ParseError> {
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| line.trim_start().starts_with("group_id="))
+        .map(|(index, line)| {
+            group(line.trim())
+                .ok_or_else(|| ParseError::new(index + 1, format!("not a group: {:?}", excerpt(line))))
+        })
+        .collect()
+}
+
+/// `group_id=1,type=select,bucket=bucket_id:0,weight:100,watch_port:2,actions=output:1,output:2,bucket=…`
+fn group(line: &str) -> Option<Group> {
+    let mut group = Group::default();
+    let mut in_actions = false;
+    for part in parts(line) {
+        let bucket = group.buckets.last_mut();
+        match part.split_once(['=', ':']) {
+            Some(("bucket", first)) => {
+                in_actions = false;
+                group.buckets.push(Bucket {
+                    weight: 1,
+                    actions: first
+                        .strip_prefix("actions=")
+                        .map(str::to_owned)
+                        .into_iter()
+                        .collect(),
+                    ..Bucket::default()
+                });
+                in_actions |= first.starts_with("actions=");
+            }
+            Some(("group_id", id)) => group.id = number(id)?.try_into().ok()?,
+            Some(("type", kind)) => kind.clone_into(&mut group.kind),
+            Some(("actions", first)) => {
+                in_actions = true;
+                bucket?.actions.push(first.to_owned());
+            }
+            Some(("weight", weight)) if !in_actions => bucket?.weight = weight.parse().ok()?,
+            Some(("watch_port", port)) if !in_actions => bucket?.watch_port = Some(port.to_owned()),
+            _ if in_actions => bucket?.actions.push(part.to_owned()),
+            // Identifiers of buckets, methods of selection.
+            _ => {}
+        }
+    }
+    Some(group)
 }
 
 /// Reads the table of `fdb/show`.

@@ -97,6 +97,8 @@ pub struct Bridge {
     pub flows: Fact<Vec<Flow>>,
     /// What the bridge has learned.
     pub fdb: Fact<Vec<Learned>>,
+    /// Groups of buckets, which rules send to.
+    pub groups: Fact<Vec<Group>>,
 }
 
 /// A row of `Port`.
@@ -125,6 +127,9 @@ pub struct Port {
     pub bond_downdelay: i64,
     /// Protected ports don't forward to each other.
     pub protected: bool,
+    /// `forwarding`, `blocking`, `Discarding`, …: of (rapid) spanning tree, where the bridge runs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stp_state: Option<String>,
     pub fake_bridge: bool,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub external_ids: BTreeMap<String, String>,
@@ -210,6 +215,29 @@ impl Flow {
     pub const fn is_hidden(&self) -> bool {
         self.priority > 65_535 || self.table == 254
     }
+}
+
+/// A group, as `ovs-ofctl dump-groups` prints it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Group {
+    pub id: u32,
+    /// `all`, `indirect`, `select`, `ff`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub buckets: Vec<Bucket>,
+}
+
+/// A bucket of a group.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Bucket {
+    /// Of `select`: its part of all.
+    pub weight: u32,
+    /// The port that it lives and dies with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watch_port: Option<String>,
+    pub actions: Vec<String>,
 }
 
 /// A row of `fdb/show`.

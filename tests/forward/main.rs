@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod clusters;
+mod felix;
 mod fib;
 mod guest;
 mod networks;
+mod ovs;
 mod recorded;
+mod verdicts;

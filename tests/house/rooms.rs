@@ -5,14 +5,17 @@ use std::collections::BTreeSet;
 use crate::below;
 
 /// A room of `src/`, and the rooms it may use: the table of ARCHITECTURE.md. `cli` may use all.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("apply", &["calico", "datastore"]),
     ("archive", &["parse", "state"]),
     ("calico", &[]),
     ("collect", &["parse", "state"]),
     ("compare", &["state"]),
     ("datastore", &["calico"]),
-    ("diagnose", &["calico", "forward", "intent", "state"]),
+    (
+        "diagnose",
+        &["calico", "forward", "intent", "kubernetes", "policy", "state"],
+    ),
     ("fleet", &["archive", "state"]),
     ("forward", &["calico", "state"]),
     ("intent", &["calico", "kubernetes", "state"]),
@@ -21,6 +24,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("output", &[]),
     ("packet", &[]),
     ("parse", &["state"]),
+    ("policy", &["calico", "kubernetes", "state"]),
     ("probe", &["live", "packet", "state"]),
     ("state", &[]),
 ];

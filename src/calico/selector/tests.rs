@@ -239,3 +239,53 @@ proptest! {
         prop_assert_ne!(not.matches(&labels), selector.matches(&labels));
     }
 }
+
+#[derive(serde::Deserialize)]
+struct Recorded {
+    text: String,
+    /// The canonical form; none for what is no selector.
+    said: Option<String>,
+    #[serde(default)]
+    labels: Vec<std::collections::BTreeMap<String, String>>,
+    #[serde(default, rename = "match")]
+    matched: String,
+}
+
+#[test]
+fn random_texts_are_read_as_calico_reads_them() {
+    use std::io::Read;
+    let recorded: &[u8] = include_bytes!("../../../fixtures/selectors/cases.zst");
+    let mut lines = String::new();
+    ruzstd::decoding::StreamingDecoder::new(recorded)
+        .unwrap()
+        .read_to_string(&mut lines)
+        .unwrap();
+    let (mut wrong, mut refused) = (Vec::new(), 0);
+    for line in lines.lines() {
+        let case: Recorded = serde_json::from_str(line).unwrap();
+        let read: Result<Selector, _> = case.text.parse();
+        refused += usize::from(read.is_err());
+        let said = read.as_ref().ok().map(ToString::to_string);
+        let matched: String = case
+            .labels
+            .iter()
+            .filter_map(|labels| {
+                let labels: Vec<_> = labels.clone().into_iter().collect();
+                Some(if read.as_ref().ok()?.matches(&labels) {
+                    '1'
+                } else {
+                    '0'
+                })
+            })
+            .collect();
+        if said != case.said || matched != case.matched {
+            wrong.push(format!(
+                "{:?}: {said:?} {matched}, Calico {:?} {}",
+                case.text, case.said, case.matched
+            ));
+        }
+    }
+    let shown = wrong.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
+    assert!(wrong.is_empty(), "{} differ:\n{shown}", wrong.len());
+    assert!((500..3_500).contains(&refused), "{refused}");
+}

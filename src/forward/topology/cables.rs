@@ -45,7 +45,8 @@ impl Cables {
         self.uplinks.push(at);
         self.by_mac.entry(mac).or_default().push(at);
         let stacked = !topology.macvlans(at).is_empty() || !topology.ipvlans(at).is_empty();
-        let open = link.master.is_some() || stacked;
+        let switched = topology.switches().port(at).is_some();
+        let open = link.master.is_some() || stacked || switched;
         if open {
             self.open.push(at);
         }

@@ -3,6 +3,7 @@
 mod cables;
 mod place;
 mod stacks;
+mod switches;
 mod veths;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use crate::state::netns::NsIdentity;
 use crate::state::{Netns, NodeState};
 use cables::Cables;
 pub use place::Place;
+pub use switches::{Dead, SwitchPort, Switches};
 
 /// One namespace among those of a [`Topology`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +43,7 @@ pub struct Topology<'a> {
     macvlans: HashMap<At, Vec<(At, Mac)>>,
     /// ipvlans by the link that they are on.
     ipvlans: HashMap<At, Vec<At>>,
+    switches: Switches<'a>,
     cables: Cables,
 }
 
@@ -54,6 +57,7 @@ impl<'a> Topology<'a> {
             veths: HashMap::new(),
             macvlans: HashMap::new(),
             ipvlans: HashMap::new(),
+            switches: Switches::default(),
             cables: Cables::default(),
         };
         for node in nodes {
@@ -72,6 +76,7 @@ impl<'a> Topology<'a> {
         topology.veths = topology.pairs();
         topology.macvlans = topology.stacks();
         topology.ipvlans = topology.shared();
+        topology.switches = Switches::new(&topology);
         topology.cables = Cables::new(&topology);
         topology
     }
@@ -125,6 +130,11 @@ impl<'a> Topology<'a> {
     /// Cables whose other end was not seen.
     pub const fn cables(&self) -> &Cables {
         &self.cables
+    }
+
+    /// Open vSwitch's bridges.
+    pub const fn switches(&self) -> &Switches<'a> {
+        &self.switches
     }
 
     fn all_links(&self) -> impl Iterator<Item = (At, &'a Link)> {

@@ -43,40 +43,17 @@ impl Walker<'_, '_> {
     /// Asks for an address on a link, as the kernel would.
     fn ask(&self, state: &mut State, at: At, target: IpAddr, known: Option<&Neighbor>) -> Result<Mac, End> {
         let name = self.name(at);
-        let Some(src) = self
-            .topology
-            .link(at)
-            .and_then(|link| link.mac.as_deref().and_then(Mac::parse))
-        else {
-            return Err(End::NotDecidable(
-                format!("the MAC of {name} is not known").into(),
-            ));
-        };
-        let frame = Frame {
-            src,
-            dst: Mac::BROADCAST,
-            vlan: None,
-            payload: Payload::Ask {
-                target,
-                sender: self.sender(at, target, state.packet.src),
-            },
-        };
-        let ask = |widely| {
-            let mut question = State::new(state.packet.clone()).quiet();
-            question.widely = widely;
-            self.xmit(question, at, frame.clone())
-        };
         let answer = |outcomes: &[Outcome]| {
             outcomes.iter().find_map(|outcome| match outcome.end {
                 End::Answered(mac) => Some((mac, outcome.place)),
                 _ => None,
             })
         };
-        let mut outcomes = ask(false);
+        let mut outcomes = self.question(state, at, target, false)?;
         let answered = answer(&outcomes);
         if answered.is_none() && !state.quiet {
             // To say who heard it.
-            outcomes = ask(true);
+            outcomes = self.question(state, at, target, true)?;
         }
         if let Some((mac, who)) = answered {
             state.note_with(at.place, Some(at.link), What::Neighbor, || {
@@ -107,6 +84,38 @@ impl Walker<'_, '_> {
                 lost: lost(outcomes),
             })),
         }
+    }
+
+    /// What becomes of a question for an address on a link.
+    pub(super) fn question(
+        &self,
+        state: &State,
+        at: At,
+        target: IpAddr,
+        widely: bool,
+    ) -> Result<Vec<Outcome>, End> {
+        let Some(src) = self
+            .topology
+            .link(at)
+            .and_then(|link| link.mac.as_deref().and_then(Mac::parse))
+        else {
+            let name = self.name(at);
+            return Err(End::NotDecidable(
+                format!("the MAC of {name} is not known").into(),
+            ));
+        };
+        let frame = Frame {
+            src,
+            dst: Mac::BROADCAST,
+            vlan: None,
+            payload: Payload::Ask {
+                target,
+                sender: self.sender(at, target, state.packet.src),
+            },
+        };
+        let mut question = State::new(state.packet.clone()).quiet();
+        question.widely = widely;
+        Ok(self.xmit(question, at, frame))
     }
 
     /// The address that asks: the packet's own source when it is one of the host's, else one of the link

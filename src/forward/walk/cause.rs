@@ -144,6 +144,23 @@ pub enum Cause {
         rule: Box<RuleText>,
         answer: Option<String>,
     },
+    /// A bridge of Open vSwitch doesn't send it on: what its rules, VLANs or ports say.
+    Switch {
+        bridge: String,
+        why: String,
+    },
+    /// Neither `ovsdb-server` nor `ovs-vswitchd` may be missing where packets are switched in user space.
+    SwitchDown {
+        daemon: &'static str,
+        why: String,
+    },
+    /// No tunnel port takes it: of this kind, with this key and this sender; the one that comes nearest.
+    NoTunnelPort {
+        kind: &'static str,
+        key: u64,
+        from: IpAddr,
+        other: Option<String>,
+    },
     /// None of the above: a sentence alone.
     Other(String),
 }

@@ -62,6 +62,11 @@ impl Walker<'_, '_> {
         state.note_with(at.place, Some(at.link), What::Out, || {
             format!("dev {}", link.name)
         });
+        if let Some(port) = self.topology.switches().port(at)
+            && port.internal
+        {
+            return self.switched(state, at.place, port, &frame);
+        }
         let lower = || {
             link.lower.map(|lower| At {
                 place: at.place,
@@ -99,7 +104,10 @@ impl Walker<'_, '_> {
                 None => state.undecided(at.place, format!("the link below {} is not known", link.name)),
             },
             (_, Some(LinkData::Bond(bond))) => self.bond(state, at, bond, &frame),
-            (Some(_), _) => state.undecided(at.place, behind(link)),
+            (Some(_), _) => match self.topology.dead_port(at) {
+                Some(dead) => Self::dead(state, at, dead),
+                None => state.undecided(at.place, behind(link)),
+            },
         }
     }
 
@@ -130,7 +138,7 @@ impl Walker<'_, '_> {
     }
 
     /// A frame comes in by a link.
-    pub(super) fn receive(&self, mut state: State, at: At, mut frame: Frame) -> Vec<Outcome> {
+    pub(super) fn receive(&self, mut state: State, at: At, frame: Frame) -> Vec<Outcome> {
         let Some(link) = self.topology.link(at) else {
             return state.undecided(at.place, Missing::Link(format!("number {}", at.link)));
         };
@@ -139,6 +147,17 @@ impl Walker<'_, '_> {
             return state.dropped(at.place, Cause::LinkDown { link });
         }
         state.note_with(at.place, Some(at.link), What::In, || format!("dev {}", link.name));
+        match self.topology.switches().port(at) {
+            Some(port) if !port.internal => self.port_receives(state, at, port, &frame),
+            _ => match self.topology.dead_port(at) {
+                Some(dead) => Self::dead(state, at, dead),
+                None => self.receive_own(state, at, link, frame),
+            },
+        }
+    }
+
+    /// What the link's namespace does with a frame that came in by it.
+    pub(super) fn receive_own(&self, state: State, at: At, link: &Link, mut frame: Frame) -> Vec<Outcome> {
         if let Some(vlan) = frame.vlan
             && let Some(above) = self.vlan_link(at, vlan)
         {

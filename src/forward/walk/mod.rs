@@ -13,6 +13,7 @@ mod ipvs;
 mod l2;
 mod l3;
 mod missing;
+mod ovs;
 mod rule_text;
 mod tunnel;
 mod vrf;
@@ -141,6 +142,8 @@ pub struct State {
     services: Vec<(PlaceId, Balanced)>,
     /// Connections that it began or belongs to, by namespace.
     pub conns: Vec<(PlaceId, Conn)>,
+    /// What Open vSwitch's bridges know of it and of the packet that it answers.
+    bridged: ovs::Passed,
 }
 
 /// A share in millionths.
@@ -188,6 +191,7 @@ impl State {
             balanced: false,
             services: Vec::new(),
             conns: Vec::new(),
+            bridged: ovs::Passed::default(),
         }
     }
 
@@ -203,6 +207,7 @@ impl State {
         answer.conns.clone_from(&self.conns);
         answer.services.clone_from(&self.services);
         answer.output = self.output;
+        answer.bridged = self.bridged.answer();
         answer.quiet = self.quiet;
         answer
     }

@@ -217,8 +217,24 @@ pub(super) fn nft_ruleset(r: &mut Reading, text: &str) -> Result<(), ParseError>
 
 /// One table of the database, as `ovs-vsctl -f json list` prints it.
 pub(super) fn ovs(r: &mut Reading, text: &str, table: &str) -> Result<(), ParseError> {
+    // Nothing was printed because the database didn't answer.
+    if text.trim().is_empty() {
+        return Ok(());
+    }
     let rows = ovsdb::listed(text).map_err(|why| ParseError::new(1, why))?;
     r.ovs.insert(table.to_owned(), rows);
+    Ok(())
+}
+
+/// `ovs-vsctl show`, or what it said when the database didn't answer.
+pub(super) fn ovs_shown(r: &mut Reading, text: &str) -> Result<(), ParseError> {
+    match text
+        .lines()
+        .find(|line| line.contains("database connection failed"))
+    {
+        Some(line) => r.ovs_gone = Some(line.trim().to_owned()),
+        None => r.ovs_shown = Some(ovsdb::shown(text)?),
+    }
     Ok(())
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::readers::{Item, READERS, Reading, Row};
+use super::readers::{Item, OfBridge, READERS, Reading, Row, of_bridge};
 use super::{Content, Folder, namespaces};
-use crate::parse::{ParseError, ovsdb};
+use crate::parse::{ParseError, ovs_flows, ovsdb};
 use crate::state::{Absence, Fact, Namespace, NodeState};
 
 /// Reads a node, and the namespaces in the folders within.
@@ -75,13 +75,82 @@ fn read(folder: &Folder, path: &str, cut: Option<&str>) -> Reading {
         }
     }
     finish(&mut reading);
+    bridges(&mut reading, folder, path);
     reading
+}
+
+/// Flows, groups and learned addresses of bridges, which have a file each.
+fn bridges(reading: &mut Reading, folder: &Folder, path: &str) {
+    let Fact::Known(ovs) = &mut reading.node.ovs else {
+        return;
+    };
+    for bridge in &mut ovs.bridges {
+        let why = || format!("not among the outputs ({path}ofctl-{}.txt)", bridge.name);
+        bridge.flows = Fact::absent_as(Absence::Unknown, why());
+        bridge.groups = Fact::absent_as(
+            Absence::Unknown,
+            format!("not among the outputs ({path}groups-{}.txt)", bridge.name),
+        );
+        bridge.fdb = Fact::absent_as(
+            Absence::Unknown,
+            format!("not among the outputs ({path}fdb-{}.txt)", bridge.name),
+        );
+    }
+    for (file, content) in &folder.files {
+        let Some((what, name)) = of_bridge(file) else {
+            continue;
+        };
+        let Some(bridge) = ovs.bridges.iter_mut().find(|bridge| bridge.name == name) else {
+            continue;
+        };
+        let text = match content {
+            Content::Text(text) => text,
+            Content::Unreadable(why) => {
+                let why = format!("{path}{file}: {why}");
+                match what {
+                    OfBridge::Flows => bridge.flows = Fact::absent_as(Absence::Unreadable, why),
+                    OfBridge::Groups => bridge.groups = Fact::absent_as(Absence::Unreadable, why),
+                    OfBridge::Fdb => bridge.fdb = Fact::absent_as(Absence::Unreadable, why),
+                }
+                continue;
+            }
+        };
+        match what {
+            OfBridge::Flows => bridge.flows = answered(text, "FLOW", path, file, ovs_flows::flows),
+            OfBridge::Groups => bridge.groups = answered(text, "GROUP", path, file, ovs_flows::groups),
+            OfBridge::Fdb => bridge.fdb = answered(text, "MAC", path, file, ovs_flows::fdb),
+        }
+    }
+}
+
+/// What the switch daemon answered; without an answer's head there was none.
+fn answered<T>(
+    text: &str,
+    head: &str,
+    path: &str,
+    file: &str,
+    read: fn(&str) -> Result<Vec<T>, ParseError>,
+) -> Fact<Vec<T>> {
+    if !text.contains(head) && !text.contains("actions=") {
+        let said = text.lines().next().unwrap_or("nothing was printed").trim();
+        return Fact::absent_as(Absence::Missing, format!("no answer ({path}{file}: {said})"));
+    }
+    match read(text) {
+        Ok(items) => Fact::Known(items),
+        Err(ParseError { line, why }) => {
+            Fact::absent_as(Absence::Unreadable, format!("{path}{file}:{line}: {why}"))
+        }
+    }
 }
 
 /// What several files say together.
 fn finish(reading: &mut Reading) {
     if !reading.ovs.is_empty() {
         reading.node.ovs = Fact::Known(ovsdb::picture(&reading.ovs));
+    } else if let Some(why) = reading.ovs_gone.take() {
+        reading.node.ovs = Fact::absent_as(Absence::Missing, why);
+    } else if let Some(ovs) = reading.ovs_shown.take() {
+        reading.node.ovs = Fact::Known(ovs);
     }
     if let Fact::Known(links) = &mut reading.node.net.links {
         for (index, port) in &reading.ports {

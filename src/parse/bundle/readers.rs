@@ -2,14 +2,15 @@
 
 use super::items::{
     addresses, arp, bird_raw, bird_routes, bird_shown, brctl, date, fdb, flows, hostname, ifconfig_addresses,
-    ifconfig_links, links, neighbors, netfilter, nexthops, nft_ruleset, node_hosts, nodename, ovs, ports,
-    route_n, routes, rules, sockets, sysctls, tables, tcp_counters, vlans,
+    ifconfig_links, links, neighbors, netfilter, nexthops, nft_ruleset, node_hosts, nodename, ovs, ovs_shown,
+    ports, route_n, routes, rules, sockets, sysctls, tables, tcp_counters, vlans,
 };
 use crate::parse::iproute::Names;
 use crate::parse::{ParseError, bird_config, ovsdb};
 use crate::state::kind::BridgePort;
 use crate::state::link::IfIndex;
 use crate::state::netfilter::Dialect;
+use crate::state::ovs::Ovs;
 use crate::state::{Absence, Fact, NodeState};
 
 /// What a file tells of. An item whose file can't be read is absent as a whole.
@@ -48,6 +49,10 @@ pub(super) struct Reading {
     pub(super) names: Names,
     pub(super) ports: Vec<(IfIndex, BridgePort)>,
     pub(super) ovs: ovsdb::Tables,
+    /// What `ovs-vsctl show` printed, which has less.
+    pub(super) ovs_shown: Option<Ovs>,
+    /// Why it printed nothing.
+    pub(super) ovs_gone: Option<String>,
 }
 
 type Read = fn(&mut Reading, &str) -> Result<(), ParseError>;
@@ -173,6 +178,7 @@ pub(super) const READERS: &[Row] = &[
     }),
     row("birdc-route-all.txt", Item::BirdRoutes, bird_routes),
     row("birdc-show-route-all.txt", Item::BirdRoutes, bird_routes),
+    more("ovs-vsctl-show.txt", Item::Ovs, ovs_shown),
     more("ovs-Open_vSwitch.json", Item::Ovs, |r, text| {
         ovs(r, text, "Open_vSwitch")
     }),
@@ -194,7 +200,30 @@ const LEGACY6: (Dialect, Dialect) = (Dialect::Ip6tablesLegacy, Dialect::Ip6table
 
 /// Whether any reader takes files of this name.
 pub fn is_read(file: &str) -> bool {
-    READERS.iter().any(|row| row.file == file)
+    READERS.iter().any(|row| row.file == file) || of_bridge(file).is_some()
+}
+
+/// What a file tells of one bridge of Open vSwitch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OfBridge {
+    /// `ofctl-br0.txt`: `ovs-ofctl dump-flows`, and what else of `ovs-ofctl` there is.
+    Flows,
+    /// `groups-br0.txt`: `ovs-ofctl dump-groups`.
+    Groups,
+    /// `fdb-br0.txt`: `ovs-appctl fdb/show`.
+    Fdb,
+}
+
+/// What a file is of, and which bridge.
+pub(super) fn of_bridge(file: &str) -> Option<(OfBridge, &str)> {
+    let name = file.strip_suffix(".txt")?;
+    [
+        ("ofctl-", OfBridge::Flows),
+        ("groups-", OfBridge::Groups),
+        ("fdb-", OfBridge::Fdb),
+    ]
+    .into_iter()
+    .find_map(|(prefix, what)| Some((what, name.strip_prefix(prefix)?)))
 }
 
 /// Whether a file of this name makes its folder a namespace. Names that any folder may have don't.
@@ -235,6 +264,7 @@ impl Reading {
             Item::Bird6 => lose(&mut self.node.bird6, absence, why),
             Item::Ovs => {
                 self.ovs.clear();
+                self.ovs_shown = None;
                 lose(&mut self.node.ovs, absence, why);
             }
             Item::BirdConfig => lose(&mut self.node.bird_config, absence, why),

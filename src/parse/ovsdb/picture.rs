@@ -79,6 +79,7 @@ fn bridge(
         ports,
         flows: Fact::default(),
         fdb: Fact::default(),
+        groups: Fact::absent("not asked for"),
     }
 }
 
@@ -99,6 +100,9 @@ fn port(row: &Row, interfaces: &BTreeMap<String, &Row>) -> Port {
         bond_updelay: integer(row, "bond_updelay").unwrap_or_default(),
         bond_downdelay: integer(row, "bond_downdelay").unwrap_or_default(),
         protected: boolean(row, "protected"),
+        stp_state: map(row, "rstp_status")
+            .remove("rstp_port_state")
+            .or_else(|| map(row, "status").remove("stp_state")),
         fake_bridge: boolean(row, "fake_bridge"),
         external_ids: map(row, "external_ids"),
         other_config: map(row, "other_config"),

@@ -1,76 +1,15 @@
 //! Open vSwitch 3.1 with the userspace datapath: netdiag's picture against its own tools.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use netdiag::parse::ovs_flows::flows;
 use netdiag::parse::ovsdb::{Tables, listed, picture};
 use netdiag::state::ovs::{Flow, Ovs};
 use netdiag::state::{Absence, Fact};
-use netdiag_lab::{Node, Result, or_skip, unpacked, wait_for};
+use netdiag_lab::ovs::{start as start_ovs, tool as tool_of, vsctl};
+use netdiag_lab::{Node, Result, or_skip};
 
-use super::{collected, start, two_nodes};
-
-const SERVER: &str = "usr/sbin/ovsdb-server";
-const SWITCH: &str = "usr/lib/openvswitch-switch/ovs-vswitchd";
-
-/// Starts the database and the switch daemon, as the package's init script does, without the kernel's datapath.
-fn start_ovs(node: &Node) -> Result<()> {
-    let schema = unpacked("openvswitch-switch", "usr/share/openvswitch/vswitch.ovsschema")?;
-    let tool = unpacked("openvswitch-common", "usr/bin/ovsdb-tool")?;
-    node.run(["mkdir", "-p", "/run/openvswitch"]).ok()?;
-    node.run([&tool, "create", "/run/openvswitch/conf.db", &schema])
-        .ok()?;
-    let server = [
-        "/run/openvswitch/conf.db",
-        "--remote=punix:/var/run/openvswitch/db.sock",
-        "--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
-        "--pidfile",
-    ];
-    start(node, "openvswitch-common", SERVER, &server, "", &[])?;
-    wait_for("ovsdb-server answers", Duration::from_secs(10), || {
-        vsctl(node, &["--no-wait", "init"]).ok()
-    })?;
-    vsctl(
-        node,
-        &[
-            "--no-wait",
-            "set",
-            "Open_vSwitch",
-            ".",
-            "ovs_version=3.1.0",
-            "external_ids:system-id=lab",
-        ],
-    )?;
-    start(
-        node,
-        "openvswitch-switch",
-        SWITCH,
-        &["--pidfile", "--disable-system"],
-        "",
-        &[],
-    )?;
-    wait_for("ovs-vswitchd answers", Duration::from_secs(10), || {
-        tool_of(node, "ovs-appctl", &["version"]).ok()
-    })
-    .map(drop)
-}
-
-fn tool_of(node: &Node, tool: &str, arguments: &[&str]) -> Result<String> {
-    let package = match tool {
-        "ovs-vsctl" => "openvswitch-switch",
-        _ => "openvswitch-common",
-    };
-    let mut words = vec![unpacked(package, &format!("usr/bin/{tool}"))?];
-    words.extend(arguments.iter().map(|word| (*word).to_owned()));
-    node.run(words).ok()
-}
-
-fn vsctl(node: &Node, arguments: &[&str]) -> Result<String> {
-    let mut all = vec!["--timeout=5"];
-    all.extend(arguments);
-    tool_of(node, "ovs-vsctl", &all)
-}
+use super::{collected, two_nodes};
 
 /// Bridges, an access port, a trunk, tunnels that work and one that can't, a port whose link is not there.
 fn configure(node: &Node) -> Result<()> {

@@ -17,6 +17,7 @@ mod netns;
 mod node;
 mod objects;
 mod on;
+pub mod ovs;
 mod plan;
 mod pod;
 mod probe;

@@ -110,6 +110,25 @@ impl fmt::Display for Cause {
                 Some(answer) => write!(f, "{rule} ({answer})"),
                 None => write!(f, "{rule}"),
             },
+            Self::Switch { why, .. } => f.write_str(why),
+            Self::SwitchDown { daemon, why } => {
+                write!(
+                    f,
+                    "{daemon} of Open vSwitch is not running, and its ports stand still ({why})"
+                )
+            }
+            Self::NoTunnelPort {
+                kind,
+                key,
+                from,
+                other,
+            } => {
+                write!(f, "no {kind} port takes key {key} from {from}")?;
+                match other {
+                    Some(other) => write!(f, ": {other}"),
+                    None => Ok(()),
+                }
+            }
             Self::Other(text) => f.write_str(text),
         }
     }

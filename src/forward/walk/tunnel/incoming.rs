@@ -21,6 +21,9 @@ impl Walker<'_, '_> {
         let Some(inner) = outer.inner.clone() else {
             return state.ends(at.place, End::Delivered);
         };
+        if let Some(outcomes) = self.switch_decap(&state, at) {
+            return outcomes;
+        }
         state.leaves_connection();
         match *inner {
             Inner::Frame { frame, header } if outer.transport.ports().is_some() => {

@@ -1,6 +1,9 @@
 //! The same networks, each with one thing wrong.
 
-use super::{Backend, Docker, Draft, Flannel, ProxyArp, StaticRoutes, bridge, veth_pair};
+use super::{
+    Backend, Docker, Draft, Flannel, OpenVswitch, ProxyArp, StaticRoutes, Tunnel, bridge, veth_pair,
+};
+use crate::ovs::{SERVER, SWITCH};
 
 /// A network with a fault: at least one of its ways is not as it must be.
 #[derive(Debug, Clone)]
@@ -22,7 +25,7 @@ const LINK_OF: &str = r#"link_of() {
 
 /// All of them.
 pub fn broken() -> Vec<Broken> {
-    [cables(), bridges(), docker(), flannel(), routes()].concat()
+    [cables(), bridges(), docker(), flannel(), routes(), switches()].concat()
 }
 
 fn row(what: &'static str, draft: Draft, node: &'static str, script: &str) -> Broken {
@@ -193,5 +196,93 @@ fn routes() -> Vec<Broken> {
             "node1",
             "ip route replace blackhole 10.244.2.0/24",
         ),
+    ]
+}
+
+fn switches() -> Vec<Broken> {
+    let draft = |tunnel| OpenVswitch { tunnel, hosts: 2 }.draft();
+    let by_tool = |what, tunnel, node: &'static str, script: &str| Broken {
+        what,
+        node,
+        draft: draft(tunnel).also_ovs(node, script),
+    };
+    let port = "port=$(ovs-vsctl --bare --columns=name find interface external_ids:iface-id=c1)";
+    vec![
+        by_tool(
+            "the keys of a GRE tunnel differ",
+            Tunnel::Gre,
+            "h2",
+            "ovs-vsctl set interface tun1 options:key=8",
+        ),
+        by_tool(
+            "a tunnel has another host's address",
+            Tunnel::Vxlan,
+            "h1",
+            "ovs-vsctl set interface tun2 options:remote_ip=192.168.70.99",
+        ),
+        by_tool(
+            "a tunnel expects another sender",
+            Tunnel::Geneve,
+            "h2",
+            "ovs-vsctl set interface tun1 options:remote_ip=192.168.70.99",
+        ),
+        by_tool(
+            "one side has no tunnel",
+            Tunnel::Vxlan,
+            "h2",
+            "ovs-vsctl del-port br0 tun1",
+        ),
+        by_tool(
+            "one side takes VXLAN on another port",
+            Tunnel::Vxlan,
+            "h2",
+            "ovs-vsctl set interface tun1 options:dst_port=8472",
+        ),
+        by_tool(
+            "a container's port is in a VLAN",
+            Tunnel::Gre,
+            "h2",
+            &format!("{port}; ovs-vsctl set port $port tag=100"),
+        ),
+        by_tool(
+            "a container's link is no port",
+            Tunnel::Vxlan,
+            "h1",
+            &format!("{port}; ovs-vsctl del-port br0 $port"),
+        ),
+        by_tool(
+            "a rule drops what goes to a container",
+            Tunnel::Vxlan,
+            "h2",
+            "ovs-ofctl add-flow br0 'priority=50,ip,nw_dst=172.17.2.1,actions=drop'",
+        ),
+        by_tool(
+            "a rule drops answers of ARP",
+            Tunnel::Gre,
+            "h2",
+            "ovs-ofctl add-flow br0 'priority=50,arp,arp_op=1,arp_tpa=172.17.2.1,actions=drop'",
+        ),
+        by_tool(
+            "a secure bridge has no rules",
+            Tunnel::Vxlan,
+            "h2",
+            "ovs-ofctl del-flows br0",
+        ),
+        by_tool(
+            "the host's link is no port any more",
+            Tunnel::Vxlan,
+            "h2",
+            "ovs-vsctl del-port br-ex eth0",
+        ),
+        Broken {
+            what: "the database is gone",
+            node: "h1",
+            draft: draft(Tunnel::Vxlan).also_kill("h1", SERVER),
+        },
+        Broken {
+            what: "the switch daemon is gone",
+            node: "h2",
+            draft: draft(Tunnel::Gre).also_kill("h2", SWITCH),
+        },
     ]
 }

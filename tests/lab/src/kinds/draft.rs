@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Network, PodSite, Probe, Way, frr};
-use crate::{Bird, Plan, Result, bird};
+use crate::{Bird, Plan, Result, bird, ovs};
 
 /// A network that is not up yet.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +37,19 @@ enum Step {
     Rip {
         node: String,
         config: String,
+    },
+    /// Open vSwitch, then lines for the shell that has its tools
+    Ovs {
+        node: String,
+        script: String,
+    },
+    OvsSh {
+        node: String,
+        script: String,
+    },
+    Kill {
+        node: String,
+        daemon: String,
     },
     /// something that takes connections
     Listen {
@@ -117,6 +130,32 @@ impl Draft {
         self
     }
 
+    pub(super) fn ovs(mut self, node: &str, script: &str) -> Self {
+        self.steps.push(Step::Ovs {
+            node: node.into(),
+            script: script.into(),
+        });
+        self
+    }
+
+    /// Lines for the shell of a node that has Open vSwitch and its tools.
+    pub fn also_ovs(mut self, node: &str, script: &str) -> Self {
+        self.steps.push(Step::OvsSh {
+            node: node.into(),
+            script: script.into(),
+        });
+        self
+    }
+
+    /// Kills a daemon of a node.
+    pub fn also_kill(mut self, node: &str, daemon: &str) -> Self {
+        self.steps.push(Step::Kill {
+            node: node.into(),
+            daemon: daemon.into(),
+        });
+        self
+    }
+
     pub(super) fn listens(mut self, node: &str, pod: &str, port: u16) -> Self {
         self.steps.push(Step::Listen {
             node: node.into(),
@@ -161,6 +200,12 @@ impl Draft {
                     Bird::V2.start(lab.node(node))?;
                 }
                 Step::Rip { node, config } => frr::start(lab.node(node), config)?,
+                Step::Ovs { node, script } => {
+                    ovs::start(lab.node(node))?;
+                    ovs::sh(lab.node(node), script)?;
+                }
+                Step::OvsSh { node, script } => ovs::sh(lab.node(node), script).map(drop)?,
+                Step::Kill { node, daemon } => lab.node(node).kill(daemon)?,
                 Step::Listen { node, pod, port } => listeners.push(lab.node(node).pod(pod).listen(*port)?),
             }
         }

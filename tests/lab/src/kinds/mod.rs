@@ -12,6 +12,7 @@
 //! | [`Docker`] | docker0, a network of a user, a published port, macvlan |
 //! | [`Flannel`] | VXLAN, host-gw, DirectRouting |
 //! | [`StaticRoutes`] | bridges, and routes by hand, with or without a router between |
+//! | [`OpenVswitch`] | bridges of Open vSwitch with VXLAN, GRE or Geneve ports between the hosts |
 //! | [`Rip`] | the same, and RIP in place of hands |
 //! | [`link_labs`] | tunnels, VLANs, VRFs, IPVS and more that few kernels have at hand: for a guest |
 //!
@@ -26,6 +27,7 @@ mod flannel;
 mod frr;
 mod links;
 mod network;
+mod ovs;
 mod proxy_arp;
 mod rip;
 mod static_routes;
@@ -38,6 +40,7 @@ pub use draft::Draft;
 pub use flannel::{Backend, Flannel};
 pub use links::{LinkLab, link_labs, museum};
 pub use network::{Network, PodSite, Probe, Way};
+pub use ovs::{OpenVswitch, Tunnel};
 pub use proxy_arp::ProxyArp;
 pub use rip::{Rip, Router};
 pub use static_routes::StaticRoutes;
