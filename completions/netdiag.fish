@@ -264,9 +264,21 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l snapshot -d 'R
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l size -d 'Bytes of the packet with its IP header' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -s o -l output -d 'Output format' -r -f -a "table\t''
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -s o -l output -d 'How to show it' -r -f -a "table\t'One screen: the answer, why, what to type, and the way'
+wide\t'Every table, rule and link on the way'
 json\t''
-yaml\t''"
+yaml\t''
+svg\t'A picture'
+dot\t'A graph for Graphviz'"
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l nodes -d 'Ask these nodes, commas between, in place of this one; `all` are the Nodes of the datastore' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l via -d 'How nodes are reached: ssh, the system\'s own with its configuration, or kubectl, by exec into a pod on each node with the rights that kubectl has' -r -f -a "ssh\t''
+kubectl\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l parallel -d 'How many nodes are asked at a time' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l node-timeout -d 'Seconds that each node may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l kube-namespace -d 'Namespaces of the pods to exec into (default: kube-system and calico-system)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l kube-selector -d 'Label of the pods to exec into: one on each node, in its network' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l host -d 'Where a node is reached (default: its name, its InternalIP, its BGP address); repeatable' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l ssh-user -d 'User to log in as (default: what ssh\'s configuration says)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -275,6 +287,10 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l timeout -d 'Se
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l live -d 'Also send three probes from SRC, which must be on this host, and watch the links that they should pass'
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l ascii -d 'Draw with ASCII only (default where the locale is not UTF-8)'
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l push -d 'Bring this netdiag along to nodes that don\'t have it; nothing of it stays there (always with --via kubectl)'
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l script -d 'Bring a shell script along that writes down what the node\'s own tools print, for nodes on which netdiag can\'t run'
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l sudo -d 'Run netdiag by sudo on the nodes; it must not ask for a password'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
@@ -295,7 +311,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_see
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -s o -l output -d 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output' -r -F
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l nodes -d 'Save these nodes, commas between, into one snapshot; `all` are the Nodes of the datastore' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l nodes -d 'Ask these nodes, commas between, in place of this one; `all` are the Nodes of the datastore' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l via -d 'How nodes are reached: ssh, the system\'s own with its configuration, or kubectl, by exec into a pod on each node with the rights that kubectl has' -r -f -a "ssh\t''
 kubectl\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l parallel -d 'How many nodes are asked at a time' -r

@@ -236,6 +236,11 @@ impl Picture {
         Self { snapshot, cluster }
     }
 
+    /// The objects, where they are known.
+    pub(super) fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_ref().ok()
+    }
+
     pub(super) fn world(&self) -> World<'_> {
         World::new(
             &self.snapshot.nodes,

@@ -1,28 +1,44 @@
 //! `netdiag trace`: one packet from namespace to namespace, through the tables as they are.
 
-mod document;
+mod answer;
+mod drawing;
 #[cfg_attr(not(feature = "capture"), path = "trace/no_live.rs")]
 mod live;
 mod names;
 mod objects;
+mod schema;
 mod show;
+mod wide;
 
 use std::net::IpAddr;
 
 use clap::Args as ClapArgs;
 
-use super::format::Format;
-use super::source::{Depth, Source};
+use answer::{Answer, Question};
+use names::Names;
+
+use super::snapshot::Fleet;
+use super::source::{Depth, Picture, Source};
 use super::{Context, Error, Outcome};
+use crate::diagnose::check;
+use crate::diagnose::trace::Scene;
+use crate::diagnose::verdicts::Verdicts;
 use crate::forward::packet::{Packet, Transport};
 use crate::forward::topology::{PlaceId, Topology};
 use crate::forward::walk::{End, Outcome as Walked, Walker, What};
-use crate::policy::Policies;
+use crate::output::{document, picture, text};
+use crate::state::{Fact, Objects};
 
 /// Follow a packet hop by hop, there and back, through routes, neighbors, bridges, tunnels and netfilter
 ///
 /// Without --live, nothing is sent: the tables of all namespaces that were seen are walked as the kernel does it. SRC and DST are a
-/// node, `NODE/POD`, a pod, a namespace or container by its name, or an address.
+/// node, `NODE/POD`, a pod (`NAMESPACE/NAME`), a container by its name or ID, a network namespace by its name or path, an
+/// address, or (DST) a service (`svc/NAME`).
+///
+/// With --nodes, the state of these nodes is fetched first, as `netdiag snapshot save --nodes` does: name both ends and
+/// what is between.
+///
+/// Exit status: 0 delivered and answered, 2 lost, 3 not decidable, 1 error.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -42,53 +58,77 @@ pub(super) struct Args {
     /// Also send three probes from SRC, which must be on this host, and watch the links that they should pass
     #[arg(long, conflicts_with = "snapshot")]
     live: bool,
-    /// Output format
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    output: Format,
+    /// How to show it
+    #[arg(short, long, value_enum, default_value_t = Look::Table)]
+    output: Look,
+    /// Draw with ASCII only (default where the locale is not UTF-8)
+    #[arg(long)]
+    ascii: bool,
+    #[command(flatten)]
+    fleet: Fleet,
+}
+
+/// How the answer is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Look {
+    /// One screen: the answer, why, what to type, and the way
+    Table,
+    /// Every table, rule and link on the way
+    Wide,
+    Json,
+    Yaml,
+    /// A picture
+    Svg,
+    /// A graph for Graphviz
+    Dot,
+}
+
+/// What stands beside the walk.
+struct Beside {
+    /// By the objects, where policies are among them.
+    verdicts: Option<Verdicts>,
+    live: Option<live::Live>,
 }
 
 impl Args {
     pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
-        let snapshot = self.source.read(cx, Depth::Whole)?;
-        let topology = Topology::new(&snapshot.nodes);
-        let (from, given) = names::place(&topology, &self.from)?;
-        let Some(from) = from else {
-            let message = format!(
-                "{}: no node, pod or namespace of that name or address was seen",
-                self.from
-            );
-            return Err(Error::new(message).hint(format!("seen: {}", names::seen(&topology))));
+        let snapshot = if self.fleet.is_asked_for() {
+            self.fleet.read(cx, &self.source)?.0
+        } else {
+            self.source.read(cx, Depth::Whole)?
         };
-        let policies = objects::policies(&snapshot);
-        let target = self.target(&topology, policies.as_ref(), from)?;
+        let picture = Picture::new(snapshot);
+        let topology = Topology::new(&picture.snapshot.nodes);
         let walker = Walker::new(&topology);
-        let packet = self.packet(&walker, from, given, target)?;
-        let ways = walker.there_and_back(packet.clone(), from);
-        let verdicts = policies.map(|policies| objects::compare(&policies, &topology, &ways));
-        let live = self.probes(&topology, &packet, from, &ways)?;
-        let mut document = document::document(&topology, &ways);
-        if let Some(verdicts) = &verdicts {
-            document["objects"] = objects::document(verdicts);
+        let (question, packet) = self.question(&walker, &picture.snapshot.objects)?;
+        let mut ways = walker.there_and_back(packet.clone(), question.from);
+        let verdicts = objects::policies(&picture.snapshot)
+            .map(|policies| objects::compare(&policies, &topology, &ways));
+        let live = self.probes(&topology, &packet, question.from, &ways)?;
+        for (there, back) in &mut ways {
+            back.extend(walker.answer_from_beyond(there));
         }
-        if let Some(live) = &live {
-            document["live"] = live.document();
-        }
-        if !self.output.write(cx, &document)? {
-            show::write(cx, &topology, &ways)?;
-            if let Some(verdicts) = &verdicts {
-                objects::write(cx, verdicts)?;
-            }
-            if let Some(live) = &live {
-                live.write(cx)?;
-            }
-        }
+        // What check finds explains routes that are missing; where all is well, nobody asks.
+        let found = match verdict(&ways) {
+            Outcome::Good => Vec::new(),
+            _ => check(&picture.world()).findings,
+        };
+        let scene = Scene {
+            topology: &topology,
+            cluster: picture.cluster(),
+            findings: &found,
+        };
+        let answer = Answer::new(scene, question, &ways);
+        let beside = Beside { verdicts, live };
+        self.show(cx, &answer, &beside)?;
+        let Beside { verdicts, live } = beside;
         let differs = verdicts.is_some_and(|verdicts| !verdicts.differences().is_empty());
         Ok(match live {
             _ if differs => Outcome::Findings,
             // What really happened is above what should.
             Some(live) if live.is_open() => Outcome::Good,
             Some(_) => Outcome::Findings,
-            None => verdict(&ways),
+            None => answer.outcome,
         })
     }
 
@@ -105,33 +145,69 @@ impl Args {
         live::Live::run(topology, packet, from, ways).map(Some)
     }
 
-    fn target(
-        &self,
-        topology: &Topology,
-        policies: Option<&Policies>,
-        from: PlaceId,
-    ) -> Result<IpAddr, Error> {
-        if let Ok(ip) = self.to.parse() {
-            return Ok(ip);
+    /// Who sends what to whom.
+    fn question(&self, walker: &Walker, objects: &Fact<Objects>) -> Result<(Question, Packet), Error> {
+        let topology = walker.topology;
+        let names = Names { topology, objects };
+        let from = names.meant(&self.from)?;
+        let Some(place) = from.place else {
+            return Err(Error::new(format!("{}: a packet can't start there", self.from))
+                .hint("SRC is a node, a pod or a container whose state was seen"));
+        };
+        let to = names.meant(&self.to)?;
+        let mut own = topology.place(place).net.addresses.items().iter();
+        let v4_first = own.any(|address| address.ip.is_ipv4() && !address.ip.is_loopback());
+        let dst = match (to.ip, to.place) {
+            (Some(ip), _) => Some(ip),
+            (None, Some(place)) => names::address(topology, place, v4_first),
+            (None, None) => None,
+        };
+        let dst = dst.ok_or_else(|| Error::new(format!("{} has no address", self.to)))?;
+        let packet = self.packet(walker, place, from.ip, dst)?;
+        let question = Question {
+            from: place,
+            src: packet.src,
+            dst,
+            what: self.what.clone(),
+            to,
+        };
+        Ok((question, packet))
+    }
+
+    fn show(&self, cx: &mut Context, answer: &Answer, beside: &Beside) -> Result<(), Error> {
+        let mut style = cx.style;
+        style.ascii |= self.ascii;
+        let programs = || {
+            let verdicts = beside.verdicts.as_ref().map(objects::document);
+            schema::document(answer, verdicts, beside.live.as_ref().map(live::Live::document))
+        };
+        let text = match self.output {
+            Look::Json => document::json(&programs()),
+            Look::Yaml => document::yaml(&programs()),
+            Look::Svg => picture::svg(&drawing::picture(answer)),
+            Look::Dot => picture::dot(&drawing::picture(answer)),
+            Look::Table | Look::Wide => {
+                let mut bytes = Vec::new();
+                if self.output == Look::Wide {
+                    wide::write(&mut bytes, style, answer)?;
+                } else {
+                    show::write(&mut bytes, style, answer)?;
+                }
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                if style.ascii { text::ascii(&text) } else { text }
+            }
+        };
+        cx.out.write_all(text.as_bytes())?;
+        if !matches!(self.output, Look::Table | Look::Wide) {
+            return Ok(());
         }
-        let v4_first = topology
-            .place(from)
-            .net
-            .addresses
-            .items()
-            .iter()
-            .any(|address| address.ip.is_ipv4() && !address.ip.is_loopback());
-        let by_objects = policies.and_then(|policies| objects::address(policies, &self.to, v4_first));
-        if let Some(ip) = by_objects {
-            return Ok(ip);
+        if let Some(verdicts) = &beside.verdicts {
+            objects::write(cx, verdicts)?;
         }
-        let (to, _) = names::place(topology, &self.to)?;
-        let to = to.ok_or_else(|| {
-            let message = format!("{}: no node, pod or namespace of that name was seen", self.to);
-            Error::new(message).hint(format!("seen: {}", names::seen(topology)))
-        })?;
-        names::address(topology, to, v4_first)
-            .ok_or_else(|| Error::new(format!("{} has no address", self.to)))
+        match &beside.live {
+            Some(live) => live.write(cx),
+            None => Ok(()),
+        }
     }
 
     fn packet(
@@ -173,18 +249,16 @@ type Ways = [(Walked, Vec<Walked>)];
 /// The worst end decides: lost, then not decidable, then delivered.
 fn verdict(ways: &Ways) -> Outcome {
     let mut outcome = Outcome::Good;
-    for walked in ways
-        .iter()
-        .flat_map(|(there, back)| std::iter::once(there).chain(back))
-    {
-        match walked.end {
-            End::Delivered | End::Answered(_) => {}
-            End::NotDecidable(_) => {
-                if matches!(outcome, Outcome::Good) {
-                    outcome = Outcome::NotDecidable;
-                }
+    for (there, back) in ways {
+        let left = matches!(there.end, End::NotDecidable(_));
+        for walked in std::iter::once(there).chain(back) {
+            match &walked.end {
+                End::Delivered | End::Answered(_) => {}
+                End::NotDecidable(_) => outcome = Outcome::NotDecidable,
+                // Of an answer that somebody unseen sends: only what stops it whatever way it comes.
+                End::Dropped(cause) | End::Rejected(cause) if left && !cause.stops_all() => {}
+                End::Dropped(_) | End::Rejected(_) | End::NotForMe => return Outcome::Findings,
             }
-            End::Dropped(_) | End::Rejected(_) | End::NotForMe => return Outcome::Findings,
         }
     }
     outcome

@@ -13,6 +13,7 @@ mod refusal;
 mod restart;
 mod session;
 mod silence;
+pub mod trace;
 pub mod verdicts;
 mod world;
 

@@ -114,18 +114,32 @@ pub fn verdicts(policies: &Policies, topology: &Topology<'_>, ways: &[(Outcome, 
                 "node {node} has Calico's chains, and no object of Calico is known: its policies may say otherwise"
             ));
         }
-        let decisions = passages.judge(policies);
+        let decisions = passages.judge(policies, false);
         for decision in decisions.iter().filter(|decision| decision.is_denied()) {
             for line in near_misses(policies, decision) {
                 note(line);
             }
         }
         let sure = stranger.is_none() && passages.unknown.is_empty() && policies.unreadable.is_empty();
-        let difference = if sure {
+        let mut difference = if sure {
             difference(topology, there, back, &decisions)
         } else {
             None
         };
+        if let Some((node, source)) = passages.translated() {
+            let denied = |decisions: &[Decision]| decisions.iter().any(Decision::is_denied);
+            let seen = denied(&passages.judge(policies, true));
+            if seen != denied(&decisions) {
+                note(format!(
+                    "node {node} sees {source} as the source, and so its policies {} it",
+                    if seen { "deny" } else { "allow" }
+                ));
+                // Then the kernel does what the objects say of that source.
+                if !seen && matches!(difference, Some(Difference::NotEnforced { .. })) {
+                    difference = None;
+                }
+            }
+        }
         let way = WayVerdict {
             kernel: word(&there.end),
             decisions,

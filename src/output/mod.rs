@@ -3,6 +3,7 @@
 pub mod diff;
 pub mod document;
 pub mod jsonpath;
+pub mod picture;
 pub mod style;
 pub mod table;
 pub mod template;

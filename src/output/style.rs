@@ -22,6 +22,8 @@ pub struct Style {
     /// Standard output is a terminal.
     pub terminal: bool,
     pub color: bool,
+    /// Only ASCII is shown rightly.
+    pub ascii: bool,
     pub width: u16,
 }
 
@@ -30,6 +32,7 @@ impl Style {
     pub const PLAIN: Self = Self {
         terminal: false,
         color: false,
+        ascii: false,
         width: DEFAULT_WIDTH,
     };
 
@@ -55,6 +58,7 @@ impl Style {
         Self {
             terminal: std::io::stdout().is_terminal(),
             color,
+            ascii: !is_utf8(|name| env::var(name).ok()),
             width: width.max(40),
         }
     }
@@ -91,6 +95,17 @@ impl Style {
     pub fn faint(self, text: &str) -> String {
         self.paint(text, |text| text.dimmed())
     }
+}
+
+/// Whether the locale's characters are UTF-8 (setlocale(3): the first of these that is set counts).
+fn is_utf8(value: impl Fn(&str) -> Option<String>) -> bool {
+    ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| value(name).filter(|value| !value.is_empty()))
+        .is_some_and(|locale| {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        })
 }
 
 /// The columns of the terminal behind standard output.

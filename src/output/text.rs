@@ -26,6 +26,23 @@ pub fn wrap(text: &str, width: usize, first: &str, indent: &str) -> String {
     lines.join("\n")
 }
 
+/// The same in ASCII, for terminals that show nothing else: one character for one, so that columns stay.
+pub fn ascii(text: &str) -> String {
+    text.chars()
+        .map(|character| match character {
+            '─' | '━' => '-',
+            '│' | '┃' => '|',
+            '┊' => ':',
+            '✓' | '┌' | '┐' | '└' | '┘' | '╭' | '╮' | '╰' | '╯' | '┏' | '┓' | '┗' | '┛' | '┬' | '┴' | '┯'
+            | '┷' => '+',
+            '→' | '›' => '>',
+            '✗' => 'x',
+            '…' => '~',
+            other => other,
+        })
+        .collect()
+}
+
 /// `1 peer`, `2 peers`.
 pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })

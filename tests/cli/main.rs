@@ -14,6 +14,7 @@ mod netdiag;
 mod random;
 mod real_bird;
 mod story;
+mod trace;
 mod usage;
 
 pub(crate) use fake_bird::FakeBird;

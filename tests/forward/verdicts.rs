@@ -153,6 +153,24 @@ fn a_policy_that_nobody_enforces_is_a_finding() {
     assert_eq!(code, 0, "{lines}");
 }
 
+#[test]
+fn a_source_that_a_node_translated_is_told() {
+    // From n2 by the NodePort of n1 and back to a pod of n2: n1 puts its own address in.
+    let policy = file(
+        "apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nmetadata: {name: nodes, namespace: default}\n\
+         spec: {selector: one == 'yes', types: [Ingress], ingress: [{action: Allow, source: {nets: [192.168.100.11/32]}}]}\n",
+    );
+    let snapshot = fixtures("walks/kube_healthy-iptables.zst");
+    let kube = fixtures("objects/kube.yaml");
+    let (code, lines) = trace(&snapshot, &[&kube, policy.path()], "n2 192.168.100.11 tcp/30080");
+    assert!(
+        lines.contains("note     node n2 sees 192.168.100.11 as the source, and so its policies allow it"),
+        "{lines}"
+    );
+    assert!(!lines.contains("differs"), "{lines}");
+    assert_eq!(code, 0, "{lines}");
+}
+
 /// A recorded network in which a node has other rules as well, as Felix names them.
 fn with_rules(node: &str, rules: &str) -> tempfile::NamedTempFile {
     let recorded = std::fs::File::open(fixtures("walks/kube_healthy-iptables.zst")).unwrap();

@@ -10,7 +10,8 @@ const CLOSE: &str = "```\n";
 /// What a command prints, at 80 columns and without colour, as the terminal would show it.
 fn run(words: &str) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_netdiag"));
-    command.env_clear().env("COLUMNS", "80").current_dir(root(""));
+    command.env_clear().env("COLUMNS", "80").env("LANG", "C.UTF-8");
+    command.current_dir(root(""));
     let output = command.args(words.split_whitespace()).output().unwrap();
     assert_ne!(
         output.status.code(),

@@ -180,3 +180,29 @@ fn a_push_that_is_given_up_leaves_nothing() {
     wait_until("nothing is left", Duration::from_secs(8), || is_clean(node)).unwrap();
     assert!(matches!(output.code(), Some(0 | 1)), "{}", output.stderr);
 }
+
+#[test]
+fn trace_fetches_the_nodes_it_is_told_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(story) = fleet(directory.path()) else {
+        return;
+    };
+    let trace = |arguments: &[&str]| {
+        let all = [&["trace", "node1", "node2"], arguments].concat();
+        story
+            .netdiag(PROGRAM, "node1", &all)
+            .env("COLUMNS", "80")
+            .within(Duration::from_secs(60))
+            .output()
+            .unwrap()
+    };
+    let alone = trace(&[]);
+    assert_eq!(alone.code(), Some(1), "node2 is not this node: {}", alone.stdout);
+    let both = trace(&["--nodes", "node1,node2", "--push", "-o", "json"]);
+    assert_eq!(both.code(), Some(0), "{}{}", both.stdout, both.stderr);
+    let answer: Value = serde_json::from_str(&both.stdout).unwrap();
+    let hops = answer["ways"][0]["hops"].as_array().unwrap();
+    let nodes: Vec<&str> = hops.iter().map(|hop| hop["node"].as_str().unwrap()).collect();
+    assert_eq!(nodes.first(), Some(&"node1"), "{answer:#}");
+    assert_eq!(nodes.last(), Some(&"node2"), "{answer:#}");
+}

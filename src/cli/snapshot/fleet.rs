@@ -20,9 +20,9 @@ use crate::state::{NodeState, Snapshot, snapshot};
 
 /// Which nodes, and how to get to them.
 #[derive(Debug, Args)]
-pub(super) struct Fleet {
-    /// Save these nodes, commas between, into one snapshot; `all` are the Nodes of the datastore
-    #[arg(long, value_name = "NODE,…|all", value_delimiter = ',', conflicts_with_all = ["snapshot", "only_node", "bird_socket"])]
+pub(in crate::cli) struct Fleet {
+    /// Ask these nodes, commas between, in place of this one; `all` are the Nodes of the datastore
+    #[arg(long, value_name = "NODE,…|all", value_delimiter = ',', conflicts_with_all = ["snapshot", "bird_socket"])]
     nodes: Vec<String>,
     /// How nodes are reached: ssh, the system's own with its configuration, or kubectl, by exec into a pod on each node
     /// with the rights that kubectl has
@@ -82,12 +82,16 @@ fn host(text: &str) -> Result<(String, String), String> {
 }
 
 impl Fleet {
-    pub(super) fn is_asked_for(&self) -> bool {
+    pub(in crate::cli) fn is_asked_for(&self) -> bool {
         !self.nodes.is_empty()
     }
 
     /// Asks all nodes and the datastore. The outcome is not decidable where a node is missing.
-    pub(super) fn read(&self, cx: &mut Context, source: &Source) -> Result<(Snapshot, Outcome), Error> {
+    pub(in crate::cli) fn read(
+        &self,
+        cx: &mut Context,
+        source: &Source,
+    ) -> Result<(Snapshot, Outcome), Error> {
         let objects = source.objects(cx, Depth::Whole)?;
         let given: BTreeMap<String, String> = self.hosts.iter().cloned().collect();
         let way = self.way(cx)?;

@@ -10,6 +10,8 @@ mod show;
 mod target;
 mod targets;
 
+pub(super) use fleet::Fleet;
+
 use clap::{Args as ClapArgs, Subcommand};
 
 use super::{Context, Error, Outcome};

@@ -21,7 +21,7 @@ pub(super) struct Args {
     #[command(flatten)]
     target: Target,
     /// Leave the datastore alone: this node only
-    #[arg(long)]
+    #[arg(long, conflicts_with = "nodes")]
     only_node: bool,
     #[command(flatten)]
     fleet: Fleet,

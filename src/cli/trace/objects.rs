@@ -1,7 +1,5 @@
 //! The objects beside the walk: names of pods and services, and the verdict of policies and services.
 
-use std::net::IpAddr;
-
 use serde_json::{Value, json};
 
 use super::Ways;
@@ -20,26 +18,6 @@ pub(super) fn policies(snapshot: &Snapshot) -> Option<Policies> {
     let listed = Kind::ENFORCED.iter().all(is_listed);
     let known = listed || matches!(objects.kubernetes, Fact::Known(_));
     known.then(|| Policies::new(objects))
-}
-
-/// The address that a word means by the objects: `svc/NAME`, `svc/NAMESPACE/NAME`, `NAMESPACE/POD`.
-pub(super) fn address(policies: &Policies, word: &str, v4: bool) -> Option<IpAddr> {
-    let chosen = |ips: Vec<IpAddr>| {
-        let fits = ips.iter().copied().find(|ip| ip.is_ipv4() == v4);
-        fits.or_else(|| ips.first().copied())
-    };
-    if let Some(name) = word.strip_prefix("svc/") {
-        let id = if name.contains('/') {
-            name.to_owned()
-        } else {
-            format!("default/{name}")
-        };
-        let mut services = policies.services.all.iter();
-        let service = services.find(|service| service.metadata.id() == id)?;
-        return chosen(service.cluster_ips());
-    }
-    let pod = policies.pods.iter().find(|pod| pod.name == word)?;
-    chosen(pod.ips.clone())
 }
 
 /// Both verdicts on a packet's ways.

@@ -15,6 +15,8 @@ struct Visit<'t> {
     to: SideOf<'t>,
     before: Flow,
     flow: Flow,
+    /// The source as it is at this node: an earlier one may have translated it.
+    source: IpAddr,
 }
 
 /// A side of a visit, before it is known what the objects call it.
@@ -32,20 +34,32 @@ pub(super) struct Passages<'t> {
 }
 
 impl Passages<'_> {
+    /// The first node that sees another source than the one that sends, and that source.
+    pub(super) fn translated(&self) -> Option<(&str, IpAddr)> {
+        let mut visits = self.visits.iter();
+        let found = visits.find(|visit| visit.source != visit.before.src)?;
+        Some((found.node, found.source))
+    }
+
     pub(super) fn nodes(&self) -> impl Iterator<Item = &str> {
         self.visits.iter().map(|visit| visit.node)
     }
 
-    /// The objects' decisions at all nodes, up to the first that doesn't allow.
-    pub(super) fn judge(&self, policies: &Policies) -> Vec<Decision> {
+    /// The objects' decisions at all nodes, up to the first that doesn't allow. `translated`: about the source that each
+    /// node sees, not about the one that sends.
+    pub(super) fn judge(&self, policies: &Policies, translated: bool) -> Vec<Decision> {
         let mut decisions = Vec::new();
         for visit in &self.visits {
+            let seen = |flow: Flow| Flow {
+                src: if translated { visit.source } else { flow.src },
+                ..flow
+            };
             let passage = Passage {
                 node: visit.node,
                 from: side(policies, &visit.from),
                 to: side(policies, &visit.to),
-                before: visit.before,
-                flow: visit.flow,
+                before: seen(visit.before),
+                flow: seen(visit.flow),
             };
             let here = policies.judge(&passage);
             let over = here.iter().any(|decision| decision.allowed != Some(true));
@@ -125,6 +139,7 @@ pub(super) fn passages<'t>(
             to,
             before: flow(&before, origin),
             flow: flow(&packet, origin),
+            source: before.src,
         });
     }
     passages

@@ -8,9 +8,9 @@ use super::value::{Value, Values};
 use crate::state::link::{Address, Scope};
 use crate::state::netfilter::{Expr, Hook, Nat, NatKind, Statement};
 
-/// Applies the statement to the packet and its connection. Gives the packet before and after; none when it can't be
+/// Applies the statement to the packet and its connection. None when where it leads can't be
 /// told.
-pub(super) fn translate<'a>(run: &mut Run<'_, '_, 'a>, statement: &'a Statement) -> Option<(Packet, Packet)> {
+pub(super) fn translate<'a>(run: &mut Run<'_, '_, 'a>, statement: &'a Statement) -> Option<()> {
     let old = run.call.packet.clone();
     match statement {
         Statement::Netmap(net) => {
@@ -37,7 +37,7 @@ pub(super) fn translate<'a>(run: &mut Run<'_, '_, 'a>, statement: &'a Statement)
         }
         _ => return None,
     }
-    Some((old, run.call.packet.clone()))
+    Some(())
 }
 
 /// Puts the translation into what answers will look like.

@@ -60,11 +60,7 @@ pub enum Note<'a> {
     /// It let the packet pass.
     Accepts(RuleAt<'a>),
     /// It changed an address or port; none: the connection's first packet was changed so.
-    Translates {
-        rule: Option<RuleAt<'a>>,
-        before: String,
-        after: String,
-    },
+    Translates(Option<RuleAt<'a>>),
     /// It isn't understood, or its data is missing; both ways were tried.
     Unclear(RuleAt<'a>),
 }
@@ -72,17 +68,8 @@ pub enum Note<'a> {
 impl fmt::Display for Note<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Accepts(rule) | Self::Unclear(rule) => write!(f, "{rule}"),
-            Self::Translates {
-                rule: Some(rule),
-                before,
-                after,
-            } => write!(f, "{rule}: {before} becomes {after}"),
-            Self::Translates {
-                rule: None,
-                before,
-                after,
-            } => write!(f, "conntrack: {before} becomes {after}"),
+            Self::Accepts(rule) | Self::Unclear(rule) | Self::Translates(Some(rule)) => write!(f, "{rule}"),
+            Self::Translates(None) => f.write_str("conntrack: as the connection's first packet"),
         }
     }
 }

@@ -141,7 +141,8 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         if conn.state != ConnState::Established {
             return;
         }
-        let before = self.call.packet.clone();
+        let (src, dst) = (self.call.packet.src, self.call.packet.dst);
+        let transport = self.call.packet.transport;
         match self.call.hook {
             Hook::Prerouting | Hook::Output => {
                 nat::write_destination(&mut self.call.packet, conn.destination());
@@ -149,13 +150,9 @@ impl<'r, 'a> Run<'r, '_, 'a> {
             Hook::Postrouting | Hook::Input => nat::write_source(&mut self.call.packet, conn.source()),
             _ => return,
         }
-        let after = &self.call.packet;
-        if !self.call.quiet && before != *after {
-            self.notes.push(Note::Translates {
-                rule: None,
-                before: before.to_string(),
-                after: after.to_string(),
-            });
+        let packet = &self.call.packet;
+        if !self.call.quiet && (src, dst, transport) != (packet.src, packet.dst, packet.transport) {
+            self.notes.push(Note::Translates(None));
         }
     }
 
@@ -228,15 +225,11 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                     return Flow::End(Verdict::Reject(at, reject_text(how)));
                 }
                 Statement::Nat(_) | Statement::Netmap(_) => {
-                    let Some((before, after)) = nat::translate(self, statement) else {
+                    if nat::translate(self, statement).is_none() {
                         return Flow::End(Verdict::NotDecidable(Doubt::Target(at)));
-                    };
+                    }
                     if !self.call.quiet {
-                        self.notes.push(Note::Translates {
-                            rule: Some(at),
-                            before: before.to_string(),
-                            after: after.to_string(),
-                        });
+                        self.notes.push(Note::Translates(Some(at)));
                     }
                     return Flow::End(Verdict::Accept);
                 }

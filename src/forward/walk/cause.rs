@@ -222,6 +222,54 @@ pub struct VxlanEnd {
     pub up: bool,
 }
 
+impl Cause {
+    /// What kind it is, for programs.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::ForwardingOff { .. } => "forwardingOff",
+            Self::NotForUs { .. } => "notForUs",
+            Self::NoRoute { .. } => "noRoute",
+            Self::RouteRefuses { .. } => "routeRefuses",
+            Self::NoWayOut { .. } => "noWayOut",
+            Self::ReversePath { .. } => "reversePath",
+            Self::Martian { .. } => "martian",
+            Self::TtlOver => "ttlOver",
+            Self::TooBig { .. } => "tooBig",
+            Self::Loop { .. } => "loop",
+            Self::PortClosed { .. } => "portClosed",
+            Self::NoAnswer { .. } => "noAnswer",
+            Self::NobodyHas { .. } => "nobodyHas",
+            Self::LinkDown { .. } => "linkDown",
+            Self::NoPort { .. } => "noPort",
+            Self::PortState { .. } => "portState",
+            Self::NotInVlan { .. } => "notInVlan",
+            Self::NotAPort { .. } => "notAPort",
+            Self::HairpinOff { .. } => "hairpinOff",
+            Self::Isolated { .. } => "isolated",
+            Self::NoPortFor { .. } => "noPortFor",
+            Self::NoFdb { .. } => "noFdb",
+            Self::NoRemote { .. } => "noRemote",
+            Self::NoVxlan { .. } => "noVxlan",
+            Self::NoTunnel { .. } => "noTunnel",
+            Self::Rule { .. } => "rule",
+            Self::Switch { .. } => "switch",
+            Self::SwitchDown { .. } => "switchDown",
+            Self::NoTunnelPort { .. } => "noTunnelPort",
+            Self::Other(_) => "other",
+        }
+    }
+}
+
+impl Cause {
+    /// Whether it stops such packets whatever link they come in by.
+    pub const fn stops_all(&self) -> bool {
+        matches!(
+            self,
+            Self::NoRoute { .. } | Self::RouteRefuses { .. } | Self::NoWayOut { .. } | Self::LinkDown { .. }
+        )
+    }
+}
+
 impl From<String> for Cause {
     fn from(text: String) -> Self {
         Self::Other(text)

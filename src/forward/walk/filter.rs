@@ -68,7 +68,7 @@ impl Walker<'_, '_> {
             for note in passed.notes {
                 let what = match note {
                     Note::Accepts(_) => What::Passes,
-                    Note::Translates { .. } => What::Nat,
+                    Note::Translates(_) => What::Nat,
                     Note::Unclear(_) => continue,
                 };
                 state.note_with(place, link, what, || note.to_string());

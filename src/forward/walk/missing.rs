@@ -55,6 +55,22 @@ impl From<Doubt<'_>> for Missing {
     }
 }
 
+impl Missing {
+    /// What kind it is, for programs.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Routes(_) => "routesNotKnown",
+            Self::Netfilter(_) => "netfilterNotKnown",
+            Self::Rule(..) => "ruleNotUnderstood",
+            Self::TooManyWays => "tooManyWays",
+            Self::Beyond { .. } => "beyondWhatWasSeen",
+            Self::Link(_) => "linkNotKnown",
+            Self::Behind { .. } => "behindLink",
+            Self::Other(_) => "other",
+        }
+    }
+}
+
 impl From<String> for Missing {
     fn from(text: String) -> Self {
         Self::Other(text)

@@ -5,9 +5,11 @@
 //! (floods). Each carries its own trail.
 
 mod arp;
+mod beyond;
 mod bridge;
 mod cause;
 mod filter;
+mod hops;
 mod ipvlan;
 mod ipvs;
 mod l2;
@@ -28,6 +30,7 @@ use super::topology::{At, PlaceId, Topology};
 use crate::state::link::{IfIndex, Scope};
 
 pub use cause::{Cause, Martian, RefusedBy, Refuses, VxlanEnd};
+pub use hops::{Hop, hops};
 use ipvs::Balanced;
 pub use missing::{Missing, Unclear};
 pub use rule_text::RuleText;

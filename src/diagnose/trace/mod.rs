@@ -1,0 +1,204 @@
+//! Why a walk ends where it does, and what to type: pure functions of the walk and of what was seen.
+//!
+//! One file a family of causes. What an explanation rests on is in its evidence; how sure it is, in [`Sure`].
+
+mod beyond;
+mod case;
+mod links;
+mod neighbors;
+mod routes;
+mod routing;
+mod rules;
+mod switches;
+mod tunnels;
+
+use serde::Serialize;
+
+use super::finding::{Evidence, Finding, Fix, Severity};
+use crate::forward::topology::Topology;
+use crate::forward::walk::{Cause, End, Outcome};
+use crate::intent::Cluster;
+use case::Case;
+
+/// What explanations may look at beside the walk.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'s, 'a> {
+    pub topology: &'s Topology<'a>,
+    /// The datastore's objects, where they are known.
+    pub cluster: Option<&'s Cluster>,
+    /// What `netdiag check` finds in the same state.
+    pub findings: &'s [Finding],
+}
+
+/// How sure an explanation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sure {
+    /// What was seen leaves no other.
+    Proved,
+    /// What was seen speaks for it.
+    Likely,
+    /// One of several.
+    Possible,
+}
+
+impl Sure {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Proved => "proved",
+            Self::Likely => "likely",
+            Self::Possible => "possible",
+        }
+    }
+}
+
+/// Something to type, and how to take it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Command {
+    /// The node on which it is typed; none: wherever netdiag reaches the cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    pub run: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo: Option<String>,
+}
+
+/// Why it doesn't arrive, how that is known, and what mends it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explained {
+    /// As `netdiag check` has them: code, title, evidence, and what to do in words.
+    pub finding: Finding,
+    /// Why it is so.
+    pub cause: String,
+    pub sure: Sure,
+    /// What to type now, in this order.
+    pub commands: Vec<Command>,
+}
+
+impl Explained {
+    fn new(code: &'static str, case: &Case, sure: Sure, title: impl Into<String>) -> Self {
+        Self {
+            finding: Finding {
+                code,
+                severity: Severity::Error,
+                node: case.place.node.name.clone(),
+                title: title.into(),
+                cause: None,
+                certain: sure == Sure::Proved,
+                evidence: Vec::new(),
+                fix: Fix::default(),
+            },
+            cause: String::new(),
+            sure,
+            commands: Vec::new(),
+        }
+    }
+
+    fn because(mut self, cause: impl Into<String>) -> Self {
+        self.cause = cause.into();
+        self
+    }
+
+    fn sure(mut self, sure: Sure) -> Self {
+        self.sure = sure;
+        self.finding.certain = sure == Sure::Proved;
+        self
+    }
+
+    fn shown(mut self, source: impl Into<String>, text: impl Into<String>) -> Self {
+        self.finding.evidence.push(Evidence::new(source, text));
+        self
+    }
+
+    /// To do, in words.
+    fn step(mut self, step: impl Into<String>) -> Self {
+        self.finding.fix.steps.push(step.into());
+        self
+    }
+
+    /// To type on a node, and what takes it back.
+    fn run(mut self, node: &str, run: impl Into<String>, undo: impl Into<String>) -> Self {
+        let undo = Some(undo.into()).filter(|undo: &String| !undo.is_empty());
+        self.commands.push(Command {
+            node: Some(node.to_owned()),
+            run: run.into(),
+            undo,
+        });
+        self
+    }
+
+    /// To type wherever netdiag reaches the cluster.
+    fn netdiag(mut self, run: impl Into<String>) -> Self {
+        self.commands.push(Command {
+            node: None,
+            run: run.into(),
+            undo: None,
+        });
+        self
+    }
+}
+
+/// Explains the end of a walk; nothing when it was delivered. `there`: the way of the packet that this one answers.
+pub fn explain(scene: Scene, outcome: &Outcome, there: Option<&Outcome>) -> Option<Explained> {
+    let case = Case::new(scene, outcome, there);
+    if let Some(explained) = routing::by_default_route(&case) {
+        return Some(explained);
+    }
+    match &outcome.end {
+        End::Delivered | End::Answered(_) => None,
+        End::Dropped(cause) | End::Rejected(cause) => Some(by_cause(&case, cause)),
+        End::NotForMe => Some(neighbors::nobody_has(&case)),
+        End::NotDecidable(missing) => Some(beyond::missing(&case, missing)),
+    }
+}
+
+fn by_cause(case: &Case, cause: &Cause) -> Explained {
+    match cause {
+        Cause::ForwardingOff { key, .. } => routing::forwarding_off(case, key),
+        Cause::NotForUs { dst, link } => routing::not_for_us(case, *dst, link),
+        Cause::NoRoute { dst, tunnel, .. } => routing::no_route(case, *dst, tunnel.as_deref()),
+        Cause::RouteRefuses { how, dst, by } => routing::refused(case, *how, *dst, by),
+        Cause::NoWayOut { route } => routing::no_way_out(case, route),
+        Cause::ReversePath { link, mode, src, way } => {
+            routing::reverse_path(case, link, *mode, *src, way.as_deref())
+        }
+        Cause::TtlOver | Cause::Loop { .. } => routing::circle(case, cause),
+        Cause::TooBig { link, mtu, size } => links::too_big(case, link, *mtu, *size),
+        Cause::PortClosed { proto, port } => links::port_closed(case, proto, *port),
+        Cause::NoAnswer {
+            target,
+            link,
+            entry,
+            heard,
+            lost,
+        } => {
+            let lost = lost.as_ref().map(|(place, cause)| (*place, &**cause));
+            neighbors::no_answer(case, *target, link, entry.as_deref(), heard, lost)
+        }
+        Cause::NobodyHas { .. } => neighbors::nobody_has(case),
+        Cause::LinkDown { link } => links::down(case, link),
+        Cause::PortState { port, bridge, .. } => links::port_state(case, port, bridge, cause),
+        Cause::NotAPort { port, bridge } => links::not_a_port(case, port, bridge),
+        Cause::HairpinOff { port } => links::hairpin(case, port),
+        Cause::Isolated { from, to } => links::isolated(case, from, to),
+        Cause::NotInVlan { port, vlan } => links::vlan(case, port, *vlan),
+        Cause::NoFdb { link, mac } => tunnels::no_fdb(case, link, *mac),
+        Cause::NoVxlan { vni, port, other } => tunnels::no_vxlan(case, *vni, *port, other.as_ref()),
+        Cause::NoRemote { link, dst } => tunnels::no_remote(case, link, *dst),
+        Cause::NoTunnel { outer } => tunnels::no_tunnel(case, outer),
+        Cause::Rule { rule, answer } => rules::rule(case, rule, answer.as_deref()),
+        Cause::Switch { bridge, why } => switches::switch(case, bridge, why),
+        Cause::SwitchDown { daemon, why } => switches::down(case, daemon, why),
+        Cause::NoTunnelPort {
+            kind,
+            key,
+            from,
+            other,
+        } => switches::no_tunnel_port(case, kind, *key, *from, other.as_deref()),
+        Cause::NoPort { link } => links::no_port(case, link),
+        Cause::NoPortFor { bridge, mac } => links::no_port_for(case, bridge, *mac),
+        Cause::Martian { ip, link, why } => routing::martian(case, *ip, link, *why),
+        Cause::Other(why) => Explained::new("T00", case, Sure::Possible, why.clone()),
+    }
+}

@@ -1,0 +1,452 @@
+//! Nobody answers for an address, or the wrong link-layer address is used.
+
+use std::net::IpAddr;
+
+use super::case::{Case, link_named, namespace, typed_in};
+use super::{Explained, Sure, links};
+use crate::forward::packet::Mac;
+use crate::forward::topology::{At, PlaceId};
+use crate::forward::walk::{Cause, Step, What};
+use crate::state::kind::LinkData;
+use crate::state::neighbor::NeighborState;
+
+/// Calico's gateway for every pod.
+const GATEWAY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(169, 254, 1, 1));
+
+pub(super) fn no_answer(
+    case: &Case,
+    target: IpAddr,
+    link: &str,
+    entry: Option<&str>,
+    heard: &[At],
+    lost: Option<(PlaceId, &Cause)>,
+) -> Explained {
+    let who = case.who();
+    let explained = Explained::new(
+        "T20",
+        case,
+        Sure::Likely,
+        format!("nobody answers {who} for {target} on {link}"),
+    )
+    .shown(
+        format!("ip neigh show {target} on {who}"),
+        entry.unwrap_or("no entry, and nobody seen would answer"),
+    );
+    if let Some((place, cause)) = lost {
+        return stopped(case, explained, place, cause);
+    }
+    let ends: Vec<At> = heard.iter().copied().filter(|at| at.place != case.id).collect();
+    if case.place.namespace.is_some()
+        && let Some(at) = ends.first()
+        && let Some(found) = proxy(case, &explained, target, *at)
+    {
+        return found;
+    }
+    if case.place.namespace.is_some()
+        && let Some(detached) = detached(case, &explained, case.id)
+    {
+        return detached;
+    }
+    if let Some((id, owner)) = case.owner(target) {
+        return owned(case, explained, target, link, id, &owner.title());
+    }
+    on_no_segment(case, explained, target, link)
+}
+
+/// The question gets lost on its way.
+fn stopped(case: &Case, explained: Explained, place: PlaceId, cause: &Cause) -> Explained {
+    let found = case.scene.topology.place(place);
+    let (title, inside) = (found.title(), typed_in(found));
+    let explained = explained
+        .sure(Sure::Proved)
+        .because(format!("the question gets no farther than {title}: {cause}"));
+    match cause {
+        Cause::LinkDown { link } => explained
+            .shown(
+                format!("ip link show dev {link} on {title}"),
+                "without the flag UP",
+            )
+            .run(
+                &found.node.name,
+                format!("{inside}ip link set {link} up"),
+                format!("{inside}ip link set {link} down"),
+            )
+            .step("routes over it went with it: see that they are back (ip route)"),
+        _ => explained
+            .shown(title, cause.to_string())
+            .step("mend that first, then trace again"),
+    }
+}
+
+/// The pod hangs on a bridge that doesn't have the pod's gateway as its address.
+pub(super) fn wrong_bridge(case: &Case, explained: &Explained, pod: PlaceId, at: At) -> Option<Explained> {
+    let host = case.scene.topology.place(at.place);
+    let bridge = host
+        .net
+        .link(case.scene.topology.link(at)?.master?)
+        .filter(|link| link.is_bridge())?;
+    let place = case.scene.topology.place(pod);
+    let gateway = place
+        .net
+        .routes
+        .items()
+        .iter()
+        .filter(|route| route.dst.prefix_len() == 0)
+        .find_map(|route| route.next_hops.first()?.gateway)?;
+    if host.has(gateway) {
+        return None;
+    }
+    let length = place
+        .net
+        .addresses
+        .items()
+        .iter()
+        .find(|address| address.network().is_some_and(|net| net.contains(&gateway)))
+        .map_or(24, |address| address.prefix_len);
+    let has: Vec<String> = host
+        .net
+        .addresses
+        .items()
+        .iter()
+        .filter(|address| address.link == bridge.index && address.ip.is_ipv4() == gateway.is_ipv4())
+        .map(ToString::to_string)
+        .collect();
+    let name = &bridge.name;
+    Some(
+        explained
+            .clone()
+            .sure(Sure::Proved)
+            .because(format!(
+                "{gateway}, the gateway of its pods, is not the address of the bridge {name}: the bridge was left over, or changed by hand"
+            ))
+            .shown(format!("ip route of {}", place.title()), format!("default via {gateway}"))
+            .shown(
+                format!("ip address show dev {name} on {}", host.title()),
+                if has.is_empty() { "none".to_owned() } else { has.join(", ") },
+            )
+            .run(
+                &host.node.name,
+                format!("ip address add {gateway}/{length} dev {name}"),
+                format!("ip address del {gateway}/{length} dev {name}"),
+            )
+            .step(format!("for good: delete the wrong address, or {name} itself, and let the CNI make it anew")),
+    )
+}
+
+/// The host's end of a pod's link heard the question: it should answer as a proxy (169.254.1.1), or as the gateway.
+fn proxy(case: &Case, explained: &Explained, target: IpAddr, at: At) -> Option<Explained> {
+    let host = case.scene.topology.place(at.place);
+    let link = case.name(at.place, at.link);
+    let seen = case.scene.topology.link(at)?;
+    if seen.master.is_some() || host.namespace.is_some() {
+        return None;
+    }
+    let node = &host.node.name;
+    let v6 = target.is_ipv6();
+    let calico = target == GATEWAY || link.starts_with("cali");
+    let explained = explained.clone().sure(Sure::Proved);
+    if !calico && host.either(v6, link, "proxy_arp") != Some(true) {
+        return None;
+    }
+    if host.either(v6, link, "proxy_arp") == Some(false) {
+        return Some(
+            explained
+                .because(format!(
+                    "{target} is nobody's address: the host answers for it as a proxy, and proxy_arp of {link} is off"
+                ))
+                .shown(format!("sysctl net.ipv4.conf.{link}.proxy_arp on {node}"), "0")
+                .run(
+                    node,
+                    format!("sysctl -w net.ipv4.conf.{link}.proxy_arp=1"),
+                    format!("sysctl -w net.ipv4.conf.{link}.proxy_arp=0"),
+                ),
+        );
+    }
+    if host.setting(v6, link, "forwarding") == Some(0) {
+        return Some(
+            explained
+                .because(format!(
+                    "a host answers as a proxy only where it forwards, and forwarding of {link} is off"
+                ))
+                .shown(format!("sysctl net.ipv4.conf.{link}.forwarding on {node}"), "0")
+                .run(
+                    node,
+                    format!("sysctl -w net.ipv4.conf.{link}.forwarding=1"),
+                    format!("sysctl -w net.ipv4.conf.{link}.forwarding=0"),
+                ),
+        );
+    }
+    let routed = host.fib.lookup(&crate::forward::fib::Flow::to(target));
+    routed.is_err().then(|| {
+        explained
+            .because(format!(
+                "a host answers as a proxy only for what it has a route to: {node} has none to {target}, since it has no default route"
+            ))
+            .shown(format!("ip route get {target} on {node}"), "no route")
+            .step(format!("give {node} a default route, as it should have: ip route add default via GATEWAY"))
+            .run(node, format!("ip route add {target} dev lo"), format!("ip route del {target} dev lo"))
+    })
+}
+
+/// The pod's veth ends at a host's link that is in no bridge, while a bridge has the pod's gateway.
+fn detached(case: &Case, explained: &Explained, pod: PlaceId) -> Option<Explained> {
+    let outer = case.host_end(pod)?;
+    let host = case.scene.topology.place(outer.place);
+    let seen = case.scene.topology.link(outer)?;
+    if seen.master.is_some() || host.namespace.is_some() {
+        return None;
+    }
+    let own: Vec<IpAddr> = case
+        .scene
+        .topology
+        .place(pod)
+        .net
+        .addresses
+        .items()
+        .iter()
+        .filter(|address| !address.ip.is_loopback())
+        .map(|address| address.ip)
+        .collect();
+    let bridge = host.net.addresses.items().iter().find_map(|address| {
+        let net = address.network()?;
+        let link = host.net.link(address.link).filter(|link| link.is_bridge())?;
+        own.iter().any(|ip| net.contains(ip)).then_some(link)
+    })?;
+    let node = &host.node.name;
+    Some(
+        explained
+            .clone()
+            .sure(Sure::Proved)
+            .because(format!(
+                "the host's end of the pod's link, {}, is in no bridge; it belongs to {}",
+                seen.name, bridge.name
+            ))
+            .shown(format!("ip link show dev {} on {node}", seen.name), "no master")
+            .run(
+                node,
+                format!("ip link set {} master {}", seen.name, bridge.name),
+                format!("ip link set {} nomaster", seen.name),
+            ),
+    )
+}
+
+/// Somebody that was seen has the address, and yet nobody answers.
+fn owned(
+    case: &Case,
+    explained: Explained,
+    target: IpAddr,
+    link: &str,
+    id: PlaceId,
+    title: &str,
+) -> Explained {
+    let owner = case.scene.topology.place(id);
+    let address = owner
+        .net
+        .addresses
+        .items()
+        .iter()
+        .find(|address| address.ip == target);
+    let holder = address.and_then(|address| owner.net.link(address.link));
+    let explained = match holder {
+        Some(holder) => explained.shown(
+            format!("ip address on {title}"),
+            format!("{target} dev {}", holder.name),
+        ),
+        None => explained,
+    };
+    if let Some(down) = links::holder_down(&explained, owner, target) {
+        return down;
+    }
+    let macvlan =
+        link_named(case.place, link).is_some_and(|link| matches!(link.data, Some(LinkData::Macvlan(_))));
+    if macvlan && owner.namespace.is_none() && std::ptr::eq(owner.node, case.place.node) {
+        return explained
+            .sure(Sure::Proved)
+            .because("a macvlan reaches everybody on the wire but its own host: the kernel keeps the two apart")
+            .shown(format!("ip -d link show dev {link} of {}", case.who()), "macvlan")
+            .step("give the host a macvlan of its own on the same link, with an address, and a route to the container over it");
+    }
+    let prefix = case.last(What::Route).map_or("", |step| step.text.as_str());
+    let wide = case.place.namespace.is_some()
+        && !prefix.contains(" via ")
+        && owner.namespace.is_some()
+        && !std::ptr::eq(owner.node, case.place.node);
+    if wide {
+        return explained
+            .sure(Sure::Proved)
+            .because(format!(
+                "{target} is on another node, but the segment of {link} is as wide as to hold it: {} asks there in place of sending it to its gateway",
+                case.who()
+            ))
+            .shown(format!("ip route on {}", case.who()), prefix)
+            .step("give the pod's address the length of its node's segment (as a rule /24), or Calico's /32");
+    }
+    explained
+        .because(format!(
+            "{title} has it, but is not on the segment that {link} is on, or hears nothing there"
+        ))
+        .step("see whether both are on one segment: same bridge or switch, same VLAN, cable, cloud's network")
+}
+
+/// Nobody that was seen has it.
+fn on_no_segment(case: &Case, explained: Explained, target: IpAddr, link: &str) -> Explained {
+    let node = &case.place.node.name;
+    let own = case.place.net.addresses.items();
+    let at = case.at_named(case.id, link);
+    let on_link = own.iter().any(|address| {
+        Some(address.link) == at.map(|at| at.link)
+            && address.network().is_some_and(|net| net.contains(&target))
+    });
+    let who = case.who();
+    if !on_link && case.place.namespace.is_none() {
+        return explained
+            .because(format!(
+                "the next hop {target} is in no segment of {link}: host-gw routes and static ones can't cross a router"
+            ))
+            .shown(
+                format!("ip route on {who}"),
+                case.last(What::Route).map_or("", |step| step.text.as_str()),
+            )
+            .step("between segments use VXLAN or IPIP (flannel: Backend vxlan with DirectRouting; Calico: CrossSubnet), or let the router learn the routes");
+    }
+    if case.place.namespace.is_some()
+        && let Some(at) = case.host_end(case.id)
+        && let Some(found) = wrong_bridge(case, &explained, case.id, at)
+    {
+        return found;
+    }
+    if let Some(step) = case.trail().iter().rev().find(|step| step.what == What::Nat)
+        && target == case.outcome.state.packet.dst
+    {
+        let title = case.scene.topology.place(step.place).title();
+        return explained
+            .because(format!("a rule of {title} leads to {target}, and nobody has that address: the endpoint is gone, its rule stayed"))
+            .shown(format!("netfilter of {title}"), &*step.text)
+            .step("compare: kubectl get endpointslices -A -o wide; kube-proxy on that node hangs, or can't reach the API server: restart it");
+    }
+    let failed = case
+        .place
+        .net
+        .neighbors
+        .items()
+        .iter()
+        .any(|entry| entry.ip == target && entry.state == NeighborState::Failed);
+    let explained = if namespace(case.place).is_none() {
+        explained.run(node, format!("arping -c 3 -I {link} {target}"), String::new())
+    } else {
+        explained
+    };
+    explained
+        .sure(if failed { Sure::Likely } else { Sure::Possible })
+        .because(format!(
+            "whoever should have {target} is down, or has another address"
+        ))
+        .step(format!("see that {target} is on, and on the segment of {link}"))
+}
+
+/// The frame goes to a link-layer address that nobody has where it arrives.
+pub(super) fn nobody_has(case: &Case) -> Explained {
+    let who = case.who();
+    let Some(step) = sender(case.trail()) else {
+        return Explained::new(
+            "T21",
+            case,
+            Sure::Likely,
+            format!("{who} gets a frame that is not for it"),
+        )
+        .because("the sender has a wrong link-layer address for the next hop");
+    };
+    let from = case.scene.topology.place(step.place);
+    let title = from.title();
+    let words: Vec<&str> = step.text.split(' ').collect();
+    let (ip, mac) = (words.first().copied().unwrap_or(""), after(&words, "lladdr"));
+    let (dev, permanent) = (after(&words, "dev"), step.text.ends_with("PERMANENT"));
+    let owner = ip.parse().ok().and_then(|ip: IpAddr| case.owner(ip));
+    if let Some((pod, found)) = owner.filter(|(_, found)| found.namespace.is_some()) {
+        let lost = Explained::new(
+            "T21",
+            case,
+            Sure::Proved,
+            format!("{} is cut off from its node", found.title()),
+        )
+        .shown(format!("ip neigh on {title}"), &*step.text);
+        if let Some(detached) = detached(case, &lost, pod) {
+            return detached;
+        }
+    }
+    // Whoever has the next hop's address, by the same kind of link.
+    let right = ip
+        .parse()
+        .ok()
+        .and_then(|ip: IpAddr| case.owner(ip))
+        .and_then(|(_, place)| {
+            let address = place
+                .net
+                .addresses
+                .items()
+                .iter()
+                .find(|address| address.ip.to_string() == ip)?;
+            let link = place.net.link(address.link)?;
+            Some((place.title(), link.name.clone(), link.mac.clone()?))
+        });
+    let right = right.or_else(|| {
+        let vxlan = |link: &&crate::state::link::Link| matches!(link.data, Some(LinkData::Vxlan(_)));
+        let found = case.place.net.links.items().iter().find(vxlan)?;
+        Some((who.clone(), found.name.clone(), found.mac.clone()?))
+    });
+    let explained = Explained::new(
+        "T21",
+        case,
+        Sure::Proved,
+        format!("{title} sends to {mac}, which nobody at {who} has: the neighbor entry of {ip} is stale"),
+    )
+    .shown(format!("ip neigh on {title}"), &*step.text);
+    let explained = if permanent {
+        explained.because(
+"the entry was written by an agent (flanneld, Felix), and the other node's link got a new address since: by a reboot, udev or NetworkManager",
+)
+    } else {
+        explained.because("the host with the address was replaced, and the old entry lives on")
+    };
+    let Some((place, link, right)) = right.filter(|(.., right)| Mac::parse(right) != Mac::parse(mac)) else {
+        return explained.sure(Sure::Likely).step(format!(
+            "ip neigh del {ip} dev {dev} on {title}: it is asked for anew"
+        ));
+    };
+    let state = if permanent {
+        "nud permanent"
+    } else {
+        "nud reachable"
+    };
+    let inside = typed_in(from);
+    explained
+        .shown(format!("ip link show dev {link} on {place}"), right.clone())
+        .run(
+            &from.node.name,
+            format!("{inside}ip neigh replace {ip} lladdr {right} dev {dev} {state}"),
+            format!("{inside}ip neigh replace {ip} lladdr {mac} dev {dev} {state}"),
+        )
+        .step(if permanent {
+            "and the FDB entry with it (bridge fdb append … dst NODE); for good: restart the agent, and set MACAddressPolicy=none for its link"
+        } else {
+            "it also goes by itself when the entry ages"
+        })
+}
+
+/// The neighbor entry that the frame was addressed by: for one out of a tunnel, that of the packet inside.
+fn sender(trail: &[Step]) -> Option<&Step> {
+    let mut depth = 0_u32;
+    trail.iter().rev().find(|step| {
+        match step.what {
+            What::Decap => depth += 1,
+            What::Encap => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        step.what == What::Neighbor && depth == 0
+    })
+}
+
+fn after<'w>(words: &[&'w str], key: &str) -> &'w str {
+    let at = words.iter().position(|word| *word == key);
+    at.and_then(|at| words.get(at + 1)).copied().unwrap_or("?")
+}

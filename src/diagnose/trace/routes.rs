@@ -1,0 +1,225 @@
+//! Which route is missing, who should have written it, and what stands for it.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::case::{Case, docker_bridge, typed_in};
+use super::{Explained, Sure};
+use crate::forward::topology::{Place, PlaceId};
+use crate::forward::walk::What;
+use crate::state::route::RouteProtocol;
+
+/// RTPROT_ZEBRA, RTPROT_BIRD, RTPROT_BGP, RTPROT_ISIS, RTPROT_OSPF, RTPROT_RIP.
+const DAEMONS: [RouteProtocol; 6] = [
+    RouteProtocol(11),
+    RouteProtocol::BIRD,
+    RouteProtocol(186),
+    RouteProtocol(187),
+    RouteProtocol(188),
+    RouteProtocol(189),
+];
+
+/// The node where it ended.
+pub(super) fn host_text(case: &Case) -> String {
+    case.host_of(case.id).1.title()
+}
+
+/// The last route that was used, as evidence.
+pub(super) fn last_route(case: &Case, explained: Explained) -> Explained {
+    let last = case.trail().iter().rev().find(|step| step.what == What::Route);
+    match last {
+        Some(step) => {
+            let who = case.scene.topology.place(step.place).title();
+            explained.shown(format!("ip route on {who}"), &*step.text)
+        }
+        None => explained,
+    }
+}
+
+/// A pod without default route: behind a bridge its gateway is the bridge; else it is Calico's 169.254.1.1, which takes
+/// two routes.
+pub(super) fn of_pod(case: &Case, explained: Explained) -> Explained {
+    let inside = typed_in(case.place);
+    let node = &case.place.node.name;
+    let own = case
+        .place
+        .net
+        .links
+        .items()
+        .iter()
+        .find(|link| link.kind.as_deref() == Some("veth"));
+    let Some(link) = own.map(|link| link.name.as_str()) else {
+        return explained
+            .sure(Sure::Proved)
+            .because("it has no link but lo: network mode none, or its setup failed")
+            .step("start the container with a network, or look at the CNI's log");
+    };
+    let outer = case.host_end(case.id);
+    let bridge = outer.and_then(|at| {
+        let host = case.scene.topology.place(at.place);
+        let master = case.scene.topology.link(at)?.master?;
+        host.net
+            .addresses
+            .items()
+            .iter()
+            .find(|address| address.link == master)
+            .map(|address| address.ip)
+    });
+    if let Some(gateway) = bridge {
+        return explained
+            .sure(Sure::Proved)
+            .because("its default route is missing: removed, or the CNI did not get that far")
+            .run(
+                node,
+                format!("{inside}ip route add default via {gateway} dev {link}"),
+                format!("{inside}ip route del default via {gateway} dev {link}"),
+            );
+    }
+    let routes = case.place.net.routes.items();
+    let gateway: IpAddr = IpAddr::from([169, 254, 1, 1]);
+    let on_link = routes.iter().any(|route| route.dst == IpNet::from(gateway));
+    let explained = explained.sure(Sure::Proved).because(if on_link {
+        "its default route is missing"
+    } else {
+        "its gateway 169.254.1.1 is on no segment: first comes a route of scope link to it, then the default route"
+    });
+    let explained = if on_link {
+        explained
+    } else {
+        explained.run(
+            node,
+            format!("{inside}ip route add {gateway} dev {link} scope link"),
+            format!("{inside}ip route del {gateway} dev {link}"),
+        )
+    };
+    explained.run(
+        node,
+        format!("{inside}ip route add default via {gateway} dev {link}"),
+        format!("{inside}ip route del default via {gateway} dev {link}"),
+    )
+}
+
+/// The answer is for a container's own address, at a host that knows only nodes: it went out without MASQUERADE.
+pub(super) fn not_masqueraded(case: &Case, owner: PlaceId, dst: IpAddr) -> Option<Explained> {
+    let there = case.there?;
+    let (_, host) = case.host_of(owner);
+    let (bridge, net) = docker_bridge(host, dst)?;
+    let translated = there.state.trail.iter().any(|step| {
+        step.what == What::Nat && std::ptr::eq(case.scene.topology.place(step.place).node, host.node)
+    });
+    if translated {
+        return None;
+    }
+    let node = &host.node.name;
+    let rule = format!("POSTROUTING -s {net} ! -o {} -j MASQUERADE", bridge.name);
+    let mut explained = Explained::new(
+        "T40",
+        case,
+        Sure::Proved,
+        format!("{node} sends packets of its containers out with their own addresses: MASQUERADE is missing"),
+    );
+    explained.finding.node.clone_from(node);
+    Some(
+        explained
+            .because("Docker's rule in table nat is gone: another tool flushed it, or dockerd runs with --ip-masq=false")
+            .shown(
+                format!("iptables -t nat -S POSTROUTING on {node}"),
+                format!("no MASQUERADE for {net} took the packet"),
+            )
+            .shown(
+                format!("ip route get {dst} on {}", case.who()),
+                format!("no route: the answer to {dst} has no way"),
+            )
+            .run(
+                node,
+                format!("iptables -t nat -A {rule}"),
+                format!("iptables -t nat -D {rule}"),
+            )
+            .step("for good: systemctl restart docker writes all its rules anew"),
+    )
+}
+
+/// RIP runs on some nodes, but not on one of these two: its sockets show it.
+fn rip(case: &Case, owner: &Place) -> Option<String> {
+    let runs = |place: &Place| {
+        let sockets = place.net.udp.known()?;
+        Some(sockets.iter().any(|socket| socket.local.port() == RIP))
+    };
+    let anywhere = case
+        .scene
+        .topology
+        .places()
+        .any(|(_, place)| place.namespace.is_none() && runs(place) == Some(true));
+    let silent = |place: &Place| (runs(place) == Some(false)).then(|| place.title());
+    let without: Vec<String> = silent(case.place).into_iter().chain(silent(owner)).collect();
+    (anywhere && !without.is_empty()).then(|| {
+        format!(
+            "others learn routes by RIP, but nothing on {} listens on UDP {RIP}: the routing daemon is down there",
+            without.join(" and ")
+        )
+    })
+}
+
+/// RFC 2453 section 3.
+const RIP: u16 = 520;
+
+/// Who should have written the route, and a command that looks into it.
+pub(super) fn who_writes(case: &Case, owner: &Place, net: IpNet) -> (String, Option<String>) {
+    let here = &case.place.node;
+    if here.bird.known().is_some() || owner.node.bird.known().is_some() {
+        let named = case
+            .scene
+            .findings
+            .iter()
+            .find(|finding| finding.node == here.name || finding.node == owner.node.name);
+        let why = match named {
+            Some(finding) => format!(
+                "BIRD should have learned {net} from {}, and netdiag check finds: {}",
+                owner.node.name, finding.title
+            ),
+            None => format!("BIRD should have learned {net} from {} by BGP", owner.node.name),
+        };
+        let run = match named {
+            Some(finding) if finding.fix.change.is_some() => "netdiag check --fix-to fix.yaml",
+            _ => "netdiag check",
+        };
+        return (why, Some(run.to_owned()));
+    }
+    let flannel = |place: &Place| {
+        let links = place.net.links.items();
+        links.iter().any(|link| link.name.starts_with("flannel"))
+            || place.node.flannel.subnet.known().is_some()
+    };
+    if flannel(case.place) || flannel(owner) {
+        let why = format!(
+            "flanneld writes a route for every lease: it is down on {}, or {} has no lease for {net}",
+            here.name, owner.node.name
+        );
+        return (why, None);
+    }
+    let learned = |place: &Place| {
+        let mut routes = place.net.routes.items().iter();
+        routes.any(|route| DAEMONS.contains(&route.proto))
+    };
+    let anywhere = || case.scene.topology.places().any(|(_, place)| learned(place));
+    if learned(case.place) || learned(owner) || anywhere() {
+        let why = format!(
+            "routes come from a routing daemon here: it is down on {} or {}, or does not announce {net}",
+            here.name, owner.node.name
+        );
+        return (why, None);
+    }
+    if let Some(why) = rip(case, owner) {
+        return (why, None);
+    }
+    let why = if case.is_answer() {
+        format!(
+            "static routes lead one way only: {} has none back to {net}",
+            here.name
+        )
+    } else {
+        format!("nobody set a route to {net} of {}", owner.node.name)
+    };
+    (why, None)
+}

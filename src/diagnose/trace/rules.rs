@@ -1,0 +1,264 @@
+//! Netfilter rules that lost or refused the packet: whose they are, and what lets it pass.
+
+use super::case::{Case, pod_net, typed_in};
+use super::{Explained, Sure};
+use crate::forward::walk::RuleText;
+use crate::state::netfilter::Dialect;
+
+pub(super) fn rule(case: &Case, rule: &RuleText, answer: Option<&str>) -> Explained {
+    let (who, text) = (case.who(), rule.rule.as_deref().unwrap_or_default());
+    let does = if answer.is_some() { "refuses" } else { "drops" };
+    let explained = Explained::new(
+        "T41",
+        case,
+        Sure::Proved,
+        format!("a netfilter rule of {who} {does} it"),
+    )
+    .shown(
+        format!("{} on {who}", list(case, rule)),
+        if text.is_empty() {
+            format!("policy DROP of chain {}", rule.chain)
+        } else {
+            text.to_owned()
+        },
+    );
+    if rule.rule.is_none() {
+        return policy(case, rule, explained);
+    }
+    let chain = rule.chain.as_str();
+    if chain.starts_with("DOCKER-ISOLATION") {
+        return isolation(case, explained);
+    }
+    if chain.starts_with("KUBE-") && text.contains("has no endpoints") {
+        return no_endpoints(text, explained);
+    }
+    if rule.table == "kube-proxy" || chain.starts_with("KUBE-") {
+        return kube_proxy(case, text, explained);
+    }
+    if chain.starts_with("cali-") {
+        return calico(case, chain, text, explained);
+    }
+    if chain == "DOCKER" && text.contains("-j DROP") || chain == "PREROUTING" && rule.table == "raw" {
+        return docker_direct(case, explained);
+    }
+    if text.contains("icmp-host-prohibited") || rule.table == "firewalld" || chain.starts_with("filter_") {
+        return explained
+            .sure(Sure::Likely)
+            .because("firewalld lets through only what its zones allow")
+            .step("LINK stands for the containers' links: they belong into a zone that lets them pass")
+            .run(
+                &case.place.node.name,
+                "firewall-cmd --zone=trusted --add-interface=LINK",
+                "firewall-cmd --zone=trusted --remove-interface=LINK",
+            );
+    }
+    if chain.starts_with("ufw") {
+        return explained
+            .sure(Sure::Likely)
+            .because("ufw drops what it forwards, unless told otherwise")
+            .step("DEFAULT_FORWARD_POLICY=\"ACCEPT\" in /etc/default/ufw, then ufw reload; or ufw route allow from CIDR");
+    }
+    by_hand(case, rule, explained)
+}
+
+/// The command that lists the chain.
+fn list(case: &Case, rule: &RuleText) -> String {
+    let inside = typed_in(case.place);
+    match rule.dialect {
+        Dialect::Nft => format!(
+            "{inside}nft list chain {} {} {}",
+            rule.family.word(),
+            rule.table,
+            rule.chain
+        ),
+        dialect => format!(
+            "{inside}{} -t {} -S {}",
+            dialect.command(),
+            rule.table,
+            rule.chain
+        ),
+    }
+}
+
+/// A chain's policy drops what no rule has let pass.
+fn policy(case: &Case, rule: &RuleText, explained: Explained) -> Explained {
+    let (node, inside) = (&case.place.node.name, typed_in(case.place));
+    let packet = &case.outcome.state.packet;
+    let net = pod_net(case.host_of(case.id).1, packet.src);
+    let explained = if rule.chain == "FORWARD" {
+        explained.because(
+            "no rule lets it pass, and the policy of FORWARD is DROP: Docker sets that, and whoever routes pods must add accepting rules",
+        )
+    } else {
+        explained.because("no rule lets it pass, and the chain's policy is to drop")
+    };
+    match rule.dialect {
+        Dialect::Nft => explained.step(format!(
+            "add a rule that accepts it: nft insert rule {} {} {} ip saddr {net} accept",
+            rule.family.word(),
+            rule.table,
+            rule.chain
+        )),
+        dialect => {
+            let command = format!("{inside}{} -t {}", dialect.command(), rule.table);
+            let (chain, dst) = (&rule.chain, pod_net(case.host_of(case.id).1, packet.dst));
+            explained
+                .run(
+                    node,
+                    format!("{command} -I {chain} -s {net} -j ACCEPT"),
+                    format!("{command} -D {chain} -s {net} -j ACCEPT"),
+                )
+                .run(
+                    node,
+                    format!("{command} -I {chain} -d {dst} -j ACCEPT"),
+                    format!("{command} -D {chain} -d {dst} -j ACCEPT"),
+                )
+        }
+    }
+}
+
+fn isolation(case: &Case, explained: Explained) -> Explained {
+    let name = case
+        .hops()
+        .first()
+        .map(|hop| case.scene.topology.place(hop.place))
+        .and_then(|place| place.namespace.clone())
+        .unwrap_or_else(|| "CONTAINER".to_owned());
+    explained
+        .because("Docker keeps its bridge networks apart: the two containers are in different ones, and that is meant")
+        .run(
+            &case.place.node.name,
+            format!("docker network connect NETWORK {name}"),
+            format!("docker network disconnect NETWORK {name}"),
+        )
+        .step("this puts both into one network; or publish a port, and use the host's address")
+}
+
+fn docker_direct(case: &Case, explained: Explained) -> Explained {
+    let node = &case.place.node.name;
+    explained
+        .because("Docker drops what comes from outside for a container's own address: only published ports are open")
+        .step("use the host's address and a published port (docker run -p HOST:CONTAINER), not the container's address")
+        .run(node, "docker ps --format '{{.Names}} {{.Ports}}'", "")
+}
+
+fn no_endpoints(text: &str, explained: Explained) -> Explained {
+    let service = text
+        .split('"')
+        .nth(1)
+        .unwrap_or("the service")
+        .replace(" has no endpoints", "");
+    let name = service.split(':').next().unwrap_or(&service).to_owned();
+    let explained = explained.because(format!(
+        "{service} has no ready endpoint: its selector matches no pod, or no matching pod is ready"
+    ));
+    match name.split_once('/') {
+        Some((namespace, service)) => explained
+            .step(format!("kubectl -n {namespace} get endpointslices -l kubernetes.io/service-name={service}"))
+            .step(format!("kubectl -n {namespace} describe service {service}, and compare its selector with the pods' labels")),
+        None => explained,
+    }
+}
+
+/// Rules of kube-proxy that refuse or drop: services without endpoints, source ranges, local traffic policy.
+fn kube_proxy(case: &Case, text: &str, explained: Explained) -> Explained {
+    let dst = case.outcome.state.packet.dst;
+    let explained = if text.contains("reject") || text.contains("REJECT") {
+        explained.sure(Sure::Likely).because(format!(
+            "the service with {dst} has no ready endpoint, and kube-proxy refuses connections to it"
+        ))
+    } else {
+        explained.sure(Sure::Likely).because(format!(
+            "the service with {dst} has no endpoint for this client: externalTrafficPolicy Local, or loadBalancerSourceRanges"
+        ))
+    };
+    explained.step(format!(
+        "find the service: kubectl get services -A | grep {dst}; then compare its selector with the pods' labels, and see that they are ready"
+    ))
+}
+
+/// Felix's chains: `cali-tw-` to, `cali-fw-` from a workload; `cali-po-`, `cali-pi-` policies; `cali-pro-`, `cali-pri-`
+/// profiles; `cali-fh-`, `cali-th-` host endpoints.
+fn calico(case: &Case, chain: &str, text: &str, explained: Explained) -> Explained {
+    let host = chain.starts_with("cali-fh") || chain.starts_with("cali-th");
+    let way = if chain.starts_with("cali-tw") || chain.starts_with("cali-th") {
+        "ingress"
+    } else {
+        "egress"
+    };
+    let what = if host { "host endpoint" } else { "pod" };
+    let why = if text.contains("ctstate INVALID") || text.contains("state INVALID") {
+        "the packet belongs to no known connection (INVALID): the two directions take different ways, or entries were flushed".to_owned()
+    } else if text.contains("rpfilter") {
+        "Felix's reverse path filter: the sender's address is not routed to the link it came by".to_owned()
+    } else if text.contains("profile") || text.contains("Drop if no") {
+        format!("no policy and no profile allows it: the {way} rules of the {what} end in drop")
+    } else {
+        format!("a Calico policy for the {what} ({way}) denies it, or none allows it")
+    };
+    let explained = explained.because(why);
+    let explained = if host {
+        explained.step("a HostEndpoint without policy or profile drops all but Felix's failsafe ports: give it one, or delete it")
+    } else {
+        explained.step(format!(
+            "see the policies that select the {what}: netdiag get networkpolicy -A; netdiag get globalnetworkpolicy; one with {way} and action Allow must match"
+        ))
+    };
+    explained.run(
+        &case.place.node.name,
+        format!("{}iptables-save -c | grep -- {chain}", typed_in(case.place)),
+        "",
+    )
+}
+
+/// Not of any program that is known: somebody's own.
+fn by_hand(case: &Case, rule: &RuleText, explained: Explained) -> Explained {
+    let (node, inside) = (&case.place.node.name, typed_in(case.place));
+    let text = rule.rule.as_deref().unwrap_or_default();
+    let explained = explained.because(
+        "the rule is of no program that is known here: written by hand, by a script or by the host's firewall",
+    );
+    match (rule.dialect, rule.handle, text.strip_prefix("-A ")) {
+        (Dialect::Nft, Some(handle), _) => explained.run(
+            node,
+            format!(
+                "{inside}nft delete rule {} {} {} handle {handle}",
+                rule.family.word(),
+                rule.table,
+                rule.chain
+            ),
+            format!(
+                "{inside}nft add rule {} {} {} {text}",
+                rule.family.word(),
+                rule.table,
+                rule.chain
+            ),
+        ),
+        (Dialect::Nft, None, _) | (_, _, None) => {
+            explained.step("delete it, or let the packet pass before it")
+        }
+        (dialect, _, Some(rest)) => {
+            let command = format!("{inside}{} -t {}", dialect.command(), rule.table);
+            let position = position(case, rule).unwrap_or(1);
+            let after = rest.strip_prefix(&*rule.chain).unwrap_or(rest).trim_start();
+            explained.run(
+                node,
+                format!("{command} -D {rest}"),
+                format!("{command} -I {} {position} {after}", rule.chain),
+            )
+        }
+    }
+}
+
+/// Where in its chain a rule stands, from 1 on.
+fn position(case: &Case, rule: &RuleText) -> Option<usize> {
+    let rulesets = case.place.net.netfilter.items();
+    let ruleset = rulesets.iter().find(|ruleset| ruleset.dialect == rule.dialect)?;
+    let table = ruleset.tables.iter().find(|table| *table.name == *rule.table)?;
+    let chain = table.chains.iter().find(|chain| *chain.name == *rule.chain)?;
+    let at = chain
+        .rules
+        .iter()
+        .position(|found| Some(&*found.text) == rule.rule.as_deref())?;
+    Some(at + 1)
+}

@@ -1,0 +1,72 @@
+//! Open vSwitch: its flow tables, ports and daemons.
+
+use std::net::IpAddr;
+
+use super::case::Case;
+use super::{Explained, Sure};
+use crate::forward::walk::What;
+
+pub(super) fn switch(case: &Case, bridge: &str, why: &str) -> Explained {
+    let (who, node) = (case.who(), &case.place.node.name);
+    let explained = Explained::new(
+        "T70",
+        case,
+        Sure::Proved,
+        format!("bridge {bridge} of {who} does not send it on"),
+    )
+    .because(why.to_owned());
+    let last = case.last(What::Fdb).or_else(|| case.last(What::Rule));
+    let explained = match last {
+        Some(step) => explained.shown(format!("ovs-ofctl dump-flows {bridge} on {who}"), &*step.text),
+        None => explained.shown(format!("ovs-vsctl show on {who}"), why.to_owned()),
+    };
+    explained
+        .run(node, format!("ovs-ofctl dump-flows {bridge}"), "")
+        .run(node, format!("ovs-appctl fdb/show {bridge}"), "")
+        .step("mend the rule, VLAN tag or port that decides; ovs-appctl ofproto/trace shows the same packet to the switch itself")
+}
+
+pub(super) fn down(case: &Case, daemon: &str, why: &str) -> Explained {
+    let (who, node) = (case.who(), &case.place.node.name);
+    Explained::new(
+        "T71",
+        case,
+        Sure::Proved,
+        format!("{daemon} of {who} is down, and its bridges with it"),
+    )
+    .because("bridges in user space live in the daemon: without it no packet is switched")
+    .shown(format!("{daemon} on {who}"), why.to_owned())
+    .run(node, "systemctl restart openvswitch-switch", "")
+}
+
+pub(super) fn no_tunnel_port(
+    case: &Case,
+    kind: &str,
+    key: u64,
+    from: IpAddr,
+    other: Option<&str>,
+) -> Explained {
+    let (who, node) = (case.who(), &case.place.node.name);
+    let explained = Explained::new(
+        "T72",
+        case,
+        Sure::Proved,
+        format!("{who} has no {kind} port for {from} with key {key}"),
+    );
+    let explained = match other {
+        Some(other) => explained
+            .because("each host needs a port to every other one, with the same key on both; this one's don't fit")
+            .shown(format!("ovs-vsctl show on {who}"), other.to_owned()),
+        None => explained
+            .because("each host needs a port to every other one: the one to this sender was forgotten, or its remote_ip mistyped")
+            .shown(format!("ovs-vsctl show on {who}"), format!("no {kind} port with remote_ip {from}")),
+    };
+    let port = format!("{kind}-{}", from.to_string().replace(['.', ':'], "-"));
+    explained
+        .run(
+            node,
+            format!("ovs-vsctl add-port BRIDGE {port} -- set interface {port} type={kind} options:remote_ip={from} options:key={key}"),
+            format!("ovs-vsctl del-port {port}"),
+        )
+        .step("BRIDGE stands for the bridge of its containers (ovs-vsctl list-br); correct a wrong port rather than adding one")
+}

@@ -1,0 +1,167 @@
+//! Tunnels whose ends don't fit, or don't know each other.
+
+use super::case::{Case, on_segment};
+use super::{Explained, Sure};
+use crate::forward::packet::Mac;
+use crate::forward::walk::{VxlanEnd, What};
+use crate::state::kind::{LinkData, Vxlan};
+use crate::state::link::Link;
+
+pub(super) fn no_vxlan(case: &Case, vni: u32, port: u16, other: Option<&VxlanEnd>) -> Explained {
+    let (who, node) = (case.who(), &case.place.node.name);
+    let sender = sender(case);
+    let explained = Explained::new(
+        "T50",
+        case,
+        Sure::Proved,
+        format!("no VXLAN link of {who} takes network {vni} on UDP port {port}"),
+    );
+    let explained = match &sender {
+        Some((title, link, vxlan)) => explained.shown(
+            format!("ip -d link show dev {link} on {title}"),
+            vxlan_text(vxlan.vni, vxlan.port),
+        ),
+        None => explained,
+    };
+    let Some(other) = other else {
+        return explained
+            .because(format!("{who} has no VXLAN link at all: its flanneld or calico-node is not set up, or somebody deleted the link"))
+            .shown(format!("ip -d link show type vxlan on {who}"), "none")
+            .step("start flanneld or calico-node there: it makes the link");
+    };
+    let explained = explained.shown(
+        format!("ip -d link show dev {} on {who}", other.link),
+        format!(
+            "{}{}",
+            vxlan_text(other.vni, other.port),
+            if other.up { "" } else { ", down" }
+        ),
+    );
+    let fits = other.vni == Some(vni) && other.port == port;
+    if fits {
+        return explained.because(format!("{} is down", other.link)).run(
+            node,
+            format!("ip link set {} up", other.link),
+            format!("ip link set {} down", other.link),
+        );
+    }
+    let what = if other.vni == Some(vni) { "UDP port" } else { "VNI" };
+    explained
+        .because(format!(
+            "the two nodes' VXLAN links have different {what}s: their configurations differ, or one link is left over from an older one"
+        ))
+        .step(format!(
+            "the agent of {node} makes the link anew; see before which of the two is meant (flannel: Backend of net-conf.json; Calico: FelixConfiguration vxlanVNI, vxlanPort)"
+        ))
+        .run(node, format!("ip link del {}", other.link), String::new())
+}
+
+fn vxlan_text(vni: Option<u32>, port: u16) -> String {
+    let id = vni.map_or_else(|| "external".to_owned(), |vni| format!("id {vni}"));
+    format!("vxlan {id} dstport {port}")
+}
+
+/// The link that encapsulated the packet last.
+fn sender<'a>(case: &Case<'_, 'a>) -> Option<(String, &'a str, &'a Vxlan)> {
+    let step = case.trail().iter().rev().find(|step| step.what == What::Encap)?;
+    let place = case.scene.topology.place(step.place);
+    let link = place.net.link(step.link?)?;
+    match &link.data {
+        Some(LinkData::Vxlan(vxlan)) => Some((place.title(), link.name.as_str(), vxlan)),
+        _ => None,
+    }
+}
+
+pub(super) fn no_fdb(case: &Case, link: &str, mac: Mac) -> Explained {
+    let (who, node) = (case.who(), &case.place.node.name);
+    let explained = Explained::new(
+        "T51",
+        case,
+        Sure::Proved,
+        format!("{link} of {who} doesn't know which node has {mac}"),
+    )
+    .because(format!(
+        "the FDB entry of {link} is missing: its agent (flanneld, Felix) lost the other node's lease or block, or somebody flushed it"
+    ))
+    .shown(format!("bridge fdb show dev {link} on {who}"), format!("nothing for {mac}"));
+    let vxlan_of_mac = |found: &&Link| {
+        found.mac.as_deref().and_then(Mac::parse) == Some(mac)
+            && matches!(found.data, Some(LinkData::Vxlan(_)))
+    };
+    let other = case.scene.topology.places().find_map(|(_, place)| {
+        let found = place.net.links.items().iter().find(vxlan_of_mac)?;
+        Some((place, found))
+    });
+    let Some((place, found)) = other else {
+        return explained
+            .sure(Sure::Likely)
+            .step(format!("no link that was seen has {mac}: its node may have made its VXLAN link anew, with another address"));
+    };
+    let explained = explained.shown(
+        format!("ip link on {}", place.title()),
+        format!("{mac} is {}", found.name),
+    );
+    let own = match &found.data {
+        Some(LinkData::Vxlan(vxlan)) => vxlan.local,
+        _ => None,
+    };
+    let outer = own.or_else(|| on_segment(case.place, place, false).map(|(ip, _)| ip));
+    match outer {
+        Some(ip) => explained.run(
+            node,
+            format!("bridge fdb append {mac} dev {link} dst {ip}"),
+            format!("bridge fdb del {mac} dev {link} dst {ip}"),
+        ),
+        None => explained,
+    }
+    .step("for good: restart flanneld or calico-node on this node, which writes all entries")
+}
+
+pub(super) fn no_remote(case: &Case, link: &str, dst: std::net::IpAddr) -> Explained {
+    Explained::new(
+        "T52",
+        case,
+        Sure::Proved,
+        format!("{link} of {} doesn't know where to send packets for {dst}", case.who()),
+    )
+    .because("the tunnel link has no remote, and the route names no gateway: with Calico's tunl0 the gateway is the other node")
+    .shown(
+        format!("ip route get {dst} on {}", case.who()),
+        case.last(What::Route).map_or_else(String::new, |step| step.text.clone()),
+    )
+    .step(format!("ip route replace PREFIX via NODE-ADDRESS dev {link} onlink"))
+}
+
+pub(super) fn no_tunnel(case: &Case, outer: &str) -> Explained {
+    let (who, node) = (case.who(), &case.place.node.name);
+    let tunnels: Vec<String> = case
+        .place
+        .net
+        .links
+        .items()
+        .iter()
+        .filter(|link| matches!(link.data, Some(LinkData::Tunnel(_))))
+        .map(|link| {
+            let down = if link.is_up() { "" } else { " (down)" };
+            format!("{}{down}", link.name)
+        })
+        .collect();
+    let explained = Explained::new(
+        "T53",
+        case,
+        Sure::Proved,
+        format!("{who} has no tunnel link that takes {outer}"),
+    );
+    if tunnels.is_empty() {
+        return explained
+            .because(format!("{who} has no tunnel link of this kind: IPIP is on at the sender only, or the module is not loaded"))
+            .shown(format!("ip -d link on {who}"), "no tunnel")
+            .run(node, "modprobe ipip && ip link set tunl0 up", "ip link set tunl0 down")
+            .step("with Calico: the pool's ipipMode holds for all nodes; is calico-node running here?");
+    }
+    explained
+        .sure(Sure::Likely)
+        .because("remote, local address or key of the tunnel don't fit the packet, or the link is down")
+        .shown(format!("ip -d link on {who}"), tunnels.join(", "))
+        .step("each node's remote must be the other's local address, and the keys equal")
+}

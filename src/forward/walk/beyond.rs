@@ -1,0 +1,58 @@
+//! What can be said of the answer of somebody who was not seen.
+
+use super::super::packet::{Inner, Packet, Payload};
+use super::super::topology::At;
+use super::{End, Missing, Outcome, State, Walker, What};
+
+impl Walker<'_, '_> {
+    /// The answer to a packet that left what was seen, as if it came back by the link that the packet left by. Nothing
+    /// when the packet ended otherwise.
+    ///
+    /// Whether and how it comes is not known; but where all else is seen to be closed, it can't arrive.
+    pub fn answer_from_beyond(&self, outcome: &Outcome) -> Vec<Outcome> {
+        let End::NotDecidable(Missing::Beyond { link, .. }) = &outcome.end else {
+            return Vec::new();
+        };
+        let trail = &outcome.state.trail;
+        let encap = trail
+            .iter()
+            .rev()
+            .find(|step| step.what == What::Encap && step.place == outcome.place);
+        let (packet, index) = if let (Some(inner), Some(step)) = (innermost(&outcome.state.packet), encap) {
+            (inner.clone(), step.link)
+        } else {
+            let links = self.topology.place(outcome.place).net.links.items();
+            let found = links.iter().find(|found| found.name == *link);
+            (outcome.state.packet.clone(), found.map(|found| found.index))
+        };
+        let Some(index) = index else {
+            return Vec::new();
+        };
+        let sent = State {
+            packet,
+            ..outcome.state.clone()
+        };
+        let mut state = sent.answer();
+        let at = At {
+            place: outcome.place,
+            link: index,
+        };
+        let name = self.topology.link(at).map_or("?", |link| link.name.as_str());
+        let text = format!("an answer comes back by {name}");
+        state.note_packet(at.place, Some(index), What::Start);
+        state.note(at.place, Some(index), What::Assumption, text);
+        self.ip_input(state, at)
+    }
+}
+
+/// What a tunnel's packet carries; nothing when it carries none.
+fn innermost(packet: &Packet) -> Option<&Packet> {
+    let inner = match packet.inner.as_deref()? {
+        Inner::Packet { packet, .. } => packet,
+        Inner::Frame { frame, .. } => match &frame.payload {
+            Payload::Ip(packet) => packet,
+            Payload::Ask { .. } => return None,
+        },
+    };
+    Some(innermost(inner).unwrap_or(inner))
+}
