@@ -234,7 +234,10 @@ fn hop(topology: &Topology, hop: &Hop) -> HopDocument {
 fn packet(found: &Packet) -> PacketDocument {
     let ports = found.transport.ports();
     let (tunnel_id, carries) = match found.inner.as_deref() {
-        Some(Inner::Packet { packet: inner, key }) => (*key, Some(Box::new(packet(inner)))),
+        Some(Inner::Packet {
+            packet: inner,
+            header,
+        }) => (header.id, Some(Box::new(packet(inner)))),
         Some(Inner::Frame { frame, vni }) => {
             let inner = match &frame.payload {
                 crate::forward::packet::Payload::Ip(inner) => Some(Box::new(packet(inner))),
