@@ -11,7 +11,7 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
 }
 
 /// Characters to insert, remove or replace to make one word of the other.
-fn distance(from: &str, to: &str) -> usize {
+pub(crate) fn distance(from: &str, to: &str) -> usize {
     // A longer word is nobody's spelling mistake, and would cost its square.
     if from.len() > 100 || to.len() > 100 {
         return usize::MAX;

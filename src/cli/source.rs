@@ -1,6 +1,9 @@
 //! Where a reading command gets its facts from: this host and its datastore, or snapshots.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 use clap::Args;
 
@@ -148,15 +151,41 @@ async fn flannel(store: &dyn Datastore) -> Result<Option<FlannelNetwork>, Error>
 /// Reads files, and directories of them, into one picture.
 pub(super) fn read_snapshots(cx: &mut Context, paths: &[PathBuf]) -> Result<Snapshot, Error> {
     let mut merge = Merge::new(false);
-    for file in files(paths)? {
-        let name = file.display().to_string();
+    let files = files(paths)?;
+    for (file, part) in files.iter().zip(read_side_by_side(&files)) {
         merge
-            .add(name, read_file(&file)?)
+            .add(file.display().to_string(), part?)
             .map_err(|twice| Error::from(twice).hint("give one snapshot a node"))?;
     }
     let Merged { snapshot, warnings } = merge.done();
     warn(cx, &warnings)?;
     Ok(snapshot)
+}
+
+/// Reads files with all processors; what comes back is in their order. After one that can't be read, no other is begun.
+fn read_side_by_side(files: &[PathBuf]) -> Vec<Result<Snapshot, Error>> {
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let work = || {
+        let mut read = Vec::new();
+        while !failed.load(Ordering::Relaxed) {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(file) = files.get(at) else { break };
+            let part = read_file(file);
+            failed.fetch_or(part.is_err(), Ordering::Relaxed);
+            read.push((at, part));
+        }
+        read
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut read = thread::scope(|scope| {
+        let others: Vec<_> = (1..threads.min(files.len())).map(|_| scope.spawn(work)).collect();
+        let mut read = work();
+        let joined = others.into_iter().filter_map(|thread| thread.join().ok());
+        read.extend(joined.flatten());
+        read
+    });
+    read.sort_by_key(|(at, _)| *at);
+    read.into_iter().map(|(_, part)| part).collect()
 }
 
 pub(super) fn warn(cx: &mut Context, warnings: &[String]) -> Result<(), Error> {

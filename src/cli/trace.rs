@@ -4,6 +4,7 @@ mod answer;
 mod drawing;
 #[cfg_attr(not(feature = "capture"), path = "trace/no_live.rs")]
 mod live;
+mod matrix;
 mod names;
 mod objects;
 mod schema;
@@ -17,6 +18,7 @@ use clap::Args as ClapArgs;
 use answer::{Answer, Question};
 use names::Names;
 
+use super::format::Format;
 use super::snapshot::Fleet;
 use super::source::{Depth, Picture, Source};
 use super::{Context, Error, Outcome};
@@ -43,12 +45,18 @@ use crate::state::{Fact, Objects};
 pub(super) struct Args {
     #[command(flatten)]
     source: Source,
+    /// Walk every pair of nodes or pods, and say who can't reach whom, and why; what is sent is then the only word
+    #[arg(long)]
+    all: bool,
+    /// With --all: whose pairs
+    #[arg(long, value_enum, requires = "all", default_value_t = matrix::Between::Nodes)]
+    between: matrix::Between,
     /// Where the packet starts: a node, a pod, a namespace, or an address of one
-    #[arg(value_name = "SRC")]
-    from: String,
+    #[arg(value_name = "SRC", required_unless_present = "all")]
+    from: Option<String>,
     /// Where it is to go: likewise, or any address
-    #[arg(value_name = "DST")]
-    to: String,
+    #[arg(value_name = "DST", required_unless_present = "all", conflicts_with = "all")]
+    to: Option<String>,
     /// What is sent: `icmp` (default), `tcp/PORT`, `udp/PORT`
     #[arg(value_name = "PROTO/PORT", default_value = "icmp")]
     what: String,
@@ -56,7 +64,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "BYTES", default_value_t = 84)]
     size: u32,
     /// Also send three probes from SRC, which must be on this host, and watch the links that they should pass
-    #[arg(long, conflicts_with = "snapshot")]
+    #[arg(long, conflicts_with_all = ["snapshot", "all"])]
     live: bool,
     /// How to show it
     #[arg(short, long, value_enum, default_value_t = Look::Table)]
@@ -90,6 +98,19 @@ struct Beside {
     live: Option<live::Live>,
 }
 
+impl Look {
+    /// Of tables, which can't be drawn.
+    fn format(self) -> Result<Format, Error> {
+        match self {
+            Self::Table | Self::Wide => Ok(Format::Table),
+            Self::Json => Ok(Format::Json),
+            Self::Yaml => Ok(Format::Yaml),
+            Self::Svg | Self::Dot => Err(Error::new("all pairs are not one picture")
+                .hint("draw one of them: netdiag trace SRC DST -o svg")),
+        }
+    }
+}
+
 impl Args {
     pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
         let snapshot = if self.fleet.is_asked_for() {
@@ -99,6 +120,10 @@ impl Args {
         };
         let picture = Picture::new(snapshot);
         let topology = Topology::new(&picture.snapshot.nodes);
+        if self.all {
+            let what = self.from.as_deref().unwrap_or("icmp");
+            return matrix::run(cx, &topology, self.between, what, self.output.format()?);
+        }
         let walker = Walker::new(&topology);
         let (question, packet) = self.question(&walker, &picture.snapshot.objects)?;
         let mut ways = walker.there_and_back(packet.clone(), question.from);
@@ -145,24 +170,33 @@ impl Args {
         live::Live::run(topology, packet, from, ways).map(Some)
     }
 
+    /// Required, unless all pairs are walked.
+    fn from(&self) -> &str {
+        self.from.as_deref().unwrap_or_default()
+    }
+
+    fn to(&self) -> &str {
+        self.to.as_deref().unwrap_or_default()
+    }
+
     /// Who sends what to whom.
     fn question(&self, walker: &Walker, objects: &Fact<Objects>) -> Result<(Question, Packet), Error> {
         let topology = walker.topology;
         let names = Names { topology, objects };
-        let from = names.meant(&self.from)?;
+        let from = names.meant(self.from())?;
         let Some(place) = from.place else {
-            return Err(Error::new(format!("{}: a packet can't start there", self.from))
+            return Err(Error::new(format!("{}: a packet can't start there", self.from()))
                 .hint("SRC is a node, a pod or a container whose state was seen"));
         };
-        let to = names.meant(&self.to)?;
+        let to = names.meant(self.to())?;
         let mut own = topology.place(place).net.addresses.items().iter();
         let v4_first = own.any(|address| address.ip.is_ipv4() && !address.ip.is_loopback());
         let dst = match (to.ip, to.place) {
             (Some(ip), _) => Some(ip),
-            (None, Some(place)) => names::address(topology, place, v4_first),
+            (None, Some(place)) => topology.place(place).address(v4_first),
             (None, None) => None,
         };
-        let dst = dst.ok_or_else(|| Error::new(format!("{} has no address", self.to)))?;
+        let dst = dst.ok_or_else(|| Error::new(format!("{} has no address", self.to())))?;
         let packet = self.packet(walker, place, from.ip, dst)?;
         let question = Question {
             from: place,
@@ -217,20 +251,7 @@ impl Args {
         given: Option<IpAddr>,
         dst: IpAddr,
     ) -> Result<Packet, Error> {
-        let wrong = || Error::new(format!("{}: not icmp, tcp/PORT or udp/PORT", self.what));
-        let transport = match self.what.split_once('/') {
-            None if self.what == "icmp" => Transport::echo(dst.is_ipv6(), 1),
-            Some((proto, port)) => {
-                let dport = port.parse().map_err(|_| wrong())?;
-                let sport = 40_000;
-                match proto {
-                    "tcp" => Transport::Tcp { sport, dport },
-                    "udp" => Transport::Udp { sport, dport },
-                    _ => return Err(wrong()),
-                }
-            }
-            None => return Err(wrong()),
-        };
+        let transport = transport(&self.what, dst.is_ipv6())?;
         let title = walker.topology.place(from).title();
         let mut packet = walker
             .packet(from, dst, transport)
@@ -240,6 +261,27 @@ impl Args {
         }
         packet.size = self.size;
         Ok(packet)
+    }
+}
+
+/// A ping.
+const ECHO: Transport = Transport::echo(false, 1);
+
+/// `icmp`, `tcp/PORT`, `udp/PORT`.
+fn transport(what: &str, v6: bool) -> Result<Transport, Error> {
+    let wrong = || Error::new(format!("{what}: not icmp, tcp/PORT or udp/PORT"));
+    let sport = 40_000;
+    match what.split_once('/') {
+        None if what == "icmp" => Ok(Transport::echo(v6, 1)),
+        None => Err(wrong()),
+        Some((proto, port)) => {
+            let dport = port.parse().map_err(|_| wrong())?;
+            match proto {
+                "tcp" => Ok(Transport::Tcp { sport, dport }),
+                "udp" => Ok(Transport::Udp { sport, dport }),
+                _ => Err(wrong()),
+            }
+        }
     }
 }
 

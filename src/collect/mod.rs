@@ -29,6 +29,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+pub use namespaces::of_thread;
+
 use crate::parse;
 use crate::state::netns::NsIdentity;
 use crate::state::process::DaemonKind;

@@ -18,7 +18,7 @@ mod find;
 mod name;
 
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -111,6 +111,30 @@ pub(super) fn read_netns(net: &mut Netns, depth: Depth) {
         .map(|ids| ids.into_iter().map(|id| Peer { id, namespace: None }).collect())
         .map_err(|error| format!("netlink: {error}"))
         .into();
+}
+
+/// Reads the namespace of the calling thread, as deep as that of a node or of a pod, whose processes are not looked for:
+/// one that no process is in, but only a thread. `others` are the namespaces that links may lead to.
+pub fn of_thread(pod: bool, others: &[(NsIdentity, BorrowedFd)]) -> Netns {
+    let mut net = Netns::default();
+    if pod {
+        read_netns(&mut net, Depth::Pod);
+    } else {
+        super::netlink::netns_tables(&mut net);
+        net.netfilter = super::netfilter::rulesets();
+        read_netns(&mut net, Depth::Host);
+    }
+    if let (Fact::Known(peers), Ok(mut socket)) = (&mut net.peers, Socket::route()) {
+        for (identity, file) in others {
+            let Ok(Some(id)) = nsid::of(&mut socket, *file) else {
+                continue;
+            };
+            for peer in peers.iter_mut().filter(|peer| peer.id == id) {
+                peer.namespace = Some(*identity);
+            }
+        }
+    }
+    net
 }
 
 /// Enters the namespaces, a few at a time.

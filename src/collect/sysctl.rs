@@ -31,7 +31,8 @@ const SECRETS: [&str; 2] = ["tcp_fastopen_key", "stable_secret"];
 const OF_NEIGHBORS: [&str; 1] = ["proxy_delay"];
 
 /// What of a pod's own, beside its links, decides what happens to packets, by directory: each is walked to once.
-const OF_PODS: [(&str, &[&str]); 5] = [
+const OF_PODS: [(&str, &[&str]); 6] = [
+    ("bridge", &["bridge-nf-call-ip6tables", "bridge-nf-call-iptables"]),
     ("core", &["somaxconn"]),
     (
         "ipv4",

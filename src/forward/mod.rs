@@ -3,6 +3,7 @@
 pub mod fib;
 pub mod filter;
 pub mod hooks;
+pub mod matrix;
 pub mod openflow;
 pub mod packet;
 mod prefixes;

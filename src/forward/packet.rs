@@ -1,7 +1,7 @@
 //! The packet that is walked: what tables, rules and links look at, and nothing else.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::fib::Flow;
 use crate::state::link::IfIndex;
@@ -98,10 +98,10 @@ pub struct Packet {
     pub ttl: u8,
     /// Bytes, IP header included.
     pub size: u32,
-    /// Bytes of its largest fragment, once it was cut.
-    pub fragment: Option<u32>,
-    /// Don't fragment. With IPv6, only senders may cut.
+    /// The sender wants it whole (with IPv4: don't fragment).
     pub df: bool,
+    /// Of what it was cut into, the longest.
+    pub fragment: Option<u32>,
     /// `skb->mark`: within one namespace only.
     pub mark: u32,
     /// The link by which a bridge's port got it (`physdev-in`), while it is bridged.
@@ -149,6 +149,12 @@ pub enum Payload {
         target: IpAddr,
         sender: IpAddr,
     },
+    /// The answer to `sender`: `mac` has `target`.
+    Tell {
+        target: IpAddr,
+        mac: Mac,
+        sender: IpAddr,
+    },
 }
 
 /// A 48-bit address.
@@ -167,6 +173,12 @@ impl Mac {
             *byte = u8::from_str_radix(parts.next()?, 16).ok()?;
         }
         parts.next().is_none().then_some(Self(bytes))
+    }
+
+    /// Where those listen who may have this address (RFC 4291, 2.7.1; RFC 2464, 7).
+    pub const fn solicited(ip: Ipv6Addr) -> Self {
+        let [.., a, b, c] = ip.octets();
+        Self([0x33, 0x33, 0xff, a, b, c])
     }
 
     /// Broadcast and multicast.
@@ -192,16 +204,16 @@ impl Packet {
             tos: 0,
             ttl: 64,
             size: 84,
-            fragment: None,
             df: true,
+            fragment: None,
             mark: 0,
             physdev_in: None,
             inner: None,
         }
     }
 
-    /// Bytes of what is on the wire at once: the largest fragment, or all of it.
-    pub fn piece(&self) -> u32 {
+    /// Bytes of the longest piece that goes over links.
+    pub fn on_wire(&self) -> u32 {
         self.fragment.unwrap_or(self.size)
     }
 

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use netdiag::forward::matrix::{self, Endpoint, Reach, classes};
 use netdiag::forward::packet::Transport;
 use netdiag::forward::topology::{PlaceId, Topology};
 use netdiag::forward::walk::{End, Walker};
@@ -105,4 +106,70 @@ fn the_same_seed_makes_the_same_cluster() {
         ..made.clone()
     };
     assert_ne!(made.states(), other.states());
+}
+
+/// What the first member says for its class, all members must say: to and from every other pod.
+#[test]
+fn pods_of_a_class_are_alike() {
+    let echo = Transport::echo(false, 1);
+    for flavour in Flavour::ALL {
+        for fault in [None].into_iter().chain(Fault::ALL.map(Some)) {
+            let mut made = Cluster {
+                rules: 150,
+                members: 100,
+                ..Cluster::new(flavour, 3, 4)
+            };
+            made.faults = fault.map(|fault| (1, fault)).into_iter().collect();
+            let nodes = made.states();
+            let topology = Topology::new(&nodes);
+            let walker = Walker::new(&topology);
+            let classes = classes::pods(&topology, echo);
+            let whole = matrix::matrix(&walker, classes.clone(), |_| echo, 2);
+            let members: Vec<Endpoint> = classes.iter().flat_map(|class| class.members.clone()).collect();
+            assert_eq!(members.len(), 12);
+            // Every single pair, by a walk of its own.
+            let (mut good, mut lost, mut undecided) = (0, 0, 0);
+            for from in &members {
+                for to in members.iter().filter(|to| *to != from) {
+                    match matrix::reach(&walker, *from, *to, echo).0 {
+                        Reach::Good => good += 1,
+                        Reach::Lost => lost += 1,
+                        Reach::Undecided => undecided += 1,
+                    }
+                }
+            }
+            assert_eq!(
+                (whole.good, whole.lost, whole.undecided),
+                (good, lost, undecided),
+                "{flavour:?} {fault:?}"
+            );
+            // A healthy node's pods are all alike; one of a broken node may stand out.
+            let expected = 3..=4;
+            assert!(
+                expected.contains(&classes.len()),
+                "{flavour:?} {fault:?}: {} classes",
+                classes.len()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_matrix_is_the_same_whatever_the_threads() {
+    let echo = Transport::echo(false, 1);
+    let mut made = Cluster::new(Flavour::CalicoIpip, 12, 2);
+    made.faults = vec![(1, Fault::InputDropped), (5, Fault::NoBlockRoutes)];
+    let nodes = made.states();
+    let topology = Topology::new(&nodes);
+    let walker = Walker::new(&topology);
+    let run = |threads| {
+        let whole = matrix::matrix(&walker, classes::nodes(&topology), |_| echo, threads);
+        (whole.good, whole.lost, whole.groups)
+    };
+    let (good, lost, groups) = run(1);
+    assert_eq!((good, lost), (12 * 11 - 22, 22));
+    // Of the dropping node: what comes to it, and answers to what it sends.
+    let told: Vec<_> = groups.iter().map(|group| (group.pairs, group.back)).collect();
+    assert_eq!(told, [(11, false), (11, true)]);
+    assert_eq!((good, lost, groups), run(3));
 }

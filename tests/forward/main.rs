@@ -10,3 +10,4 @@ mod networks;
 mod ovs;
 mod recorded;
 mod verdicts;
+mod whole;

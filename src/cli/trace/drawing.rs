@@ -247,11 +247,19 @@ fn encap(topology: &Topology, step: &Step) -> String {
     }
 }
 
+/// RFC 8926, 10.
+const GENEVE: u16 = 6081;
+
 /// The outer packet, as people say it.
 fn carried(outer: &Packet) -> String {
     let what = match outer.inner.as_deref() {
         Some(Inner::Frame { header, .. }) => {
-            format!("VXLAN {} in ", header.id.unwrap_or_default())
+            let name = match outer.transport.ports() {
+                Some((_, GENEVE)) => "Geneve",
+                Some(_) => "VXLAN",
+                None => "key",
+            };
+            header.id.map(|id| format!("{name} {id} in ")).unwrap_or_default()
         }
         Some(Inner::Packet {
             header: Header { id: Some(key), .. },

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
+use crate::calico::nearest::distance;
 use crate::cli::Error;
 use crate::forward::topology::{Place, PlaceId, Topology};
-use crate::state::link::{LinkFlags, Scope};
 use crate::state::{Fact, Namespace, Objects};
 
 /// What a word means.
@@ -247,7 +247,7 @@ fn is_id(id: &str, word: &str) -> bool {
 /// Names that a slip of the finger away, or that hold the word; all, when none is.
 fn near<'n>(word: &str, names: &'n [String]) -> Vec<&'n String> {
     let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
-    let allowed = word.chars().count() / 4 + 1;
+    let allowed = (word.chars().count() / 4 + 1).min(2);
     let alike = |name: &&String| {
         name.contains(word)
             || distance(word, name) <= allowed
@@ -273,41 +273,6 @@ fn few<S: AsRef<str>>(names: &[S]) -> String {
     }
 }
 
-/// How many characters differ (Levenshtein).
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, character) in one.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = at + 1;
-        for (column, wanted) in other.iter().enumerate() {
-            let best = (corner + usize::from(character != *wanted))
-                .min(row[column] + 1)
-                .min(row[column + 1] + 1);
-            corner = std::mem::replace(&mut row[column + 1], best);
-        }
-    }
-    row[other.len()]
-}
-
-/// An address by which a namespace is reached: global, not on `lo`.
-pub(super) fn address(topology: &Topology, id: PlaceId, v4: bool) -> Option<IpAddr> {
-    let place = topology.place(id);
-    let outside = |index| {
-        let link = place.net.link(index);
-        link.is_none_or(|link| !link.flags.has(LinkFlags::LOOPBACK) && !link.is_bridge())
-    };
-    let addresses = place.net.addresses.items();
-    let fits = |wanted: bool| {
-        addresses
-            .iter()
-            .filter(move |address| address.ip.is_ipv4() == wanted && address.scope == Scope::GLOBAL)
-            .find(|address| outside(address.link))
-            .map(|address| address.ip)
-    };
-    fits(v4).or_else(|| fits(!v4))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -318,7 +283,5 @@ mod tests {
         assert_eq!(near("wbe-1", &names), [&names[1]]);
         assert_eq!(near("n1/default/web1", &names), [&names[1]]);
         assert_eq!(near("nothing-like-it", &names).len(), 4);
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "ab"), 2);
     }
 }

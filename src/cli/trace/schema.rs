@@ -238,12 +238,13 @@ fn packet(found: &Packet) -> PacketDocument {
             packet: inner,
             header,
         }) => (header.id, Some(Box::new(packet(inner)))),
-        Some(Inner::Frame { frame, vni }) => {
+        Some(Inner::Frame { frame, header }) => {
             let inner = match &frame.payload {
                 crate::forward::packet::Payload::Ip(inner) => Some(Box::new(packet(inner))),
-                crate::forward::packet::Payload::Ask { .. } => None,
+                crate::forward::packet::Payload::Ask { .. }
+                | crate::forward::packet::Payload::Tell { .. } => None,
             };
-            (Some(*vni), inner)
+            (header.id, inner)
         }
         None => (None, None),
     };

@@ -178,7 +178,7 @@ fn innermost(packet: &Packet) -> &Packet {
         Some(Inner::Packet { packet, .. }) => innermost(packet),
         Some(Inner::Frame { frame, .. }) => match &frame.payload {
             Payload::Ip(packet) => innermost(packet),
-            Payload::Ask { .. } => packet,
+            Payload::Ask { .. } | Payload::Tell { .. } => packet,
         },
         None => packet,
     }

@@ -15,12 +15,12 @@ use std::sync::OnceLock;
 use crate::state::kind::LinkData;
 use crate::state::link::{IfIndex, Link, Scope};
 use crate::state::netns::Netns;
-use crate::state::route::{HopFlags, NextHop, Route, RouteType, TableId};
+use crate::state::route::{HopFlags, NextHop, Route, RouteProtocol, RouteType, TableId};
 use crate::state::rule::PolicyRule;
 
 use rules::Rules;
 pub use rules::{Refusal, Refused};
-pub use source::source_address;
+pub use source::{link_address, source_address, source_of_link};
 use table::Table;
 
 /// The link that packets of the host itself count as coming in by, for rules (`iif lo`).
@@ -104,6 +104,7 @@ pub struct Fib<'a> {
     merged: OnceLock<Option<Table<'a>>>,
     /// What of both reaches no farther than a link: by that the kernel judged gateways when their routes came.
     on_link: OnceLock<Table<'a>>,
+    plain: OnceLock<bool>,
     links: HashMap<IfIndex, &'a Link>,
     net: &'a Netns,
 }
@@ -116,6 +117,7 @@ impl<'a> Fib<'a> {
             tables: OnceLock::new(),
             merged: OnceLock::new(),
             on_link: OnceLock::new(),
+            plain: OnceLock::new(),
             links: net.links.items().iter().map(|link| (link.index, link)).collect(),
             net,
         }
@@ -179,9 +181,26 @@ impl<'a> Fib<'a> {
         }
     }
 
-    fn is_vrf(&self, link: IfIndex) -> bool {
+    pub fn is_vrf(&self, link: IfIndex) -> bool {
         let data = self.link(link).map(|link| &link.data);
         matches!(data, Some(Some(LinkData::Vrf(_))))
+    }
+
+    /// Whether neither rules nor local routes of IPv4 are other than the kernel makes them by itself. (That there once
+    /// were some, which the kernel remembers, can't be seen.)
+    pub fn is_plain(&self) -> bool {
+        let added = |route: &Route| {
+            route.kind == RouteType::Local
+                && route.dst.addr().is_ipv4()
+                && (route.table != TableId::LOCAL || route.proto != RouteProtocol::KERNEL)
+        };
+        let all = || self.merged().is_some() && !self.net.routes.items().iter().any(added);
+        *self.plain.get_or_init(all)
+    }
+
+    /// Whether a rule of IPv4 selects forwarded packets by protocol or ports.
+    pub fn looks_at_ports(&self) -> bool {
+        self.rules()[0].look_at_ports()
     }
 
     /// The way of a packet of the host itself. With IPv4, one that names its link goes out there even without a route:

@@ -133,6 +133,14 @@ impl<'a> Rules<'a> {
                 .all(|(compiled, default)| same(compiled.rule, default))
     }
 
+    /// `fib_rule_requires_fldissect`.
+    pub(super) fn look_at_ports(&self) -> bool {
+        self.rules.iter().any(|Compiled { rule, .. }| {
+            let of_host = rule.iif.as_deref() == Some("lo");
+            !of_host && (rule.ipproto.is_some() || rule.sport.is_some() || rule.dport.is_some())
+        })
+    }
+
     /// Without rules of anyone's: both tables in one, then `default`.
     pub(super) fn lookup_merged(
         &self,

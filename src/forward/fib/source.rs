@@ -29,6 +29,16 @@ pub fn source_address(net: &Netns, dst: IpAddr, hit: &Hit, hop: Option<&NextHop>
     }
 }
 
+/// The address of a link, or else of another one, that is best beside a neighbor there (`inet_select_addr`).
+pub fn link_address(net: &Netns, link: IfIndex, neighbor: Ipv4Addr, scope: Scope) -> Option<Ipv4Addr> {
+    v4(net, link, Some(neighbor), scope)
+}
+
+/// The address for what goes out by a link (`ipv6_dev_get_saddr`).
+pub fn source_of_link(net: &Netns, dst: Ipv6Addr, link: IfIndex) -> Option<Ipv6Addr> {
+    v6(net, dst, Some(link))
+}
+
 /// `inet_select_addr`: on the link, the first address whose segment holds the gateway, else the first; on other links
 /// the first, when the link has none of that scope.
 fn v4(net: &Netns, link: IfIndex, gateway: Option<Ipv4Addr>, scope: Scope) -> Option<Ipv4Addr> {

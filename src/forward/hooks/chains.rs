@@ -30,6 +30,8 @@ pub(super) struct Chains<'a> {
     /// In their order.
     pub(super) all: Vec<Compiled<'a>>,
     by_name: HashMap<&'a str, usize>,
+    /// No index is asked.
+    pub(super) plain: bool,
 }
 
 impl<'a> Chains<'a> {
@@ -43,6 +45,7 @@ impl<'a> Chains<'a> {
         Self {
             all: all.collect(),
             by_name: named.map(|(at, chain)| (&*chain.name, at)).collect(),
+            plain: false,
         }
     }
 
@@ -73,10 +76,13 @@ struct Index<'a> {
 }
 
 /// Something that a packet must have for a rule to match.
-enum Demand<'a> {
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) enum Demand<'a> {
     Addr(Dir, IpNet),
     Link(Way, &'a str),
     Dport(u16),
+    /// IPPROTO_*.
+    Proto(u8),
 }
 
 impl<'a> Compiled<'a> {
@@ -110,7 +116,7 @@ impl<'a> Index<'a> {
                 Some(Demand::Dport(port)) => index.dport.entry(port).or_default(),
                 Some(Demand::Link(Way::In, name)) => index.input.entry(name).or_default(),
                 Some(Demand::Link(Way::Out, name)) => index.output.entry(name).or_default(),
-                None => &mut index.rest,
+                Some(Demand::Proto(_)) | None => &mut index.rest,
             };
             list.push(number);
         }
@@ -148,47 +154,63 @@ impl<'a> Index<'a> {
     }
 }
 
-/// The narrowest demand of a rule among the matches at its head.
-fn demand(rule: &Rule) -> Option<Demand<'_>> {
-    let mut best: Option<(u8, Demand)> = None;
-    for statement in &rule.statements {
-        match statement {
-            Statement::Match(matched) => {
-                if let Some((narrow, demand)) = demanded(matched)
-                    && best.as_ref().is_none_or(|(other, _)| narrow > *other)
-                {
-                    best = Some((narrow, demand));
-                }
-                if !is_certain(matched) {
-                    break;
-                }
-            }
-            Statement::Comment(_) | Statement::Extension(_) | Statement::Counter(_) => {}
-            _ => break,
+impl Demand<'_> {
+    /// The narrower it is, the fewer rules have the same.
+    fn narrow(&self) -> u8 {
+        match self {
+            Self::Addr(_, IpNet::V4(net)) if net.prefix_len() == 32 => u8::MAX,
+            Self::Addr(_, IpNet::V6(net)) if net.prefix_len() == 128 => u8::MAX,
+            Self::Addr(_, net) => net.prefix_len(),
+            Self::Link(..) => 20,
+            Self::Dport(_) => 24,
+            Self::Proto(_) => 0,
         }
     }
-    best.map(|(_, demand)| demand)
 }
 
-/// What a match demands, and how narrow that is.
-fn demanded(matched: &Match) -> Option<(u8, Demand<'_>)> {
+/// The narrowest demand of a rule.
+pub(in super::super) fn demand(rule: &Rule) -> Option<Demand<'_>> {
+    demands(rule)
+        .filter(|demand| demand.narrow() > 0)
+        .reduce(|best, next| if next.narrow() > best.narrow() { next } else { best })
+}
+
+/// What a rule demands by the matches at its head, of which nothing is uncertain, and nothing is done before them.
+pub(in super::super) fn demands(rule: &Rule) -> impl Iterator<Item = Demand<'_>> {
+    let mut certain = true;
+    rule.statements
+        .iter()
+        .map_while(move |statement| match statement {
+            _ if !certain => None,
+            Statement::Match(matched) => {
+                certain = is_certain(matched);
+                Some(demanded(matched))
+            }
+            Statement::Comment(_) | Statement::Extension(_) | Statement::Counter(_) => Some(None),
+            _ => None,
+        })
+        .flatten()
+}
+
+fn demanded(matched: &Match) -> Option<Demand<'_>> {
     let (Expr::Key(key), Op::Eq) = (&matched.key, matched.op) else {
         return None;
     };
     match (key, &matched.value) {
-        (Key::Addr { dir, .. }, Expr::Addr(ip)) => Some((u8::MAX, Demand::Addr(*dir, IpNet::from(*ip)))),
-        // A network of everything tells nothing apart.
-        (Key::Addr { .. }, Expr::Net(net)) if net.prefix_len() == 0 => None,
-        (Key::Addr { dir, .. }, Expr::Net(net)) => Some((net.prefix_len(), Demand::Addr(*dir, *net))),
+        (Key::Addr { dir, .. }, Expr::Addr(ip)) => Some(Demand::Addr(*dir, IpNet::from(*ip))),
+        (Key::Addr { dir, .. }, Expr::Net(net)) => Some(Demand::Addr(*dir, *net)),
         (
             Key::Link {
                 way,
                 by: LinkBy::Name | LinkBy::Index,
             },
             Expr::Text(name),
-        ) => Some((20, Demand::Link(*way, name))),
+        ) => Some(Demand::Link(*way, name)),
         (Key::Port { dir: Dir::Dst, .. }, Expr::Number(port)) => {
-            Some((24, Demand::Dport(u16::try_from(*port).ok()?)))
+            Some(Demand::Dport(u16::try_from(*port).ok()?))
+        }
+        (Key::L4Proto | Key::IpProto { .. }, Expr::Number(number)) => {
+            Some(Demand::Proto(u8::try_from(*number).ok()?))
         }
         _ => None,
     }

@@ -18,7 +18,11 @@ const MAX_DEPTH: u32 = 4;
 
 /// The sets of a namespace, by name.
 #[derive(Debug, Default)]
-pub(super) struct IpSets<'a>(HashMap<&'a str, Indexed<'a>>);
+pub(super) struct IpSets<'a> {
+    sets: HashMap<&'a str, Indexed<'a>>,
+    /// No index is asked.
+    pub(super) plain: bool,
+}
 
 /// A set, and which elements an address can be in: those whose first part it fits, and those that begin otherwise.
 #[derive(Debug)]
@@ -34,12 +38,15 @@ impl<'a> IpSets<'a> {
             let index = OnceLock::new();
             (&*set.name, Indexed { set, index })
         });
-        Self(sets.collect())
+        Self {
+            sets: sets.collect(),
+            plain: false,
+        }
     }
 
     /// None when the set wasn't read, or has a part that can't be compared.
     pub(super) fn holds(&self, call: &Call, matched: &IpSetMatch) -> Option<bool> {
-        let inside = self.contains(call, self.0.get(&*matched.name)?, matched, 0)?;
+        let inside = self.contains(call, self.sets.get(&*matched.name)?, matched, 0)?;
         Some(inside != matched.negated)
     }
 
@@ -53,7 +60,7 @@ impl<'a> IpSets<'a> {
                 let Some(Part::Set(name)) = element.parts.first() else {
                     return None;
                 };
-                if self.contains(call, self.0.get(&**name)?, matched, depth + 1)? {
+                if self.contains(call, self.sets.get(&**name)?, matched, depth + 1)? {
                     return Some(true);
                 }
             }
@@ -64,7 +71,7 @@ impl<'a> IpSets<'a> {
         }
         // Of elements that cover each other the most specific holds; an exception covers as any other.
         let mut best: Option<(u32, &Element)> = None;
-        for element in indexed.candidates(call, &matched.dirs) {
+        for element in indexed.candidates(call, &matched.dirs, self.plain) {
             if let Some(length) = fit(call, set, element, &matched.dirs)?
                 && best.is_none_or(|(longest, _)| length > longest)
             {
@@ -77,9 +84,9 @@ impl<'a> IpSets<'a> {
 
 impl<'a> Indexed<'a> {
     /// The elements that the packet may fit, in their order.
-    fn candidates(&self, call: &Call, dirs: &[Dir]) -> Vec<&'a Element> {
+    fn candidates(&self, call: &Call, dirs: &[Dir], plain: bool) -> Vec<&'a Element> {
         let elements = &self.set.elements;
-        let ip = match dirs.first() {
+        let ip = match dirs.first().filter(|_| !plain) {
             Some(Dir::Src) => call.packet.src,
             Some(Dir::Dst) => call.packet.dst,
             None => return elements.iter().collect(),

@@ -25,6 +25,7 @@ use crate::state::link::IfIndex;
 use crate::state::netfilter::{Base, Chain, Dialect, Hook, Table};
 use crate::state::{Absence, Fact, Netns};
 use chains::Chains;
+pub(super) use chains::{Demand, demand, demands};
 use choice::Choices;
 use ipset::IpSets;
 use sets::Sets;
@@ -62,7 +63,9 @@ pub struct Passed<'a> {
     pub conn: Option<Conn>,
     /// What changed the packet or decided.
     pub notes: Vec<Note<'a>>,
-    /// Parts of 2³²: how likely it is.
+    /// Its way must be looked up again.
+    pub reroute: bool,
+    /// How likely it is.
     pub share: f64,
 }
 
@@ -131,6 +134,17 @@ impl<'a> Hooks<'a> {
         }
     }
 
+    /// The same without any index: what the tests hold the others to.
+    #[cfg(test)]
+    fn plain(mut self) -> Self {
+        self.ipsets.plain = true;
+        for table in &mut self.tables {
+            table.chains.plain = true;
+            table.sets = table.sets.plain();
+        }
+        self
+    }
+
     /// Runs the hook; the shares of the results add up to 1.
     pub fn call(&self, call: &Call<'_, 'a>) -> Vec<Passed<'a>> {
         let mut results: Vec<(Passed<'a>, bool)> = Vec::new();
@@ -156,6 +170,7 @@ fn undecided<'a>(call: &Call, why: Doubt<'a>) -> Passed<'a> {
         packet: call.packet.clone(),
         conn: call.conn.clone(),
         notes: Vec::new(),
+        reroute: false,
         share: 1.0,
     }
 }
@@ -202,3 +217,6 @@ fn merged(results: Vec<Passed<'_>>) -> Vec<Passed<'_>> {
     }
     kept
 }
+
+#[cfg(test)]
+mod tests;

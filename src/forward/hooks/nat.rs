@@ -2,21 +2,32 @@
 
 use std::net::IpAddr;
 
+use super::super::fib::{Flow, link_address, source_of_link};
 use super::super::packet::Packet;
 use super::run::Run;
 use super::value::{Value, Values};
-use crate::state::link::{Address, Scope};
+use crate::state::link::{AddressFlags, Scope, is_link_local};
 use crate::state::netfilter::{Expr, Hook, Nat, NatKind, Statement};
 
-/// Applies the statement to the packet and its connection. None when where it leads can't be
-/// told.
-pub(super) fn translate<'a>(run: &mut Run<'_, '_, 'a>, statement: &'a Statement) -> Option<()> {
+/// Why a statement translates nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fails {
+    /// What it would do can't be told.
+    Unknown,
+    /// Its map has nothing for the packet: the rule ends (NFT_BREAK).
+    Misses,
+    /// The link has no address: the packet is lost.
+    NoAddress,
+}
+
+/// Applies the statement to the packet and its connection.
+pub(super) fn translate<'a>(run: &mut Run<'_, '_, 'a>, statement: &'a Statement) -> Result<(), Fails> {
     let old = run.call.packet.clone();
     match statement {
         Statement::Netmap(net) => {
             let destination = matches!(run.call.hook, Hook::Prerouting | Hook::Output);
             let ip = if destination { old.dst } else { old.src };
-            let moved = moved_into(ip, *net)?;
+            let moved = moved_into(ip, *net).ok_or(Fails::Unknown)?;
             if destination {
                 run.call.packet.dst = moved;
             } else {
@@ -35,9 +46,9 @@ pub(super) fn translate<'a>(run: &mut Run<'_, '_, 'a>, statement: &'a Statement)
             }
             remember(run, destination);
         }
-        _ => return None,
+        _ => return Err(Fails::Unknown),
     }
-    Some(())
+    Ok(())
 }
 
 /// Puts the translation into what answers will look like.
@@ -75,35 +86,36 @@ pub(super) fn write_source(packet: &mut Packet, (ip, port): (IpAddr, Option<u16>
     }
 }
 
-/// Address and port that the packet gets; `Some((None, …))` leaves the address.
-fn target<'a>(run: &mut Run<'_, '_, 'a>, nat: &'a Nat) -> Option<(Option<IpAddr>, Option<u16>)> {
+/// Address and port that the packet gets; none leaves the one or the other.
+fn target<'a>(run: &mut Run<'_, '_, 'a>, nat: &'a Nat) -> Result<(Option<IpAddr>, Option<u16>), Fails> {
     let port = match &nat.port {
         None => None,
         Some(Expr::Range(ends)) => Values(run).port(&ends.0),
-        Some(expr) => Some(Values(run).port(expr)?),
+        Some(expr) => Some(Values(run).port(expr).ok_or(Fails::Unknown)?),
     };
     let ip = match (&nat.addr, nat.kind) {
-        (None, NatKind::Masquerade) => Some(masquerade(run)?),
-        (None, NatKind::Redirect) => Some(own(run)?),
+        (None, NatKind::Masquerade) => Some(masquerade(run).ok_or(Fails::NoAddress)?),
+        (None, NatKind::Redirect) => Some(own(run).ok_or(Fails::NoAddress)?),
         (None, _) => None,
-        (Some(expr), _) => match Values(run).value(first(expr))? {
+        (Some(expr), _) => match Values(run).value(first(expr)).ok_or(Fails::Unknown)? {
+            Value::Without => return Err(Fails::Misses),
             Value::Addr(ip) => Some(ip),
             Value::Net(net) => Some(net.network()),
             Value::List(parts) => {
                 let mut parts = parts.into_iter();
-                let Value::Addr(ip) = parts.next()? else {
-                    return None;
+                let Some(Value::Addr(ip)) = parts.next() else {
+                    return Err(Fails::Unknown);
                 };
                 let port = parts.next().and_then(|part| match part {
                     Value::Number(port) => u16::try_from(port).ok(),
                     _ => None,
                 });
-                return Some((Some(ip), port));
+                return Ok((Some(ip), port));
             }
-            _ => return None,
+            _ => return Err(Fails::Unknown),
         },
     };
-    Some((ip, port))
+    Ok((ip, port))
 }
 
 /// Of a range of addresses any may be taken; the first stands for all.
@@ -114,33 +126,50 @@ fn first(expr: &Expr) -> &Expr {
     }
 }
 
-/// `nf_nat_masquerade`: the first address of the link that the packet leaves by.
+/// `nf_nat_masquerade`: the address that the kernel would choose for the link that the packet leaves by.
 fn masquerade(run: &Run) -> Option<IpAddr> {
-    let link = run.call.out_link?;
-    let v4 = run.call.packet.dst.is_ipv4();
-    address_of(run, |address| address.link == link && address.ip.is_ipv4() == v4)
+    let (link, place) = (run.call.out_link?, run.call.place);
+    let packet = &run.call.packet;
+    match packet.dst {
+        IpAddr::V4(dst) => {
+            let flow = Flow {
+                oif: Some(link),
+                mark: packet.mark,
+                ..Flow::to(packet.dst)
+            };
+            let hit = place.fib.lookup(&flow).ok();
+            let gateway = hit.and_then(|hit| place.fib.gateway(hit.route, hit.hops.first()?));
+            let next = match gateway {
+                Some(IpAddr::V4(gateway)) => gateway,
+                _ => dst,
+            };
+            link_address(place.net, link, next, Scope::GLOBAL).map(IpAddr::V4)
+        }
+        IpAddr::V6(dst) => source_of_link(place.net, dst, link).map(IpAddr::V6),
+    }
 }
 
 /// `nf_nat_redirect`: the first address of the link that it came in by; 127.0.0.1 or ::1 for packets of the host.
 fn own(run: &Run) -> Option<IpAddr> {
-    let v4 = run.call.packet.dst.is_ipv4();
+    let dst = run.call.packet.dst;
     if run.call.hook == Hook::Output {
-        return Some(if v4 {
+        return Some(if dst.is_ipv4() {
             std::net::Ipv4Addr::LOCALHOST.into()
         } else {
             std::net::Ipv6Addr::LOCALHOST.into()
         });
     }
     let link = run.call.in_link?;
-    address_of(run, |address| address.link == link && address.ip.is_ipv4() == v4)
-}
-
-fn address_of(run: &Run, fits: impl Fn(&Address) -> bool) -> Option<IpAddr> {
-    let addresses = run.call.place.net.addresses.items();
-    let found = addresses
-        .iter()
-        .find(|address| fits(address) && address.scope < Scope::LINK)
-        .or_else(|| addresses.iter().find(|address| fits(address)))?;
+    let mut addresses = run.call.place.net.addresses.items().iter();
+    let found = addresses.find(|address| {
+        address.link == link
+            && address.ip.is_ipv4() == dst.is_ipv4()
+            && if dst.is_ipv4() {
+                !address.flags.has(AddressFlags::SECONDARY)
+            } else {
+                is_link_local(address.ip) == is_link_local(dst)
+            }
+    })?;
     Some(found.ip)
 }
 

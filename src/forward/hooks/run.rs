@@ -1,10 +1,11 @@
 //! One run of a hook: chain after chain, rule after rule.
 
+use super::super::packet::Packet;
 use super::chains::{Asked, Chains, Compiled};
 use super::choice::Choices;
 use super::conn::{Conn, ConnState, Direction};
 use super::ipset::IpSets;
-use super::nat;
+use super::nat::{self, Fails};
 use super::sets::Sets;
 use super::value::Values;
 use super::{BaseChain, Call, Doubt, Hooks, Note, Passed, RuleAt, Verdict};
@@ -31,6 +32,7 @@ pub(super) struct Run<'r, 'p, 'a> {
     chains: Option<&'r Chains<'a>>,
     pub(super) sets: Option<&'r Sets<'a>>,
     ipsets: &'r IpSets<'a>,
+    reroute: bool,
 }
 
 /// How a chain or rule ends.
@@ -52,6 +54,7 @@ pub(super) fn hook<'r, 'a>(
         table: None,
         dialect: Dialect::Nft,
         chains: None,
+        reroute: false,
         sets: None,
         ipsets: &hooks.ipsets,
     };
@@ -61,6 +64,7 @@ pub(super) fn hook<'r, 'a>(
         packet: run.call.packet,
         conn: run.call.conn,
         notes: run.notes,
+        reroute: run.reroute,
         share: 1.0,
     }
 }
@@ -88,9 +92,11 @@ impl<'r, 'a> Run<'r, '_, 'a> {
             if base.base.kind == ChainKind::Nat && !self.wants_nat() {
                 continue;
             }
+            let before = self.call.packet.clone();
             if let Some(verdict) = self.base(hooks, base) {
                 return verdict;
             }
+            self.reroutes(base.base.kind, &before);
         }
         if !tracked {
             self.track();
@@ -150,10 +156,27 @@ impl<'r, 'a> Run<'r, '_, 'a> {
             Hook::Postrouting | Hook::Input => nat::write_source(&mut self.call.packet, conn.source()),
             _ => return,
         }
+        let moved = self.call.packet.dst != dst;
+        self.reroute |= self.call.hook == Hook::Output && moved;
         let packet = &self.call.packet;
         if !self.call.quiet && (src, dst, transport) != (packet.src, packet.dst, packet.transport) {
             self.notes.push(Note::Translates(None));
         }
+    }
+
+    /// A packet of the host is routed anew when a nat chain changed where it goes, or a route chain anything that routes
+    /// depend on (`nf_nat_ipv4_local_fn`, `ipt_mangle_out`).
+    fn reroutes(&mut self, kind: ChainKind, before: &Packet) {
+        let after = &self.call.packet;
+        let same = |a: &Packet, b: &Packet| {
+            (a.src, a.dst, a.mark, a.tos, a.ttl) == (b.src, b.dst, b.mark, b.tos, b.ttl)
+        };
+        self.reroute |= self.call.hook == Hook::Output
+            && match kind {
+                ChainKind::Nat => after.dst != before.dst,
+                ChainKind::Route => !same(after, before),
+                ChainKind::Filter => false,
+            };
     }
 
     fn base(&mut self, hooks: &'r Hooks<'a>, base: &BaseChain<'a>) -> Option<Verdict<'a>> {
@@ -179,7 +202,8 @@ impl<'r, 'a> Run<'r, '_, 'a> {
     }
 
     fn chain(&mut self, chain: &'r Compiled<'a>, at: RuleAt<'a>, depth: usize) -> Flow<'a> {
-        let asked = chain.is_long().then(|| self.asked());
+        let indexed = self.chains.is_some_and(|chains| !chains.plain) && chain.is_long();
+        let asked = indexed.then(|| self.asked());
         for rule in chain.rules(asked) {
             let at = RuleAt {
                 rule: Some(rule),
@@ -225,8 +249,13 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                     return Flow::End(Verdict::Reject(at, reject_text(how)));
                 }
                 Statement::Nat(_) | Statement::Netmap(_) => {
-                    if nat::translate(self, statement).is_none() {
-                        return Flow::End(Verdict::NotDecidable(Doubt::Target(at)));
+                    match nat::translate(self, statement) {
+                        Ok(()) => {}
+                        Err(Fails::Misses) => return Flow::Next,
+                        Err(Fails::NoAddress) => return Flow::End(Verdict::Drop(at)),
+                        Err(Fails::Unknown) => {
+                            return Flow::End(Verdict::NotDecidable(Doubt::Target(at)));
+                        }
                     }
                     if !self.call.quiet {
                         self.notes.push(Note::Translates(Some(at)));

@@ -92,6 +92,15 @@ impl<'a> Sets<'a> {
         sets
     }
 
+    /// Without indexes.
+    #[cfg(test)]
+    pub(super) fn plain(&self) -> Self {
+        Self {
+            by_name: self.by_name.clone(),
+            indexes: HashMap::new(),
+        }
+    }
+
     fn announce<T>(&mut self, elements: &'a [T]) {
         if elements.len() >= INDEXED {
             self.indexes.insert(lies(elements), OnceLock::new());

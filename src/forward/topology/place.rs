@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use super::super::fib::Fib;
 use super::super::packet::Mac;
-use crate::state::link::{IfIndex, Link};
+use crate::state::link::{IfIndex, Link, LinkFlags, Scope};
 use crate::state::neighbor::{FdbEntry, Neighbor, NeighborFlags};
 use crate::state::{Netns, NodeState};
 
@@ -66,6 +66,24 @@ impl<'a> Place<'a> {
     /// Whether an address is one of the namespace's own.
     pub fn has(&self, ip: IpAddr) -> bool {
         self.tables().own.contains(&ip)
+    }
+
+    /// An address by which the namespace is reached, of this family where it has one: global, not on `lo`, nor on a
+    /// bridge.
+    pub fn address(&self, v4: bool) -> Option<IpAddr> {
+        let outside = |index| {
+            let link = self.fib.link(index);
+            link.is_none_or(|link| !link.flags.has(LinkFlags::LOOPBACK) && !link.is_bridge())
+        };
+        let addresses = self.net.addresses.items();
+        let fits = |wanted: bool| {
+            addresses
+                .iter()
+                .filter(move |address| address.ip.is_ipv4() == wanted && address.scope == Scope::GLOBAL)
+                .find(|address| outside(address.link))
+                .map(|address| address.ip)
+        };
+        fits(v4).or_else(|| fits(!v4))
     }
 
     /// `net.ipv4.conf.LINK.NAME` as a number; none when it was not read.

@@ -2,27 +2,37 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::super::fib::Flow;
-use super::super::packet::{Frame, Mac, Payload};
+use super::super::fib::{Flow, link_address};
+use super::super::packet::{Frame, Mac, Packet, Payload, Transport};
 use super::super::topology::{At, Place, PlaceId};
+use super::learned::Learned;
+use super::validate::{larger, source_fault};
 use super::{Cause, End, Outcome, State, Walker, What};
-use crate::state::link::{Address, LinkFlags, Scope};
+use crate::state::link::{Address, LinkFlags, Scope, is_link_local};
 use crate::state::neighbor::{Neighbor, NeighborState};
 use crate::state::route::RouteType;
 
 impl Walker<'_, '_> {
-    /// The link-layer address of the next hop: from the table, or by asking on the link.
-    pub(super) fn neighbor(&self, state: &mut State, at: At, next: IpAddr) -> Result<Mac, End> {
+    /// The link-layer address of the next hop: from the table, or by asking on the link. Several, where several answer;
+    /// with each what was learned on the way.
+    pub(super) fn neighbor(
+        &self,
+        state: &mut State,
+        at: At,
+        next: IpAddr,
+    ) -> Result<Vec<(Mac, Learned)>, End> {
         let place = self.topology.place(at.place);
+        let learned = &state.learned;
+        let one = |mac, learned: &Learned| Ok(vec![(mac, learned.clone())]);
         if next.is_multicast() || next == IpAddr::V4(Ipv4Addr::BROADCAST) {
-            return Ok(Mac::BROADCAST);
+            return one(Mac::BROADCAST, learned);
         }
         if self
             .topology
             .link(at)
             .is_some_and(|link| link.flags.has(LinkFlags::NOARP))
         {
-            return Ok(Mac::ZERO);
+            return one(Mac::ZERO, learned);
         }
         let known = place.neighbor(at.link, next);
         if let Some(entry) = known
@@ -33,40 +43,62 @@ impl Walker<'_, '_> {
                 neighbor_text(entry, self.name(at))
             });
             let fixed = matches!(entry.state, NeighborState::Permanent | NeighborState::Noarp);
-            if fixed || self.topology.cables().someone_has(mac) {
-                return Ok(mac);
+            if fixed
+                || (self.topology.cables().someone_has(mac) && state.learned.neighbor(at, next).is_none())
+            {
+                return one(mac, &state.learned);
             }
+        }
+        if let Some(mac) = state.learned.neighbor(at, next) {
+            state.note_with(at.place, Some(at.link), What::Neighbor, || {
+                format!("{next} dev {} lladdr {mac} (learned)", self.name(at))
+            });
+            return one(mac, &state.learned);
         }
         self.ask(state, at, next, known)
     }
 
     /// Asks for an address on a link, as the kernel would.
-    fn ask(&self, state: &mut State, at: At, target: IpAddr, known: Option<&Neighbor>) -> Result<Mac, End> {
+    fn ask(
+        &self,
+        state: &mut State,
+        at: At,
+        target: IpAddr,
+        known: Option<&Neighbor>,
+    ) -> Result<Vec<(Mac, Learned)>, End> {
         let name = self.name(at);
-        let answer = |outcomes: &[Outcome]| {
-            outcomes.iter().find_map(|outcome| match outcome.end {
-                End::Answered(mac) => Some((mac, outcome.place)),
-                _ => None,
-            })
+        // An answer that another link gets (the bridge that this one is a port of) helps nobody.
+        let answer = |outcome: &Outcome| match outcome.end {
+            End::Answered(mac) => Some(mac).filter(|mac| {
+                outcome.place != at.place || outcome.state.learned.neighbor(at, target) == Some(*mac)
+            }),
+            _ => None,
         };
         let mut outcomes = self.question(state, at, target, false)?;
-        let answered = answer(&outcomes);
-        if answered.is_none() && !state.quiet {
+        if !state.quiet && outcomes.iter().all(|outcome| answer(outcome).is_none()) {
             // To say who heard it.
             outcomes = self.question(state, at, target, true)?;
         }
-        if let Some((mac, who)) = answered {
+        let mut answers: Vec<(Mac, Learned)> = Vec::new();
+        for outcome in &outcomes {
+            let Some(mac) = answer(outcome) else { continue };
+            if answers.iter().all(|(other, _)| *other != mac) {
+                answers.push((mac, outcome.state.learned.clone()));
+            }
             state.note_with(at.place, Some(at.link), What::Neighbor, || {
-                let who = self.topology.place(who).title();
+                let place = outcome.state.heard.map_or(outcome.place, |heard| heard.place);
+                let who = self.topology.place(place).title();
                 format!("{target} dev {name} lladdr {mac} (asked for: {who} answers)")
             });
-            return Ok(mac);
+        }
+        if !answers.is_empty() {
+            return Ok(answers);
         }
         if let Some(entry) = known
             && let Some(mac) = entry.mac.as_deref().and_then(Mac::parse)
             && !entry.state.unanswered()
         {
-            return Ok(mac);
+            return Ok(vec![(mac, state.learned.clone())]);
         }
         let entry = known.map(|entry| neighbor_text(entry, name));
         let unseen = outcomes.iter().find_map(|outcome| match &outcome.end {
@@ -106,7 +138,10 @@ impl Walker<'_, '_> {
         };
         let frame = Frame {
             src,
-            dst: Mac::BROADCAST,
+            dst: match target {
+                IpAddr::V4(_) => Mac::BROADCAST,
+                IpAddr::V6(ip) => Mac::solicited(ip),
+            },
             vlan: None,
             payload: Payload::Ask {
                 target,
@@ -115,6 +150,10 @@ impl Walker<'_, '_> {
         };
         let mut question = State::new(state.packet.clone()).quiet();
         question.widely = widely;
+        question.learned = state.learned.clone();
+        // A tunnel whose packets it carries itself would be asked for ever.
+        question.steps = state.steps + 1;
+        question.work = state.work.clone();
         Ok(self.xmit(question, at, frame))
     }
 
@@ -122,31 +161,51 @@ impl Walker<'_, '_> {
     /// (`arp_solicit`).
     fn sender(&self, at: At, target: IpAddr, src: IpAddr) -> IpAddr {
         let place = self.topology.place(at.place);
-        if place.has(src) && src.is_ipv4() == target.is_ipv4() {
+        let addresses = place.net.addresses.items();
+        let (IpAddr::V4(asked), IpAddr::V4(_)) = (target, src) else {
+            let mut here = addresses
+                .iter()
+                .filter(|address| address.link == at.link && address.ip.is_ipv6());
+            let own = here.clone().find(|address| address.ip == src);
+            let found = own.or_else(|| here.find(|address| is_link_local(address.ip)));
+            return found.map_or(src, |address| address.ip);
+        };
+        let beside = || {
+            addresses
+                .iter()
+                .filter(|address| address.link == at.link)
+                .any(|address| {
+                    address
+                        .network()
+                        .is_some_and(|net| net.contains(&target) && net.contains(&src))
+                })
+        };
+        let may = match larger(place, self.name(at), "arp_announce") {
+            0 => true,
+            1 => beside(),
+            _ => false,
+        };
+        let own = place
+            .fib
+            .lookup(&Flow::to(src))
+            .is_ok_and(|hit| hit.route.kind == RouteType::Local);
+        if may && own {
             return src;
         }
-        let addresses = place.net.addresses.items();
-        let of_family = |ip: &IpAddr| ip.is_ipv4() == target.is_ipv4();
-        let beside = addresses
-            .iter()
-            .filter(|address| address.link == at.link)
-            .find(|address| address.network().is_some_and(|net| net.contains(&target)));
-        beside
-            .or_else(|| {
-                addresses
-                    .iter()
-                    .find(|address| address.link == at.link && of_family(&address.ip))
-            })
-            .or_else(|| {
-                addresses
-                    .iter()
-                    .find(|address| address.scope == Scope::GLOBAL && of_family(&address.ip))
-            })
-            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip)
+        link_address(place.net, at.link, asked, Scope::LINK)
+            .unwrap_or(Ipv4Addr::UNSPECIFIED)
+            .into()
     }
 
     /// Somebody asks for an address on this link: the namespace answers for its own, and for others as a proxy.
-    pub(super) fn asked(&self, mut state: State, at: At, target: IpAddr, sender: IpAddr) -> Vec<Outcome> {
+    pub(super) fn asked(
+        &self,
+        mut state: State,
+        at: At,
+        target: IpAddr,
+        sender: IpAddr,
+        asker: Mac,
+    ) -> Vec<Outcome> {
         let place = self.topology.place(at.place);
         let Some(link) = self.topology.link(at) else {
             return state.ends(at.place, End::NotForMe);
@@ -161,16 +220,36 @@ impl Walker<'_, '_> {
             answers_arp(place, at, &link.name, target, sender)
         } else {
             let here = |address: &Address| address.link == at.link && address.ip == target;
-            (place.has(target) && place.net.addresses.items().iter().any(here))
-                || place.proxies(at.link, target)
+            let proxy = || {
+                place.setting(true, &link.name, "forwarding") != Some(0)
+                    && place.either(true, &link.name, "proxy_ndp").unwrap_or(false)
+                    && place.proxies(at.link, target)
+            };
+            (place.has(target) && place.net.addresses.items().iter().any(here)) || proxy()
         };
         state.heard = Some(at);
-        let end = if answers {
-            End::Answered(mac)
-        } else {
-            End::NotForMe
+        if !answers {
+            return state.ends(at.place, End::NotForMe);
+        }
+        let fixed = place
+            .neighbor(at.link, sender)
+            .filter(|entry| entry.state == NeighborState::Permanent);
+        if fixed.is_none() {
+            state.learned.learn_neighbor(at, sender, asker);
+        }
+        // The answer of ARP goes where the question came from; that of IPv6 is a packet as any.
+        let known = fixed.filter(|_| target.is_ipv6());
+        let asker = known
+            .and_then(|entry| entry.mac.as_deref().and_then(Mac::parse))
+            .unwrap_or(asker);
+        state.wired = false;
+        let answer = Frame {
+            src: mac,
+            dst: asker,
+            vlan: None,
+            payload: Payload::Tell { target, mac, sender },
         };
-        state.ends(at.place, end)
+        self.xmit(state, at, answer)
     }
 }
 
@@ -201,39 +280,59 @@ fn answers_arp(place: &Place, at: At, name: &str, target: IpAddr, sender: IpAddr
     let Ok(hit) = place.fib.lookup(&flow) else {
         return false;
     };
+    let asks = Packet::new(sender, target, Transport::Other(0));
+    let leaves_by = || hit.hops.first().and_then(|hop| hop.link);
+    let oif = (hit.route.kind == RouteType::Unicast).then(leaves_by).flatten();
+    if !sender.is_unspecified() && source_fault(place, at.link, name, &asks, oif).is_some() {
+        return false;
+    }
     match hit.route.kind {
-        RouteType::Local => arp_ignore(place, at, name, target, sender),
+        RouteType::Local => {
+            arp_ignore(place, at, name, target, sender) && !arp_filter(place, at, name, target, sender)
+        }
         RouteType::Unicast if place.setting(false, name, "forwarding") != Some(0) => {
             let elsewhere = hit.hops.iter().any(|hop| hop.link != Some(at.link));
             let proxy = place.either(false, name, "proxy_arp").unwrap_or(false);
             let same_link = place.setting(false, name, "proxy_arp_pvlan").unwrap_or(0) != 0;
-            (proxy && elsewhere) || (same_link && !elsewhere) || place.proxies(at.link, target)
+            (elsewhere && (proxy || place.proxies(at.link, target))) || (same_link && !elsewhere)
         }
         _ => false,
     }
 }
 
+/// Whether the answer would leave by another link, and is not given therefore (`arp_filter()`).
+fn arp_filter(place: &Place, at: At, name: &str, target: IpAddr, sender: IpAddr) -> bool {
+    if !place.either(false, name, "arp_filter").unwrap_or(false) {
+        return false;
+    }
+    let flow = Flow {
+        src: Some(target),
+        ..Flow::to(sender)
+    };
+    let back = place.fib.lookup(&flow);
+    back.map_or(true, |hit| {
+        hit.hops.first().is_none_or(|hop| hop.link != Some(at.link))
+    })
+}
+
 /// Whether the namespace answers for an address of its own on this link (`arp_ignore()`).
 fn arp_ignore(place: &Place, at: At, name: &str, target: IpAddr, sender: IpAddr) -> bool {
-    let mode = place
-        .setting(false, name, "arp_ignore")
-        .unwrap_or(0)
-        .max(place.setting(false, "all", "arp_ignore").unwrap_or(0));
+    let mode = larger(place, name, "arp_ignore");
+    let addresses = place.net.addresses.items();
     let on_link = || {
-        place
-            .net
-            .addresses
-            .items()
+        addresses
             .iter()
             .filter(|address| address.link == at.link)
             .find(|address| address.ip == target)
     };
     match mode {
-        0 => true,
         1 => on_link().is_some(),
         2 => on_link().is_some_and(|address| address.network().is_some_and(|net| net.contains(&sender))),
+        3 => addresses
+            .iter()
+            .any(|address| address.ip == target && address.scope <= Scope::LINK),
         8 => false,
-        _ => on_link().is_some_and(|address| address.scope < Scope::LINK),
+        _ => true,
     }
 }
 

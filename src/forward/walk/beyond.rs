@@ -51,7 +51,7 @@ fn innermost(packet: &Packet) -> Option<&Packet> {
         Inner::Packet { packet, .. } => packet,
         Inner::Frame { frame, .. } => match &frame.payload {
             Payload::Ip(packet) => packet,
-            Payload::Ask { .. } => return None,
+            Payload::Ask { .. } | Payload::Tell { .. } => return None,
         },
     };
     Some(innermost(inner).unwrap_or(inner))

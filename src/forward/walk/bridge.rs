@@ -3,15 +3,22 @@
 use super::super::packet::{Frame, Mac, Packet, Payload};
 use super::super::topology::At;
 use super::filter::Links;
+use super::l2::too_long;
 use super::{Cause, End, Missing, Outcome, State, Walker, What};
 use crate::state::kind::{BridgePort, LinkData, PortState};
 use crate::state::link::{IfIndex, Link};
-use crate::state::neighbor::FdbEntry;
+use crate::state::neighbor::{FdbEntry, NeighborFlags};
 use crate::state::netfilter::Hook;
 
 impl<'a> Walker<'_, 'a> {
     /// A frame in a bridge: from a port, or (none) from the bridge's own namespace.
-    pub(super) fn bridge(&self, state: State, at: At, from: Option<&Link>, mut frame: Frame) -> Vec<Outcome> {
+    pub(super) fn bridge(
+        &self,
+        mut state: State,
+        at: At,
+        from: Option<&Link>,
+        mut frame: Frame,
+    ) -> Vec<Outcome> {
         let Some(bridge) = self.topology.link(at) else {
             return state.undecided(at.place, Missing::Link(format!("number {}", at.link)));
         };
@@ -39,6 +46,15 @@ impl<'a> Walker<'_, 'a> {
         };
         if filtering {
             frame.vlan = vlan;
+        }
+        if let Some(port) = from
+            && port.port.as_ref().is_none_or(|port| port.learning)
+            && !frame.src.is_group()
+            && !self
+                .fdb(at, frame.src, vlan)
+                .is_some_and(|entry| is_local(entry) || entry.flags.has(NeighborFlags::STICKY))
+        {
+            state.learned.learn_port(at, (frame.src, vlan), port.index);
         }
         if let Some(port) = from
             && filtered
@@ -78,6 +94,9 @@ impl<'a> Walker<'_, 'a> {
         }
         if own || local {
             return outcomes;
+        }
+        if let Some(port) = state.learned.port(at, (frame.dst, vlan)) {
+            return self.to_port(state, at, from, port, frame, vlan);
         }
         if let Some(entry) = entry
             && !frame.dst.is_group()
@@ -177,14 +196,11 @@ impl<'a> Walker<'_, 'a> {
             self.through(state, at.place, Hook::Postrouting, links, |mut state| {
                 let payload = Payload::Ip(state.packet.clone());
                 state.prerouted = false;
-                self.xmit(
-                    state,
-                    port,
-                    Frame {
-                        payload,
-                        ..frame.clone()
-                    },
-                )
+                let frame = Frame {
+                    payload,
+                    ..frame.clone()
+                };
+                self.push(state, port, frame)
             })
         })
     }
@@ -262,9 +278,6 @@ impl<'a> Walker<'_, 'a> {
                 return state.dropped(at.place, why);
             }
         }
-        if let Some(why) = self.too_long(port_at, &frame) {
-            return state.dropped(at.place, why);
-        }
         if let Some(vlan) = vlan {
             match self.member(at, port.index, vlan) {
                 None => {
@@ -282,7 +295,17 @@ impl<'a> Walker<'_, 'a> {
         {
             return self.to_port_filtered(state, at, from, port_at, &frame);
         }
-        self.xmit(state, port_at, frame)
+        self.push(state, port_at, frame)
+    }
+
+    /// `br_dev_queue_push_xmit`
+    fn push(&self, state: State, port: At, frame: Frame) -> Vec<Outcome> {
+        if let (Payload::Ip(packet), Some(link)) = (&frame.payload, self.topology.link(port))
+            && let Some(why) = too_long(link, packet)
+        {
+            return state.dropped(port.place, why);
+        }
+        self.xmit(state, port, frame)
     }
 
     fn fdb(&self, at: At, mac: Mac, vlan: Option<u16>) -> Option<&'a FdbEntry> {

@@ -64,6 +64,7 @@ impl Walker<'_, '_> {
             state.share = state.share.times(passed.share);
             state.packet = passed.packet;
             state.conn = passed.conn;
+            state.reroute |= passed.reroute;
             let link = links.output.or(links.input);
             for note in passed.notes {
                 let what = match note {

@@ -45,7 +45,7 @@ impl Walker<'_, '_> {
         if let Some(sibling) = self.ipvlan_with(lower, packet.dst).filter(|other| *other != at) {
             return self.handed_over(state, sibling, packet);
         }
-        state.scrub();
+        state.moves();
         state.packet = Packet {
             mark: 0,
             physdev_in: None,
@@ -74,7 +74,9 @@ impl Walker<'_, '_> {
         }
         let sibling = match &frame.payload {
             Payload::Ip(packet) => self.ipvlan_with(lower, packet.dst),
-            Payload::Ask { target, .. } => self.ipvlan_with(lower, *target),
+            Payload::Ask { target: ip, .. } | Payload::Tell { sender: ip, .. } => {
+                self.ipvlan_with(lower, *ip)
+            }
         };
         self.cross(state, at, sibling.unwrap_or(lower), frame)
     }
@@ -88,14 +90,14 @@ impl Walker<'_, '_> {
         };
         let wanted = match &frame.payload {
             Payload::Ip(packet) => packet.dst,
-            Payload::Ask { target, .. } => *target,
+            Payload::Ask { target: ip, .. } | Payload::Tell { sender: ip, .. } => *ip,
         };
         let child = self.ipvlan_with(at, wanted).filter(|_| self.is_for(at, frame))?;
         let state = state.clone();
         Some(match (mode, &frame.payload) {
             ("l2", _) => self.cross(state, at, child, frame.clone()),
             // The link doesn't answer, and nobody else hears of it.
-            (_, Payload::Ask { .. }) => state.ends(at.place, End::NotForMe),
+            (_, Payload::Ask { .. } | Payload::Tell { .. }) => state.ends(at.place, End::NotForMe),
             ("l3s", Payload::Ip(packet)) => self.over_the_host(state, at, child, packet.clone()),
             (_, Payload::Ip(packet)) => self.handed_over(state, child, packet.clone()),
         })
@@ -117,7 +119,7 @@ impl Walker<'_, '_> {
             let link = link.name.clone();
             return state.dropped(to.place, Cause::LinkDown { link });
         }
-        state.scrub();
+        state.moves();
         state.packet = Packet {
             mark: 0,
             physdev_in: None,
@@ -135,7 +137,7 @@ impl Walker<'_, '_> {
         };
         self.through(state, at.place, Hook::Prerouting, links, |state| {
             self.through(state, at.place, Hook::Input, links, |mut state| {
-                state.scrub();
+                state.moves();
                 state.prerouted = true;
                 self.ip_input(state, child)
             })

@@ -143,7 +143,7 @@ impl Walker<'_, '_> {
                     local: None,
                     remote: server.address.ip(),
                     transport: Transport::Other(proto::IPIP),
-                    size: state.packet.piece() + 20,
+                    size: state.packet.on_wire() + 20,
                     df: state.packet.df,
                     link: None,
                 };

@@ -31,20 +31,30 @@ impl Walker<'_, '_> {
             });
             return self.xmit_raw(state, at, link, next);
         }
-        let dst = match self.neighbor(&mut state, at, next) {
-            Ok(mac) => mac,
-            Err(end) => return state.ends(at.place, end),
-        };
         let Some(src) = link.mac.as_deref().and_then(Mac::parse) else {
             return state.undecided(at.place, format!("the MAC of {} is not known", link.name));
         };
-        let frame = Frame {
-            src,
-            dst,
-            vlan: None,
-            payload: Payload::Ip(state.packet.clone()),
+        let found = match self.neighbor(&mut state, at, next) {
+            Ok(found) => found,
+            Err(end) => return state.ends(at.place, end),
         };
-        self.xmit(state, at, frame)
+        // Of several that answer for an address, any may be the first.
+        let several = u32::try_from(found.len()).unwrap_or(1);
+        found
+            .into_iter()
+            .flat_map(|(dst, learned)| {
+                let mut state = state.clone();
+                state.share = state.share.of(1, several);
+                state.learned = learned;
+                let frame = Frame {
+                    src,
+                    dst,
+                    vlan: None,
+                    payload: Payload::Ip(state.packet.clone()),
+                };
+                self.xmit(state, at, frame)
+            })
+            .collect()
     }
 
     /// Sends a frame out by a link.
@@ -212,7 +222,11 @@ impl Walker<'_, '_> {
                 state.packet = packet;
                 self.ip_input(state, at)
             }
-            Payload::Ask { target, sender } => self.asked(state, at, target, sender),
+            Payload::Ask { target, sender } => self.asked(state, at, target, sender, frame.src),
+            Payload::Tell { target, mac, .. } => {
+                state.learned.learn_neighbor(at, target, mac);
+                state.ends(at.place, End::Answered(mac))
+            }
         }
     }
 
@@ -299,6 +313,7 @@ impl Walker<'_, '_> {
                 (of_mac.map(|entry| entry.ip), Some(frame.dst), packet.dst)
             }
             Payload::Ask { target, .. } => (Some(*target), None, state.packet.dst),
+            Payload::Tell { .. } => (None, Some(frame.dst), state.packet.dst),
         };
         let missing = Missing::Beyond {
             link: self.name(at).to_owned(),
@@ -311,31 +326,24 @@ impl Walker<'_, '_> {
 
     /// Over a cable, into another namespace as a rule.
     pub(super) fn cross(&self, mut state: State, from: At, to: At, mut frame: Frame) -> Vec<Outcome> {
-        if from.place != to.place {
+        if from.place == to.place {
             state.scrub();
-            if let Payload::Ip(packet) = &mut frame.payload {
+        } else {
+            state.moves();
+        }
+        if let Payload::Ip(packet) = &mut frame.payload {
+            packet.physdev_in = None;
+            if from.place != to.place {
                 packet.mark = 0;
-                packet.physdev_in = None;
+            }
+            if let Some(link) = self.topology.link(to)
+                && link.kind.as_deref() == Some("veth")
+                && let Some(why) = too_long(link, packet)
+            {
+                return state.dropped(to.place, why);
             }
         }
-        if let Some(why) = self.too_long(to, &frame) {
-            return state.dropped(to.place, why);
-        }
         self.receive(state, to, frame)
-    }
-
-    /// A veth takes in no more than its own MTU, whatever its other end sends; nor does a bridge send more by a port
-    /// (`__is_skb_forwardable`, which allows for a VLAN's tag).
-    pub(super) fn too_long(&self, at: At, frame: &Frame) -> Option<Cause> {
-        let link = self.topology.link(at)?;
-        let size = packet_of(frame)?.piece();
-        let checked = link.kind.as_deref() == Some("veth") && link.mtu != 0;
-        (checked && size > link.mtu + 4).then(|| {
-            let (name, mtu) = (&link.name, link.mtu);
-            Cause::Other(format!(
-                "{size} bytes are more than {name} takes (MTU {mtu}); nobody is told"
-            ))
-        })
     }
 
     /// A link without Ethernet: a tunnel, or a TUN link whose program was not seen.
@@ -364,10 +372,20 @@ fn is_heard(bond: &Link, port: &Link) -> bool {
     }
 }
 
+/// Why a veth or a bridge's port doesn't take a frame: it leaves room for a VLAN tag, and no more
+/// (`is_skb_forwardable`).
+pub(super) fn too_long(link: &Link, packet: &Packet) -> Option<Cause> {
+    (packet.on_wire() > link.mtu + 4).then(|| Cause::TooBig {
+        link: link.name.clone(),
+        mtu: link.mtu,
+        size: packet.on_wire(),
+    })
+}
+
 /// The packet inside a frame.
 pub(super) const fn packet_of(frame: &Frame) -> Option<&Packet> {
     match &frame.payload {
         Payload::Ip(packet) => Some(packet),
-        Payload::Ask { .. } => None,
+        Payload::Ask { .. } | Payload::Tell { .. } => None,
     }
 }

@@ -1,15 +1,16 @@
 //! IP: routes, reverse path filters, time to live, forwarding, and sizes (`ip_output.c`, `ip_input.c`, `ip_forward.c`,
 //! `route.c`).
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use super::super::fib::{Flow, Hit, LOOPBACK, Refusal, Refused};
 use super::super::hooks::Direction;
-use super::super::packet::{Packet, Transport};
+use super::super::packet::Transport;
 use super::super::topology::{At, Place, PlaceId};
 use super::filter::Links;
 use super::tunnel::Metadata;
-use super::{Cause, End, Martian, Missing, Outcome, RefusedBy, Refuses, State, Walker, What};
+use super::validate::martian;
+use super::{Cause, End, Missing, Outcome, RefusedBy, Refuses, State, Walker, What};
 use crate::state::link::IfIndex;
 use crate::state::netfilter::Hook;
 use crate::state::route::{NextHop, RouteType, TableId};
@@ -22,44 +23,62 @@ impl<'a> Walker<'_, 'a> {
             return state.dropped(place, Cause::Loop { frame: false });
         }
         state.note_packet(place, None, What::Start);
-        state.local = true;
         let hit = match self.route(&mut state, place, LOOPBACK) {
             Ok(hit) => hit,
             Err(end) => return state.ends(place, end),
         };
-        let before = (state.packet.src, state.packet.dst, state.packet.mark);
-        let links = Links {
-            output: hit.hops.first().and_then(|hop| hop.link),
-            ..Links::default()
-        };
-        self.through(state, place, Hook::Output, links, |mut state| {
-            let mut hit = hit.clone();
-            if before != (state.packet.src, state.packet.dst, state.packet.mark) {
-                // ip_route_me_harder
-                hit = match self.route(&mut state, place, LOOPBACK) {
-                    Ok(hit) => hit,
-                    Err(end) => return state.ends(place, end),
-                };
-            }
-            state.as_service(place);
-            if let Some(outcomes) = self.balance(&state, place) {
-                return outcomes;
-            }
-            if hit.route.kind == RouteType::Local {
-                // What a VRF sends to itself comes in by the VRF.
-                let link = state.output.unwrap_or(LOOPBACK);
-                let vrf = At { place, link };
-                let link = if self.is_vrf(vrf) { link } else { LOOPBACK };
-                let at = At { place, link };
+        let first = ways(state, &hit).into_iter();
+        first
+            .flat_map(|(mut state, hit)| {
+                if let Some(end) = self.cut(&mut state, place, &hit, true) {
+                    return state.ends(place, end);
+                }
                 let links = Links {
-                    output: Some(link),
+                    output: way_out(&hit),
                     ..Links::default()
                 };
-                return self.through(state, place, Hook::Postrouting, links, |state| {
-                    self.ip_input(state, at)
-                });
-            }
-            self.leave(state, place, &hit)
+                self.through(state, place, Hook::Output, links, |mut state| {
+                    if !std::mem::take(&mut state.reroute) {
+                        return self.put_out(state, place, &hit);
+                    }
+                    // ip_route_me_harder
+                    let hit = match self.route(&mut state, place, LOOPBACK) {
+                        Ok(hit) => hit,
+                        Err(end) => return state.ends(place, end),
+                    };
+                    let again = ways(state, &hit).into_iter();
+                    again
+                        .flat_map(|(mut state, hit)| match self.cut(&mut state, place, &hit, true) {
+                            Some(end) => state.ends(place, end),
+                            None => self.put_out(state, place, &hit),
+                        })
+                        .collect()
+                })
+            })
+            .collect()
+    }
+
+    /// What OUTPUT let pass: to the namespace itself, or out.
+    fn put_out(&self, mut state: State, place: PlaceId, hit: &Hit<'a>) -> Vec<Outcome> {
+        state.as_service(place);
+        if let Some(outcomes) = self.balance(&state, place) {
+            return outcomes;
+        }
+        if !is_own(hit) {
+            return self.leave(state, place, hit);
+        }
+        // What a VRF sends to itself comes in by the VRF.
+        let vrf = state.output.map(|link| At { place, link });
+        let at = vrf.filter(|vrf| self.is_vrf(*vrf)).unwrap_or(At {
+            place,
+            link: LOOPBACK,
+        });
+        let links = Links {
+            output: Some(at.link),
+            ..Links::default()
+        };
+        self.through(state, place, Hook::Postrouting, links, |state| {
+            self.ip_input(state, at)
         })
     }
 
@@ -93,7 +112,7 @@ impl<'a> Walker<'_, 'a> {
         }
         let hit = match self.route(&mut state, at.place, at.link) {
             Ok(hit) => hit,
-            Err(_) if place.setting(state.packet.is_v6(), name, "forwarding") == Some(0) => {
+            Err(_) if !forwards(place, state.packet.is_v6(), name).unwrap_or(true) => {
                 let why = Cause::NotForUs {
                     dst: state.packet.dst,
                     link: name.to_owned(),
@@ -102,16 +121,17 @@ impl<'a> Walker<'_, 'a> {
             }
             Err(end) => return state.ends(at.place, end),
         };
-        if let Some(why) = self.reverse_path(&mut state, at) {
-            return state.dropped(at.place, why);
-        }
         match hit.route.kind {
             RouteType::Local | RouteType::Broadcast | RouteType::Anycast => {
+                if let Some(why) = self.reverse_path(&mut state, at, None) {
+                    return state.dropped(at.place, why);
+                }
                 let links = Links {
                     input: Some(at.link),
                     physdev: (state.packet.physdev_in, None),
                     ..Links::default()
                 };
+                state.anycast = hit.route.kind == RouteType::Anycast;
                 self.through(state, at.place, Hook::Input, links, |state| {
                     self.take_in(state, at)
                 })
@@ -181,48 +201,53 @@ impl<'a> Walker<'_, 'a> {
     fn forward(&self, mut state: State, at: At, hit: &Hit<'a>) -> Vec<Outcome> {
         let place = self.topology.place(at.place);
         let (v6, name) = (state.packet.is_v6(), self.name(at));
-        let key = |link: &str| {
-            let family = if v6 { "ipv6" } else { "ipv4" };
-            format!("net.{family}.conf.{link}.forwarding")
+        let key = || match place.setting(v6, name, "forwarding") {
+            _ if v6 => "net.ipv6.conf.all.forwarding".to_owned(),
+            Some(_) => format!("net.ipv4.conf.{name}.forwarding"),
+            None => "net.ipv4.ip_forward".to_owned(),
         };
-        match place.setting(v6, name, "forwarding") {
-            Some(0) => {
-                let (key, link) = (key(name), name.to_owned());
+        match forwards(place, v6, name) {
+            Some(true) => {}
+            Some(false) => {
+                let (key, link) = (key(), name.to_owned());
                 state.note(at.place, Some(at.link), What::Setting, format!("{key} = 0"));
                 return state.dropped(at.place, Cause::ForwardingOff { key, link });
             }
-            Some(_) => {}
-            None => match global_forwarding(place, v6) {
-                Some(false) => {
-                    let key = if v6 {
-                        key("all")
-                    } else {
-                        "net.ipv4.ip_forward".to_owned()
-                    };
-                    let link = name.to_owned();
-                    return state.dropped(at.place, Cause::ForwardingOff { key, link });
-                }
-                Some(true) => {}
-                None => {
-                    let text = format!("{} forwards ({} was not read)", place.title(), key(name));
-                    state.note(at.place, None, What::Assumption, text);
-                }
-            },
+            None => {
+                let text = format!("{} forwards ({} was not read)", place.title(), key());
+                state.note(at.place, None, What::Assumption, text);
+            }
         }
-        if state.packet.ttl <= 1 {
-            return state.ends(at.place, End::Rejected(Cause::TtlOver));
-        }
-        state.packet.ttl -= 1;
-        state.local = false;
-        let links = Links {
-            input: Some(at.link),
-            output: hit.hops.first().and_then(|hop| hop.link),
-            physdev: (state.packet.physdev_in, None),
-        };
-        self.through(state, at.place, Hook::Forward, links, |mut state| {
-            state.as_service(at.place);
-            self.leave(state, at.place, hit)
+        let ways = ways(state, hit).into_iter();
+        ways.flat_map(|(mut state, hit)| {
+            if let Some(why) = self.reverse_path(&mut state, at, way_out(&hit)) {
+                return state.dropped(at.place, why);
+            }
+            if let IpAddr::V6(src) = state.packet.src
+                && src.is_unicast_link_local()
+                && way_out(&hit) != Some(at.link)
+            {
+                let why = format!("{src}, the source, holds on {name} only, and is not forwarded");
+                return state.ends(at.place, End::Rejected(Cause::Other(why)));
+            }
+            if state.packet.ttl <= 1 {
+                return state.ends(at.place, End::Rejected(Cause::TtlOver));
+            }
+            if let Some(end) = self.cut(&mut state, at.place, &hit, false) {
+                return state.ends(at.place, end);
+            }
+            state.packet.ttl -= 1;
+            let links = Links {
+                input: Some(at.link),
+                output: way_out(&hit),
+                physdev: (state.packet.physdev_in, None),
+            };
+            self.through(state, at.place, Hook::Forward, links, |mut state| {
+                state.as_service(at.place);
+                self.leave(state, at.place, &hit)
+            })
         })
+        .collect()
     }
 
     /// Looks the packet up, and says so in the trail.
@@ -243,155 +268,106 @@ impl<'a> Walker<'_, 'a> {
         }
     }
 
-    /// Goes out by every way that the route has.
-    fn leave(&self, state: State, place: PlaceId, hit: &Hit<'a>) -> Vec<Outcome> {
-        let whole: u32 = hit.hops.iter().map(|hop| u32::from(hop.weight)).sum();
-        let mut outcomes = Vec::new();
-        for hop in &hit.hops {
-            let mut state = state.clone();
-            state.output = None;
-            state.share = state.share.of(u32::from(hop.weight), whole);
-            let links = Links {
-                output: hop.link,
-                ..Links::default()
-            };
-            outcomes.extend(self.through(state, place, Hook::Postrouting, links, |state| {
-                self.leave_by(state, place, hit, hop)
-            }));
-        }
-        if outcomes.is_empty() {
-            let route = route_text(self.topology.place(place), hit);
-            return state.dropped(place, Cause::NoWayOut { route });
-        }
-        outcomes
-    }
-
-    fn leave_by(&self, mut state: State, place: PlaceId, hit: &Hit<'a>, hop: &NextHop) -> Vec<Outcome> {
-        let Some(link) = hop.link else {
+    /// Goes out by the one way that was chosen.
+    fn leave(&self, mut state: State, place: PlaceId, hit: &Hit<'a>) -> Vec<Outcome> {
+        let (Some(hop), Some(link)) = (hit.hops.first(), way_out(hit)) else {
             let route = route_text(self.topology.place(place), hit);
             return state.dropped(place, Cause::NoWayOut { route });
         };
-        let at = At { place, link };
-        let Some(seen) = self.topology.link(at) else {
-            return state.undecided(place, Missing::Link(format!("number {link}, of the route")));
-        };
-        let mtu = hit.route.mtu.map_or(seen.mtu, |(mtu, _)| mtu.min(seen.mtu));
-        let size = state.packet.piece();
-        if mtu != 0 && size > mtu {
-            if state.packet.df || (state.packet.is_v6() && !state.local) {
-                let link = seen.name.clone();
-                return state.ends(place, End::Rejected(Cause::TooBig { link, mtu, size }));
-            }
-            state.note(
-                place,
-                Some(link),
-                What::Out,
-                format!("fragments: {size} bytes over MTU {mtu}"),
-            );
-            state.packet.fragment = Some(mtu);
-        }
+        state.output = None;
         if let Some(encap) = &hop.encap {
             let Some(metadata) = Metadata::read(encap) else {
                 return state.undecided(place, format!("what this encapsulation does: {encap}"));
             };
             state.metadata = Some(metadata);
         }
-        let gateway = self.topology.place(place).fib.gateway(hit.route, hop);
-        let next = gateway.unwrap_or(state.packet.dst);
-        self.xmit_ip(state, at, next)
-    }
-
-    /// `fib_validate_source`: the way back to the sender must lead by the link it came in by (strict), or exist at all
-    /// (loose). Says why the packet is lost, if it is.
-    fn reverse_path(&self, state: &mut State, at: At) -> Option<Cause> {
-        let place = self.topology.place(at.place);
-        let packet = &state.packet;
-        let name = self.name(at);
-        if packet.is_v6() {
-            return None;
-        }
-        let mode = place
-            .setting(false, name, "rp_filter")
-            .unwrap_or(0)
-            .max(place.setting(false, "all", "rp_filter").unwrap_or(0));
-        let own = place.has(packet.src);
-        if own && !place.either(false, name, "accept_local").unwrap_or(false) && at.link != LOOPBACK {
-            return Some(Cause::Martian {
-                ip: packet.src,
-                link: name.to_owned(),
-                why: Martian::OwnSource,
-            });
-        }
-        if mode == 0 {
-            return None;
-        }
-        let mut flow = Flow {
-            src: Some(packet.dst),
-            iif: LOOPBACK,
-            l3mdev: Some(at.link).filter(|_| self.is_vrf(at)),
-            tos: packet.tos,
-            ..Flow::to(packet.src)
+        let links = Links {
+            output: Some(link),
+            physdev: (state.packet.physdev_in, None),
+            ..Links::default()
         };
-        if place.either(false, name, "src_valid_mark").unwrap_or(false) {
-            flow.mark = packet.mark;
-        }
-        let back = place.fib.lookup(&flow);
-        let by_link = back
-            .as_ref()
-            .is_ok_and(|hit| hit.hops.iter().any(|hop| self.is_by(at.place, hop.link, at.link)));
-        let reachable = back
-            .as_ref()
-            .is_ok_and(|hit| hit.route.kind == RouteType::Unicast);
-        if by_link || (mode == 2 && reachable) {
-            return None;
-        }
-        let cause = Cause::ReversePath {
-            link: name.to_owned(),
-            mode,
-            src: packet.src,
-            way: back.ok().map(|hit| route_text(place, &hit)),
-        };
-        state.note_with(at.place, Some(at.link), What::Setting, || cause.to_string());
-        Some(cause)
-    }
-}
-
-/// Addresses that no packet on a wire may have (`ip_route_input_slow`).
-fn martian(place: &Place, link: &str, packet: &Packet) -> Option<Cause> {
-    let (IpAddr::V4(src), IpAddr::V4(dst)) = (packet.src, packet.dst) else {
-        return None;
-    };
-    if link == "lo" {
-        return None;
-    }
-    let found = |ip: Ipv4Addr, why| {
-        Some(Cause::Martian {
-            ip: ip.into(),
-            link: link.to_owned(),
-            why,
+        self.through(state, place, Hook::Postrouting, links, |mut state| {
+            let at = At { place, link };
+            let gateway = self.topology.place(place).fib.gateway(hit.route, hop);
+            let next = gateway.unwrap_or(state.packet.dst);
+            state.packet.physdev_in = None;
+            self.xmit_ip(state, at, next)
         })
-    };
-    let route_localnet = place.either(false, link, "route_localnet").unwrap_or(false);
-    if src.is_multicast() || src.is_broadcast() {
-        return found(src, Martian::GroupSource);
     }
-    if dst.is_unspecified() {
-        return found(dst, Martian::NoDestination);
+
+    /// Cuts a packet that is too big for its way, if it may be cut: that of IPv6 only where it starts
+    /// (`ip_forward`, `ip6_forward`, `ip_fragment`).
+    fn cut(&self, state: &mut State, place: PlaceId, hit: &Hit<'a>, starts: bool) -> Option<End> {
+        let link = way_out(hit)?;
+        if is_own(hit) {
+            return None;
+        }
+        let seen = self.topology.link(At { place, link })?;
+        // A route's own MTU holds even where it is more than the link's.
+        let mtu = hit.route.mtu.map_or(seen.mtu, |(mtu, _)| mtu);
+        let packet = &mut state.packet;
+        let v6 = packet.is_v6();
+        let size = if v6 && !starts {
+            packet.on_wire()
+        } else {
+            packet.size
+        };
+        if mtu == 0 || size <= mtu {
+            return None;
+        }
+        if packet.df || (v6 && !starts) {
+            return Some(End::Rejected(Cause::TooBig {
+                link: seen.name.clone(),
+                mtu,
+                size,
+            }));
+        }
+        let header = if v6 { 48 } else { 20 };
+        let piece = (mtu.saturating_sub(header) & !7) + header;
+        packet.fragment = Some(packet.on_wire().min(piece));
+        let text = format!("fragments: {size} bytes over MTU {mtu}");
+        state.note(place, Some(link), What::Out, text);
+        None
     }
-    if !route_localnet && (src.is_loopback() || dst.is_loopback()) {
-        return found(if src.is_loopback() { src } else { dst }, Martian::Loopback);
-    }
-    None
 }
 
-/// `ip_forward`, or `all.forwarding` of IPv6.
-fn global_forwarding(place: &Place, v6: bool) -> Option<bool> {
-    let value = if v6 {
-        place.net.sysctl("net.ipv6.conf.all.forwarding")?
-    } else {
-        place.net.sysctl("net.ipv4.ip_forward")?
+/// Every way that the route has, each with its share.
+fn ways<'a>(state: State, hit: &Hit<'a>) -> Vec<(State, Hit<'a>)> {
+    if hit.hops.len() < 2 || is_own(hit) {
+        return vec![(state, hit.clone())];
+    }
+    let whole: u32 = hit.hops.iter().map(|hop| u32::from(hop.weight)).sum();
+    let way = |hop: &&'a NextHop| {
+        let mut state = state.clone();
+        state.share = state.share.of(u32::from(hop.weight), whole);
+        let hops = vec![*hop];
+        (state, Hit { hops, ..hit.clone() })
     };
-    Some(value != "0")
+    hit.hops.iter().map(way).collect()
+}
+
+/// Whether the route leads to the namespace itself.
+fn is_own(hit: &Hit) -> bool {
+    matches!(hit.route.kind, RouteType::Local | RouteType::Anycast)
+}
+
+/// The link that netfilter sees a packet leave by.
+fn way_out(hit: &Hit) -> Option<IfIndex> {
+    if is_own(hit) {
+        return Some(LOOPBACK);
+    }
+    hit.hops.first()?.link
+}
+
+/// Whether what comes in by the link is forwarded: with IPv6 the namespace's switch decides alone (`ip6_forward`).
+/// None when it was not read.
+fn forwards(place: &Place, v6: bool, link: &str) -> Option<bool> {
+    let of_link = |name| place.setting(v6, link, name).map(|value| value != 0);
+    if v6 {
+        let all = place.net.sysctl("net.ipv6.conf.all.forwarding")? != "0";
+        return Some(all || of_link("force_forwarding").unwrap_or(false));
+    }
+    of_link("forwarding").or_else(|| Some(place.net.sysctl("net.ipv4.ip_forward")? != "0"))
 }
 
 /// The route as ip-route(8) prints it, with its table when that isn't the main one.

@@ -14,13 +14,16 @@ mod ipvlan;
 mod ipvs;
 mod l2;
 mod l3;
+mod learned;
 mod missing;
 mod ovs;
 mod rule_text;
 mod tunnel;
+mod validate;
 mod vrf;
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::fib::{Flow, Way, source_address};
@@ -28,6 +31,8 @@ use super::hooks::{Conn, Hooks};
 use super::packet::{Mac, Packet, Transport};
 use super::topology::{At, PlaceId, Topology};
 use crate::state::link::{IfIndex, Scope};
+
+use learned::Learned;
 
 pub use cause::{Cause, Martian, RefusedBy, Refuses, VxlanEnd};
 pub use hops::{Hop, hops};
@@ -121,6 +126,7 @@ pub struct State {
     /// How many steps it took, whether they are kept or not.
     steps: usize,
     quiet: bool,
+    work: Work,
     /// A question goes to all that a cable may lead to, not only to those that may answer.
     widely: bool,
     /// The link that a question for an address reached.
@@ -133,8 +139,6 @@ pub struct State {
     prerouted: bool,
     /// The frame crossed a cable that was not seen: it is with all that such cables lead to, and crosses none again.
     wired: bool,
-    /// The namespace that it is in sent it.
-    local: bool,
     /// The link that it has to leave by, whatever routes lead elsewhere (`flowi4_oif`).
     output: Option<IfIndex>,
     /// What its route says of a tunnel.
@@ -143,6 +147,11 @@ pub struct State {
     balanced: bool,
     /// Connections of virtual services, by namespace.
     services: Vec<(PlaceId, Balanced)>,
+    learned: Learned,
+    /// It was for an anycast address of the namespace that took it.
+    anycast: bool,
+    /// OUTPUT changed what routes depend on.
+    reroute: bool,
     /// Connections that it began or belongs to, by namespace.
     pub conns: Vec<(PlaceId, Conn)>,
     /// What Open vSwitch's bridges know of it and of the packet that it answers.
@@ -182,17 +191,20 @@ impl State {
             trail: Vec::new(),
             steps: 0,
             quiet: false,
+            work: Work::default(),
             widely: false,
             heard: None,
             share: Share::WHOLE,
             conn: None,
             prerouted: false,
             wired: false,
-            local: false,
             output: None,
             metadata: None,
             balanced: false,
             services: Vec::new(),
+            learned: Learned::default(),
+            anycast: false,
+            reroute: false,
             conns: Vec::new(),
             bridged: ovs::Passed::default(),
         }
@@ -202,22 +214,26 @@ impl State {
     #[must_use]
     pub fn answer(&self) -> Self {
         let packet = &self.packet;
+        let echo = matches!(packet.transport, Transport::Icmp { .. });
         let mut answer = Self::new(Packet {
             size: packet.size,
-            df: packet.df,
+            // Hosts cut what they answer themselves; an echo reply has the request's TOS (`icmp_reply`).
+            df: packet.df && !echo && !packet.is_v6(),
+            tos: if echo { packet.tos } else { 0 },
             ..Packet::new(packet.dst, packet.src, packet.transport.reply())
         });
         answer.conns.clone_from(&self.conns);
         answer.services.clone_from(&self.services);
         answer.output = self.output;
+        answer.learned = self.learned.clone();
         answer.bridged = self.bridged.answer();
         answer.quiet = self.quiet;
         answer
     }
 
     /// Whether the walk goes round in circles.
-    const fn loops(&self) -> bool {
-        self.steps > MAX_STEPS
+    fn loops(&self) -> bool {
+        self.steps > MAX_STEPS || self.work.0.fetch_add(1, Ordering::Relaxed) > MAX_WORK
     }
 
     /// Without a trail: where only the end counts.
@@ -227,18 +243,19 @@ impl State {
         self
     }
 
-    /// What the kernel forgets when a packet goes into a tunnel or comes out of one (`skb_scrub_packet`).
-    fn leaves_connection(&mut self) {
+    /// What the kernel forgets when a packet goes through a tunnel or a cable (`skb_scrub_packet`); the mark stays
+    /// within a namespace.
+    fn scrub(&mut self) {
         self.conn = None;
         self.prerouted = false;
+        self.packet.physdev_in = None;
     }
 
-    /// What the kernel forgets when a packet leaves a namespace (`skb_scrub_packet`).
-    fn scrub(&mut self) {
-        self.leaves_connection();
+    /// The same, where it goes to another namespace.
+    fn moves(&mut self) {
+        self.scrub();
         self.balanced = false;
         self.packet.mark = 0;
-        self.packet.physdev_in = None;
     }
 
     fn note(&mut self, place: PlaceId, link: Option<IfIndex>, what: What, text: impl Into<String>) {
@@ -303,6 +320,22 @@ pub struct Walker<'t, 'a> {
     hooks: Vec<OnceLock<Hooks<'a>>>,
 }
 
+/// What all copies of a packet and the questions for their neighbors took together, so that a storm ends.
+#[derive(Debug, Clone, Default)]
+struct Work(Arc<AtomicU32>);
+
+impl PartialEq for Work {
+    /// It says nothing of where a packet is.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Work {}
+
+/// More than this is a storm.
+const MAX_WORK: u32 = 20_000;
+
 /// Longer trails are loops.
 const MAX_STEPS: usize = 400;
 
@@ -341,12 +374,37 @@ impl<'t, 'a> Walker<'t, 'a> {
             .into_iter()
             .map(|outcome| {
                 let back = match outcome.end {
-                    End::Delivered => self.send(outcome.state.answer(), outcome.place),
+                    End::Delivered => self.answered(&outcome),
                     _ => Vec::new(),
                 };
                 (outcome, back)
             })
             .collect()
+    }
+
+    fn answered(&self, outcome: &Outcome) -> Vec<Outcome> {
+        let answer = self.answer(outcome);
+        if outcome.state.anycast && matches!(outcome.state.packet.transport, Transport::Tcp { .. }) {
+            // `tcp_v6_conn_request`
+            let why = format!("no connection to {}, an anycast address", answer.packet.src);
+            return answer.dropped(outcome.place, Cause::Other(why));
+        }
+        self.send(answer, outcome.place)
+    }
+
+    /// What answers a packet that was delivered. Who is asked by an anycast address answers by another one
+    /// (`icmpv6_echo_reply`).
+    fn answer(&self, outcome: &Outcome) -> State {
+        let mut answer = outcome.state.answer();
+        let packet = &mut answer.packet;
+        let echo = matches!(packet.transport, Transport::Icmp { .. });
+        if echo
+            && outcome.state.anycast
+            && let Some(chosen) = self.packet(outcome.place, packet.dst, packet.transport)
+        {
+            packet.src = chosen.src;
+        }
+        answer
     }
 
     /// The link's name, for people.

@@ -106,7 +106,7 @@ impl Walker<'_, '_> {
             vlan: frame.vlan,
             ttl: match &frame.payload {
                 Payload::Ip(packet) => packet.ttl,
-                Payload::Ask { .. } => 0,
+                Payload::Ask { .. } | Payload::Tell { .. } => 0,
             },
         };
         if state.loops() || state.bridged.seen.contains(&visit) {
@@ -207,7 +207,8 @@ impl Walker<'_, '_> {
         frame: &Frame,
     ) -> Vec<Outcome> {
         // A rule that answers the question itself.
-        if effect.key.get(Word::ETH_TYPE) == 0x0806 && effect.key.get(Word::PROTO) == 2 {
+        let asks = matches!(frame.payload, Payload::Ask { .. });
+        if asks && effect.key.get(Word::ETH_TYPE) == 0x0806 && effect.key.get(Word::PROTO) == 2 {
             let mac = field::to_mac(effect.key.get(Word::ARP_SHA));
             return state.ends(place, End::Answered(mac));
         }

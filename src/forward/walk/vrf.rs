@@ -1,10 +1,8 @@
 //! VRFs: tables of their own for what comes in by their links (`drivers/net/vrf.c`, `net/l3mdev/l3mdev.c`).
 
-use super::super::topology::{At, PlaceId};
+use super::super::topology::At;
 use super::filter::Links;
 use super::{Cause, Outcome, State, Walker};
-use crate::state::kind::LinkData;
-use crate::state::link::IfIndex;
 use crate::state::netfilter::Hook;
 
 impl Walker<'_, '_> {
@@ -16,10 +14,7 @@ impl Walker<'_, '_> {
     }
 
     pub(super) fn is_vrf(&self, at: At) -> bool {
-        matches!(
-            self.topology.link(at).map(|link| &link.data),
-            Some(Some(LinkData::Vrf(_)))
-        )
+        self.topology.place(at.place).fib.is_vrf(at.link)
     }
 
     /// A packet that came in by a port of a VRF comes in by the VRF: PREROUTING is called again, and everything after
@@ -42,14 +37,5 @@ impl Walker<'_, '_> {
     pub(super) fn by_vrf(&self, mut state: State, vrf: At) -> Vec<Outcome> {
         state.output = Some(vrf.link);
         self.send(state, vrf.place)
-    }
-
-    /// Whether the way out is by the link, or by a port of it where that is a VRF.
-    pub(super) fn is_by(&self, place: PlaceId, out: Option<IfIndex>, link: IfIndex) -> bool {
-        out == Some(link)
-            || out.is_some_and(|out| {
-                let vrf = self.vrf_of(At { place, link: out });
-                vrf.is_some_and(|vrf| vrf.link == link)
-            })
     }
 }

@@ -79,6 +79,11 @@ impl Crowd {
         (0..self.sizes.pods).map(|number| (format!("pod{number}"), pod_address(number)))
     }
 
+    /// The node's end of a pod's link.
+    pub fn pod_link(&self, number: usize) -> String {
+        rules::pod_link(number)
+    }
+
     /// Destinations of the routes in the main table.
     pub fn routes(&self) -> BTreeSet<String> {
         let pods = (0..self.sizes.pods).map(|number| format!("{}/32", pod_address(number)));

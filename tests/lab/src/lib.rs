@@ -38,7 +38,7 @@ pub use etcd::{Etcd, Store};
 pub use faults::{Fault, Verdict};
 pub use hosts::{Gateway, HOSTS, Host};
 pub use lab::Lab;
-pub use netns::in_netns;
+pub use netns::{Netns, feed, in_netns};
 pub use node::{Daemon, Node};
 pub use on::OnOtherNodes;
 pub use plan::{NodePlan, Plan, PodPlan};

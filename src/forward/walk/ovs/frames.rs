@@ -10,7 +10,7 @@ pub(super) fn length(frame: &Frame) -> u32 {
     let tag = if frame.vlan.is_some() { 4 } else { 0 };
     let inside = match &frame.payload {
         Payload::Ip(packet) => packet.size,
-        Payload::Ask { .. } => 28,
+        Payload::Ask { .. } | Payload::Tell { .. } => 28,
     };
     14 + tag + inside
 }
@@ -32,6 +32,26 @@ pub(super) fn key(frame: &Frame, reply: bool) -> Key {
             key.set(Word::NW_SRC, sender.to_bits().into());
             key.set(Word::NW_DST, target.to_bits().into());
             key.set(Word::ARP_SHA, field::of_mac(frame.src));
+        }
+        Payload::Tell {
+            target: IpAddr::V4(target),
+            mac,
+            sender: IpAddr::V4(sender),
+        } => {
+            key.set(Word::ETH_TYPE, 0x0806);
+            key.set(Word::PROTO, 2);
+            key.set(Word::NW_SRC, target.to_bits().into());
+            key.set(Word::NW_DST, sender.to_bits().into());
+            key.set(Word::ARP_SHA, field::of_mac(*mac));
+        }
+        Payload::Tell { target, sender, .. } => {
+            key.set(Word::ETH_TYPE, 0x86dd);
+            key.set(Word::PROTO, 58);
+            key.set(Word::TTL, 255);
+            key.set(Word::TP_SRC, 136);
+            address(&mut key, Word::V6_SRC, *target);
+            address(&mut key, Word::V6_DST, *sender);
+            address(&mut key, Word::ND_TARGET, *target);
         }
         Payload::Ask { target, sender } => {
             key.set(Word::ETH_TYPE, 0x86dd);
@@ -100,7 +120,7 @@ pub(super) fn rebuilt(key: &Key, frame: &Frame) -> Result<Frame, String> {
         .filter(|vlan| *vlan != 0);
     let payload = match &frame.payload {
         Payload::Ip(packet) => Payload::Ip(changed(key, packet)),
-        Payload::Ask { .. } => frame.payload.clone(),
+        Payload::Ask { .. } | Payload::Tell { .. } => frame.payload.clone(),
     };
     Ok(Frame {
         src: field::to_mac(key.get(Word::ETH_SRC)),

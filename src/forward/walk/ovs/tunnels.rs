@@ -202,7 +202,8 @@ impl Walker<'_, '_> {
             _ => None,
         });
         let Some(mac) = answered else {
-            return self.neighbor(state, at, next);
+            let found = self.neighbor(state, at, next)?;
+            return Ok(found.first().map_or(Mac::ZERO, |(mac, _)| *mac));
         };
         let text = format!("{next} lladdr {mac} (asked by the switch)");
         state.note(at.place, Some(at.link), What::Neighbor, text);

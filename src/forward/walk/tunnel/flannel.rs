@@ -41,7 +41,7 @@ impl Walker<'_, '_> {
             local: None,
             remote,
             transport,
-            size: state.packet.piece() + 28,
+            size: state.packet.on_wire() + 28,
             df: false,
             link: None,
         };

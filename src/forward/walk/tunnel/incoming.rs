@@ -1,13 +1,15 @@
 //! Out of tunnels: which link takes a packet that carries another one (`ip_tunnel_lookup`, `ip6_tnl_lookup`,
 //! `vxlan_rcv`, `geneve_udp_encap_recv`).
 
-use super::super::super::packet::{Frame, Header, Inner, Packet, Payload, proto};
+use std::net::IpAddr;
+
+use super::super::super::packet::{Frame, Header, Inner, Mac, Packet, Payload, proto};
 use super::super::super::topology::At;
-use super::super::l2::packet_of;
 use super::super::{Cause, End, Outcome, State, VxlanEnd, Walker, What};
 use super::flannel::{is_flannel, is_flannels};
 use crate::state::kind::{LinkData, Tunnel};
 use crate::state::link::Link;
+use crate::state::neighbor::NeighborState;
 
 /// The links that each module makes for itself; they take what no other one does.
 const FALLBACKS: [&str; 7] = [
@@ -24,7 +26,7 @@ impl Walker<'_, '_> {
         if let Some(outcomes) = self.switch_decap(&state, at) {
             return outcomes;
         }
-        state.leaves_connection();
+        state.scrub();
         match *inner {
             Inner::Frame { frame, header } if outer.transport.ports().is_some() => {
                 self.out_of_udp(state, at, &outer, frame, header)
@@ -61,11 +63,9 @@ impl Walker<'_, '_> {
         text: &str,
         mark: u32,
     ) -> Vec<Outcome> {
-        if let Some(packet) = packet_of(&frame) {
-            state.packet = packet.clone();
-        }
         if let Payload::Ip(packet) = &mut frame.payload {
             packet.mark = mark;
+            state.packet = packet.clone();
         }
         state.note(at.place, Some(link.index), What::Decap, text);
         let at = At {
@@ -76,7 +76,14 @@ impl Walker<'_, '_> {
     }
 
     /// VXLAN and Geneve: the link of that port with that VNI. Geneve wants its remote to be the sender.
-    fn out_of_udp(&self, state: State, at: At, outer: &Packet, frame: Frame, header: Header) -> Vec<Outcome> {
+    fn out_of_udp(
+        &self,
+        mut state: State,
+        at: At,
+        outer: &Packet,
+        frame: Frame,
+        header: Header,
+    ) -> Vec<Outcome> {
         let place = self.topology.place(at.place);
         let links = || place.net.links.items().iter();
         let port = outer.transport.ports().map_or(0, |(_, dport)| dport);
@@ -100,6 +107,12 @@ impl Walker<'_, '_> {
             } else {
                 "VXLAN"
             };
+            if let Some(LinkData::Vxlan(vxlan)) = &link.data
+                && let Some(why) =
+                    self.not_learned(&mut state, at, link, vxlan.learning, frame.src, outer.src)
+            {
+                return state.dropped(at.place, why);
+            }
             let text = format!("{kind} {vni} by {}", link.name);
             return self.unpacked(state, at, link, frame, &text, outer.mark);
         }
@@ -120,6 +133,38 @@ impl Walker<'_, '_> {
             _ => None,
         });
         state.dropped(at.place, Cause::NoVxlan { vni, port, other })
+    }
+
+    /// Learns behind which remote an address is; says why the frame is lost instead, if it is (`vxlan_set_mac`).
+    fn not_learned(
+        &self,
+        state: &mut State,
+        at: At,
+        link: &Link,
+        learning: bool,
+        mac: Mac,
+        remote: IpAddr,
+    ) -> Option<Cause> {
+        if link.mac.as_deref().and_then(Mac::parse) == Some(mac) {
+            return Some(Cause::Loop { frame: true });
+        }
+        if !learning {
+            return None;
+        }
+        let known = self.topology.place(at.place).remotes(link.index, mac).iter();
+        let mut fixed = known
+            .filter(|entry| entry.state == NeighborState::Permanent)
+            .peekable();
+        let here = At {
+            link: link.index,
+            ..at
+        };
+        if fixed.peek().is_none() {
+            state.learned.learn_remote(here, mac, remote);
+            return None;
+        }
+        let moved = !fixed.any(|entry| entry.dst == Some(remote));
+        moved.then(|| format!("{mac} comes from {remote}, against the FDB of {}", link.name).into())
     }
 
     /// The IP tunnel that takes an outer packet: the one that names both ends, then one of them, then none; then the

@@ -113,11 +113,10 @@ impl Walker<'_, '_> {
         let mut packet = Packet::new(source, remote, outer.transport);
         packet.size = outer.size;
         packet.df = outer.df || remote.is_ipv6();
-        // skb_scrub_packet: within a namespace the mark stays, the connection doesn't.
         packet.mark = state.packet.mark;
         packet.inner = Some(Box::new(inner));
         state.packet = packet;
-        state.leaves_connection();
+        state.scrub();
         state.output = outer.link;
         state.note_packet(at.place, Some(at.link), What::Encap);
         self.send(state, at.place)

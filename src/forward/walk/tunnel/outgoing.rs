@@ -69,7 +69,7 @@ impl Walker<'_, '_> {
                 .or_else(|| metadata.and_then(|metadata| metadata.local)),
             remote,
             transport: Transport::Other(number),
-            size: state.packet.piece() + overhead(remote, number, header),
+            size: state.packet.on_wire() + overhead(remote, number, header),
             // Only what is IPv4 hands its own DF on; sit looks at the link's setting alone.
             df: tunnel.pmtudisc || (!v6 && state.packet.df),
             link: tunnel.link,
@@ -104,7 +104,7 @@ impl Walker<'_, '_> {
                 .or_else(|| metadata.and_then(|metadata| metadata.local)),
             remote,
             transport: Transport::Other(proto::GRE),
-            size: packet.map_or(ARP, Packet::piece) + ETHERNET + overhead(remote, proto::GRE, header),
+            size: packet.map_or(ARP, Packet::on_wire) + ETHERNET + overhead(remote, proto::GRE, header),
             df: tunnel.pmtudisc || packet.is_some_and(|packet| !packet.is_v6() && packet.df),
             link: tunnel.link,
         };

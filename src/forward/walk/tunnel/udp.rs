@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::super::super::fib::Flow;
 use super::super::super::packet::{Frame, Header, Inner, Mac, Packet, Payload, Transport};
 use super::super::super::topology::At;
 use super::super::l2::packet_of;
@@ -65,6 +66,10 @@ impl Walker<'_, '_> {
                 Some((remote(entry.dst?, port, entry.vni.unwrap_or(vni)), text))
             })
             .collect();
+        if let Some(ip) = state.learned.remote(at, frame.dst) {
+            let text = format!("{} dev {} dst {ip} (learned)", frame.dst, self.name(at));
+            remotes = vec![(remote(ip, vxlan.port, vni), text)];
+        }
         if remotes.is_empty()
             && let Some(ip) = vxlan.remote
         {
@@ -78,7 +83,7 @@ impl Walker<'_, '_> {
             };
             return match frame.payload {
                 Payload::Ask { .. } => state.ends(at.place, End::NotForMe),
-                Payload::Ip(_) => state.dropped(at.place, why),
+                Payload::Ip(_) | Payload::Tell { .. } => state.dropped(at.place, why),
             };
         }
         let mut outcomes = Vec::new();
@@ -131,8 +136,13 @@ impl Walker<'_, '_> {
         state.undecided(at.place, why)
     }
 
-    fn in_udp(&self, state: State, at: At, remote: &Remote, frame: &Frame) -> Vec<Outcome> {
-        let ip = if remote.ip.is_ipv4() { 20 } else { 40 };
+    fn in_udp(&self, mut state: State, at: At, remote: &Remote, frame: &Frame) -> Vec<Outcome> {
+        let header = HEADERS + if remote.ip.is_ipv4() { 20 } else { 40 };
+        let packet = packet_of(frame);
+        if let Some(why) = self.too_big_for(at, packet, remote.ip, header) {
+            return state.ends(at.place, End::Rejected(why));
+        }
+        state.packet.mark = packet.map_or(0, |packet| packet.mark);
         let outer = Outer {
             local: remote.local,
             remote: remote.ip,
@@ -140,7 +150,7 @@ impl Walker<'_, '_> {
                 sport: 50_000,
                 dport: remote.port,
             },
-            size: packet_of(frame).map_or(ARP, Packet::piece) + HEADERS + ip,
+            size: packet.map_or(ARP, Packet::on_wire) + header,
             df: false,
             link: remote.link,
         };
@@ -152,5 +162,27 @@ impl Walker<'_, '_> {
             },
         };
         self.carry(state, at, outer, inner)
+    }
+
+    /// A link that is a bridge's port says of what is too big that it is, as a router would
+    /// (`skb_tunnel_check_pmtu`).
+    fn too_big_for(&self, at: At, packet: Option<&Packet>, remote: IpAddr, header: u32) -> Option<Cause> {
+        let (packet, link) = (packet?, self.topology.link(at)?);
+        let place = self.topology.place(at.place);
+        let bridge = self.topology.link(At {
+            link: link.master?,
+            ..at
+        })?;
+        let hit = place.fib.lookup(&Flow::to(remote)).ok()?;
+        let out = place.fib.link(hit.hops.first()?.link?)?;
+        let whole = hit.route.mtu.map_or(out.mtu, |(mtu, _)| mtu);
+        let (mtu, size) = (whole.saturating_sub(header), packet.on_wire());
+        let least = if packet.is_v6() { 1280 } else { 576 };
+        let whole_only = packet.is_v6() || packet.df;
+        (bridge.is_bridge() && size > mtu && mtu >= least && whole_only).then(|| Cause::TooBig {
+            link: link.name.clone(),
+            mtu,
+            size,
+        })
     }
 }

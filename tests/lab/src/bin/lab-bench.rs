@@ -17,6 +17,9 @@ use nix::sys::resource::{UsageWho, getrusage};
 const SECONDS: f64 = 2.0;
 const MEGABYTES: f64 = 200.0;
 
+/// Another pod of the node.
+const TO: &str = "10.65.0.2";
+
 /// The word by which this program is told to run and measure another one.
 const MEASURE: &str = "--measure";
 
@@ -195,6 +198,15 @@ fn bench(words: Vec<String>) -> Result<ExitCode> {
         "Made in {:.0} s; {runs} runs of each, in turns.\n",
         started.elapsed().as_secs_f64()
     );
+    let saved = "/run/lab/node1.zst";
+    let walks = format!(
+        "[ -e {saved} ] || {netdiag} snapshot save --only-node -o {saved} && {} time {saved} node1/pod0 {TO} 10000",
+        PathBuf::from(&own).with_file_name("bench-walks").display()
+    );
+    let gets = format!(
+        "yes 'route get {TO} from 10.65.0.1 iif {}' | head -10000 | ip -batch -",
+        crowd.pod_link(0)
+    );
     let status = format!("{netdiag} node status || [ $? = 3 ]");
     let mut rows = [
         Row::new(
@@ -215,6 +227,16 @@ fn bench(words: Vec<String>) -> Result<ExitCode> {
         Row::new("nft -j list ruleset", &["nft", "-j", "list", "ruleset"]),
         Row::new("ipset save", &["ipset", "save"]),
         Row::new("conntrack -L", &["conntrack", "-L"]),
+        Row::new(
+            "netdiag trace, read and walked",
+            &[&netdiag, "trace", "node1/pod0", TO],
+        ),
+        Row::new("10,000 walks there and back", &["sh", "-c", &walks]),
+        Row::new("ip route get, 10,000 times", &["sh", "-c", &gets]),
+        Row::new(
+            "ping -f, 10,000 packets",
+            &["ip", "netns", "exec", "pod0", "ping", "-qfc", "10000", TO],
+        ),
     ];
     for _ in 0..runs {
         for row in &mut rows {

@@ -1,0 +1,141 @@
+//! Where packets may come from: martians and reverse path filters (`ip_route_input_slow`, `fib_validate_source`).
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::super::fib::{Flow, LOOPBACK};
+use super::super::packet::Packet;
+use super::super::topology::{At, Place};
+use super::l3::route_text;
+use super::{Cause, Martian, State, Walker, What};
+use crate::state::link::IfIndex;
+use crate::state::route::RouteType;
+
+impl Walker<'_, '_> {
+    /// Says why a packet from that source is lost, if it is; `oif` is the link that it would leave by.
+    pub(super) fn reverse_path(&self, state: &mut State, at: At, oif: Option<IfIndex>) -> Option<Cause> {
+        if state.packet.is_v6() || at.link == LOOPBACK {
+            return None;
+        }
+        let place = self.topology.place(at.place);
+        let cause = source_fault(place, at.link, self.name(at), &state.packet, oif)?;
+        if matches!(cause, Cause::ReversePath { .. }) {
+            state.note_with(at.place, Some(at.link), What::Setting, || cause.to_string());
+        }
+        Some(cause)
+    }
+}
+
+/// The larger one of the link's value and that of `all` (`IN_DEV_MAXCONF`).
+pub(super) fn larger(place: &Place, link: &str, name: &str) -> i64 {
+    let of = |link| place.setting(false, link, name).unwrap_or(0);
+    of(link).max(of("all"))
+}
+
+/// `fib_validate_source` of IPv4: the way back to the source must lead by the link that the packet came in by (strict),
+/// or exist at all (loose); the source must not be an address of the namespace's own.
+pub(super) fn source_fault(
+    place: &Place,
+    link: IfIndex,
+    name: &str,
+    packet: &Packet,
+    oif: Option<IfIndex>,
+) -> Option<Cause> {
+    let mode = larger(place, name, "rp_filter");
+    let is_on = |setting| place.either(false, name, setting).unwrap_or(false);
+    let accept_local = is_on("accept_local");
+    let own = Cause::Martian {
+        ip: packet.src,
+        link: name.to_owned(),
+        why: Martian::OwnSource,
+    };
+    // Without a filter, the routes are asked only where redirects may have to be sent, or local routes or rules are
+    // other than usual.
+    let redirects = oif == Some(link) && is_on("send_redirects");
+    if mode == 0 && !redirects && (accept_local || place.fib.is_plain()) {
+        return (!accept_local && place.has(packet.src)).then_some(own);
+    }
+    let (proto, (sport, dport)) = if place.fib.looks_at_ports() {
+        (packet.proto(), packet.transport.ports().unwrap_or_default())
+    } else {
+        (0, (0, 0))
+    };
+    let flow = Flow {
+        src: Some(packet.dst),
+        iif: oif.unwrap_or(LOOPBACK),
+        l3mdev: Some(link).filter(|link| place.fib.is_vrf(*link)),
+        tos: packet.tos,
+        mark: if is_on("src_valid_mark") { packet.mark } else { 0 },
+        proto,
+        sport: dport,
+        dport: sport,
+        ..Flow::to(packet.src)
+    };
+    let back = place.fib.lookup(&flow);
+    let lost = |way| {
+        Some(Cause::ReversePath {
+            link: name.to_owned(),
+            mode,
+            src: packet.src,
+            way,
+        })
+    };
+    let Ok(hit) = back else {
+        return if mode == 0 { None } else { lost(None) };
+    };
+    match hit.route.kind {
+        RouteType::Unicast => {}
+        RouteType::Local if accept_local => {}
+        RouteType::Local => return Some(own),
+        _ => {
+            return Some(Cause::Martian {
+                ip: packet.src,
+                link: name.to_owned(),
+                why: Martian::GroupSource,
+            });
+        }
+    }
+    let all = hit.hops.iter().copied().chain(&hit.route.next_hops);
+    let within = |out: IfIndex| {
+        let master = place.net.link(out).and_then(|out| out.master);
+        out == link || (master == Some(link) && place.fib.is_vrf(link))
+    };
+    if all.into_iter().any(|hop| hop.link.is_some_and(within)) {
+        return None;
+    }
+    let addresses = place.net.addresses.items();
+    let no_address = !addresses
+        .iter()
+        .any(|address| address.link == link && address.ip.is_ipv4());
+    if mode == 1 || (no_address && mode != 0) {
+        return lost(Some(route_text(place, &hit)));
+    }
+    None
+}
+
+/// Addresses that no packet on a wire may have (`ip_route_input_slow`).
+pub(super) fn martian(place: &Place, link: &str, packet: &Packet) -> Option<Cause> {
+    let (IpAddr::V4(src), IpAddr::V4(dst)) = (packet.src, packet.dst) else {
+        return None;
+    };
+    if link == "lo" {
+        return None;
+    }
+    let found = |ip: Ipv4Addr, why| {
+        Some(Cause::Martian {
+            ip: ip.into(),
+            link: link.to_owned(),
+            why,
+        })
+    };
+    let route_localnet = place.either(false, link, "route_localnet").unwrap_or(false);
+    if src.is_multicast() || src.is_broadcast() {
+        return found(src, Martian::GroupSource);
+    }
+    if dst.is_unspecified() {
+        return found(dst, Martian::NoDestination);
+    }
+    if !route_localnet && (src.is_loopback() || dst.is_loopback()) {
+        return found(if src.is_loopback() { src } else { dst }, Martian::Loopback);
+    }
+    None
+}

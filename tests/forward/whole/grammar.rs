@@ -1,0 +1,622 @@
+//! Rulesets: iptables of both back ends with ipsets, and native nftables, at random and as Docker, kube-proxy and Calico
+//! shape them.
+
+use std::net::IpAddr;
+
+use netdiag_lab::Random;
+
+use super::draft::{Draft, ip};
+use super::mutate::{prefix, someone};
+
+/// Addresses that nobody has: rules may translate them.
+pub(crate) fn service(random: &mut Random, v6: bool) -> IpAddr {
+    ip(v6, 96, 0, u8::try_from(random.below(3)).unwrap() + 1)
+}
+
+/// Rules in some of the namespaces.
+pub(crate) fn all(random: &mut Random, draft: &mut Draft) {
+    if random.percent(30) {
+        return;
+    }
+    let seen: Vec<usize> = (0..draft.spaces.len())
+        .filter(|space| draft.spaces[*space].node.is_some())
+        .collect();
+    for _ in 0..=random.below(3) {
+        let hosts: Vec<usize> = seen
+            .iter()
+            .copied()
+            .filter(|space| draft.spaces[*space].host)
+            .collect();
+        let space = if random.percent(70) {
+            *random.pick(&hosts)
+        } else {
+            *random.pick(&seen)
+        };
+        if !draft.spaces[space].rules.is_empty() {
+            continue;
+        }
+        if random.percent(30) {
+            sets(random, draft, space);
+        }
+        match random.below(10) {
+            0..=3 => iptables(random, draft, space, "legacy"),
+            4..=5 => iptables(random, draft, space, "nft"),
+            6..=7 => nft(random, draft, space),
+            8 => {
+                iptables(random, draft, space, "nft");
+                nft(random, draft, space);
+            }
+            _ => {
+                iptables(random, draft, space, "legacy");
+                iptables(random, draft, space, "nft");
+                nft(random, draft, space);
+            }
+        }
+    }
+}
+
+fn feed(draft: &mut Draft, space: usize, command: &[&str], input: String) {
+    let words = command.iter().map(|word| (*word).to_owned()).collect();
+    draft.spaces[space].rules.push((words, input));
+}
+
+const SETS: [(&str, &str); 3] = [
+    ("hosts", "hash:ip"),
+    ("nets", "hash:net"),
+    ("ports", "hash:ip,port"),
+];
+
+fn sets(random: &mut Random, draft: &mut Draft, space: usize) {
+    let family = if draft.v6 { "inet6" } else { "inet" };
+    let mut lines = String::new();
+    for (name, kind) in SETS {
+        lines += &format!("create {name} {kind} family {family}\n");
+        for _ in 0..random.below(5) {
+            let ip = someone(random, draft);
+            lines += &match kind {
+                "hash:ip" => format!("add -exist {name} {ip}\n"),
+                "hash:net" => {
+                    let net = prefix(random, draft);
+                    let nomatch = if random.percent(20) { " nomatch" } else { "" };
+                    if net.ends_with("/0") {
+                        continue;
+                    }
+                    format!("add -exist {name} {net}{nomatch}\n")
+                }
+                _ => format!(
+                    "add -exist {name} {ip},{}:{}\n",
+                    random.pick(&["tcp", "udp"]),
+                    port(random)
+                ),
+            };
+        }
+    }
+    feed(draft, space, &["ipset", "restore"], lines);
+}
+
+fn port(random: &mut Random) -> u16 {
+    *random.pick(&[53, 80, 80, 8080, 81])
+}
+
+fn links(draft: &Draft, space: usize) -> Vec<String> {
+    let mut links: Vec<String> = draft.spaces[space]
+        .ends
+        .iter()
+        .map(|end| end.link.clone())
+        .collect();
+    links.push("lo".into());
+    links
+}
+
+/// One back end's tables.
+fn iptables(random: &mut Random, draft: &mut Draft, space: usize, back_end: &str) {
+    let mut text = String::new();
+    let tables: &[(&str, &[&str])] = &[
+        ("raw", &["PREROUTING", "OUTPUT"]),
+        (
+            "mangle",
+            &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"],
+        ),
+        ("nat", &["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"]),
+        ("filter", &["INPUT", "FORWARD", "OUTPUT"]),
+    ];
+    for (table, chains) in tables {
+        if !random.percent(match *table {
+            "filter" => 75,
+            "nat" => 60,
+            _ => 30,
+        }) {
+            continue;
+        }
+        text += &format!("*{table}\n");
+        for chain in *chains {
+            let drops = *table == "filter" && random.percent(10);
+            text += &format!(":{chain} {}\n", if drops { "DROP" } else { "ACCEPT" });
+        }
+        for user in 0..3 {
+            text += &format!(":U{user} -\n");
+        }
+        let shape = (*table == "nat" || *table == "filter") && random.percent(30);
+        if shape {
+            text += &shaped(random, draft, table);
+        }
+        for chain in *chains {
+            if draft.v6 && *table == "filter" {
+                text += &format!("-A {chain} -p ipv6-icmp -m icmp6 --icmpv6-type 135 -j ACCEPT\n");
+                text += &format!("-A {chain} -p ipv6-icmp -m icmp6 --icmpv6-type 136 -j ACCEPT\n");
+            }
+            let count = if random.percent(40) { 0 } else { random.below(5) };
+            for _ in 0..count {
+                text += &rule(random, draft, space, table, chain, 0);
+            }
+        }
+        for user in 0..3 {
+            let chain = format!("U{user}");
+            for _ in 0..random.below(4) {
+                text += &rule(random, draft, space, table, &chain, user + 1);
+            }
+        }
+        text += "COMMIT\n";
+    }
+    if text.is_empty() {
+        return;
+    }
+    let six = if draft.v6 { "6" } else { "" };
+    let command = format!("ip{six}tables-{back_end}-restore");
+    // Only the legacy back end has a lock.
+    let command: Vec<&str> = if back_end == "legacy" {
+        vec![&command, "-w"]
+    } else {
+        vec![&command]
+    };
+    feed(draft, space, &command, text);
+}
+
+/// Services as kube-proxy writes them, and marks as it takes them.
+fn shaped(random: &mut Random, draft: &Draft, table: &str) -> String {
+    let v6 = draft.v6;
+    let whole = draft.whole();
+    if table == "filter" {
+        return "-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n\
+                -A FORWARD -m conntrack --ctstate INVALID -j DROP\n\
+                -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n\
+                -A FORWARD -m comment --comment \"kubernetes forwarding rules\" -m mark --mark 0x4000/0x4000 -j ACCEPT\n"
+            .to_owned();
+    }
+    let mut text = String::from(":KUBE-SERVICES -\n:KUBE-SVC-A -\n:KUBE-MARK-MASQ -\n:KUBE-POSTROUTING -\n");
+    let ends: Vec<IpAddr> = (0..=random.below(3)).map(|_| someone(random, draft)).collect();
+    for number in 0..ends.len() {
+        text += &format!(":KUBE-SEP-{number} -\n");
+    }
+    let vip = service(random, v6);
+    let proto = *random.pick(&["tcp", "udp"]);
+    text +=
+        "-A PREROUTING -j KUBE-SERVICES\n-A OUTPUT -j KUBE-SERVICES\n-A POSTROUTING -j KUBE-POSTROUTING\n";
+    text += &format!("-A KUBE-SERVICES -d {vip}/{whole} -p {proto} -m {proto} --dport 80 -j KUBE-SVC-A\n");
+    if random.percent(50) {
+        text += "-A KUBE-SVC-A -j KUBE-MARK-MASQ\n";
+    }
+    for (number, end) in ends.iter().enumerate() {
+        let left = ends.len() - number;
+        let chance = if left > 1 {
+            format!(
+                " -m statistic --mode random --probability {:.11}",
+                1.0 / f64::from(u32::try_from(left).unwrap())
+            )
+        } else {
+            String::new()
+        };
+        text += &format!("-A KUBE-SVC-A{chance} -j KUBE-SEP-{number}\n");
+        text += &format!("-A KUBE-SEP-{number} -s {end}/{whole} -j KUBE-MARK-MASQ\n");
+        let to = if v6 {
+            format!("[{end}]:8080")
+        } else {
+            format!("{end}:8080")
+        };
+        text += &format!("-A KUBE-SEP-{number} -p {proto} -m {proto} -j DNAT --to-destination {to}\n");
+    }
+    text += "-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000\n";
+    text += "-A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN\n";
+    text += "-A KUBE-POSTROUTING -j MARK --set-xmark 0x4000/0x0\n";
+    text += "-A KUBE-POSTROUTING -j MASQUERADE\n";
+    text
+}
+
+/// One rule; user chains jump only to those behind them.
+fn rule(random: &mut Random, draft: &Draft, space: usize, table: &str, chain: &str, level: usize) -> String {
+    let mut line = format!("-A {chain}");
+    let mut proto = None;
+    for _ in 0..random.below(3) {
+        let next = matching(random, draft, space, table, chain, &mut proto);
+        // Options may stand once only.
+        let option = next.split(' ').find(|word| word.starts_with('-')).unwrap_or(" ");
+        let module = next.split(' ').nth(2).unwrap_or(" ");
+        let again = if option == "-m" {
+            line.contains(&format!(" -m {module} "))
+        } else {
+            line.contains(&format!("{option} "))
+        };
+        if !again {
+            line += &next;
+        }
+    }
+    let target = target(random, draft, table, chain, level, &mut proto);
+    let with = proto.map_or_else(String::new, |proto: String| format!(" -p {proto}"));
+    line.replacen(chain, &format!("{chain}{with}"), 1) + &target + "\n"
+}
+
+fn icmp(v6: bool) -> &'static str {
+    if v6 { "ipv6-icmp" } else { "icmp" }
+}
+
+fn matching(
+    random: &mut Random,
+    draft: &Draft,
+    space: usize,
+    table: &str,
+    chain: &str,
+    proto: &mut Option<String>,
+) -> String {
+    let not = if random.percent(15) { " !" } else { "" };
+    let links = links(draft, space);
+    let has_sets = draft.spaces[space]
+        .rules
+        .iter()
+        .any(|(command, _)| command[0] == "ipset");
+    match random.below(17) {
+        0 | 1 => format!("{not} -s {}", prefix_or(random, draft)),
+        2 | 3 => format!("{not} -d {}", prefix_or(random, draft)),
+        4 if !["OUTPUT", "POSTROUTING"].contains(&chain) => format!("{not} -i {}", random.pick(&links)),
+        5 if !["PREROUTING", "INPUT"].contains(&chain) => format!("{not} -o {}", random.pick(&links)),
+        6 | 7 if proto.is_none() => {
+            let kind = *random.pick(&["tcp", "udp"]);
+            *proto = Some(kind.to_owned());
+            match random.below(5) {
+                0 => format!(" -m {kind}{not} --dport {}", port(random)),
+                1 => format!(" -m {kind} --sport 20000:20009"),
+                2 => format!(" -m multiport --dports 53,{}", port(random)),
+                3 if kind == "tcp" => " -m tcp --tcp-flags FIN,SYN,RST,ACK SYN".to_owned(),
+                _ => String::new(),
+            }
+        }
+        8 if proto.is_none() => {
+            *proto = Some(icmp(draft.v6).to_owned());
+            let (module, option, echo) = if draft.v6 {
+                ("icmp6", "icmpv6", 128)
+            } else {
+                ("icmp", "icmp", 8)
+            };
+            if random.percent(50) {
+                format!(" -m {module} --{option}-type {echo}")
+            } else {
+                String::new()
+            }
+        }
+        9 | 10 if table != "raw" => {
+            let state = random.pick(&[
+                "NEW",
+                "RELATED,ESTABLISHED",
+                "INVALID",
+                "UNTRACKED",
+                "DNAT",
+                "SNAT",
+                "NEW,ESTABLISHED",
+            ]);
+            format!(" -m conntrack{not} --ctstate {state}")
+        }
+        11 => format!(
+            " -m mark{not} --mark {}",
+            random.pick(&["0x1", "0x2/0x3", "0x10/0xf0", "0x0/0xff"])
+        ),
+        12 if has_sets => {
+            let (name, kind) = random.pick(&SETS);
+            let dirs = match *kind {
+                "hash:ip,port" => "dst,dst",
+                _ => *random.pick(&["src", "dst"]),
+            };
+            format!(" -m set{not} --match-set {name} {dirs}")
+        }
+        13 => {
+            let (dir, kind) = (random.pick(&["src", "dst"]), random.pick(&["LOCAL", "UNICAST"]));
+            format!(" -m addrtype{not} --{dir}-type {kind}")
+        }
+        14 if chain == "PREROUTING" && table != "nat" => {
+            format!(
+                " -m rpfilter{}{}",
+                random.pick(&["", " --loose", " --validmark"]),
+                random.pick(&["", " --invert"])
+            )
+        }
+        15 => " -m limit --limit 1000/sec --limit-burst 1000".to_owned(),
+        16 if table != "raw" && random.percent(50) => {
+            format!(" -m connmark{not} --mark {}", random.pick(&["0x0", "0x1"]))
+        }
+        16 => " -m physdev --physdev-is-bridged".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn target(
+    random: &mut Random,
+    draft: &Draft,
+    table: &str,
+    chain: &str,
+    level: usize,
+    proto: &mut Option<String>,
+) -> String {
+    let jump = |random: &mut Random| {
+        if level >= 3 {
+            return " -j RETURN".to_owned();
+        }
+        let to = level + usize::try_from(random.below(u64::try_from(3 - level).unwrap())).unwrap();
+        format!(" -{} U{to}", random.pick(&["j", "j", "j", "g"]))
+    };
+    let own = level == 0;
+    match (table, random.below(10)) {
+        (_, 0 | 1) => jump(random),
+        (_, 2) if !own => " -j RETURN".to_owned(),
+        ("filter", 3) => " -j DROP".to_owned(),
+        ("filter", 4) => {
+            let kinds: &[&str] = if draft.v6 {
+                &["icmp6-port-unreachable", "icmp6-adm-prohibited"]
+            } else {
+                &[
+                    "icmp-port-unreachable",
+                    "icmp-host-prohibited",
+                    "icmp-admin-prohibited",
+                ]
+            };
+            if proto.as_deref() == Some("tcp") && random.percent(50) {
+                " -j REJECT --reject-with tcp-reset".to_owned()
+            } else {
+                format!(" -j REJECT --reject-with {}", random.pick(kinds))
+            }
+        }
+        ("raw", 3..=5) if own => " -j CT --notrack".to_owned(),
+        ("mangle", 3..=5) => format!(
+            " -j MARK --set-xmark {}",
+            random.pick(&["0x1/0xffffffff", "0x2/0x3", "0x10/0xf0"])
+        ),
+        ("mangle", 6) => random
+            .pick(&[
+                " -j CONNMARK --set-xmark 0x1/0xffffffff",
+                " -j CONNMARK --save-mark --nfmask 0xffffffff --ctmask 0xffffffff",
+                " -j CONNMARK --restore-mark --nfmask 0xffffffff --ctmask 0xffffffff",
+            ])
+            .to_string(),
+        ("mangle", 7) if !draft.v6 => " -j TTL --ttl-set 20".to_owned(),
+        ("nat", 3..=8) => nat(random, draft, chain, proto),
+        _ => " -j ACCEPT".to_owned(),
+    }
+}
+
+fn nat(random: &mut Random, draft: &Draft, chain: &str, proto: &mut Option<String>) -> String {
+    let ip = someone(random, draft);
+    let with_ports = matches!(proto.as_deref(), Some("tcp" | "udp"));
+    let to = if with_ports && random.percent(50) {
+        if draft.v6 {
+            format!("[{ip}]:8080")
+        } else {
+            format!("{ip}:8080")
+        }
+    } else {
+        ip.to_string()
+    };
+    match chain {
+        "PREROUTING" | "OUTPUT" => match random.below(4) {
+            0 if with_ports => " -j REDIRECT --to-ports 8080".to_owned(),
+            0 => " -j REDIRECT".to_owned(),
+            1 => {
+                let net = if draft.v6 { "fd00:8:0::/64" } else { "10.8.0.0/24" };
+                format!(" -j NETMAP --to {net}")
+            }
+            _ => format!(" -j DNAT --to-destination {to}"),
+        },
+        "POSTROUTING" => match random.below(3) {
+            0 => format!(" -j SNAT --to-source {ip}"),
+            1 if with_ports => " -j MASQUERADE --to-ports 30000-30000".to_owned(),
+            _ => " -j MASQUERADE".to_owned(),
+        },
+        "INPUT" => format!(" -j SNAT --to-source {ip}"),
+        _ => " -j ACCEPT".to_owned(),
+    }
+}
+
+/// A native table, of the packets' family or of both.
+fn nft(random: &mut Random, draft: &mut Draft, space: usize) {
+    let v6 = draft.v6;
+    let word = if v6 { "ip6" } else { "ip" };
+    let family = *random.pick(&["inet", word]);
+    let ips = |random: &mut Random| -> String {
+        let mut all: Vec<String> = (0..=random.below(3))
+            .map(|_| someone(random, draft).to_string())
+            .collect();
+        all.sort();
+        all.dedup();
+        all.join(", ")
+    };
+    let mut text = format!("table {family} t {{\n");
+    let kind = if v6 { "ipv6_addr" } else { "ipv4_addr" };
+    text += &format!(
+        "  set hosts {{ type {kind}; elements = {{ {} }} }}\n",
+        ips(random)
+    );
+    text += &format!(
+        "  set nets {{ type {kind}; flags interval; auto-merge; elements = {{ {}, {} }} }}\n",
+        ips(random),
+        {
+            let net = prefix(random, draft);
+            if net.ends_with("/0") { ips(random) } else { net }
+        }
+    );
+    let pairs = format!(
+        "{} . tcp . 80, {} . udp . 53",
+        someone(random, draft),
+        someone(random, draft)
+    );
+    text += &format!("  set pairs {{ type {kind} . inet_proto . inet_service; elements = {{ {pairs} }} }}\n");
+    text += "  chain u2 {\n    counter\n  }\n";
+    for user in [1, 0] {
+        text += &format!("  chain u{user} {{\n");
+        for _ in 0..random.below(3) {
+            text += &nft_rule(random, draft, space, word, "filter", user + 1);
+        }
+        text += "  }\n";
+    }
+    let hooks = ["prerouting", "input", "forward", "output", "postrouting"];
+    for hook in hooks {
+        for kind in ["filter", "nat", "route"] {
+            let fits = match kind {
+                "nat" => hook != "forward",
+                "route" => hook == "output",
+                _ => true,
+            };
+            if !fits || !random.percent(35) {
+                continue;
+            }
+            let priority = match (kind, hook) {
+                ("nat", "prerouting" | "output") => -100,
+                ("nat", _) => 100,
+                ("route", _) => -150,
+                _ => *random.pick(&[-300, -150, 0, 0, 10, 200]),
+            };
+            let policy = if kind == "filter" && priority >= 0 && random.percent(8) {
+                "drop"
+            } else {
+                "accept"
+            };
+            text += &format!(
+                "  chain {kind}_{hook} {{\n    type {kind} hook {hook} priority {priority}; policy {policy};\n"
+            );
+            if v6 && kind == "filter" {
+                text += "    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n";
+            }
+            if policy == "drop" || random.percent(20) {
+                text += "    ct state vmap { established : accept, related : accept, invalid : continue }\n";
+            }
+            for _ in 0..random.below(4) {
+                let sort = format!("{kind} {hook} {priority}");
+                text += &nft_rule(random, draft, space, word, &sort, 0);
+            }
+            text += "  }\n";
+        }
+    }
+    text += "}\n";
+    feed(draft, space, &["nft", "-f", "-"], text);
+}
+
+fn nft_rule(
+    random: &mut Random,
+    draft: &Draft,
+    space: usize,
+    word: &str,
+    sort: &str,
+    level: usize,
+) -> String {
+    let links = links(draft, space);
+    let mut line = String::from("   ");
+    let mut ports = false;
+    for _ in 0..random.below(3) {
+        let not = if random.percent(15) { "!= " } else { "" };
+        line += &match random.below(12) {
+            0 => format!(" {word} saddr {not}{}", prefix_or(random, draft)),
+            1 => format!(" {word} daddr {not}{}", prefix_or(random, draft)),
+            2 => format!(
+                " {word} {} {not}@{}",
+                random.pick(&["saddr", "daddr"]),
+                random.pick(&["hosts", "nets"])
+            ),
+            3 => format!(" {word} daddr . meta l4proto . th dport {not}@pairs"),
+            4 => format!(" iifname {not}\"{}\"", random.pick(&links)),
+            5 => format!(" oifname {not}{{ \"{}\", \"lo\" }}", random.pick(&links)),
+            6 | 7 if !ports => {
+                ports = true;
+                format!(
+                    " {} dport {not}{{ 53, {} }}",
+                    random.pick(&["tcp", "udp"]),
+                    port(random) + 1000 * u16::from(random.percent(10))
+                )
+            }
+            8 if !sort.contains("-300") => format!(
+                " ct state {not}{}",
+                random.pick(&["new", "established,related", "untracked"])
+            ),
+            9 => format!(" meta mark {not}{}", random.pick(&["0x1", "0x10"])),
+            10 => format!(" fib {} type {not}local", random.pick(&["saddr", "daddr"])),
+            11 if sort.contains("prerouting") => {
+                format!(" fib saddr . iif oif {}", random.pick(&["missing", "exists"]))
+            }
+            _ => " meta length < 1400".to_owned(),
+        };
+    }
+    line += " counter";
+    let ip = someone(random, draft);
+    let act = match random.below(10) {
+        0 | 1 if level < 3 => format!("{} u{}", random.pick(&["jump", "jump", "goto"]), level.min(2)),
+        2 if level > 0 => "return".to_owned(),
+        3 if sort.contains("filter ") && !sort.contains('-') => "drop".to_owned(),
+        4 if sort.contains("filter ")
+            && ["input", "forward", "output"]
+                .iter()
+                .any(|hook| sort.contains(hook)) =>
+        {
+            "reject".to_owned()
+        }
+        5 if sort.starts_with("filter") || sort.starts_with("route") => format!(
+            "meta mark set {}",
+            random.pick(&["0x1", "0x10", "meta mark or 0x2"])
+        ),
+        6 if sort.contains("-300") => "notrack".to_owned(),
+        6 if sort.starts_with("filter ") => random
+            .pick(&["ct mark set meta mark", "meta mark set ct mark"])
+            .to_string(),
+        7 if level < 2 => {
+            let to = format!("jump u{}", level.min(2));
+            format!(
+                "{word} daddr vmap {{ {ip} : accept, {} : {to} }}",
+                ip_other(random, draft, ip)
+            )
+        }
+        _ if sort.starts_with("nat prerouting") || sort.starts_with("nat output") => {
+            let family = if random.percent(50) {
+                format!("dnat {word} to {ip}")
+            } else {
+                "redirect".to_owned()
+            };
+            if random.percent(30) && family.starts_with("dnat") {
+                let other = ip_other(random, draft, ip);
+                format!("dnat {word} to {word} daddr map {{ {ip} : {other}, {other} : {ip} }}")
+            } else {
+                family
+            }
+        }
+        _ if sort.starts_with("nat postrouting") => {
+            if random.percent(50) {
+                "masquerade".to_owned()
+            } else {
+                format!("snat {word} to {ip}")
+            }
+        }
+        _ => "accept".to_owned(),
+    };
+    // Statements behind a map's lookup or a verdict would not be reached.
+    format!("{line} {act}\n")
+}
+
+fn ip_other(random: &mut Random, draft: &Draft, ip: IpAddr) -> IpAddr {
+    let other = someone(random, draft);
+    if other == ip {
+        service(random, draft.v6)
+    } else {
+        other
+    }
+}
+
+fn prefix_or(random: &mut Random, draft: &Draft) -> String {
+    let net = prefix(random, draft);
+    if net.ends_with("/0") {
+        someone(random, draft).to_string()
+    } else {
+        net
+    }
+}

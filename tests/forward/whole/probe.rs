@@ -1,0 +1,416 @@
+//! Packets that are really sent, and what is heard of them: every namespace has raw sockets, which get a copy of all
+//! that passes its INPUT chains, as it is after all translations.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+use netdiag::forward::packet::Transport;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn6, recv, recvmsg, setsockopt, sockopt};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::network::{Network, Up};
+
+/// What the payload of each packet begins with; the number of the probe follows, and whether it is the answer.
+const MAGIC: [u8; 4] = *b"nDg!";
+
+/// A packet to be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Probe {
+    /// Also its source port, or the identifier of its echo request.
+    pub(crate) id: u16,
+    pub(crate) from: usize,
+    /// None: the kernel chooses.
+    pub(crate) src: Option<IpAddr>,
+    pub(crate) dst: IpAddr,
+    pub(crate) kind: Kind,
+    pub(crate) dport: u16,
+    pub(crate) tos: u8,
+    pub(crate) ttl: u8,
+    pub(crate) mark: u32,
+    /// Of the whole IP packet.
+    pub(crate) size: u32,
+    pub(crate) df: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Ping,
+    Udp,
+    Tcp,
+}
+
+impl Probe {
+    pub(crate) fn transport(&self) -> Transport {
+        let (sport, dport) = (self.id, self.dport);
+        match self.kind {
+            Kind::Ping => Transport::echo(self.dst.is_ipv6(), self.id),
+            Kind::Udp => Transport::Udp { sport, dport },
+            Kind::Tcp => Transport::Tcp { sport, dport },
+        }
+    }
+}
+
+/// A packet that was taken in somewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Heard {
+    pub(crate) space: usize,
+    pub(crate) src: IpAddr,
+    pub(crate) dst: IpAddr,
+    pub(crate) what: What,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum What {
+    Request(Transport),
+    Answer(Transport),
+    Reset,
+    /// Type and code of an ICMP error.
+    Error(u8, u8),
+}
+
+/// The raw sockets of a namespace.
+struct Ears([Socket; 3]);
+
+/// All ears, and what became of SYNs.
+pub(crate) struct Listening<'n> {
+    pub(crate) network: &'n Network,
+    ears: Vec<Ears>,
+    current: u16,
+    /// Sequence numbers of SYNs, with the probe that each is of.
+    syns: Vec<(u32, u16)>,
+}
+
+impl Ears {
+    fn new(v6: bool) -> io::Result<Self> {
+        let domain = if v6 { Domain::IPV6 } else { Domain::IPV4 };
+        let icmp = if v6 { Protocol::ICMPV6 } else { Protocol::ICMPV4 };
+        let ear = |protocol| -> io::Result<Socket> {
+            let socket = Socket::new(domain, Type::RAW, Some(protocol))?;
+            if v6 {
+                setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+            }
+            Ok(socket)
+        };
+        Ok(Self([ear(icmp)?, ear(Protocol::UDP)?, ear(Protocol::TCP)?]))
+    }
+}
+
+fn be16(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+fn be32(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+/// One packet of a raw socket: source, destination, and what is above IP.
+fn next(socket: &Socket, v6: bool, buffer: &mut [u8]) -> Option<(IpAddr, IpAddr, std::ops::Range<usize>)> {
+    let fd = socket.as_raw_fd();
+    if !v6 {
+        let length = recv(fd, buffer, MsgFlags::MSG_DONTWAIT).ok()?;
+        let ip = |at: usize| Some(IpAddr::V4(Ipv4Addr::from(be32(buffer, at)?)));
+        let header = usize::from(*buffer.first()? & 0xf) * 4;
+        return Some((ip(12)?, ip(16)?, header..length));
+    }
+    let mut space = nix::cmsg_space!(nix::libc::in6_pktinfo);
+    let (length, src, dst) = {
+        let mut parts = [io::IoSliceMut::new(buffer)];
+        let message =
+            recvmsg::<SockaddrIn6>(fd, &mut parts, Some(&mut space), MsgFlags::MSG_DONTWAIT).ok()?;
+        let dst = message.cmsgs().ok()?.find_map(|part| match part {
+            ControlMessageOwned::Ipv6PacketInfo(info) => Some(IpAddr::from(info.ipi6_addr.s6_addr)),
+            _ => None,
+        });
+        (message.bytes, message.address?.ip(), dst?)
+    };
+    Some((IpAddr::V6(src), dst, 0..length))
+}
+
+impl<'n> Listening<'n> {
+    pub(crate) fn new(network: &'n Network) -> Self {
+        let v6 = network.v6;
+        let ears = network
+            .spaces
+            .iter()
+            .map(|up| up.net.run(move || Ears::new(v6)).expect("raw sockets"))
+            .collect();
+        Self {
+            network,
+            ears,
+            current: 0,
+            syns: Vec::new(),
+        }
+    }
+
+    /// Sends the packet and listens until it was heard as expected, or long enough. Gives the sender's errno, too.
+    pub(crate) fn ask(
+        &mut self,
+        probe: &Probe,
+        expected: impl Fn(&[Heard]) -> bool,
+    ) -> (Vec<Heard>, Option<String>) {
+        self.current = probe.id;
+        for up in &self.network.spaces {
+            up.flush(self.network.v6);
+        }
+        let sent = {
+            let (up, probe) = (&self.network.spaces[probe.from], probe.clone());
+            up.net.run(move || send(&probe))
+        };
+        let mut heard = Vec::new();
+        let begun = Instant::now();
+        let mut pause = Duration::from_micros(500);
+        loop {
+            while self.listen(&mut heard) {}
+            let enough = expected(&heard);
+            let passed = begun.elapsed();
+            if (enough && passed > Duration::from_micros(1500)) || passed > Duration::from_millis(600) {
+                break;
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+        // The socket goes only now, so that a SYN ACK finds it.
+        let error = sent.err().map(|error| error.to_string());
+        (heard, error)
+    }
+
+    /// Takes what all ears have; answers datagrams. True when there was something.
+    fn listen(&mut self, heard: &mut Vec<Heard>) -> bool {
+        let mut buffer = vec![0; 65536];
+        let mut taken = Vec::new();
+        for (space, ears) in self.ears.iter().enumerate() {
+            for (protocol, ear) in ears.0.iter().enumerate() {
+                while let Some((src, dst, part)) = next(ear, self.network.v6, &mut buffer) {
+                    taken.push((space, protocol, src, dst, buffer[part].to_vec()));
+                }
+            }
+        }
+        // An answer may be taken before its question.
+        for (_, _, _, _, bytes) in taken.iter().filter(|(_, protocol, ..)| *protocol == 2) {
+            self.syn(bytes);
+        }
+        for (space, protocol, src, dst, bytes) in &taken {
+            let (space, src, dst) = (*space, *src, *dst);
+            let found = match protocol {
+                0 => self.icmp(bytes),
+                1 => self.udp(bytes, space, src, dst),
+                _ => self.tcp(bytes),
+            };
+            heard.extend(found.map(|what| Heard {
+                space,
+                src,
+                dst,
+                what,
+            }));
+        }
+        !taken.is_empty()
+    }
+
+    /// Remembers a SYN that is new: it is of the packet that was sent last.
+    fn syn(&mut self, bytes: &[u8]) {
+        if let (Some(seq), Some(0x02)) = (be32(bytes, 4), bytes.get(13).map(|flags| flags & 0x17))
+            && !self.syns.iter().any(|(syn, _)| *syn == seq)
+        {
+            self.syns.push((seq, self.current));
+        }
+    }
+
+    /// Of the packet that was sent last.
+    fn is_current(&self, payload: &[u8]) -> Option<bool> {
+        let ours = payload.get(..4)? == MAGIC && be16(payload, 4)? == self.current;
+        ours.then(|| payload.get(6) == Some(&1))
+    }
+
+    fn icmp(&self, bytes: &[u8]) -> Option<What> {
+        let (kind, code) = (*bytes.first()?, *bytes.get(1)?);
+        let echo = Transport::Icmp {
+            kind,
+            code,
+            id: be16(bytes, 4)?,
+        };
+        match (self.network.v6, kind) {
+            (false, 8) | (true, 128) => self.is_current(bytes.get(8..)?).map(|_| What::Request(echo)),
+            (false, 0) | (true, 129) => self.is_current(bytes.get(8..)?).map(|_| What::Answer(echo)),
+            (false, 3 | 11) | (true, 1..=3) => Some(What::Error(kind, code)),
+            _ => None,
+        }
+    }
+
+    fn udp(&self, bytes: &[u8], space: usize, src: IpAddr, dst: IpAddr) -> Option<What> {
+        let (sport, dport) = (be16(bytes, 0)?, be16(bytes, 2)?);
+        let transport = Transport::Udp { sport, dport };
+        let payload = bytes.get(8..)?;
+        if self.is_current(payload)? {
+            return Some(What::Answer(transport));
+        }
+        let up = &self.network.spaces[space];
+        if up.ports.contains(&dport) {
+            let mut payload = payload.to_vec();
+            payload[6] = 1;
+            up.net
+                .run(move || answer((dst, dport).into(), (src, sport).into(), &payload));
+        }
+        Some(What::Request(transport))
+    }
+
+    fn tcp(&self, bytes: &[u8]) -> Option<What> {
+        let transport = Transport::Tcp {
+            sport: be16(bytes, 0)?,
+            dport: be16(bytes, 2)?,
+        };
+        let (seq, ack) = (be32(bytes, 4)?, be32(bytes, 8)?);
+        let probe = |seq: u32| {
+            self.syns
+                .iter()
+                .find(|(syn, _)| *syn == seq)
+                .map(|(_, probe)| *probe)
+        };
+        let mine = |seq| probe(seq) == Some(self.current);
+        match bytes.get(13)? & 0x17 {
+            0x02 if mine(seq) => Some(What::Request(transport)),
+            0x12 if mine(ack.wrapping_sub(1)) => Some(What::Answer(transport)),
+            0x14 if mine(ack.wrapping_sub(1)) => Some(What::Reset),
+            _ => None,
+        }
+    }
+}
+
+impl Up {
+    /// Forgets what the kernel learned of routes (path MTUs, redirects).
+    fn flush(&self, v6: bool) {
+        self.net.run(move || {
+            let _ = std::fs::write("/proc/sys/net/ipv4/route/flush", "1");
+            if v6 {
+                let _ = std::fs::write("/proc/sys/net/ipv6/route/flush", "1");
+            }
+        });
+    }
+}
+
+fn payload(id: u16, length: usize) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend(id.to_be_bytes());
+    bytes.push(0);
+    bytes.resize(length.max(7), 0);
+    bytes
+}
+
+const fn unspecified(v6: bool) -> IpAddr {
+    if v6 {
+        IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED)
+    } else {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+    }
+}
+
+/// A socket with what the probe wants of its packets.
+fn socket(probe: &Probe, kind: Type, protocol: Protocol, port: u16) -> io::Result<Socket> {
+    let v6 = probe.dst.is_ipv6();
+    let socket = Socket::new(Domain::for_address((probe.dst, 0).into()), kind, Some(protocol))?;
+    if probe.mark != 0 {
+        socket.set_mark(probe.mark)?;
+    }
+    if v6 {
+        socket.set_freebind_v6(true)?;
+        socket.set_unicast_hops_v6(probe.ttl.into())?;
+        socket.set_tclass_v6(probe.tos.into())?;
+        setsockopt(&socket, sockopt::Ipv6DontFrag, &probe.df)?;
+    } else {
+        socket.set_freebind_v4(true)?;
+        socket.set_ttl_v4(probe.ttl.into())?;
+        socket.set_tos_v4(probe.tos.into())?;
+        socket.set_broadcast(true)?;
+    }
+    let src = probe.src.unwrap_or(unspecified(v6));
+    if probe.src.is_some() || port != 0 {
+        socket.bind(&SocketAddr::new(src, port).into())?;
+    }
+    Ok(socket)
+}
+
+/// Sends it from the calling thread's namespace; gives the socket.
+fn send(probe: &Probe) -> io::Result<Socket> {
+    let v6 = probe.dst.is_ipv6();
+    let size = usize::try_from(probe.size).unwrap_or(0);
+    let header = if v6 { 40 } else { 20 };
+    match probe.kind {
+        Kind::Udp => {
+            let socket = socket(probe, Type::DGRAM, Protocol::UDP, probe.id)?;
+            let bytes = payload(probe.id, size.saturating_sub(header + 8));
+            socket.send_to(&bytes, &SocketAddr::new(probe.dst, probe.dport).into())?;
+            Ok(socket)
+        }
+        Kind::Tcp => {
+            let socket = socket(probe, Type::STREAM, Protocol::TCP, probe.id)?;
+            socket.set_nonblocking(true)?;
+            socket.set_linger(Some(Duration::ZERO))?;
+            match socket.connect(&SocketAddr::new(probe.dst, probe.dport).into()) {
+                Err(error) if error.raw_os_error() != Some(nix::libc::EINPROGRESS) => Err(error),
+                _ => Ok(socket),
+            }
+        }
+        Kind::Ping if v6 => {
+            let socket = socket(probe, Type::RAW, Protocol::ICMPV6, 0)?;
+            let mut bytes = vec![128, 0, 0, 0];
+            bytes.extend(probe.id.to_be_bytes());
+            bytes.extend([0, 1]);
+            bytes.extend(payload(probe.id, size.saturating_sub(header + 8)));
+            socket.send_to(&bytes, &SocketAddr::new(probe.dst, 0).into())?;
+            Ok(socket)
+        }
+        Kind::Ping => {
+            let socket = socket(probe, Type::RAW, Protocol::ICMPV4, 0)?;
+            socket.set_header_included_v4(true)?;
+            let mut icmp = vec![8, 0, 0, 0];
+            icmp.extend(probe.id.to_be_bytes());
+            icmp.extend([0, 1]);
+            icmp.extend(payload(probe.id, size.saturating_sub(header + 8)));
+            let sum = checksum(&icmp);
+            icmp[2..4].copy_from_slice(&sum.to_be_bytes());
+            let (IpAddr::V4(src), IpAddr::V4(dst)) = (probe.src.unwrap_or(unspecified(false)), probe.dst)
+            else {
+                return Err(io::Error::other("families differ"));
+            };
+            // Length, checksum and, where they are zero, identifier and source are filled in by the kernel.
+            let mut bytes = vec![0x45, probe.tos, 0, 0];
+            bytes.extend([0, 0, if probe.df { 0x40 } else { 0 }, 0, probe.ttl, 1, 0, 0]);
+            bytes.extend(src.octets());
+            bytes.extend(dst.octets());
+            bytes.extend(icmp);
+            socket.send_to(&bytes, &SocketAddr::new(probe.dst, 0).into())?;
+            Ok(socket)
+        }
+    }
+}
+
+/// Answers a datagram from the address and port that it came to.
+fn answer(from: SocketAddr, to: SocketAddr, payload: &[u8]) {
+    let reply = || -> io::Result<()> {
+        let socket = Socket::new(Domain::for_address(from), Type::DGRAM, Some(Protocol::UDP))?;
+        socket.set_reuse_address(true)?;
+        if from.is_ipv4() {
+            socket.set_freebind_v4(true)?;
+        } else {
+            socket.set_freebind_v6(true)?;
+        }
+        socket.bind(&from.into())?;
+        socket.send_to(payload, &to.into())?;
+        Ok(())
+    };
+    // What can't be sent is not heard: that is all that is asked.
+    let _ = reply();
+}
+
+/// RFC 1071.
+fn checksum(bytes: &[u8]) -> u16 {
+    let mut sum: u32 = bytes
+        .chunks(2)
+        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0)))
+        .sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !u16::try_from(sum).unwrap_or(0)
+}
