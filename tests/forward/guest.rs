@@ -9,8 +9,8 @@ use netdiag_lab::{guest, or_skip};
 
 use super::networks::all;
 
-/// Broken states of each network in a usual run.
-const BROKEN: usize = 2;
+/// Broken states of each network in a usual run: all of them take many minutes.
+const BROKEN: usize = 1;
 
 /// How many networks are up at once.
 const AT_ONCE: usize = 2;

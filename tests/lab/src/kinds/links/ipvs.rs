@@ -69,8 +69,12 @@ fn translated(sh: &impl Fn(&str) -> String) -> LinkLab {
         .wrong("the service's port is closed", "n1", "iptables -A INPUT -p tcp --dport 80 -j REJECT")
 }
 
+/// Answers don't come back to IPVS but pass `n1` with its own address as their source.
+const ANSWERS_PASS: &str = "echo 1 >/proc/sys/net/ipv4/conf/eth0/accept_local";
+
 fn routed(sh: &impl Fn(&str) -> String) -> LinkLab {
     let whole = segment()
+        .also("n1", ANSWERS_PASS)
         .also(
             "n1",
             &sh("ipvsadm -A -t 10.96.0.10:8080 -s wrr; ipvsadm -a -t 10.96.0.10:8080 -r 10.9.2.2 -g -w 3"),
@@ -88,6 +92,7 @@ fn routed(sh: &impl Fn(&str) -> String) -> LinkLab {
 
 fn tunneled(sh: &impl Fn(&str) -> String) -> LinkLab {
     let whole = segment()
+        .also("n1", ANSWERS_PASS)
         .also(
             "n1",
             &sh("ipvsadm -A -t 10.96.0.10:8080 -s rr; ipvsadm -a -t 10.96.0.10:8080 -r 10.9.2.2 -i"),
