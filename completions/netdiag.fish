@@ -263,6 +263,8 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s h -l help -
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l between -d 'With --all: whose pairs' -r -f -a "nodes\t''
+pods\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l size -d 'Bytes of the packet with its IP header' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -s o -l output -d 'How to show it' -r -f -a "table\t'One screen: the answer, why, what to type, and the way'
 wide\t'Every table, rule and link on the way'
@@ -286,6 +288,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -s c -l config -d
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l timeout -d 'Seconds that each datastore call may take' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l all -d 'Walk every pair of nodes or pods, and say who can\'t reach whom, and why; what is sent is then the only word'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l live -d 'Also send three probes from SRC, which must be on this host, and watch the links that they should pass'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l ascii -d 'Draw with ASCII only (default where the locale is not UTF-8)'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l push -d 'Bring this netdiag along to nodes that don\'t have it; nothing of it stays there (always with --via kubectl)'

@@ -289,6 +289,11 @@ impl Walker<'_, '_> {
         if ends.is_empty() {
             return self.beyond(state, at, frame);
         }
+        // Of a bond's ports with one address, those that are down hear nothing.
+        let hears = |end: &At| self.topology.link(*end).is_none_or(Link::is_up);
+        if !frame.dst.is_group() && ends.iter().any(hears) {
+            ends.retain(hears);
+        }
         state.note(at.place, Some(at.link), What::Wire, "over the wire");
         let outcomes: Vec<Outcome> = ends
             .into_iter()
