@@ -114,9 +114,20 @@ pub struct Packet {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inner {
     /// IPIP, 6in4, GRE without Ethernet, flannel's UDP back end.
-    Packet { packet: Packet, key: Option<u32> },
-    /// VXLAN, Geneve, gretap: VNI or key, and the frame.
-    Frame { frame: Frame, vni: u32 },
+    Packet { packet: Packet, header: Header },
+    /// VXLAN, Geneve, gretap.
+    Frame { frame: Frame, header: Header },
+}
+
+/// What a tunnel's own header says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Header {
+    /// VNI, or the key of GRE.
+    pub id: Option<u32>,
+    /// GRE: a checksum is in it.
+    pub csum: bool,
+    /// GRE: a sequence number is in it.
+    pub seq: bool,
 }
 
 /// An Ethernet frame.

@@ -14,9 +14,9 @@ use netdiag::state::netfilter::Dialect;
 use netdiag::state::{Fact, Netns, NodeState};
 use netdiag_lab::kinds::{
     Backend, Broken, Docker, Draft, Flannel, Iptables, Network, PodSite, ProxyArp, Rip, Router, StaticRoutes,
-    bridge, broken, veth_pair,
+    bridge, broken, museum, veth_pair,
 };
-use netdiag_lab::{Error, Lab, Node, Result, StoryPlan, or_skip};
+use netdiag_lab::{Error, Lab, Node, Result, StoryPlan, guest, or_skip};
 
 use super::daemons::collected;
 
@@ -292,4 +292,28 @@ fn networks_with_faults() {
             scope.spawn(move || hold(some));
         }
     });
+}
+
+/// Links that this machine's kernel may lack.
+#[test]
+fn links_of_rare_kinds() {
+    or_skip(guest::tests(&["in_a_guest_links"], Duration::from_secs(600)));
+}
+
+#[test]
+#[ignore = "runs in a guest"]
+fn in_a_guest_links_of_every_kind_are_as_printed() {
+    let Some(network) = network(museum()) else {
+        return;
+    };
+    let nodes = all_is_as_printed(network.lab(), network.pods());
+    let net = &nodes[0].net;
+    let understood = net
+        .links
+        .items()
+        .iter()
+        .filter(|link| link.data.is_some())
+        .count();
+    assert!(understood > 24, "{understood} links with data");
+    assert_eq!(net.ipvs.items().len(), 1);
 }

@@ -5,6 +5,7 @@
 mod clusters;
 mod felix;
 mod fib;
+mod guest;
 mod networks;
 mod ovs;
 mod recorded;

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::sync::Mutex;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use netdiag::forward::packet::Transport;
+use netdiag::forward::packet::{Packet, Transport};
 use netdiag::forward::topology::Topology;
 use netdiag::forward::walk::{End, Outcome, Walker};
 use netdiag::state::NodeState;
@@ -61,19 +62,20 @@ fn told(walker: &Walker, way: &Way) -> (Option<bool>, String) {
     let Some((from, _)) = place else {
         return (None, format!("{title} was not seen"));
     };
-    let (dst, transport): (IpAddr, _) = match &way.probe {
-        Probe::Ping(to) => (to.parse().unwrap(), Transport::echo(false, 1)),
-        Probe::Tcp(to, dport) => (
-            to.parse().unwrap(),
-            Transport::Tcp {
-                sport: 40_000,
-                dport: *dport,
-            },
-        ),
+    let (to, size, df, port) = match &way.probe {
+        Probe::Ping(to) => (to, 84, true, None),
+        Probe::Sized { to, size, df } => (to, *size, *df, None),
+        Probe::Tcp(to, port) => (to, 60, true, Some(*port)),
     };
+    let dst: IpAddr = to.parse().unwrap();
+    let transport = port.map_or_else(
+        || Transport::echo(dst.is_ipv6(), 1),
+        |dport| Transport::Tcp { sport: 40_000, dport },
+    );
     let Some(packet) = walker.packet(from, dst, transport) else {
         return (Some(false), "no source address".into());
     };
+    let packet = Packet { size, df, ..packet };
     let mut said = String::new();
     let mut open = Some(true);
     for (there, back) in walker.there_and_back(packet, from) {
@@ -141,17 +143,39 @@ fn compare(what: &str, network: &Network) -> (usize, usize, Vec<String>) {
     (ways.len(), undecided, wrong)
 }
 
-/// Compares all these networks; of a hundred ways, at most `undecidable` may stay open.
-fn all(drafts: Vec<(String, Draft)>, settle: bool, undecidable: usize) {
+/// One network: how many ways were asked for, how many stayed open, and what was wrong; none when labs can't be.
+fn one(what: &str, draft: Draft, settle: bool) -> Option<(usize, usize, Vec<String>)> {
+    let begun = Instant::now();
+    let network = or_skip(draft.up())?;
+    if settle && let Err(error) = network.works() {
+        return Some((0, 0, vec![format!("{what}: {error}")]));
+    }
+    let compared = compare(what, &network);
+    // Seen with --nocapture: which one takes long, and what is wrong before the last one is done.
+    #[expect(clippy::print_stdout, reason = "a test that takes minutes")]
+    {
+        println!("{:.1?}: {what}\n{}", begun.elapsed(), compared.2.join("\n"));
+    }
+    Some(compared)
+}
+
+/// Compares all these networks, so many at a time; of a hundred ways, at most `undecidable` may stay open.
+pub(super) fn all(drafts: Vec<(String, Draft)>, settle: bool, at_once: usize, undecidable: usize) {
+    let queue = Mutex::new(drafts.into_iter());
+    let next = || queue.lock().unwrap().next();
+    let work = || -> Vec<_> {
+        let networks = std::iter::from_fn(next);
+        networks
+            .map_while(|(what, draft)| one(&what, draft, settle))
+            .collect()
+    };
+    let results = thread::scope(|scope| {
+        let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(work)).collect();
+        let results = workers.into_iter().map(|worker| worker.join().unwrap());
+        results.flatten().collect::<Vec<_>>()
+    });
     let (mut asked, mut undecided, mut wrong) = (0, 0, Vec::new());
-    for (what, draft) in drafts {
-        let Some(network) = or_skip(draft.up()) else {
-            return;
-        };
-        if settle {
-            network.works().unwrap();
-        }
-        let (ways, open, mut bad) = compare(&what, &network);
+    for (ways, open, mut bad) in results {
         asked += ways;
         undecided += open;
         wrong.append(&mut bad);
@@ -213,6 +237,7 @@ fn whole_networks_are_walked_as_packets_go() {
         ],
         true,
         1,
+        1,
     );
 }
 
@@ -225,5 +250,5 @@ fn broken_networks_are_walked_as_packets_go() {
         .filter(|broken| broken.what.contains(&only))
         .map(|broken| (format!("{} on {}", broken.what, broken.node), broken.draft))
         .collect();
-    all(drafts, false, 5);
+    all(drafts, false, 1, 5);
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::answer::{Answer, Leg};
 use super::end_text;
-use crate::forward::packet::{Inner, Packet};
+use crate::forward::packet::{Header, Inner, Packet};
 use crate::forward::topology::{At, PlaceId, Topology};
 use crate::forward::walk::{End, Hop, Missing, Step, What, hops};
 use crate::output::picture::{Arrow, Line, Mark, Picture, Stop, Way};
@@ -247,11 +247,24 @@ fn encap(topology: &Topology, step: &Step) -> String {
     }
 }
 
+/// RFC 8926, 10.
+const GENEVE: u16 = 6081;
+
 /// The outer packet, as people say it.
 fn carried(outer: &Packet) -> String {
     let what = match outer.inner.as_deref() {
-        Some(Inner::Frame { vni, .. }) => format!("VXLAN {vni} in "),
-        Some(Inner::Packet { key: Some(key), .. }) => format!("key {key} in "),
+        Some(Inner::Frame { header, .. }) => {
+            let name = match outer.transport.ports() {
+                Some((_, GENEVE)) => "Geneve",
+                Some(_) => "VXLAN",
+                None => "key",
+            };
+            header.id.map(|id| format!("{name} {id} in ")).unwrap_or_default()
+        }
+        Some(Inner::Packet {
+            header: Header { id: Some(key), .. },
+            ..
+        }) => format!("key {key} in "),
         _ => String::new(),
     };
     format!("{what}{outer}")

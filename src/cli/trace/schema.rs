@@ -234,14 +234,17 @@ fn hop(topology: &Topology, hop: &Hop) -> HopDocument {
 fn packet(found: &Packet) -> PacketDocument {
     let ports = found.transport.ports();
     let (tunnel_id, carries) = match found.inner.as_deref() {
-        Some(Inner::Packet { packet: inner, key }) => (*key, Some(Box::new(packet(inner)))),
-        Some(Inner::Frame { frame, vni }) => {
+        Some(Inner::Packet {
+            packet: inner,
+            header,
+        }) => (header.id, Some(Box::new(packet(inner)))),
+        Some(Inner::Frame { frame, header }) => {
             let inner = match &frame.payload {
                 crate::forward::packet::Payload::Ip(inner) => Some(Box::new(packet(inner))),
                 crate::forward::packet::Payload::Ask { .. }
                 | crate::forward::packet::Payload::Tell { .. } => None,
             };
-            (Some(*vni), inner)
+            (header.id, inner)
         }
         None => (None, None),
     };

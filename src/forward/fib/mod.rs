@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
+use crate::state::kind::LinkData;
 use crate::state::link::{IfIndex, Link, Scope};
 use crate::state::netns::Netns;
 use crate::state::route::{HopFlags, NextHop, Route, RouteProtocol, RouteType, TableId};
@@ -35,6 +36,8 @@ pub struct Flow {
     pub iif: IfIndex,
     /// The link that the sender insists on.
     pub oif: Option<IfIndex>,
+    /// The VRF whose table counts (`flowi4_l3mdev`); none: that of `oif` or `iif`.
+    pub l3mdev: Option<IfIndex>,
     pub mark: u32,
     /// The whole byte: DSCP and ECN.
     pub tos: u8,
@@ -57,6 +60,7 @@ impl Flow {
             src: None,
             iif: LOOPBACK,
             oif: None,
+            l3mdev: None,
             mark: 0,
             tos: 0,
             proto: 0,
@@ -161,11 +165,25 @@ impl<'a> Fib<'a> {
     /// # Errors
     /// What refuses the packet: a rule or a route that says so, or that nothing matches.
     pub fn lookup(&self, flow: &Flow) -> Result<Hit<'a>, Refused<'a>> {
+        if let Some(vrf) = flow.oif.filter(|oif| self.is_vrf(*oif)) {
+            // l3mdev_update_flow: it names the table, and no next hop has to be by it.
+            let flow = Flow {
+                oif: None,
+                l3mdev: Some(vrf),
+                ..flow.clone()
+            };
+            return self.lookup(&flow);
+        }
         let rules = &self.rules()[usize::from(flow.dst.is_ipv6())];
         match self.merged() {
             Some(merged) if flow.dst.is_ipv4() => rules.lookup_merged(self, merged, flow),
             _ => rules.lookup(self, flow),
         }
+    }
+
+    pub fn is_vrf(&self, link: IfIndex) -> bool {
+        let data = self.link(link).map(|link| &link.data);
+        matches!(data, Some(Some(LinkData::Vrf(_))))
     }
 
     /// Whether neither rules nor local routes of IPv4 are other than the kernel makes them by itself. (That there once

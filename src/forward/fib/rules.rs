@@ -250,7 +250,8 @@ fn vrf_table(fib: &Fib, flow: &Flow) -> Option<TableId> {
         };
         Some(vrf.table)
     };
-    flow.oif.and_then(of).or_else(|| of(flow.iif))
+    let asked = flow.l3mdev.or(flow.oif);
+    asked.and_then(of).or_else(|| of(flow.iif))
 }
 
 impl Compiled<'_> {

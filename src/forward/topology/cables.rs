@@ -44,9 +44,9 @@ impl Cables {
         self.order.insert(at, self.uplinks.len());
         self.uplinks.push(at);
         self.by_mac.entry(mac).or_default().push(at);
-        let open = link.master.is_some()
-            || !topology.macvlans(at).is_empty()
-            || topology.switches().port(at).is_some();
+        let stacked = !topology.macvlans(at).is_empty() || !topology.ipvlans(at).is_empty();
+        let switched = topology.switches().port(at).is_some();
+        let open = link.master.is_some() || stacked || switched;
         if open {
             self.open.push(at);
         }

@@ -41,6 +41,8 @@ pub struct Topology<'a> {
     veths: HashMap<At, At>,
     /// Macvlans by the link that they are on.
     macvlans: HashMap<At, Vec<(At, Mac)>>,
+    /// ipvlans by the link that they are on.
+    ipvlans: HashMap<At, Vec<At>>,
     switches: Switches<'a>,
     cables: Cables,
 }
@@ -54,6 +56,7 @@ impl<'a> Topology<'a> {
             nodes: HashMap::new(),
             veths: HashMap::new(),
             macvlans: HashMap::new(),
+            ipvlans: HashMap::new(),
             switches: Switches::default(),
             cables: Cables::default(),
         };
@@ -72,6 +75,7 @@ impl<'a> Topology<'a> {
         }
         topology.veths = topology.pairs();
         topology.macvlans = topology.stacks();
+        topology.ipvlans = topology.shared();
         topology.switches = Switches::new(&topology);
         topology.cables = Cables::new(&topology);
         topology
@@ -116,6 +120,11 @@ impl<'a> Topology<'a> {
     /// Every macvlan on top of a link, in all namespaces of its node.
     pub fn macvlans(&self, lower: At) -> &[(At, Mac)] {
         self.macvlans.get(&lower).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every ipvlan on top of a link, in all namespaces of its node.
+    pub fn ipvlans(&self, lower: At) -> &[At] {
+        self.ipvlans.get(&lower).map_or(&[], Vec::as_slice)
     }
 
     /// Cables whose other end was not seen.

@@ -29,6 +29,18 @@ impl Topology<'_> {
         })
     }
 
+    pub(super) fn shared(&self) -> HashMap<At, Vec<At>> {
+        let mut shared: HashMap<At, Vec<At>> = HashMap::new();
+        for (at, link) in self.all_links() {
+            if matches!(link.data, Some(LinkData::Ipvlan(_)))
+                && let Some(below) = self.below(at, link)
+            {
+                shared.entry(below).or_default().push(at);
+            }
+        }
+        shared
+    }
+
     pub(super) fn stacks(&self) -> HashMap<At, Vec<(At, Mac)>> {
         let mut stacks: HashMap<At, Vec<(At, Mac)>> = HashMap::new();
         for (at, link) in self.all_links() {

@@ -33,6 +33,8 @@ impl<'a> Walker<'_, 'a> {
                 return state.dropped(at.place, port_state(port, &bridge.name, data.state));
             }
         }
+        // bridge-nf-filter-vlan-tagged is off as a rule.
+        let filtered = frame.vlan.is_none() && self.is_filtered(at, &frame);
         let vlan = if filtering {
             let Some(vlan) = self.ingress_vlan(at, from.map_or(at.link, |port| port.index), &frame) else {
                 let port = from.map_or(&bridge.name, |port| &port.name).clone();
@@ -52,10 +54,10 @@ impl<'a> Walker<'_, 'a> {
                 .fdb(at, frame.src, vlan)
                 .is_some_and(|entry| is_local(entry) || entry.flags.has(NeighborFlags::STICKY))
         {
-            state.learned.learn_port(at, frame.src, port.index);
+            state.learned.learn_port(at, (frame.src, vlan), port.index);
         }
         if let Some(port) = from
-            && self.is_filtered(at, &frame)
+            && filtered
             && let Payload::Ip(packet) = &frame.payload
         {
             return self.bridged(state, at, bridge, port, packet.clone(), &frame, vlan);
@@ -75,22 +77,25 @@ impl<'a> Walker<'_, 'a> {
         let Some(bridge) = self.topology.link(at) else {
             return state.undecided(at.place, Missing::Link(format!("number {}", at.link)));
         };
-        let filtering = vlan.is_some();
         let mut outcomes = Vec::new();
-        let own = bridge.mac.as_deref().and_then(Mac::parse) == Some(frame.dst);
+        // Its own address is learned for the VLANs that it is in.
+        let within = vlan.map(|vlan| self.member(at, at.link, vlan));
+        let own = bridge.mac.as_deref().and_then(Mac::parse) == Some(frame.dst) && within != Some(None);
         let entry = self.fdb(at, frame.dst, vlan);
         let local = entry.is_some_and(is_local);
         if from.is_some() && (own || local || frame.dst.is_group()) {
             let mut up = frame.clone();
-            up.vlan = None;
-            if !filtering || self.is_member(at, at.link, vlan) {
+            if within == Some(Some(true)) {
+                up.vlan = None;
+            }
+            if within != Some(None) {
                 outcomes.extend(self.to_bridge(state.clone(), at, bridge, up, own || local));
             }
         }
         if own || local {
             return outcomes;
         }
-        if let Some(port) = state.learned.port(at, frame.dst) {
+        if let Some(port) = state.learned.port(at, (frame.dst, vlan)) {
             return self.to_port(state, at, from, port, frame, vlan);
         }
         if let Some(entry) = entry
@@ -117,7 +122,7 @@ impl<'a> Walker<'_, 'a> {
             } else {
                 data.flood
             };
-            if floods {
+            if floods && self.may_leave(at, from, port, vlan) {
                 outcomes.extend(self.to_port(state.clone(), at, from, port.index, frame.clone(), vlan));
             }
         }
@@ -216,7 +221,22 @@ impl<'a> Walker<'_, 'a> {
             // A local entry may be for a port's address; the bridge's namespace takes it all the same.
             frame.dst = bridge.mac.as_deref().and_then(Mac::parse).unwrap_or(frame.dst);
         }
+        if let Some(vlan) = frame.vlan {
+            return match self.vlan_link(at, vlan) {
+                Some(above) => self.receive(state, above, Frame { vlan: None, ..frame }),
+                None => state.ends(at.place, End::NotForMe),
+            };
+        }
         self.up(state, at, bridge, frame)
+    }
+
+    /// Whether a flood reaches the port (`should_deliver`).
+    fn may_leave(&self, at: At, from: Option<&Link>, port: &Link, vlan: Option<u16>) -> bool {
+        let isolated = |link: &Link| link.port.as_ref().is_some_and(|port| port.isolated);
+        let data = port.port.as_ref();
+        data.is_none_or(|data| data.state == PortState::Forwarding)
+            && !(from.is_some_and(isolated) && isolated(port))
+            && vlan.is_none_or(|vlan| self.member(at, port.index, vlan).is_some())
     }
 
     /// Out by one port, if the port lets it.
@@ -290,8 +310,8 @@ impl<'a> Walker<'_, 'a> {
 
     fn fdb(&self, at: At, mac: Mac, vlan: Option<u16>) -> Option<&'a FdbEntry> {
         let entries = self.topology.place(at.place).fdb(at.link, mac).iter();
-        let fits = |entry: &&&FdbEntry| vlan.is_none() || entry.vlan.is_none() || entry.vlan == vlan;
-        entries.copied().find(|entry| fits(&entry))
+        // Without filtering, all is in VLAN 0, which has no number in the dump.
+        entries.copied().find(|entry| entry.vlan == vlan)
     }
 
     /// The VLAN of a frame that comes in by a port; none when the port isn't in it.
@@ -312,10 +332,6 @@ impl<'a> Walker<'_, 'a> {
             .iter()
             .find(|member| member.link == port && member.vid == vlan)
             .map(|member| member.untagged)
-    }
-
-    fn is_member(&self, at: At, port: IfIndex, vlan: Option<u16>) -> bool {
-        vlan.is_none_or(|vlan| self.member(at, port, vlan).is_some())
     }
 }
 

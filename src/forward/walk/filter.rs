@@ -1,6 +1,6 @@
 //! Netfilter on the way: hooks are called where the kernel calls them.
 
-use super::super::hooks::{Call, Conn, Note, Verdict};
+use super::super::hooks::{Call, Conn, ConnState, Note, Verdict};
 use super::super::topology::PlaceId;
 use super::{Cause, End, Missing, Outcome, State, Walker, What};
 use crate::state::Absence;
@@ -121,7 +121,13 @@ impl Walker<'_, '_> {
 impl State {
     /// The connection stands from here on (`nf_conntrack_confirm`).
     fn confirm(&mut self, place: PlaceId) {
-        let Some(conn) = &self.conn else { return };
+        let Some(conn) = self
+            .conn
+            .as_ref()
+            .filter(|conn| conn.state != ConnState::Untracked)
+        else {
+            return;
+        };
         let known = |(other, old): &&mut (PlaceId, Conn)| *other == place && old.original == conn.original;
         match self.conns.iter_mut().find(known) {
             Some((_, old)) => old.mark = conn.mark,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::super::packet::{Frame, Mac, Packet, Payload};
 use super::super::topology::At;
 use super::{Cause, End, Missing, Outcome, State, Walker, What};
-use crate::state::kind::LinkData;
+use crate::state::kind::{Bond, LinkData};
 use crate::state::link::{Link, LinkFlags};
 
 impl Walker<'_, '_> {
@@ -21,6 +21,9 @@ impl Walker<'_, '_> {
         }
         if link.flags.has(LinkFlags::LOOPBACK) {
             return self.ip_input(state, at);
+        }
+        if self.is_vrf(at) {
+            return self.by_vrf(state, at);
         }
         if link.mac.is_none() || link.flags.has(LinkFlags::POINTOPOINT) {
             state.note_with(at.place, Some(at.link), What::Out, || {
@@ -87,8 +90,18 @@ impl Walker<'_, '_> {
                 None => self.wire(state, at, &frame),
             },
             (None, _) => self.wire(state, at, &frame),
+            (Some("dummy"), _) => state.dropped(
+                at.place,
+                format!("{} is a dummy link: it swallows all", link.name),
+            ),
             (_, Some(LinkData::Vxlan(vxlan))) => self.vxlan(state, at, vxlan, &frame),
+            (_, Some(LinkData::Geneve(geneve))) => self.geneve(state, at, geneve, &frame),
+            (_, Some(LinkData::Tunnel(tunnel))) => self.frame_tunnel(state, at, link, tunnel, &frame),
             (_, Some(LinkData::Macvlan(macvlan))) => self.macvlan(state, at, link, &macvlan.mode, frame),
+            (_, Some(LinkData::Ipvlan(ipvlan))) => self.ipvlan(state, at, link, &ipvlan.mode, frame),
+            (_, Some(LinkData::Vlan(_))) if frame.vlan.is_some() => {
+                state.undecided(at.place, format!("two tags on one frame, by {}", link.name))
+            }
             (_, Some(LinkData::Vlan(vlan))) => match lower() {
                 Some(lower) => self.xmit(
                     state,
@@ -100,13 +113,7 @@ impl Walker<'_, '_> {
                 ),
                 None => state.undecided(at.place, format!("the link below {} is not known", link.name)),
             },
-            (_, Some(LinkData::Bond(bond))) => {
-                let Some(port) = bond.active.or_else(|| self.first_port(at)) else {
-                    let link = link.name.clone();
-                    return state.dropped(at.place, Cause::NoPort { link });
-                };
-                self.xmit(state, At { link: port, ..at }, frame)
-            }
+            (_, Some(LinkData::Bond(bond))) => self.bond(state, at, bond, &frame),
             (Some(_), _) => match self.topology.dead_port(at) {
                 Some(dead) => Self::dead(state, at, dead),
                 None => state.undecided(at.place, behind(link)),
@@ -114,9 +121,30 @@ impl Walker<'_, '_> {
         }
     }
 
-    fn first_port(&self, at: At) -> Option<crate::state::link::IfIndex> {
-        let ports = self.topology.place(at.place).ports(at.link);
-        Some(ports.iter().find(|link| link.is_up())?.index)
+    /// By the active port, or, where several are in use, by any of them: which one, the mode's hash or counter says.
+    fn bond(&self, state: State, at: At, bond: &Bond, frame: &Frame) -> Vec<Outcome> {
+        let place = self.topology.place(at.place);
+        let usable = |link: &&Link| link.is_up() && link.carrier != Some(false);
+        let ports: Vec<&Link> = place.ports(at.link).iter().copied().filter(usable).collect();
+        let chosen: Vec<&Link> = match bond.active {
+            Some(active) => ports.into_iter().filter(|port| port.index == active).collect(),
+            None => ports,
+        };
+        if chosen.is_empty() {
+            let link = self.name(at).to_owned();
+            return state.dropped(at.place, Cause::NoPort { link });
+        }
+        let whole = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
+        let by = |port: &Link| {
+            let mut state = state.clone();
+            state.share = state.share.of(1, whole);
+            let at = At {
+                link: port.index,
+                ..at
+            };
+            self.xmit(state, at, frame.clone())
+        };
+        chosen.into_iter().flat_map(by).collect()
     }
 
     /// A frame comes in by a link.
@@ -156,12 +184,18 @@ impl Walker<'_, '_> {
             };
             match master.kind.as_deref() {
                 Some("bridge") => return self.bridge(state, master_at, Some(link), frame),
+                Some("bond") if !is_heard(master, link) => {
+                    return state.ends(at.place, End::NotForMe);
+                }
                 Some("bond" | "team") => return self.receive(state, master_at, frame),
                 _ => {}
             }
         }
         if frame.vlan.is_some() {
             return state.ends(at.place, End::NotForMe);
+        }
+        if let Some(outcomes) = self.to_ipvlan(&state, at, &frame) {
+            return outcomes;
         }
         let above = self.topology.macvlans(at);
         if let Some((child, _)) = above.iter().find(|(_, mac)| *mac == frame.dst) {
@@ -197,7 +231,8 @@ impl Walker<'_, '_> {
         }
     }
 
-    fn vlan_link(&self, at: At, id: u16) -> Option<At> {
+    /// The VLAN's own link on top of another one.
+    pub(super) fn vlan_link(&self, at: At, id: u16) -> Option<At> {
         let links = self.topology.place(at.place).net.links.items();
         let above = links.iter().find(|link| {
             link.lower
@@ -255,10 +290,22 @@ impl Walker<'_, '_> {
         if ends.is_empty() {
             return self.beyond(state, at, frame);
         }
+        // Of a bond's ports with one address, those that are down hear nothing.
+        let hears = |end: &At| self.topology.link(*end).is_none_or(Link::is_up);
+        if !frame.dst.is_group() && ends.iter().any(hears) {
+            ends.retain(hears);
+        }
         state.note(at.place, Some(at.link), What::Wire, "over the wire");
-        ends.into_iter()
+        let outcomes: Vec<Outcome> = ends
+            .into_iter()
             .flat_map(|end| self.cross(state.clone(), at, end, frame.clone()))
-            .collect()
+            .collect();
+        // Several ports of a bond have one address; those that are not in use don't count.
+        let unheard = |outcome: &Outcome| outcome.end == End::NotForMe;
+        if frame.dst.is_group() || outcomes.iter().all(unheard) {
+            return outcomes;
+        }
+        outcomes.into_iter().filter(|outcome| !unheard(outcome)).collect()
     }
 
     /// Nothing was seen of where the cable leads.
@@ -284,8 +331,12 @@ impl Walker<'_, '_> {
     }
 
     /// Over a cable, into another namespace as a rule.
-    fn cross(&self, mut state: State, from: At, to: At, mut frame: Frame) -> Vec<Outcome> {
-        state.scrub();
+    pub(super) fn cross(&self, mut state: State, from: At, to: At, mut frame: Frame) -> Vec<Outcome> {
+        if from.place == to.place {
+            state.scrub();
+        } else {
+            state.moves();
+        }
         if let Payload::Ip(packet) = &mut frame.payload {
             packet.physdev_in = None;
             if from.place != to.place {
@@ -316,6 +367,14 @@ fn behind(link: &Link) -> Missing {
     Missing::Behind {
         link: link.name.clone(),
         kind: link.kind_name().to_owned(),
+    }
+}
+
+/// Whether a bond takes what comes in by this port (`bond_should_deliver_exact_match`).
+fn is_heard(bond: &Link, port: &Link) -> bool {
+    match &bond.data {
+        Some(LinkData::Bond(bond)) => bond.active.is_none_or(|active| active == port.index),
+        _ => true,
     }
 }
 

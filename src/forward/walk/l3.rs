@@ -8,6 +8,7 @@ use super::super::hooks::Direction;
 use super::super::packet::Transport;
 use super::super::topology::{At, Place, PlaceId};
 use super::filter::Links;
+use super::tunnel::Metadata;
 use super::validate::martian;
 use super::{Cause, End, Missing, Outcome, RefusedBy, Refuses, State, Walker, What};
 use crate::state::link::{IfIndex, Link};
@@ -58,17 +59,23 @@ impl<'a> Walker<'_, 'a> {
     }
 
     /// What OUTPUT let pass: to the namespace itself, or out.
-    fn put_out(&self, state: State, place: PlaceId, hit: &Hit<'a>) -> Vec<Outcome> {
+    fn put_out(&self, mut state: State, place: PlaceId, hit: &Hit<'a>) -> Vec<Outcome> {
+        state.as_service(place);
+        if let Some(outcomes) = self.balance(&state, place) {
+            return outcomes;
+        }
         if !is_own(hit) {
             return self.leave(state, place, hit);
         }
-        let links = Links {
-            output: Some(LOOPBACK),
-            ..Links::default()
-        };
-        let at = At {
+        // What a VRF sends to itself comes in by the VRF.
+        let vrf = state.output.map(|link| At { place, link });
+        let at = vrf.filter(|vrf| self.is_vrf(*vrf)).unwrap_or(At {
             place,
             link: LOOPBACK,
+        });
+        let links = Links {
+            output: Some(at.link),
+            ..Links::default()
         };
         self.through(state, place, Hook::Postrouting, links, |state| {
             self.ip_input(state, at)
@@ -94,8 +101,11 @@ impl<'a> Walker<'_, 'a> {
     }
 
     /// The routing decision over a packet that came in.
-    fn routed_in(&self, mut state: State, at: At) -> Vec<Outcome> {
+    pub(super) fn routed_in(&self, mut state: State, at: At) -> Vec<Outcome> {
         let place = self.topology.place(at.place);
+        if let Some(vrf) = self.vrf_of(at) {
+            return self.comes_by_vrf(state, vrf);
+        }
         let name = self.name(at);
         if let Some(why) = martian(place, name, &state.packet) {
             return state.dropped(at.place, why);
@@ -131,13 +141,19 @@ impl<'a> Walker<'_, 'a> {
     }
 
     /// A packet for this namespace: tunnels take theirs, the rest has arrived.
-    fn take_in(&self, mut state: State, at: At) -> Vec<Outcome> {
+    pub(super) fn take_in(&self, mut state: State, at: At) -> Vec<Outcome> {
         if state.packet.inner.is_some() {
             return self.decap(state, at);
+        }
+        state.as_service(at.place);
+        if let Some(outcomes) = self.balance(&state, at.place) {
+            return outcomes;
         }
         if let Some(end) = self.refused(&mut state, at) {
             return state.ends(at.place, end);
         }
+        // Answers are looked up where the question came in.
+        state.output = Some(at.link).filter(|_| self.is_vrf(at));
         state.note_packet(at.place, Some(at.link), What::Arrived);
         state.ends(at.place, End::Delivered)
     }
@@ -226,7 +242,8 @@ impl<'a> Walker<'_, 'a> {
                 output: way_out(&hit),
                 physdev: (state.packet.physdev_in, None),
             };
-            self.through(state, at.place, Hook::Forward, links, |state| {
+            self.through(state, at.place, Hook::Forward, links, |mut state| {
+                state.as_service(at.place);
                 self.leave(state, at.place, &hit)
             })
         })
@@ -239,7 +256,8 @@ impl<'a> Walker<'_, 'a> {
         if let Some(why) = seen.net.routes.why() {
             return Err(End::NotDecidable(Missing::Routes(why.to_owned())));
         }
-        let flow = state.packet.flow(iif);
+        let mut flow = state.packet.flow(iif);
+        flow.oif = state.output.filter(|_| iif == LOOPBACK);
         match seen.fib.lookup(&flow) {
             Ok(hit) => {
                 let link = hit.hops.first().and_then(|hop| hop.link);
@@ -251,11 +269,18 @@ impl<'a> Walker<'_, 'a> {
     }
 
     /// Goes out by the one way that was chosen.
-    fn leave(&self, state: State, place: PlaceId, hit: &Hit<'a>) -> Vec<Outcome> {
+    fn leave(&self, mut state: State, place: PlaceId, hit: &Hit<'a>) -> Vec<Outcome> {
         let (Some(hop), Some(link)) = (hit.hops.first(), way_out(hit)) else {
             let route = route_text(self.topology.place(place), hit);
             return state.dropped(place, Cause::NoWayOut { route });
         };
+        state.output = None;
+        if let Some(encap) = &hop.encap {
+            let Some(metadata) = Metadata::read(encap) else {
+                return state.undecided(place, format!("what this encapsulation does: {encap}"));
+            };
+            state.metadata = Some(metadata);
+        }
         let links = Links {
             output: Some(link),
             physdev: (state.packet.physdev_in, None),

@@ -11,8 +11,8 @@ use crate::state::link::IfIndex;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Learned {
     neighbors: Vec<(At, IpAddr, Mac)>,
-    /// By bridge: the port behind which an address is.
-    ports: Vec<(At, Mac, IfIndex)>,
+    /// By bridge: the port behind which an address is, in its VLAN.
+    ports: Vec<(At, (Mac, Option<u16>), IfIndex)>,
     /// By VXLAN link: the remote end behind which an address is.
     remotes: Vec<(At, Mac, IpAddr)>,
 }
@@ -26,11 +26,11 @@ impl Learned {
         get(&self.neighbors, link, &ip)
     }
 
-    pub(super) fn learn_port(&mut self, bridge: At, mac: Mac, port: IfIndex) {
+    pub(super) fn learn_port(&mut self, bridge: At, mac: (Mac, Option<u16>), port: IfIndex) {
         put(&mut self.ports, bridge, mac, port);
     }
 
-    pub(super) fn port(&self, bridge: At, mac: Mac) -> Option<IfIndex> {
+    pub(super) fn port(&self, bridge: At, mac: (Mac, Option<u16>)) -> Option<IfIndex> {
         get(&self.ports, bridge, &mac)
     }
 

@@ -11,6 +11,8 @@ mod bridge;
 mod cause;
 mod filter;
 mod hops;
+mod ipvlan;
+mod ipvs;
 mod l2;
 mod l3;
 mod learned;
@@ -19,6 +21,7 @@ mod ovs;
 mod rule_text;
 mod tunnel;
 mod validate;
+mod vrf;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -34,8 +37,10 @@ use learned::Learned;
 
 pub use cause::{Cause, Martian, RefusedBy, Refuses, VxlanEnd};
 pub use hops::{Hop, hops};
+use ipvs::Balanced;
 pub use missing::{Missing, Unclear};
 pub use rule_text::RuleText;
+use tunnel::Metadata;
 
 /// What one table, setting or link did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,6 +140,14 @@ pub struct State {
     prerouted: bool,
     /// The frame crossed a cable that was not seen: it is with all that such cables lead to, and crosses none again.
     wired: bool,
+    /// The link that it has to leave by, whatever routes lead elsewhere (`flowi4_oif`).
+    output: Option<IfIndex>,
+    /// What its route says of a tunnel.
+    metadata: Option<Metadata>,
+    /// IPVS has had it.
+    balanced: bool,
+    /// Connections of virtual services, by namespace.
+    services: Vec<(PlaceId, Balanced)>,
     learned: Learned,
     /// It was for an anycast address of the namespace that took it.
     anycast: bool,
@@ -188,6 +201,10 @@ impl State {
             conn: None,
             prerouted: false,
             wired: false,
+            output: None,
+            metadata: None,
+            balanced: false,
+            services: Vec::new(),
             learned: Learned::default(),
             anycast: false,
             reroute: false,
@@ -210,6 +227,8 @@ impl State {
             ..Packet::new(packet.dst, packet.src, packet.transport.reply())
         });
         answer.conns.clone_from(&self.conns);
+        answer.services.clone_from(&self.services);
+        answer.output = self.output;
         answer.learned = self.learned.clone();
         answer.bridged = self.bridged.answer();
         answer.quiet = self.quiet;
@@ -234,6 +253,13 @@ impl State {
         self.conn = None;
         self.prerouted = false;
         self.packet.physdev_in = None;
+    }
+
+    /// The same, where it goes to another namespace.
+    fn moves(&mut self) {
+        self.scrub();
+        self.balanced = false;
+        self.packet.mark = 0;
     }
 
     fn note(&mut self, place: PlaceId, link: Option<IfIndex>, what: What, text: impl Into<String>) {

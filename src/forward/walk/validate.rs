@@ -62,6 +62,7 @@ pub(super) fn source_fault(
     let flow = Flow {
         src: Some(packet.dst),
         iif: oif.unwrap_or(LOOPBACK),
+        l3mdev: Some(link).filter(|link| place.fib.is_vrf(*link)),
         tos: packet.tos,
         mark: if is_on("src_valid_mark") { packet.mark } else { 0 },
         proto,
@@ -94,7 +95,11 @@ pub(super) fn source_fault(
         }
     }
     let all = hit.hops.iter().copied().chain(&hit.route.next_hops);
-    if all.into_iter().any(|hop| hop.link == Some(link)) {
+    let within = |out: IfIndex| {
+        let master = place.net.link(out).and_then(|out| out.master);
+        out == link || (master == Some(link) && place.fib.is_vrf(link))
+    };
+    if all.into_iter().any(|hop| hop.link.is_some_and(within)) {
         return None;
     }
     let addresses = place.net.addresses.items();

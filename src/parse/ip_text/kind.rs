@@ -99,7 +99,7 @@ pub(super) fn data(kind: &str, mut words: Words) -> Result<Pairs, String> {
         }
         "tun" => tun(&mut words, &mut pairs)?,
         "ipip" | "sit" | "ip6tnl" | "gre" | "gretap" | "ip6gre" | "ip6gretap" | "erspan" | "ip6erspan"
-        | "vti" | "vti6" => tunnel(&mut words, &mut pairs)?,
+        | "vti" | "vti6" => tunnel(kind, &mut words, &mut pairs)?,
         _ => {}
     }
     Ok(pairs)
@@ -196,7 +196,9 @@ fn tun(words: &mut Words, pairs: &mut Pairs) -> Result<(), String> {
 }
 
 /// `ipip remote 10.1.0.3 local any dev eth0 ttl inherit nopmtudisc ikey 0.0.0.7 icsum`
-fn tunnel(words: &mut Words, pairs: &mut Pairs) -> Result<(), String> {
+fn tunnel(kind: &str, words: &mut Words, pairs: &mut Pairs) -> Result<(), String> {
+    // Of these, only `nopmtudisc` is printed.
+    let mut pmtudisc = matches!(kind, "gre" | "gretap" | "erspan").then_some(true);
     while let Some(word) = words.next() {
         match word {
             "remote" | "local" | "ttl" | "ikey" | "okey" => pairs.text(word, words.after(word)?),
@@ -212,11 +214,14 @@ fn tunnel(words: &mut Words, pairs: &mut Pairs) -> Result<(), String> {
                 tos => pairs.text("tos", tos),
             },
             "dev" => pairs.text("link", words.after(word)?),
-            "pmtudisc" => pairs.bool("pmtudisc", true),
-            "nopmtudisc" => pairs.bool("pmtudisc", false),
+            "pmtudisc" => pmtudisc = Some(true),
+            "nopmtudisc" => pmtudisc = Some(false),
             "external" | "icsum" | "ocsum" | "iseq" | "oseq" => pairs.bool(word, true),
             _ => {}
         }
+    }
+    if let Some(pmtudisc) = pmtudisc {
+        pairs.bool("pmtudisc", pmtudisc);
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ mod on;
 pub mod ovs;
 mod plan;
 mod pod;
+mod probe;
 mod random;
 mod render;
 mod renderer;

@@ -43,7 +43,7 @@ fn a_guest_has_every_kind_of_link_and_ends_with_its_command() {
         ip link add name i1 link vlan1 type ipvlan mode l3
         ip link add bond1 type bond
         iptables -A FORWARD -m set ! --match-set none src -j DROP 2>&1 | grep none
-        head -1 /proc/net/ip_vs 2>/dev/null || /run/modprobe ip_vs; head -1 /proc/net/ip_vs
+        head -1 /proc/net/ip_vs 2>/dev/null || modprobe ip_vs; head -1 /proc/net/ip_vs
         ip -br link
         id -u >/proof
         exit 7";

@@ -4,9 +4,10 @@
 use std::net::IpAddr;
 
 use super::super::super::fib::{Flow, Way, source_address};
-use super::super::super::packet::{Frame, Inner, Mac, Packet, Payload, Transport, proto};
+use super::super::super::packet::{Frame, Header, Inner, Mac, Packet, Payload, Transport, proto};
 use super::super::super::topology::{At, PlaceId, SwitchPort};
 use super::super::l2::packet_of;
+use super::super::tunnel::Outer;
 use super::super::{Cause, End, Outcome, State, Walker, What};
 use super::frames;
 use crate::forward::openflow::Switch;
@@ -112,7 +113,11 @@ impl Walker<'_, '_> {
         let local = option(interface, &["local_ip"]).and_then(|text| text.parse().ok());
         let inner = Inner::Frame {
             frame,
-            vni: u32::try_from(vni).unwrap_or(u32::MAX),
+            header: Header {
+                id: Some(u32::try_from(vni).unwrap_or(u32::MAX))
+                    .filter(|_| keyed || transport.ports().is_some()),
+                ..Header::default()
+            },
         };
         let text = format!(
             "ovs {bridge}: {name} type={} remote_ip={remote} key={vni}",
@@ -124,7 +129,15 @@ impl Walker<'_, '_> {
                 place: host,
                 link: crate::forward::fib::LOOPBACK,
             };
-            return self.carry(state, at, local, remote, transport, inner, size, df);
+            let outer = Outer {
+                local,
+                remote,
+                transport,
+                size,
+                df,
+                link: None,
+            };
+            return self.carry(state, at, outer, inner);
         }
         let place = self.topology.place(host);
         let route = match place.fib.output(&Flow::to(remote)) {
@@ -227,7 +240,7 @@ impl Walker<'_, '_> {
     }
 
     fn decapped(&self, state: &State, number: usize, outer: &Packet) -> Option<Vec<Outcome>> {
-        let Inner::Frame { frame, vni } = outer.inner.as_deref()? else {
+        let Inner::Frame { frame, header } = outer.inner.as_deref()? else {
             return None;
         };
         let (host, switch) = self.topology.switches().get(number)?;
@@ -235,7 +248,7 @@ impl Walker<'_, '_> {
         if ports.is_empty() {
             return None;
         }
-        let key = u64::from(*vni);
+        let key = u64::from(header.id.unwrap_or(0));
         let found = ports
             .iter()
             .filter(|(_, _, interface)| fit(interface, outer, key).is_some())

@@ -7,7 +7,7 @@ use netdiag_lab::guest;
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
-    match guest::run(&words, Duration::from_secs(600), |line| println!("{line}")) {
+    match guest::run(&words, Duration::from_secs(1800), |line| println!("{line}")) {
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
         Err(error) => {
             eprintln!("{error}");

@@ -89,6 +89,12 @@ impl Draft {
         self.way(from, Probe::Ping(to.into()), false)
     }
 
+    /// From a node, or from a `node/pod`, an echo request of that many bytes is answered, or isn't.
+    pub(super) fn sized(self, from: &str, to: &str, size: u32, df: bool, answered: bool) -> Self {
+        let to = to.into();
+        self.way(from, Probe::Sized { to, size, df }, answered)
+    }
+
     /// From a node, or from a `node/pod`, a connection must come about.
     pub(super) fn connects(self, from: &str, to: &str, port: u16) -> Self {
         self.way(from, Probe::Tcp(to.into(), port), true)
@@ -183,7 +189,11 @@ impl Draft {
         let mut listeners = Vec::new();
         for step in &self.steps {
             match step {
-                Step::Sh { node, script } => lab.node(node).sh(script).ok().map(drop)?,
+                Step::Sh { node, script } => {
+                    // Guests on a busy machine are slow.
+                    let run = lab.node(node).sh(script).within(Duration::from_secs(60));
+                    run.ok().map(drop)?;
+                }
                 Step::Write { node, path, text } => lab.node(node).write(path, text)?,
                 Step::Bird { node, config } => {
                     lab.node(node).write(bird::CONFIG, config)?;

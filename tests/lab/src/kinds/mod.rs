@@ -14,6 +14,7 @@
 //! | [`StaticRoutes`] | bridges, and routes by hand, with or without a router between |
 //! | [`OpenVswitch`] | bridges of Open vSwitch with VXLAN, GRE or Geneve ports between the hosts |
 //! | [`Rip`] | the same, and RIP in place of hands |
+//! | [`link_labs`] | tunnels, VLANs, VRFs, IPVS and more that few kernels have at hand: for a guest |
 //!
 //! Calico with BGP is [`crate::StoryPlan`].
 
@@ -24,6 +25,7 @@ mod docker;
 mod draft;
 mod flannel;
 mod frr;
+mod links;
 mod network;
 mod ovs;
 mod proxy_arp;
@@ -36,6 +38,7 @@ pub use broken::{Broken, broken};
 pub use docker::Docker;
 pub use draft::Draft;
 pub use flannel::{Backend, Flannel};
+pub use links::{LinkLab, link_labs, museum};
 pub use network::{Network, PodSite, Probe, Way};
 pub use ovs::{OpenVswitch, Tunnel};
 pub use proxy_arp::ProxyArp;

@@ -1,8 +1,13 @@
 //! A network that is up, with its pods, and the ways packets must go in it.
 
-use std::{collections::BTreeSet, net::TcpListener, thread, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr, TcpListener},
+    thread,
+    time::Duration,
+};
 
-use crate::{Error, Lab, Result, wait_until};
+use crate::{Error, Lab, Result, probe, wait_until};
 
 /// A pod, and where it is connected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +42,8 @@ pub struct Way {
 pub enum Probe {
     /// an ICMP echo request
     Ping(String),
+    /// one of that many bytes, headers included; whether it may be cut
+    Sized { to: String, size: u32, df: bool },
     /// a connection to a port
     Tcp(String, u16),
 }
@@ -70,21 +77,53 @@ impl Network {
 
     /// Whether a way's probe is answered now.
     pub fn answers(&self, way: &Way) -> Result<bool> {
-        let words = match &way.probe {
-            Probe::Ping(to) => ["ping", "-nc1", "-W1", to].map(str::to_owned).to_vec(),
-            Probe::Tcp(to, port) => {
-                let connect = format!("exec 3<>/dev/tcp/{to}/{port}");
-                ["timeout", "2", "bash", "-c", &connect]
-                    .map(str::to_owned)
-                    .to_vec()
-            }
+        let address = |text: &str| {
+            text.parse::<IpAddr>()
+                .map_err(|_| Error::failed(format!("{text} is no address")))
         };
+        match &way.probe {
+            Probe::Ping(to) => {
+                let to = address(to)?;
+                self.inside(way, || probe::echo(to, Duration::from_secs(1)))?
+                    .map_err(Error::io(format!("an echo request to {to}")))
+            }
+            Probe::Tcp(to, port) => {
+                let to = SocketAddr::new(address(to)?, *port);
+                self.inside(way, || probe::connects(to, Duration::from_secs(2)))
+            }
+            Probe::Sized { to, size, df } => self.sized(way, to, *size, *df),
+        }
+    }
+
+    /// Does the work in the network namespace that a way begins in.
+    fn inside<T: Send>(&self, way: &Way, work: impl FnOnce() -> T + Send) -> Result<T> {
+        let namespaces = &self.lab.node(&way.node).namespaces;
+        match &way.pod {
+            Some(pod) => namespaces.in_named_network(pod, work),
+            None => namespaces.in_network(work),
+        }
+    }
+
+    /// ping(8) asks, since sockets of that kind say nothing of DF.
+    fn sized(&self, way: &Way, to: &str, size: u32, df: bool) -> Result<bool> {
+        let headers = if to.contains(':') { 48 } else { 28 };
+        let payload = size.saturating_sub(headers).to_string();
+        let words = [
+            "ping",
+            "-nc1",
+            "-W1",
+            "-M",
+            if df { "do" } else { "dont" },
+            "-s",
+            &payload,
+            to,
+        ];
         let node = self.lab.node(&way.node);
         let run = match &way.pod {
             Some(pod) => node.pod(pod).run(words),
             None => node.run(words),
         };
-        Ok(run.output()?.status.success())
+        Ok(run.within(Duration::from_secs(30)).output()?.status.success())
     }
 
     /// Waits until every way is as it must be; an error names those that are not.

@@ -1,0 +1,138 @@
+//! Tunnels: the packet that carries a packet, and its way out again (`ip_tunnel.c`, `ip6_tunnel.c`, `vxlan_core.c`,
+//! `geneve.c`, flanneld).
+
+mod incoming;
+mod outgoing;
+mod programs;
+mod udp;
+
+use std::net::IpAddr;
+
+use super::super::fib::{Flow, source_address};
+use super::super::packet::{Inner, Packet, Transport};
+use super::super::topology::At;
+use super::{Cause, Outcome, State, Walker, What};
+use crate::state::link::IfIndex;
+
+/// The packet that is going to carry another one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outer {
+    /// None: what the kernel chooses.
+    pub(super) local: Option<IpAddr>,
+    pub(super) remote: IpAddr,
+    pub(super) transport: Transport,
+    /// Bytes, its own header included.
+    pub(super) size: u32,
+    pub(super) df: bool,
+    /// The link that it must leave by, if the tunnel is bound to one.
+    pub(super) link: Option<IfIndex>,
+}
+
+/// What a route says of the tunnel that its packets go through (`encap`), for links that leave it to the route
+/// (`external`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Metadata {
+    remote: IpAddr,
+    local: Option<IpAddr>,
+    id: u32,
+    key: bool,
+    csum: bool,
+    seq: bool,
+}
+
+impl Metadata {
+    /// From the words of ip-route(8): `ip id 7 dst 10.0.0.2 key`. None for other kinds of encapsulation.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        if !matches!(words.next(), Some("ip" | "ip6")) {
+            return None;
+        }
+        let words: Vec<&str> = words.collect();
+        let after = |name: &str| {
+            let at = words.iter().position(|word| *word == name)?;
+            words.get(at + 1).copied()
+        };
+        let address = |name: &str| {
+            let ip: IpAddr = after(name)?.parse().ok()?;
+            Some(ip).filter(|ip| !ip.is_unspecified())
+        };
+        Some(Self {
+            remote: address("dst")?,
+            local: address("src"),
+            id: after("id").and_then(|id| id.parse().ok()).unwrap_or(0),
+            key: words.contains(&"key"),
+            csum: words.contains(&"csum"),
+            seq: words.contains(&"seq"),
+        })
+    }
+}
+
+impl Walker<'_, '_> {
+    /// Puts the packet into another one, and sends that.
+    pub(super) fn carry(&self, mut state: State, at: At, outer: Outer, inner: Inner) -> Vec<Outcome> {
+        let place = self.topology.place(at.place);
+        let remote = outer.remote;
+        if let Some(local) = outer.local.filter(|local| !place.has(*local)) {
+            // ip_route_output_key_hash_rcu, ip6_tnl_xmit_ctl
+            let why = format!(
+                "{local}, the local end of {}, is no address of its own",
+                self.name(at)
+            );
+            return state.dropped(at.place, why);
+        }
+        let flow = Flow {
+            src: outer.local,
+            oif: outer.link,
+            mark: state.packet.mark,
+            ..Flow::to(remote)
+        };
+        let hit = place.fib.lookup(&flow).ok();
+        if hit
+            .as_ref()
+            .is_some_and(|hit| hit.hops.iter().any(|hop| hop.link == Some(at.link)))
+        {
+            // The kernel counts it as a collision.
+            let why = Cause::NoRemote {
+                link: self.name(at).to_owned(),
+                dst: remote,
+            };
+            return state.dropped(at.place, why);
+        }
+        let source = outer.local.or_else(|| {
+            let hit = hit.as_ref()?;
+            source_address(place.net, remote, hit, hit.hops.first().copied())
+        });
+        let Some(source) = source else {
+            let why = Cause::NoRoute {
+                dst: remote,
+                forwarded: false,
+                tunnel: Some(self.name(at).to_owned()),
+            };
+            return state.dropped(at.place, why);
+        };
+        let mut packet = Packet::new(source, remote, outer.transport);
+        packet.size = outer.size;
+        packet.df = outer.df || remote.is_ipv6();
+        packet.mark = state.packet.mark;
+        packet.inner = Some(Box::new(inner));
+        state.packet = packet;
+        state.scrub();
+        state.output = outer.link;
+        state.note_packet(at.place, Some(at.link), What::Encap);
+        self.send(state, at.place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Metadata;
+
+    #[test]
+    fn a_routes_tunnel_is_read_as_it_is_printed() {
+        let read = Metadata::read("ip id 7 src 0.0.0.0 dst 10.9.0.2 ttl 0 tos 0 key").unwrap();
+        assert_eq!((read.id, read.key, read.csum, read.seq), (7, true, false, false));
+        assert_eq!(read.remote.to_string(), "10.9.0.2");
+        assert_eq!(read.local, None);
+        assert_eq!(Metadata::read("mpls 100"), None);
+    }
+}

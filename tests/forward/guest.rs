@@ -1,0 +1,58 @@
+//! Networks with links that this machine's kernel may lack, walked against packets that are really sent, in guests.
+//!
+//! `NETDIAG_LAB=vrf,ipvs` chooses networks by words of their names; `NETDIAG_ALL=1` takes every broken state.
+
+use std::time::Duration;
+
+use netdiag_lab::kinds::{Draft, link_labs};
+use netdiag_lab::{guest, or_skip};
+
+use super::networks::all;
+
+/// Broken states of each network in a usual run: all of them take many minutes.
+const BROKEN: usize = 1;
+
+/// How many networks are up at once.
+const AT_ONCE: usize = 2;
+
+const WITHIN: Duration = Duration::from_secs(1500);
+
+#[test]
+fn in_a_guest_whole_networks_are_walked_as_packets_go() {
+    or_skip(guest::tests(&["guest::whole_networks"], WITHIN));
+}
+
+#[test]
+fn in_a_guest_broken_networks_are_walked_as_packets_go() {
+    or_skip(guest::tests(&["guest::broken_networks"], WITHIN));
+}
+
+fn chosen(name: &str) -> bool {
+    std::env::var("NETDIAG_LAB").map_or(true, |words| words.split(',').any(|word| name.contains(word)))
+}
+
+#[test]
+#[ignore = "runs in a guest"]
+fn whole_networks() {
+    let labs = link_labs().into_iter();
+    let drafts: Vec<(String, Draft)> = labs
+        .map(|lab| (lab.name.to_owned(), lab.whole))
+        .filter(|(name, _)| chosen(name))
+        .collect();
+    all(drafts, true, AT_ONCE, 0);
+}
+
+#[test]
+#[ignore = "runs in a guest"]
+fn broken_networks() {
+    let of_each = std::env::var("NETDIAG_ALL").map_or(BROKEN, |_| usize::MAX);
+    let mut drafts: Vec<(String, Draft)> = Vec::new();
+    for lab in link_labs() {
+        for broken in lab.broken.into_iter().take(of_each) {
+            let name = format!("{}: {} on {}", lab.name, broken.what, broken.node);
+            drafts.push((name, broken.draft));
+        }
+    }
+    drafts.retain(|(name, _)| chosen(name));
+    all(drafts, false, AT_ONCE, 2);
+}
