@@ -1,6 +1,7 @@
 //! Networks with links that this machine's kernel may lack, walked against packets that are really sent, in guests.
 //!
-//! `NETDIAG_LAB=vrf,ipvs` chooses networks by words of their names; `NETDIAG_ALL=1` takes every broken state.
+//! `NETDIAG_LAB=vrf,ipvs` chooses networks by words of their names; `NETDIAG_ALL=1` takes every network
+//! and every broken state.
 
 use std::time::Duration;
 
@@ -11,6 +12,18 @@ use super::networks::all;
 
 /// Broken states of each network in a usual run: all of them take many minutes.
 const BROKEN: usize = 1;
+
+/// Not in a usual run, so that it takes two minutes: each has a sibling that goes the same way through the walk.
+const LEFT_OUT: [&str; 8] = [
+    "calico ipip never",
+    "calico ipip cross subnet",
+    "sit without a remote",
+    "geneve with an address",
+    "ipvlan l3s",
+    "sizes in gre without PMTU discovery",
+    "sizes in geneve",
+    "sizes in sit",
+];
 
 /// How many networks are up at once.
 const AT_ONCE: usize = 2;
@@ -28,7 +41,11 @@ fn in_a_guest_broken_networks_are_walked_as_packets_go() {
 }
 
 fn chosen(name: &str) -> bool {
-    std::env::var("NETDIAG_LAB").map_or(true, |words| words.split(',').any(|word| name.contains(word)))
+    let lab = name.split(':').next().unwrap_or(name);
+    match std::env::var("NETDIAG_LAB") {
+        Ok(words) => words.split(',').any(|word| name.contains(word)),
+        Err(_) => std::env::var_os("NETDIAG_ALL").is_some() || !LEFT_OUT.contains(&lab),
+    }
 }
 
 #[test]

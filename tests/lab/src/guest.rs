@@ -52,7 +52,7 @@ pub fn tests(names: &[&str], within: Duration) -> Result<()> {
     let binary = env::current_exe().map_err(Error::io("this program"))?;
     let mut words = vec![binary.to_string_lossy().into_owned()];
     words.extend(names.iter().map(|&name| name.to_owned()));
-    words.extend(["--ignored", "--test-threads=4"].map(str::to_owned));
+    words.extend(["--ignored", "--test-threads=4", "--color=never"].map(str::to_owned));
     let mut said = String::new();
     let code = run(&words, within, |line| {
         said += line;
