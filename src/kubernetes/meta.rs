@@ -21,7 +21,7 @@ pub struct Meta {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub labels: Labels,
-    /// Only those that say something of addresses and services; see [`KEPT`].
+    /// Only those that say something of addresses and services; see `KEPT`.
     #[serde(
         default,
         deserialize_with = "kept",

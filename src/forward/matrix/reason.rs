@@ -35,6 +35,9 @@ fn of_cause(cause: &Cause) -> String {
         Cause::NoFdb { link, .. } => format!("no fdb {link}"),
         Cause::NoRemote { link, .. } => format!("no remote {link}"),
         Cause::NoTunnel { .. } => "no tunnel".to_owned(),
+        Cause::Astray { gateway, .. } => format!("astray {gateway}"),
+        Cause::Untranslated { gateway, .. } => format!("untranslated {gateway}"),
+        Cause::WrongMac { .. } => "wrong mac".to_owned(),
         other => format!("{other:?}"),
     }
 }
