@@ -13,6 +13,7 @@ mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -20,6 +21,9 @@ use super::packet::{Packet, Transport};
 use super::topology::PlaceId;
 use super::walk::{End, Outcome, State, Walker};
 pub use reason::Reason;
+
+/// Bytes of a walking thread's stack: a step is a call, and a long way has hundreds.
+const STACK: usize = 64 << 20;
 
 /// A namespace, and an address by which it is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,10 +110,20 @@ pub fn matrix(
         }
     };
     let parts = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut parts = vec![work()];
-        // A thread that panicked has nothing to say; walks don't.
-        parts.extend(others.into_iter().filter_map(|thread| thread.join().ok()));
+        // Without one more thread, the others do its part.
+        let spawn = |_| {
+            thread::Builder::new()
+                .stack_size(STACK)
+                .spawn_scoped(scope, work)
+                .ok()
+        };
+        let others: Vec<_> = (0..threads).filter_map(spawn).collect();
+        let mut parts: Vec<Part> = others
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect();
+        // Only where no thread could be had is there anything left.
+        parts.push(work());
         parts
     });
     let mut whole = Part::default();
