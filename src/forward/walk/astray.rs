@@ -51,10 +51,7 @@ impl Walker<'_, '_> {
 
     fn owner(&self, ip: IpAddr) -> Option<PlaceId> {
         let mut places = self.topology.places();
-        let found = places.find(|(_, place)| {
-            let mut addresses = place.net.addresses.items().iter();
-            addresses.any(|address| address.ip == ip)
-        });
+        let found = places.find(|(_, place)| place.has(ip));
         found.map(|(id, _)| id)
     }
 
