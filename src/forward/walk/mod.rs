@@ -7,8 +7,10 @@
 mod arp;
 mod astray;
 mod beyond;
+mod br_netfilter;
 mod bridge;
 mod cause;
+mod either;
 mod filter;
 mod hops;
 mod ipvlan;
@@ -224,6 +226,7 @@ impl State {
             // Hosts cut what they answer themselves; an echo reply has the request's TOS (`icmp_reply`).
             df: packet.df && !echo && !packet.is_v6(),
             tos: if echo { packet.tos } else { 0 },
+            answers: true,
             ..Packet::new(packet.dst, packet.src, packet.transport.reply())
         });
         answer.conns.clone_from(&self.conns);
@@ -389,7 +392,17 @@ impl<'t, 'a> Walker<'t, 'a> {
     }
 
     fn answered(&self, outcome: &Outcome) -> Vec<Outcome> {
-        let answer = self.answer(outcome);
+        let Some(answer) = self.answer(outcome) else {
+            let dst = outcome.state.packet.src;
+            return outcome.state.answer().dropped(
+                outcome.place,
+                Cause::NoRoute {
+                    dst,
+                    forwarded: false,
+                    tunnel: None,
+                },
+            );
+        };
         if outcome.state.anycast && matches!(outcome.state.packet.transport, Transport::Tcp { .. }) {
             // `tcp_v6_conn_request`
             let why = format!("no connection to {}, an anycast address", answer.packet.src);
@@ -400,17 +413,21 @@ impl<'t, 'a> Walker<'t, 'a> {
 
     /// What answers a packet that was delivered. Who is asked by an anycast address answers by another one
     /// (`icmpv6_echo_reply`).
-    fn answer(&self, outcome: &Outcome) -> State {
+    fn answer(&self, outcome: &Outcome) -> Option<State> {
         let mut answer = outcome.state.answer();
         let packet = &mut answer.packet;
         let echo = matches!(packet.transport, Transport::Icmp { .. });
-        if echo
-            && outcome.state.anycast
-            && let Some(chosen) = self.packet(outcome.place, packet.dst, packet.transport)
-        {
-            packet.src = chosen.src;
+        if echo && outcome.state.anycast {
+            // No address, so that the link counts (`RT6_LOOKUP_F_IFACE`).
+            let place = self.topology.place(outcome.place);
+            let flow = Flow {
+                oif: answer.output,
+                ..Flow::to(packet.dst)
+            };
+            let hit = place.fib.lookup(&flow).ok()?;
+            packet.src = source_address(place.net, packet.dst, &hit, hit.hops.first().copied())?;
         }
-        answer
+        Some(answer)
     }
 
     /// The link's name, for people.
