@@ -6,6 +6,8 @@
 
 pub mod definition;
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -210,7 +212,8 @@ fn uid_shown(uid: &str) -> String {
         if matches!(at, 4 | 6 | 8 | 10) {
             shown.push('-');
         }
-        shown += &format!("{byte:02x}");
+        // Writing to a String can't fail.
+        let _ = write!(shown, "{byte:02x}");
     }
     shown
 }

@@ -99,8 +99,11 @@ fn object(fields: &[Field]) -> Value {
     json!({"type": "object", "properties": properties})
 }
 
-/// Kind, plural and spec of what only IPAM reads (libcalico-go `lib/apis/internalapi`).
-const IPAM: [(&str, &str, fn() -> Value); 3] = [
+/// Kind, plural, and what makes the schema of the spec.
+type Own = (&'static str, &'static str, fn() -> Value);
+
+/// What only IPAM reads (libcalico-go `lib/apis/internalapi`).
+const IPAM: [Own; 3] = [
     ("IPAMBlock", "ipamblocks", block),
     ("BlockAffinity", "blockaffinities", affinity),
     ("IPAMHandle", "ipamhandles", handle),

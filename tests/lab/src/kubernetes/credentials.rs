@@ -17,7 +17,8 @@ pub(super) struct Credentials {
     key: String,
 }
 
-fn failed(error: rcgen::Error) -> Error {
+/// What was wrong with a certificate or a key.
+fn failed(error: impl std::fmt::Display) -> Error {
     Error::failed(format!("certificates: {error}"))
 }
 
@@ -70,18 +71,17 @@ impl Credentials {
         let account = KeyPair::generate().map_err(failed)?;
         file("account-key.pem", &account.serialize_pem())?;
         file("account-public.pem", &account.public_key_pem())?;
-        let mut tokens = String::new();
-        for (user, all) in users {
+        let line = |(user, all): (&str, bool)| {
             let group = if all { "system:masters" } else { "netdiag:tests" };
-            tokens += &format!("{user}-token,{user},{user},{group}\n");
-        }
-        file("tokens.csv", &tokens)
+            format!("{user}-token,{user},{user},{group}\n")
+        };
+        file("tokens.csv", &users.map(line).concat())
     }
 
     /// A client that trusts this authority only.
     pub(super) fn agent(&self) -> Result<ureq::Agent> {
         let certificate = ureq::tls::Certificate::from_pem(self.authority.pem().as_bytes())
-            .map_err(|error| Error::failed(format!("certificates: {error}")))?
+            .map_err(failed)?
             .to_owned();
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::new_with_certs(&[certificate]))
