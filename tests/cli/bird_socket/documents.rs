@@ -68,7 +68,11 @@ fn yaml_holds_what_json_holds() {
             .bird(bird.socket())
             .run()
             .exits(0);
-        let shown = |form| netdiag(["node", "status", "-o", form, "--snapshot"]).args([&saved]).run();
+        let shown = |form| {
+            netdiag(["node", "status", "-o", form, "--snapshot"])
+                .args([&saved])
+                .run()
+        };
         let json = shown("json");
         let yaml = shown("yaml");
         assert_eq!(json.status, yaml.status);
