@@ -365,6 +365,14 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         let Ok(number) = u32::try_from(number) else { return };
         match key {
             Key::Meta(MetaKey::Mark) => self.call.packet.mark = number,
+            Key::Ttl { v6 } if *v6 == self.call.packet.is_v6() => {
+                self.call.packet.ttl = u8::try_from(number).unwrap_or(u8::MAX);
+            }
+            Key::Tos => self.call.packet.tos = u8::try_from(number).unwrap_or(u8::MAX),
+            Key::Dscp { v6 } if *v6 == self.call.packet.is_v6() => {
+                let ecn = self.call.packet.tos & 3;
+                self.call.packet.tos = u8::try_from(number << 2 & 0xfc).unwrap_or(0) | ecn;
+            }
             Key::Ct { key: CtKey::Mark, .. } => {
                 if let Some(conn) = &mut self.call.conn {
                     conn.mark = number;

@@ -65,7 +65,10 @@ impl Walker<'_, '_> {
             }
             match self.stays(&mut state, at) {
                 Ok(Some(next)) => self.to_neighbor(state, (at, port), next, &frame, vlan),
-                Ok(None) => self.to_bridge(state, at, bridge, frame, true),
+                Ok(None) => {
+                    state.routed = true;
+                    self.to_bridge(state, at, bridge, frame, true)
+                }
                 Err(why) => state.dropped(at.place, why),
             }
         })

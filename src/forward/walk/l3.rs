@@ -248,6 +248,7 @@ impl<'a> Walker<'_, 'a> {
             if let IpAddr::V6(src) = state.packet.src
                 && src.is_unicast_link_local()
                 && way_out(&hit) != Some(at.link)
+                && !state.routed
             {
                 let why = format!("{src}, the source, holds on {name} only, and is not forwarded");
                 return state.ends(at.place, End::Rejected(Cause::Other(why)));

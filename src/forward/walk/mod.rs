@@ -140,6 +140,8 @@ pub struct State {
     conn: Option<Conn>,
     /// PREROUTING was called already, by the bridge that it came through.
     prerouted: bool,
+    /// `br_netfilter` has looked up its way: to IPv6 it comes in by the link that it leaves by (`ip6_rcv_core`).
+    routed: bool,
     /// The frame crossed a cable that was not seen: it is with all that such cables lead to, and crosses none again.
     wired: bool,
     /// The link that it has to leave by, whatever routes lead elsewhere (`flowi4_oif`).
@@ -202,6 +204,7 @@ impl State {
             share: Share::WHOLE,
             conn: None,
             prerouted: false,
+            routed: false,
             wired: false,
             output: None,
             metadata: None,
@@ -255,6 +258,7 @@ impl State {
     fn scrub(&mut self) {
         self.conn = None;
         self.prerouted = false;
+        self.routed = false;
         self.packet.physdev_in = None;
     }
 
