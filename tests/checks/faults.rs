@@ -190,6 +190,7 @@ fn links_that_are_down_or_otherwise_are_told() {
                 .find(|link| link.kind.as_deref() == Some("veth"))
                 .unwrap();
             end.master = None;
+            end.name = "veth0001".into();
         },
     );
     fires("bridge-loop", &bgp(), |broken| {
@@ -255,6 +256,18 @@ fn links_that_are_down_or_otherwise_are_told() {
             known(&mut node.net.links).retain(|link| link.index != index);
             known(&mut node.net.addresses).retain(|address| address.link != index);
             // Without the link there are no routes by it, and what is lost by that is lost by this.
+            known(&mut node.net.routes)
+                .retain(|route| route.next_hops.first().is_none_or(|hop| hop.link != Some(index)));
+        },
+    );
+    fires(
+        "tunnel-link-missing",
+        &made(Flavour::CalicoIpip, 2, 1),
+        |broken| {
+            let node = &mut broken.nodes[0];
+            let index = link(node, "tunl0").index;
+            known(&mut node.net.links).retain(|link| link.index != index);
+            known(&mut node.net.addresses).retain(|address| address.link != index);
             known(&mut node.net.routes)
                 .retain(|route| route.next_hops.first().is_none_or(|hop| hop.link != Some(index)));
         },

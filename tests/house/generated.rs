@@ -104,7 +104,7 @@ fn check_page(check: &Check) -> String {
         if heading == "Verify by hand" {
             let _ = write!(text, "```sh\n{words}\n```\n");
         } else {
-            let _ = write!(text, "{words}\n");
+            let _ = writeln!(text, "{words}");
         }
     }
     text
@@ -119,7 +119,7 @@ fn pages_of_checks_are_fresh() {
     for (family, checks) in catalogue::FAMILIES {
         let _ = write!(index, "\n## {family}\n\n");
         for check in checks {
-            let _ = write!(index, "- [{}]({}.md): {}\n", check.id, check.id, check.title);
+            let _ = writeln!(index, "- [{}]({}.md): {}", check.id, check.id, check.title);
         }
     }
     files.push(("README.md".to_owned(), index));

@@ -103,7 +103,7 @@ impl Pairs {
                 let judge = |policies: &Policies| {
                     let out = policies.decide(from, Direction::Egress, Stage::Normal, &flow);
                     let into = policies.decide(to, Direction::Ingress, Stage::Normal, &flow);
-                    [out, into].into_iter().find(|decision| decision.is_denied())
+                    [out, into].into_iter().find(crate::policy::Decision::is_denied)
                 };
                 let (then, now) = (judge(&old), judge(&new));
                 if then.is_none() != now.is_none() {

@@ -126,12 +126,9 @@ fn detached(node: &NodeState) -> Vec<Finding> {
         .iter()
         .filter(|(_, end)| end.master.is_none() && !end.name.starts_with("cali"));
     for (title, end) in alone {
-        let routed = node
-            .net
-            .routes
-            .items()
-            .iter()
-            .any(|route| route.next_hops.iter().any(|hop| hop.link == Some(end.index)));
+        let routed = node.net.routes.items().iter().any(|route| {
+            route.dst.addr().is_ipv4() && route.next_hops.iter().any(|hop| hop.link == Some(end.index))
+        });
         if on == 0 || routed {
             continue;
         }

@@ -242,6 +242,12 @@ fn missing(world: &World, cluster: &Cluster, intent: &Intent, node: &NodeState, 
     if lacking.is_empty() {
         return;
     }
+    if let Some((link, module)) = tunnel_missing(node, &lacking) {
+        if node.kernel.known().and_then(|kernel| kernel.has(module)) != Some(false) {
+            found.push(no_tunnel(node, link));
+        }
+        return;
+    }
     let name = &node.name;
     let of: Vec<&str> = lacking.keys().copied().collect();
     let count: usize = lacking.values().map(Vec::len).sum();
@@ -269,6 +275,38 @@ fn missing(world: &World, cluster: &Cluster, intent: &Intent, node: &NodeState, 
     found.push(finding.step(format!(
         "see why BIRD doesn't learn them: netdiag node status   (on {name})"
     )));
+}
+
+/// The tunnel that the routes are meant to take, where the node doesn't have it, and its module.
+fn tunnel_missing(
+    node: &NodeState,
+    lacking: &BTreeMap<&str, Vec<(&ipnet::IpNet, &Way)>>,
+) -> Option<(&'static str, &'static str)> {
+    let (_, way) = lacking.values().flatten().next()?;
+    let (link, module) = match way {
+        Way::Ipip(_) => ("tunl0", "ipip"),
+        Way::Vxlan(_) => ("vxlan.calico", "vxlan"),
+        Way::Direct(_) | Way::Blackhole => return None,
+    };
+    let links = node.net.links.known()?;
+    links
+        .iter()
+        .all(|known| known.name != link)
+        .then_some((link, module))
+}
+
+fn no_tunnel(node: &NodeState, link: &str) -> Finding {
+    let name = &node.name;
+    Finding::of(
+        "tunnel-link-missing",
+        name,
+        format!("{name} has no {link}, by which it is meant to reach the other nodes' pods"),
+    )
+    .about(link)
+    .shown(format!("ip link on {name}"), format!("no {link}"))
+    .step(format!(
+        "restart calico-node on {name}, and look at Felix's log: it makes the link"
+    ))
 }
 
 /// A route that leads elsewhere than it is meant to.

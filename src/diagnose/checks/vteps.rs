@@ -75,6 +75,13 @@ fn unlike(world: &World, found: &mut Vec<Finding>) {
         for (kind, nodes) in kinds.iter().filter(|(kind, _)| *kind != usual) {
             for node in nodes {
                 let name = &node.name;
+                // Held against its settings already.
+                if found
+                    .iter()
+                    .any(|known| known.id == "tunnel-link-differs" && known.node == *name)
+                {
+                    continue;
+                }
                 let other = many.first().map_or("", |other| other.name.as_str());
                 found.push(
                     Finding::of(
