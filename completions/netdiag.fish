@@ -29,7 +29,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_needs_command" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_needs_command" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_needs_command" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_needs_command" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_needs_command" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_needs_command" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -53,7 +53,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -s h -l help -d 'Print help'
@@ -73,7 +73,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -91,7 +91,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -107,7 +107,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -133,7 +133,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l color -d 'Co
 always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l follow -d 'With --read: wait at the end of the file for what is still written to it'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l promiscuous -d 'Also packets that are for other hosts'
@@ -156,7 +156,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s R -l recursive -d 'Read the sub-directories of a directory, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
@@ -171,7 +171,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -s R -l recursive -d 'Read the sub-directories of a directory, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
@@ -185,7 +185,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -s R -l recursive -d 'Read the sub-directories of a directory, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
@@ -200,7 +200,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -s R -l recursive -d 'Read the sub-directories of a directory, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
@@ -214,7 +214,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -s R -l recursive -d 'Read the sub-directories of a directory, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
@@ -231,7 +231,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -s h -l help -d 'Print help'
@@ -241,7 +241,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand label" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l overwrite -d 'Give a label that is there a new value'
 complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l remove -d 'Remove the label'
@@ -254,7 +254,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s R -l recursive -d 'Read the sub-directories of a directory, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
@@ -286,7 +286,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l all -d 'Walk every pair of nodes or pods, and say who can\'t reach whom, and why; what is sent is then the only word'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l live -d 'Also send three probes from SRC, which must be on this host, and watch the links that they should pass'
@@ -301,7 +301,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -s h -l help -d 'Print help'
@@ -328,7 +328,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l json -d 'Write plain JSON, whatever the name'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l only-node -d 'Leave the datastore alone: this node only'
@@ -345,7 +345,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -357,7 +357,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -l counters -d 'Show counters, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -l all -d 'Show all that differs, timers and connections too, and no lines cut'
@@ -369,7 +369,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l json -d 'Write plain JSON, whatever the name'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l newest -d 'Of a node that is in several files, keep the newest'
@@ -380,7 +380,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -389,7 +389,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -134,12 +134,7 @@ async fn swap(
         if store.swap_entry(&entry, value.as_deref()).await? {
             return Ok(());
         }
-        let again = store
-            .entries(&entry.key)
-            .await?
-            .into_iter()
-            .find(|again| again.key == entry.key);
-        match again {
+        match store.entry(&entry.key).await? {
             Some(again) => entry = again,
             None => return Ok(()),
         }
@@ -211,8 +206,7 @@ async fn release(store: &dyn Datastore, addresses: &[IpAddr]) -> Result<(), Erro
 /// Takes one address of a block from a handle.
 async fn forget(store: &dyn Datastore, handle: &str, block: &IpNet) -> Result<(), Error> {
     let key = format!("{HANDLES}{handle}");
-    let entries = store.entries(&key).await?;
-    match entries.into_iter().find(|entry| entry.key == key) {
+    match store.entry(&key).await? {
         Some(entry) => swap(store, entry, &mut |entry| Ok(handle_without(&entry.value, block))).await,
         None => Ok(()),
     }
@@ -236,12 +230,7 @@ async fn free_blocks(store: &dyn Datastore, which: &dyn Fn(&Block) -> bool) -> R
             Ok(Some(block.changed()))
         })
         .await?;
-        for entry in store
-            .entries(&affinity)
-            .await?
-            .into_iter()
-            .filter(|entry| entry.key == affinity)
-        {
+        if let Some(entry) = store.entry(&affinity).await? {
             store.swap_entry(&entry, None).await?;
         }
     }

@@ -84,8 +84,8 @@ pub struct Global {
     /// Accepted as calicoctl has it: netdiag works with every release of Calico
     #[arg(long, global = true, hide = true)]
     allow_version_mismatch: bool,
-    /// Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd
-    #[arg(long, global = true, hide = true, value_name = "CONTEXT")]
+    /// Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)
+    #[arg(long, global = true, value_name = "CONTEXT")]
     context: Option<String>,
     /// Accepted as calicoctl has it: netdiag writes no log
     #[arg(long, global = true, hide = true, value_name = "LEVEL")]

@@ -8,8 +8,10 @@
 )]
 
 mod certificates;
+mod command;
 mod failures;
 mod kinds;
+mod kubernetes;
 mod replay;
 mod server;
 mod tls;
