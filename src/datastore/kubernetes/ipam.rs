@@ -1,10 +1,10 @@
 //! IPAM's own objects, under the keys and in the form that etcd has for them, so that there is one IPAM (libcalico-go
 //! `lib/backend/k8s/resources/ipam_*.go`).
 
-use ring::digest;
 use serde_json::{Map, Value, json};
 
 use crate::calico::crd::Group;
+use crate::calico::hash;
 
 const BLOCKS: &str = "/calico/ipam/v2/assignment/";
 const HANDLES: &str = "/calico/ipam/v2/handle/";
@@ -190,10 +190,9 @@ fn affinity_name(host: &str, block: &str) -> String {
     if name.len() < 253 {
         return name;
     }
-    let hash = digest::digest(&digest::SHA256, format!("{host}+{block}").as_bytes());
-    let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hash::sha256(&format!("{host}+{block}"), 11);
     let kept = host.get(..252 - block.len() - 13).unwrap_or(host);
-    format!("{kept}-{block}-{}", hex.get(..11).unwrap_or_default())
+    format!("{kept}-{block}-{hash}")
 }
 
 #[cfg(test)]

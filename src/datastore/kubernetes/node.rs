@@ -17,9 +17,11 @@ const ANNOTATIONS: &str = "projectcalico.org/annotations";
 const KUBE_LABELS: &str = "projectcalico.org/kube-labels";
 
 type Path = &'static [&'static str];
+/// Whether Calico reads the value, or ignores it.
+type Check = fn(&str) -> bool;
 
 /// Annotation, field, and what its value must be.
-const FIELDS: [(&str, Path, fn(&str) -> bool); 13] = [
+const FIELDS: [(&str, Path, Check); 13] = [
     ("IPv4Address", &["spec", "bgp", "ipv4Address"], is_v4),
     ("IPv6Address", &["spec", "bgp", "ipv6Address"], is_v6),
     (

@@ -1,9 +1,9 @@
 //! WorkloadEndpoints from Pods (libcalico-go `lib/backend/k8s/conversion`).
 
-use ring::digest;
 use serde_json::{Map, Value, json};
 
 use crate::calico::checks;
+use crate::calico::hash;
 use crate::calico::resource::{Kind, Resource};
 
 /// Written by Calico's CNI plugin, before the kubelet has written the status.
@@ -112,12 +112,8 @@ fn labels(pod: &Value, namespace: &str, account: &str) -> Map<String, Value> {
 
 /// The link on the node: a prefix, and what both Felix and the CNI plugin make of the pod's name.
 fn interface(prefix: &str, namespace: &str, name: &str) -> String {
-    let hash = digest::digest(
-        &digest::SHA1_FOR_LEGACY_USE_ONLY,
-        format!("{namespace}.{name}").as_bytes(),
-    );
-    let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{prefix}{}", hex.get(..11).unwrap_or_default())
+    let hash = hash::sha1(&format!("{namespace}.{name}"), 11);
+    format!("{prefix}{hash}")
 }
 
 /// Whether a pod's addresses may be somebody else's.
