@@ -73,6 +73,8 @@ pub enum Error {
     Datastore(#[from] datastore::Error),
     #[error(transparent)]
     Merge(#[from] MergeError),
+    #[error(transparent)]
+    Ipam(#[from] crate::ipam::Error),
     /// Calico doesn't allow it.
     #[error("{0}")]
     Refused(String),

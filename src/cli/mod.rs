@@ -6,12 +6,14 @@ mod check;
 mod completion;
 mod create;
 mod datastore;
+mod datastore_migrate;
 mod delete;
 mod error;
 mod files;
 mod format;
 mod get;
 mod input;
+mod ipam;
 mod kinds;
 mod label;
 mod node;
@@ -115,6 +117,8 @@ enum Command {
     Patch(patch::Patch),
     Label(label::Label),
     Validate(validate::Validate),
+    Ipam(ipam::Args),
+    Datastore(datastore_migrate::Args),
     Trace(trace::Args),
     Snapshot(snapshot::Args),
     Completion(completion::Args),
@@ -135,6 +139,8 @@ impl Command {
             Self::Patch(patch) => patch.run(cx),
             Self::Label(label) => label.run(cx),
             Self::Validate(validate) => validate.run(cx),
+            Self::Ipam(ipam) => ipam.run(cx),
+            Self::Datastore(datastore) => datastore.run(cx),
             Self::Trace(trace) => trace.run(cx),
             Self::Completion(completion) => completion.run(cx),
         }

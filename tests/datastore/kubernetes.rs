@@ -15,7 +15,7 @@ use crate::command::Netdiag;
 use crate::kinds::{OBJECTS, goes_its_way};
 
 /// Teaches a server Calico's kinds.
-fn define(kubernetes: &Kubernetes, group: Group) {
+pub(crate) fn define(kubernetes: &Kubernetes, group: Group) {
     let definitions = definition::all(group);
     for definition in &definitions {
         kubernetes
@@ -43,7 +43,7 @@ fn shared() -> Option<Arc<Kubernetes>> {
     Some(kubernetes)
 }
 
-fn as_user(kubernetes: &Kubernetes, user: &str) -> Netdiag {
+pub(crate) fn as_user(kubernetes: &Kubernetes, user: &str) -> Netdiag {
     let file = kubernetes.kubeconfig(user, &kubernetes.url()).unwrap();
     Netdiag(vec![
         ("KUBECONFIG", file.to_str().unwrap().to_owned()),
@@ -51,7 +51,7 @@ fn as_user(kubernetes: &Kubernetes, user: &str) -> Netdiag {
     ])
 }
 
-fn create(kubernetes: &Kubernetes, path: &str, kind: &str, name: &str, more: &Value) -> Value {
+pub(crate) fn create(kubernetes: &Kubernetes, path: &str, kind: &str, name: &str, more: &Value) -> Value {
     let mut object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}});
     for (key, value) in more.as_object().unwrap() {
         match (object.get_mut(key), value) {

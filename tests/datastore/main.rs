@@ -10,6 +10,7 @@
 mod certificates;
 mod command;
 mod failures;
+mod ipam;
 mod kinds;
 mod kubernetes;
 mod replay;
