@@ -1,7 +1,7 @@
 //! The program itself, on a datastore.
 
 use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use crate::server::Etcd;
 
@@ -13,7 +13,8 @@ impl Netdiag {
         Self(vec![("ETCD_ENDPOINTS", etcd.url())])
     }
 
-    pub(crate) fn output(&self, arguments: &[&str], stdin: &str) -> Output {
+    /// Starts a command, with this on its standard input.
+    pub(crate) fn start(&self, arguments: &[&str], stdin: &str) -> Child {
         let mut child = Command::new(env!("CARGO_BIN_EXE_netdiag"))
             .args(arguments)
             .env_clear()
@@ -24,7 +25,11 @@ impl Netdiag {
             .spawn()
             .unwrap();
         child.stdin.take().unwrap().write_all(stdin.as_bytes()).ok();
-        child.wait_with_output().unwrap()
+        child
+    }
+
+    pub(crate) fn output(&self, arguments: &[&str], stdin: &str) -> Output {
+        self.start(arguments, stdin).wait_with_output().unwrap()
     }
 
     /// Runs a command with this on its standard input; its standard output, or else its standard error.

@@ -9,6 +9,7 @@
 
 mod certificates;
 mod command;
+mod concurrent;
 mod failures;
 mod ipam;
 mod kinds;
