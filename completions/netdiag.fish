@@ -39,14 +39,18 @@ complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "check" -d 'Find wha
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "capture" -d 'Show packets of links or of a capture file, each on one line with all that encapsulates it'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "get" -d 'Show resources of the datastore'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "apply" -d 'Write resources from manifests: create those that are missing, update the others'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "diff" -d 'Show what applying manifests would change, field by field, and write nothing'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "create" -d 'Create resources from manifests; they must not exist yet'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "replace" -d 'Replace resources by those of manifests; they must exist'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "delete" -d 'Delete resources, by kind and name or those of manifests'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "patch" -d 'Change fields of one resource'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "label" -d 'Set, update or remove a label of one resource'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "validate" -d 'Check manifests without a datastore: everything that is wrong, with file, line, column and field'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "ipam" -d 'Addresses that Calico gives out: who has them, what doesn\'t fit, and giving them back'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "datastore" -d 'The datastore as a whole'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "trace" -d 'Follow a packet hop by hop, there and back, through routes, neighbors, bridges, tunnels and netfilter'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "snapshot" -d 'Save what nodes and their datastore show, to look at it elsewhere or later'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "version" -d 'Show netdiag\'s version, and the cluster\'s'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "completion" -d 'Print the completion script of a shell'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
 always\t''
@@ -178,6 +182,19 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l skip-empty -d 
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l dry-run -d 'Show what would change, and write nothing'
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -s f -l filename -d 'Manifest: a file, a directory (its .yaml, .yml and .json files), or - for standard input; repeatable' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -s n -l namespace -d 'Namespace, for kinds that have namespaces (default: that of the manifest, else default)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -s R -l recursive -d 'Read the sub-directories of a directory, too'
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -s f -l filename -d 'Manifest: a file, a directory (its .yaml, .yml and .json files), or - for standard input; repeatable' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -s n -l namespace -d 'Namespace, for kinds that have namespaces (default: that of the manifest, else default)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
@@ -260,6 +277,107 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s R -l recurs
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -f -a "show" -d 'Show how many addresses pools and blocks have left, or who has an address'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -f -a "check" -d 'Hold what IPAM has given out against those who use it'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -f -a "release" -d 'Give addresses back that nobody uses'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -f -a "split" -d 'Make several smaller pools of one; blocks and addresses stay as they are'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -f -a "configure" -d 'Change settings of IPAM'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l ip -d 'Who has this address' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -s o -l output -d 'How to show it' -r -f -a "table\t''
+json\t''
+yaml\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l show-blocks -d 'Blocks of each pool as well'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l show-borrowed -d 'Addresses that a node has of another node\'s block'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l show-configuration -d 'Settings of IPAM'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l show-nodes -d 'How many addresses and blocks each node has'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -s o -l output -d 'Write a report for `ipam release --from-report`; `-` is standard output, with nothing else on it' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -l kubeconfig -d 'Accepted as calicoctl has it: Kubernetes isn\'t asked beside the datastore' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -l show-all-ips -d 'Every address that is given out or in use'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -l show-problem-ips -d 'Every address and handle that is a problem'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -l ip -d 'This address' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -l from-report -d 'Those that are leaked in this report of `ipam check -o`; in all, if several are given' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -l force -d 'Also an address that is in use; also from reports while the datastore isn\'t locked'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from split" -l cidr -d 'The pool, by its addresses' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from split" -l name -d 'The pool, by its name' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from split" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from split" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from split" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from split" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from split" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from split" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from split" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -l strictaffinity -d 'Whether nodes take addresses of their own blocks only' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -l max-blocks-per-host -d 'Blocks that a node may have' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -l kubevirt-ip-persistence -d 'Whether virtual machines keep their addresses' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -l ip-cooldown-seconds -d 'Seconds before an address that was given back is given out again' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -f -a "migrate" -d 'Lock and unlock it'
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -f -a "lock" -d 'Tell all of Calico that nothing may be changed: nodes and pods keep what they have, and get nothing new'
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -f -a "unlock" -d 'Tell all of Calico to go on'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
@@ -384,6 +502,16 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_see
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netdiag -n "__fish_netdiag_using_subcommand version" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand version" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand version" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand version" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand version" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand version" -l client -d 'Only netdiag\'s own: asks no datastore'
+complete -c netdiag -n "__fish_netdiag_using_subcommand version" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand version" -s h -l help -d 'Print help'
 complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"

@@ -153,12 +153,12 @@ fn batches(documents: &[Document]) -> impl Iterator<Item = &[Document]> {
     std::iter::from_fn(move || {
         let kind = rest.first()?.resource.kind;
         let mut seen = HashSet::new();
-        let alone = kind == Kind::IpPool;
         let length = rest
             .iter()
             .take_while(|document| {
                 let resource = &document.resource;
-                resource.kind == kind && !(alone && !seen.is_empty()) && seen.insert(resource.id())
+                let fits = seen.is_empty() || kind != Kind::IpPool;
+                resource.kind == kind && fits && seen.insert(resource.id())
             })
             .count();
         let (batch, after) = rest.split_at(length);

@@ -101,6 +101,13 @@ pub struct Findings {
 }
 
 impl Findings {
+    /// Whether an address that is given out is used by nobody.
+    pub fn is_leaked(&self, allocation: Allocation<'_>) -> bool {
+        let attribute = allocation.attribute;
+        let used = self.owners.contains_key(&allocation.ip);
+        !used && !attribute.is_reserved() && attribute.released_at.is_none()
+    }
+
     /// All of them.
     pub fn problems(&self) -> impl Iterator<Item = &Problem> {
         [
@@ -116,12 +123,6 @@ impl Findings {
         .into_iter()
         .flatten()
     }
-}
-
-/// Whether an address that is given out is used by nobody.
-pub fn is_leaked(allocation: Allocation<'_>, owners: &HashMap<IpAddr, Vec<Owner>>) -> bool {
-    let attribute = allocation.attribute;
-    !owners.contains_key(&allocation.ip) && !attribute.is_reserved() && attribute.released_at.is_none()
 }
 
 /// Holds everything against everything.
@@ -149,7 +150,7 @@ pub fn check(stock: &Stock) -> Findings {
             if attribute.released_at.is_some() {
                 findings.cooling_down += 1;
             }
-            if is_leaked(allocation, &findings.owners) {
+            if findings.is_leaked(allocation) {
                 findings.leaked.push(Problem::Leaked {
                     ip: allocation.ip,
                     attributes: attribute.describe(),

@@ -110,10 +110,12 @@ impl Args {
                 key == "auto_allocate_blocks" || !(*value == Value::Bool(false) || value.as_u64() == Some(0))
             });
             let value = Value::Object(config).to_string();
-            match store.swap_entry(&entry, Some(&value)).await? {
-                true => Ok(()),
-                false => Err(Error::new("update conflict: somebody else has changed the settings: try again")),
+            if store.swap_entry(&entry, Some(&value)).await? {
+                return Ok(());
             }
+            Err(Error::new(
+                "update conflict: somebody else has changed the settings: try again",
+            ))
         })?;
         for (_, value, name) in &wanted {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::address;
 use crate::cli::{Context, Error, Outcome};
 use crate::datastore::{Datastore, Entry};
-use crate::ipam::check::{check, is_leaked};
+use crate::ipam::check::check;
 use crate::ipam::report::{Report, leaked_in_all};
 use crate::ipam::stock::Stock;
 use crate::ipam::store;
@@ -73,7 +73,7 @@ impl Args {
             let allocation = stock.blocks.iter().find_map(|block| block.allocation(*ip));
             let entry = leaked.get(ip);
             allocation.zip(entry).is_some_and(|(allocation, entry)| {
-                is_leaked(allocation, &findings.owners)
+                findings.is_leaked(allocation)
                     && allocation.sequence_number == entry.sequence_number
                     && allocation.attribute.handle.as_deref().unwrap_or_default() == entry.handle
             })
