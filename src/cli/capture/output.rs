@@ -1,10 +1,12 @@
 //! Where packets go: lines on standard output, or a file.
 
+use std::sync::Arc;
+
 use super::dump::Dump;
 use super::summary::Summary;
 use super::{Args, Context, Error, Outcome, Output, Style};
 use crate::packet::file::Interface;
-use crate::packet::show::{self, Clock, Json, Lines, Shown, Stamp, Tcpdump, Text};
+use crate::packet::show::{self, Clock, Json, Layout, Lines, Names, Shown, Stamp, Tcpdump, Text};
 
 /// Bytes of text after which it is written.
 const ENOUGH: usize = 60 << 10;
@@ -17,13 +19,13 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    pub(super) fn new(args: &Args, cx: &Context) -> Result<Self, Error> {
+    pub(super) fn new(args: &Args, names: Option<Arc<Names>>, cx: &Context) -> Result<Self, Error> {
         if args.summary {
-            return Ok(Self::Summary(Summary::new(args.output)));
+            return Ok(Self::Summary(Summary::new(args.output, names)));
         }
         Ok(match &args.file.write {
             Some(path) => Self::Write(Dump::new(path, &args.file)?),
-            None => Self::Show(Shower::new(args, cx)),
+            None => Self::Show(Shower::new(args, names, cx)),
         })
     }
 
@@ -72,6 +74,7 @@ impl Sink {
 }
 
 /// Writes packets in the form that was asked for.
+#[derive(Clone)]
 pub(super) struct Shower {
     text: Text,
     form: Form,
@@ -79,14 +82,15 @@ pub(super) struct Shower {
     at_once: bool,
 }
 
+#[derive(Clone)]
 enum Form {
     Lines(Lines),
     Tcpdump(Tcpdump),
-    Json,
+    Json(Json),
 }
 
 impl Shower {
-    fn new(args: &Args, cx: &Context) -> Self {
+    fn new(args: &Args, names: Option<Arc<Names>>, cx: &Context) -> Self {
         let stamp = match args.time {
             0 => Stamp::Clock,
             1 => Stamp::None,
@@ -97,9 +101,13 @@ impl Shower {
         };
         let clock = Clock::new(stamp, args.nano);
         let form = match (args.output, args.style) {
-            (Output::Json, _) => Form::Json,
+            (Output::Json, _) => Form::Json(Json { names }),
             (_, Style::Tcpdump) => Form::Tcpdump(Tcpdump { clock }),
-            (output, Style::Netdiag) => Form::Lines(Lines::new(clock, output == Output::Wide)),
+            (output, Style::Netdiag) => {
+                let mut lines = Lines::new(clock, output == Output::Wide);
+                lines.names = names;
+                Form::Lines(lines)
+            }
         };
         Self {
             text: Text::new(cx.style.color),
@@ -109,15 +117,48 @@ impl Shower {
         }
     }
 
-    fn take(&mut self, cx: &mut Context, shown: &Shown) -> Result<(), Error> {
+    /// Whether lines depend on those before by no more than [`Shower::layout`] has, and nobody watches them come.
+    pub(super) fn may_be_made_apart(&self) -> bool {
+        let own_time = match &self.form {
+            Form::Lines(Lines { clock, .. }) | Form::Tcpdump(Tcpdump { clock }) => clock.stamp.is_own(),
+            Form::Json(_) => true,
+        };
+        own_time && !self.at_once
+    }
+
+    /// What lines take over from those before.
+    pub(super) fn layout(&self) -> Layout {
+        match &self.form {
+            Form::Lines(lines) => lines.layout(),
+            Form::Tcpdump(_) | Form::Json(_) => Layout::default(),
+        }
+    }
+
+    pub(super) fn resume(&mut self, layout: Layout) {
+        if let Form::Lines(lines) = &mut self.form {
+            lines.resume(layout);
+        }
+    }
+
+    /// Writes a packet into the text that is given away by [`Shower::text`].
+    pub(super) fn write(&mut self, shown: &Shown) {
         match &mut self.form {
             Form::Lines(lines) => lines.write(shown, &mut self.text),
             Form::Tcpdump(lines) => lines.write(shown, &mut self.text),
-            Form::Json => Json.write(shown, &mut self.text),
+            Form::Json(json) => json.write(shown, &mut self.text),
         }
         if self.hex {
             show::hex::write(shown, &mut self.text);
         }
+    }
+
+    /// The text so far, for one to go on with.
+    pub(super) const fn text(&mut self) -> &mut Text {
+        &mut self.text
+    }
+
+    fn take(&mut self, cx: &mut Context, shown: &Shown) -> Result<(), Error> {
+        self.write(shown);
         if self.at_once || self.text.len() > ENOUGH {
             self.flush(cx)?;
         }

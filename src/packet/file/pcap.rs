@@ -3,8 +3,9 @@
 
 use super::buffer::Buffer;
 use super::interface::{Clock, Interface};
-use super::{Error, LONGEST_PACKET, LinkType, Packet, Time};
-use crate::packet::bytes::array;
+use super::record::Record;
+use super::{Error, LONGEST_PACKET, LinkType, Time};
+use crate::packet::bytes::{array, small};
 
 mod field {
     pub(super) const MAJOR: usize = 4;
@@ -95,11 +96,11 @@ impl Pcap {
         }
     }
 
-    pub(super) fn next<'a>(
+    pub(super) fn next(
         &mut self,
-        buffer: &'a mut Buffer,
+        buffer: &mut Buffer,
         warnings: &mut Vec<String>,
-    ) -> Result<Option<Packet<'a>>, Error> {
+    ) -> Result<Option<Record>, Error> {
         let head = buffer.peek(self.header)?;
         if head.len() < self.header {
             if !head.is_empty() {
@@ -141,8 +142,8 @@ impl Pcap {
             buffer.skip(had);
             return Ok(None);
         }
-        let header = self.header;
-        Ok(Some(Packet {
+        let start = small(buffer.take(whole));
+        Ok(Some(Record {
             time: Time {
                 seconds: i64::from(seconds) + i64::from(nanoseconds / 1_000_000_000),
                 nanoseconds: nanoseconds % 1_000_000_000,
@@ -150,7 +151,7 @@ impl Pcap {
             link: self.link,
             interface: 0,
             wire_len,
-            data: buffer.take(header, length, 0),
+            data: start + small(self.header)..start + small(whole),
             comment: None,
             direction: 0,
         }))
