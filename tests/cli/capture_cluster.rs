@@ -51,16 +51,19 @@ fn names_stand_beside_addresses() {
     ];
     let output = netdiag(with).run();
     output.exits(0);
-    insta::assert_snapshot!(output.stdout, @"");
+    insta::assert_snapshot!(output.stdout, @"
+    192.168.100.11(n1) > 192.168.100.12(n2) vxlan(8472) vni 1 | 10.244.1.2(n1/pod1) > 10.244.2.2(n2/pod1) icmp echo request id 7 seq 1 len 16
+    192.168.100.11(n1) > 192.168.100.19     vxlan(8472) vni 1 | 10.244.1.2(n1/pod1) > 9.9.9.9             icmp echo request id 7 seq 1 len 16
+    ");
     let output = netdiag(with).args(&["-o", "json", "-c", "1"]).run();
     let packet: Value = serde_json::from_str(&output.exits(0).stdout).unwrap();
     assert_eq!(packet["layers"][1]["sourceName"], "n1");
-    assert_eq!(packet["layers"][5]["destinationName"], "pod1");
+    assert_eq!(packet["layers"][5]["destinationName"], "n2/pod1");
     netdiag(with)
         .args(&["--summary"])
         .run()
         .exits(2)
-        .says("10.244.1.2(pod1)");
+        .says("10.244.1.2(n1/pod1)");
 }
 
 #[test]
@@ -290,12 +293,12 @@ fn another_node_is_captured_by_ssh() {
             .run()
     };
     let output = remote(&["-i", "eth0", "it's"]);
-    output.exits(0).says("capture -i eth0 it's\n");
+    output.exits(0).says("capture -i eth0 it's");
     assert_eq!(output.stdout.lines().count(), 2);
     remote(&["-i", "eth1"]).exits(1).says("the capture on n2 failed");
     let local = directory.path().join("local");
     let output = remote(&["-i", "eth0", "-w", local.to_str().unwrap()]);
-    output.exits(0).says("capture -i eth0 -w -\n");
+    output.exits(0).says("capture -i eth0 -w -");
     assert_eq!(std::fs::read_to_string(local).unwrap().lines().count(), 2);
     netdiag(["capture", "--node", "gone", "-i", "eth0"])
         .env("PATH", &search)

@@ -18,11 +18,15 @@ pub(super) fn names(snapshot: &Snapshot, cluster: Option<&Cluster>) -> Names {
     }
     let topology = Topology::new(&snapshot.nodes);
     for (_, place) in topology.places() {
-        let title = place.namespace.as_deref().unwrap_or(&place.node.name);
+        let title = match &place.namespace {
+            // A pod of Kubernetes; what else there is on a node may be called the same on others.
+            Some(name) if name.contains('/') => name.clone(),
+            _ => place.title(),
+        };
         for address in place.net.addresses.items() {
             // Bridges of several nodes may have the same one.
             if address.scope == Scope::GLOBAL && !address.ip.is_loopback() {
-                names.add(address.ip, title);
+                names.add(address.ip, &title);
             }
         }
     }
