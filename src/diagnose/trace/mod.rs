@@ -9,6 +9,7 @@ mod neighbors;
 mod routes;
 mod routing;
 mod rules;
+mod shell;
 mod switches;
 mod tunnels;
 
@@ -142,14 +143,18 @@ impl Explained {
 /// Explains the end of a walk; nothing when it was delivered. `there`: the way of the packet that this one answers.
 pub fn explain(scene: Scene, outcome: &Outcome, there: Option<&Outcome>) -> Option<Explained> {
     let case = Case::new(scene, outcome, there);
-    if let Some(explained) = routing::by_default_route(&case) {
+    explained(&case).map(|explained| shell::quoted(explained, scene.topology))
+}
+
+fn explained(case: &Case) -> Option<Explained> {
+    if let Some(explained) = routing::by_default_route(case) {
         return Some(explained);
     }
-    match &outcome.end {
+    match &case.outcome.end {
         End::Delivered | End::Answered(_) => None,
-        End::Dropped(cause) | End::Rejected(cause) => Some(by_cause(&case, cause)),
-        End::NotForMe => Some(neighbors::nobody_has(&case)),
-        End::NotDecidable(missing) => Some(beyond::missing(&case, missing)),
+        End::Dropped(cause) | End::Rejected(cause) => Some(by_cause(case, cause)),
+        End::NotForMe => Some(neighbors::nobody_has(case)),
+        End::NotDecidable(missing) => Some(beyond::missing(case, missing)),
     }
 }
 
