@@ -168,6 +168,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Time of a packet: -t none, -tt seconds since 1970, -ttt since the packet before, -tttt date and time, -ttttt since the first packet')
             [CompletionResult]::new('--nano', '--nano', [CompletionResultType]::ParameterName, 'Nanoseconds instead of microseconds')
             [CompletionResult]::new('--summary', '--summary', [CompletionResultType]::ParameterName, 'Show flows instead of packets, and what is wrong with them; -o wide shows all flows')
+            [CompletionResult]::new('--tui', '--tui', [CompletionResultType]::ParameterName, 'Show flows as they come in the terminal; pick one to see its packets, and one of those to see its layers')
             [CompletionResult]::new('--names', '--names', [CompletionResultType]::ParameterName, 'Show the names of pods, nodes and services beside their addresses, as this host and its datastore have them, or --snapshot and --objects. Names are never looked up in DNS')
             [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Write each line at once, for a pipe')
             [CompletionResult]::new('--line-buffered', '--line-buffered', [CompletionResultType]::ParameterName, 'Write each line at once, for a pipe')

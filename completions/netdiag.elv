@@ -160,6 +160,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand -t 'Time of a packet: -t none, -tt seconds since 1970, -ttt since the packet before, -tttt date and time, -ttttt since the first packet'
             cand --nano 'Nanoseconds instead of microseconds'
             cand --summary 'Show flows instead of packets, and what is wrong with them; -o wide shows all flows'
+            cand --tui 'Show flows as they come in the terminal; pick one to see its packets, and one of those to see its layers'
             cand --names 'Show the names of pods, nodes and services beside their addresses, as this host and its datastore have them, or --snapshot and --objects. Names are never looked up in DNS'
             cand -l 'Write each line at once, for a pipe'
             cand --line-buffered 'Write each line at once, for a pipe'

@@ -150,6 +150,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s x -l hex -d 
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s t -d 'Time of a packet: -t none, -tt seconds since 1970, -ttt since the packet before, -tttt date and time, -ttttt since the first packet'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l nano -d 'Nanoseconds instead of microseconds'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l summary -d 'Show flows instead of packets, and what is wrong with them; -o wide shows all flows'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l tui -d 'Show flows as they come in the terminal; pick one to see its packets, and one of those to see its layers'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l names -d 'Show the names of pods, nodes and services beside their addresses, as this host and its datastore have them, or --snapshot and --objects. Names are never looked up in DNS'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s l -l line-buffered -d 'Write each line at once, for a pipe'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'

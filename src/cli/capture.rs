@@ -11,6 +11,7 @@ mod remote;
 mod select;
 mod summary;
 mod threads;
+mod tui;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -75,6 +76,9 @@ pub(super) struct Args {
     /// Show flows instead of packets, and what is wrong with them; -o wide shows all flows
     #[arg(long, conflicts_with_all = ["write", "hex", "style"])]
     summary: bool,
+    /// Show flows as they come in the terminal; pick one to see its packets, and one of those to see its layers
+    #[arg(long, conflicts_with_all = ["write", "hex", "style", "summary", "node", "join"])]
+    tui: bool,
     /// Show the names of pods, nodes and services beside their addresses, as this host and its datastore have them, or
     /// --snapshot and --objects. Names are never looked up in DNS
     #[arg(long, conflicts_with_all = ["write", "style"])]
@@ -272,7 +276,7 @@ impl Args {
             .and_then(|count| count.to_str())
             .and_then(|count| count.parse().ok());
         let (mut number, mut taken) = (0, 0);
-        while most.is_none_or(|most| taken < most) {
+        while most.is_none_or(|most| taken < most) && !sink.has_ended() {
             let Some((packet, interface)) = input.next(cx, sink)? else {
                 break;
             };

@@ -55,12 +55,12 @@ fn names_stand_beside_addresses() {
     192.168.100.11(n1) > 192.168.100.12(n2) vxlan(8472) vni 1 | 10.244.1.2(n1/pod1) > 10.244.2.2(n2/pod1) icmp echo request id 7 seq 1 len 16
     192.168.100.11(n1) > 192.168.100.19     vxlan(8472) vni 1 | 10.244.1.2(n1/pod1) > 9.9.9.9             icmp echo request id 7 seq 1 len 16
     ");
-    let output = netdiag(with).args(&["-o", "json", "-c", "1"]).run();
+    let output = netdiag(with).args(["-o", "json", "-c", "1"]).run();
     let packet: Value = serde_json::from_str(&output.exits(0).stdout).unwrap();
     assert_eq!(packet["layers"][1]["sourceName"], "n1");
     assert_eq!(packet["layers"][5]["destinationName"], "n2/pod1");
     netdiag(with)
-        .args(&["--summary"])
+        .args(["--summary"])
         .run()
         .exits(2)
         .says("10.244.1.2(n1/pod1)");
@@ -128,13 +128,13 @@ fn a_flow_is_found_bare_and_in_its_tunnel() {
         path(&file),
         "--flow",
     ];
-    let output = netdiag(flow).args(&["n1/pod1", "n2/pod1"]).run();
+    let output = netdiag(flow).args(["n1/pod1", "n2/pod1"]).run();
     output
         .exits(0)
         .says("(host 192.168.100.11 and host 192.168.100.12 and udp port 8472)");
     assert_eq!(output.stdout.lines().count(), 3, "{}", output.stdout);
     netdiag(flow)
-        .args(&["n1/pod1", "n2/pod9"])
+        .args(["n1/pod1", "n2/pod9"])
         .run()
         .exits(1)
         .says("n2/pod9: no node, pod, container or namespace of that name was seen");
@@ -171,7 +171,7 @@ fn two_captures_say_what_was_lost_between_them() {
         .says(" is 5.0 s ahead of ")
         .says("1 packet left and never arrived.")
         .says("10.244.1.2 to 10.244.2.2: number 9 of ");
-    let output = netdiag(join).args(&["-o", "json"]).run();
+    let output = netdiag(join).args(["-o", "json"]).run();
     let joined: Value = serde_json::from_str(&output.exits(2).stdout).unwrap();
     assert_eq!(joined["aheadNanoseconds"], 5_000_000_000u64);
     assert_eq!(joined["giveOrTakeNanoseconds"], 100_000);

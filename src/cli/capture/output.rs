@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::dump::Dump;
 use super::summary::Summary;
+use super::tui::Tui;
 use super::{Args, Context, Error, Outcome, Output, Style};
 use crate::packet::file::Interface;
 use crate::packet::show::{self, Clock, Json, Layout, Lines, Names, Shown, Stamp, Tcpdump, Text};
@@ -16,10 +17,14 @@ pub(super) enum Sink {
     Show(Shower),
     Write(Dump),
     Summary(Summary),
+    Tui(Box<Tui>),
 }
 
 impl Sink {
     pub(super) fn new(args: &Args, names: Option<Arc<Names>>, cx: &Context) -> Result<Self, Error> {
+        if args.tui {
+            return Ok(Self::Tui(Box::new(Tui::new(names, cx)?)));
+        }
         if args.summary {
             return Ok(Self::Summary(Summary::new(args.output, names)));
         }
@@ -37,6 +42,7 @@ impl Sink {
                 summary.take(shown);
                 Ok(())
             }
+            Self::Tui(tui) => tui.take(shown),
         }
     }
 
@@ -45,8 +51,13 @@ impl Sink {
         match self {
             Self::Show(shower) => shower.flush(cx),
             Self::Write(dump) => dump.finish(&[]),
-            Self::Summary(_) => Ok(()),
+            Self::Summary(_) | Self::Tui(_) => Ok(()),
         }
+    }
+
+    /// Nobody wants more packets.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self, Self::Tui(tui) if tui.has_ended())
     }
 
     /// Nothing passes at the moment: whoever watches sees all there is.
@@ -59,6 +70,7 @@ impl Sink {
             }
             Self::Write(dump) => dump.flush(),
             Self::Summary(_) => Ok(()),
+            Self::Tui(tui) => tui.quiet(),
         }
     }
 
@@ -68,6 +80,7 @@ impl Sink {
             Self::Summary(summary) => return summary.show(cx),
             Self::Write(dump) => dump.finish(interfaces)?,
             Self::Show(shower) => shower.flush(cx)?,
+            Self::Tui(tui) => tui.stay()?,
         }
         Ok(Outcome::Good)
     }

@@ -96,8 +96,7 @@ impl Summary {
             .map(|(key, flow)| row(&key, flow, self.names.as_deref()))
             .collect();
         if !rows.is_empty() {
-            let headings = ["VIA", "PROTO", "FROM", "TO", "PACKETS", "BYTES", "RTT", ""];
-            write!(cx.out, "\n{}", table::columns(&headings, &rows, 2, None))?;
+            write!(cx.out, "\n{}", table::columns(&HEADINGS, &rows, 2, None))?;
         }
         if number > most {
             let line = format!("{} more: -o wide shows all", text::count(number - most, "flow"));
@@ -143,20 +142,29 @@ pub(super) fn duration(nanoseconds: i64) -> String {
     }
 }
 
+/// What a row says.
+pub(super) const HEADINGS: [&str; 8] = ["VIA", "PROTO", "FROM", "TO", "PACKETS", "BYTES", "RTT", ""];
+
+/// `10.244.1.2.40000 and 10.244.2.2.80`.
+pub(super) fn ends(key: &Key, names: Option<&Names>) -> String {
+    format!("{} and {}", end(key, key.a, names), end(key, key.b, names))
+}
+
+fn end(key: &Key, end: End, names: Option<&Names>) -> String {
+    let name = names.and_then(|names| names.get(end.address));
+    let name = name.map_or_else(String::new, |name| format!("({name})"));
+    match (key.kind.name(), end.port) {
+        ("tcp" | "udp" | "sctp", port) => format!("{}.{port}{name}", end.address),
+        _ => format!("{}{name}", end.address),
+    }
+}
+
 /// Who spoke first is FROM.
-fn row(key: &Key, flow: &Flow, names: Option<&Names>) -> Vec<String> {
+pub(super) fn row(key: &Key, flow: &Flow, names: Option<&Names>) -> Vec<String> {
     let back = flow.opener() == 1;
     let (from, to) = if back { (key.b, key.a) } else { (key.a, key.b) };
     let [there, here] = flow.ways.map(|way| way.packets);
     let (there, here) = if back { (here, there) } else { (there, here) };
-    let end = |end: End| {
-        let name = names.and_then(|names| names.get(end.address));
-        let name = name.map_or_else(String::new, |name| format!("({name})"));
-        match (key.kind.name(), end.port) {
-            ("tcp" | "udp" | "sctp", port) => format!("{}.{port}{name}", end.address),
-            _ => format!("{}{name}", end.address),
-        }
-    };
     let mut notes = Vec::new();
     if flow.is_one_way() {
         notes.push("one way".to_owned());
@@ -167,8 +175,8 @@ fn row(key: &Key, flow: &Flow, names: Option<&Names>) -> Vec<String> {
     vec![
         key.via.map_or_else(|| "-".to_owned(), Via::text),
         key.kind.name().to_owned(),
-        end(from),
-        end(to),
+        end(key, from, names),
+        end(key, to, names),
         format!("{there}/{here}"),
         flow.bytes().to_string(),
         flow.rtt().map_or_else(|| "-".to_owned(), duration),

@@ -127,11 +127,8 @@ impl Pcap {
                 what: format!("a packet of {captured} bytes can't be: the file is damaged here"),
             });
         }
-        let nanoseconds = if self.nanoseconds {
-            fraction
-        } else {
-            fraction.saturating_mul(1000)
-        };
+        // A damaged one may be of more than a second: then it is that much later.
+        let nanoseconds = u64::from(fraction) * if self.nanoseconds { 1 } else { 1000 };
         let whole = self.header + length;
         let had = buffer.peek(whole)?.len();
         if had < whole {
@@ -145,8 +142,8 @@ impl Pcap {
         let start = small(buffer.take(whole));
         Ok(Some(Record {
             time: Time {
-                seconds: i64::from(seconds) + i64::from(nanoseconds / 1_000_000_000),
-                nanoseconds: nanoseconds % 1_000_000_000,
+                seconds: i64::from(seconds) + i64::try_from(nanoseconds / 1_000_000_000).unwrap_or(0),
+                nanoseconds: u32::try_from(nanoseconds % 1_000_000_000).unwrap_or(0),
             },
             link: self.link,
             interface: 0,

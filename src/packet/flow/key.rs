@@ -103,6 +103,34 @@ impl Packed {
     }
 }
 
+impl From<&Key> for Packed {
+    fn from(key: &Key) -> Self {
+        let words = |address: IpAddr| match address {
+            IpAddr::V4(address) => [0, u64::from(address.to_bits())],
+            IpAddr::V6(address) => [be64(&address.octets(), 0), be64(&address.octets(), 8)],
+        };
+        let number = key.via.and_then(|via| via.number);
+        let v6 = if key.a.address.is_ipv6() { V6 } else { 0 };
+        Self {
+            a: words(key.a.address),
+            b: words(key.b.address),
+            a_port: key.a.port,
+            b_port: key.b.port,
+            number: number.unwrap_or(0),
+            kind: key.kind,
+            via: key.via.map(|via| via.kind),
+            flags: v6 | if number.is_some() { NUMBERED } else { 0 },
+        }
+    }
+}
+
+impl Key {
+    /// Of a packet; none for one without IP inside.
+    pub fn of(frame: &[u8], stack: &Stack) -> Option<Self> {
+        packed(frame, stack).map(|(packed, _)| packed.key())
+    }
+}
+
 /// The flow of a packet, and whether it goes from `b` to `a`; none for one without IP inside.
 pub(super) fn packed(frame: &[u8], stack: &Stack) -> Option<(Packed, bool)> {
     let level = stack.innermost();

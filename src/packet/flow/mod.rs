@@ -106,6 +106,11 @@ impl Flows {
         }
     }
 
+    /// The flow of a key.
+    pub fn get(&self, key: &Key) -> Option<&Flow> {
+        self.table.of(&key.into())
+    }
+
     pub fn len(&self) -> usize {
         self.table.len()
     }

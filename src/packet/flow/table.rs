@@ -58,6 +58,14 @@ impl Table {
         self.rows.get(row / ROWS)?.get(row % ROWS)
     }
 
+    pub(super) fn of(&self, key: &Packed) -> Option<&Flow> {
+        if self.index.is_empty() {
+            return None;
+        }
+        let (_, flow) = self.get(self.find(key).ok()?)?;
+        Some(flow)
+    }
+
     /// All rows, in the order in which they were made.
     pub(super) fn rows(&self) -> impl Iterator<Item = u32> {
         0..u32::try_from(self.count).unwrap_or(EMPTY)

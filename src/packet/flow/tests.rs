@@ -76,6 +76,7 @@ fn a_connection_is_one_flow_with_its_time() {
     assert_eq!(key.via.unwrap().text(), "vxlan vni 1");
     assert_eq!((flow.ways[0].packets, flow.ways[1].packets), (2, 2));
     assert_eq!(flow.rtt(), Some(100_000_000));
+    assert_eq!(flows.get(&key).map(Flow::packets), Some(4));
     assert!(!flow.is_one_way());
     assert_eq!(flows.findings(), []);
 }

@@ -107,6 +107,9 @@ impl Live {
                     self.look_around(cx)?;
                 }
             }
+            if sink.has_ended() {
+                return Ok(None);
+            }
             if signals::stopped() || self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 self.taps.stop();
             }

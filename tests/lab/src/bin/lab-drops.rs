@@ -49,7 +49,8 @@ fn bench() -> Result<ExitCode> {
     };
     let number = |name: &str, default: &str| option(name, default).parse::<u32>().map_err(failed);
     let netdiag = PathBuf::from(option("--netdiag", "target/release/netdiag"));
-    let netdiag = fs::canonicalize(&netdiag).map_err(Error::io(netdiag.display()))?;
+    let netdiag =
+        fs::canonicalize(&netdiag).map_err(|error| failed(format!("{}: {error}", netdiag.display())))?;
     let (rate, seconds, rounds) = (
         number("--rate", "300000")?,
         number("--seconds", "3")?,
