@@ -94,6 +94,8 @@ pub struct Packet {
     pub src: IpAddr,
     pub dst: IpAddr,
     pub transport: Transport,
+    /// It answers another one: of TCP, a SYN ACK.
+    pub answers: bool,
     pub tos: u8,
     pub ttl: u8,
     /// Bytes, IP header included.
@@ -201,6 +203,7 @@ impl Packet {
             src,
             dst,
             transport,
+            answers: false,
             tos: 0,
             ttl: 64,
             size: 84,
