@@ -214,7 +214,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__capture)
-            opts="-r -i -s -B -w -C -G -W -c -o -x -t -l -h --read --follow --interface --link --snap --ring --promiscuous --duration --write --decap --rotate-size --rotate-time --files --count --output --style --hex --nano --port --summary --vni --inner --line-buffered --color --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-r -i -s -B -w -C -G -W -c -o -x -t -l -h --read --join --follow --interface --link --pod --node --snap --ring --promiscuous --duration --write --decap --rotate-size --rotate-time --files --count --output --style --hex --nano --port --summary --tui --names --snapshot --objects --bird-socket --vni --inner --flow --line-buffered --threads --color --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -228,6 +228,10 @@ _netdiag() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --join)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --link)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -237,6 +241,14 @@ _netdiag() {
                     return 0
                     ;;
                 -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pod)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --node)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -316,11 +328,31 @@ _netdiag() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --snapshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --objects)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bird-socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --vni)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --inner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -116,7 +116,10 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l log-level -d '
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s r -l read -d 'Capture file to read; `-` is standard input' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l join -d 'Two captures of the same packets at two places: which left the one and never arrived at the other, and how long they took' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s i -l link -l interface -d 'Link to capture on, `any` for all; may be repeated' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l pod -d 'Pod to capture, in its namespace and on the host\'s side, by its name as `netdiag trace` takes it; may be repeated' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l node -d 'Capture on another node, by ssh; netdiag must be there' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s s -l snap -d 'Bytes to keep of a packet, 0 for all (default: 512, and all for --write and --hex)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s B -l ring -d 'KiB of memory in which the kernel keeps packets of a link until they are taken' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l duration -d 'End the capture after so many seconds' -r
@@ -131,8 +134,13 @@ json\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l style -d 'Whose words to use for lines' -r -f -a "netdiag\t''
 tcpdump\t'tcpdump\'s words, as of `tcpdump -nS`'"
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l port -d 'Tunnel that a UDP port carries: vxlan, vxlan-gpe, geneve, flannel-udp, gre or mpls; may be repeated' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l vni -d 'Only packets of this virtual network: VNI of VXLAN or Geneve, subnet of NVGRE' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l inner -d 'Only packets whose innermost packet passes this filter, as `--inner "host 10.244.1.5 and tcp port 80"`' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l flow -d 'Only packets between two of them, bare and in the tunnels that they take by `netdiag trace`; named as there' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l threads -d 'With --read: decode with so many threads (default: one a processor, at most 4)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -146,6 +154,8 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s x -l hex -d 
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s t -d 'Time of a packet: -t none, -tt seconds since 1970, -ttt since the packet before, -tttt date and time, -ttttt since the first packet'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l nano -d 'Nanoseconds instead of microseconds'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l summary -d 'Show flows instead of packets, and what is wrong with them; -o wide shows all flows'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l tui -d 'Show flows as they come in the terminal; pick one to see its packets, and one of those to see its layers'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l names -d 'Show the names of pods, nodes and services beside their addresses, as this host and its datastore have them, or --snapshot and --objects. Names are never looked up in DNS'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s l -l line-buffered -d 'Write each line at once, for a pipe'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s h -l help -d 'Print help (see more with \'--help\')'

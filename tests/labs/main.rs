@@ -7,5 +7,6 @@ mod fleet;
 mod live;
 mod netdiag;
 mod probes;
+mod scenes;
 mod secrets;
 mod story;
