@@ -31,20 +31,14 @@ _netdiag() {
             netdiag,create)
                 cmd="netdiag__subcmd__create"
                 ;;
-            netdiag,datastore)
-                cmd="netdiag__subcmd__datastore"
-                ;;
             netdiag,delete)
                 cmd="netdiag__subcmd__delete"
                 ;;
-            netdiag,diff)
-                cmd="netdiag__subcmd__diff"
+            netdiag,explain)
+                cmd="netdiag__subcmd__explain"
                 ;;
             netdiag,get)
                 cmd="netdiag__subcmd__get"
-                ;;
-            netdiag,ipam)
-                cmd="netdiag__subcmd__ipam"
                 ;;
             netdiag,label)
                 cmd="netdiag__subcmd__label"
@@ -54,6 +48,9 @@ _netdiag() {
                 ;;
             netdiag,patch)
                 cmd="netdiag__subcmd__patch"
+                ;;
+            netdiag,plan)
+                cmd="netdiag__subcmd__plan"
                 ;;
             netdiag,replace)
                 cmd="netdiag__subcmd__replace"
@@ -66,33 +63,6 @@ _netdiag() {
                 ;;
             netdiag,validate)
                 cmd="netdiag__subcmd__validate"
-                ;;
-            netdiag,version)
-                cmd="netdiag__subcmd__version"
-                ;;
-            netdiag__subcmd__datastore,migrate)
-                cmd="netdiag__subcmd__datastore__subcmd__migrate"
-                ;;
-            netdiag__subcmd__datastore__subcmd__migrate,lock)
-                cmd="netdiag__subcmd__datastore__subcmd__migrate__subcmd__lock"
-                ;;
-            netdiag__subcmd__datastore__subcmd__migrate,unlock)
-                cmd="netdiag__subcmd__datastore__subcmd__migrate__subcmd__unlock"
-                ;;
-            netdiag__subcmd__ipam,check)
-                cmd="netdiag__subcmd__ipam__subcmd__check"
-                ;;
-            netdiag__subcmd__ipam,configure)
-                cmd="netdiag__subcmd__ipam__subcmd__configure"
-                ;;
-            netdiag__subcmd__ipam,release)
-                cmd="netdiag__subcmd__ipam__subcmd__release"
-                ;;
-            netdiag__subcmd__ipam,show)
-                cmd="netdiag__subcmd__ipam__subcmd__show"
-                ;;
-            netdiag__subcmd__ipam,split)
-                cmd="netdiag__subcmd__ipam__subcmd__split"
                 ;;
             netdiag__subcmd__node,autodetect)
                 cmd="netdiag__subcmd__node__subcmd__autodetect"
@@ -122,7 +92,7 @@ _netdiag() {
 
     case "${cmd}" in
         netdiag)
-            opts="-c -h -V --color --config --timeout --allow-version-mismatch --context --log-level --help --version node check capture get apply diff create replace delete patch label validate ipam datastore trace snapshot version completion"
+            opts="-c -h -V --color --config --timeout --allow-version-mismatch --context --log-level --help --version node check explain plan capture get apply create replace delete patch label validate trace snapshot completion"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -214,7 +184,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__capture)
-            opts="-r -i -s -B -w -C -G -W -c -o -x -t -l -h --read --join --follow --interface --link --pod --node --snap --ring --promiscuous --duration --write --decap --rotate-size --rotate-time --files --count --output --style --hex --nano --port --summary --tui --names --snapshot --objects --bird-socket --vni --inner --flow --line-buffered --threads --color --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-r -i -s -B -w -C -G -W -c -o -x -t -l -h --read --follow --interface --link --snap --ring --promiscuous --duration --write --decap --rotate-size --rotate-time --files --count --output --style --hex --nano --port --summary --vni --inner --line-buffered --color --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -228,10 +198,6 @@ _netdiag() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --join)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --link)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -241,14 +207,6 @@ _netdiag() {
                     return 0
                     ;;
                 -i)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --pod)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --node)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -328,31 +286,11 @@ _netdiag() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --snapshot)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --objects)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --bird-socket)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --vni)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --inner)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --flow)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --threads)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -380,7 +318,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__check)
-            opts="-o -c -h --snapshot --objects --bird-socket --fix-to --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-o -c -h --snapshot --objects --bird-socket --fix-to --only --skip --what-if --since --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -402,12 +340,28 @@ _netdiag() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --only)
+                    COMPREPLY=($(compgen -W "node-address-on-bridge node-address-unreachable node-address-shared node-address-not-local node-address-mask-differs bgp-session-down bgp-port-filtered bgp-port-taken bgp-as-mismatch bgp-peer-address-unknown bgp-peer-is-self bird-config-out-of-step bird-not-running mesh-off-without-peers reflectors-share-cluster-id bgp-peering-one-sided bgp-routes-missing forwarding-off link-forwarding-off bridge-nf-call-off felix-refuses-loose-rp-filter kernel-module-missing arp-ignored ipv6-disabled conntrack-table-full neighbor-table-full tunnel-checksum-offload default-route-missing machine-id-shared mac-shared policy-rule-hides-routes environment-hides-setting datastore-unreachable cni-configuration-shadowed address-range-exhausted link-down pod-route-missing proxy-arp-off gateway-unanswered bridge-address-outside-subnet bridge-without-address link-without-bridge bridge-loop docker-range-overlaps hairpin-off wireguard-without-address wireguard-key-differs tunnel-mtu-too-large pod-mtu-too-large tunnel-link-down tunnel-link-differs vxlan-port-shared tunnel-source-differs vtep-mac-stale vxlan-entry-missing vtep-at-wrong-node vxlan-fdb-missing tunnel-link-missing block-with-two-ways route-to-wrong-node routes-differ-in-device own-subnet-leaves-node ovs-tunnel-mismatch iptables-in-both-backends rules-left-over flannel-rules-missing dataplanes-mixed felix-lacks-interface refused-before-calico forward-drops-pods firewall-rejects-pods host-not-in-felix-set pool-not-masqueraded pool-without-nat-outgoing udp-to-dead-endpoint masquerade-missing service-without-endpoints node-port-on-some-nodes target-port-closed service-rules-missing pool-overlaps-node-network no-pool-enabled block-of-one-address pools-overlap pool-exhausted block-claimed-twice block-of-dead-node borrowed-address-without-route pod-address-shared node-object-stale pod-cidr-missing policy-selects-nobody policy-denies-dns host-endpoint-without-policy profile-missing packet-lost packet-for-another-address no-route route-refuses route-without-link reverse-path-filter routing-loop martian-packet neighbor-unanswered frame-for-nobody mtu-too-small port-not-listening bridge-port-not-forwarding bridge-ports-isolated vlan-not-on-port bridge-without-ports frame-without-port rule-drops-packet service-not-translated vxlan-link-mismatch tunnel-without-remote state-not-seen rule-not-understood node-not-seen plain-packet-through-router next-hop-not-seen ovs-flow-drops ovs-daemon-down" -- "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -W "node-address-on-bridge node-address-unreachable node-address-shared node-address-not-local node-address-mask-differs bgp-session-down bgp-port-filtered bgp-port-taken bgp-as-mismatch bgp-peer-address-unknown bgp-peer-is-self bird-config-out-of-step bird-not-running mesh-off-without-peers reflectors-share-cluster-id bgp-peering-one-sided bgp-routes-missing forwarding-off link-forwarding-off bridge-nf-call-off felix-refuses-loose-rp-filter kernel-module-missing arp-ignored ipv6-disabled conntrack-table-full neighbor-table-full tunnel-checksum-offload default-route-missing machine-id-shared mac-shared policy-rule-hides-routes environment-hides-setting datastore-unreachable cni-configuration-shadowed address-range-exhausted link-down pod-route-missing proxy-arp-off gateway-unanswered bridge-address-outside-subnet bridge-without-address link-without-bridge bridge-loop docker-range-overlaps hairpin-off wireguard-without-address wireguard-key-differs tunnel-mtu-too-large pod-mtu-too-large tunnel-link-down tunnel-link-differs vxlan-port-shared tunnel-source-differs vtep-mac-stale vxlan-entry-missing vtep-at-wrong-node vxlan-fdb-missing tunnel-link-missing block-with-two-ways route-to-wrong-node routes-differ-in-device own-subnet-leaves-node ovs-tunnel-mismatch iptables-in-both-backends rules-left-over flannel-rules-missing dataplanes-mixed felix-lacks-interface refused-before-calico forward-drops-pods firewall-rejects-pods host-not-in-felix-set pool-not-masqueraded pool-without-nat-outgoing udp-to-dead-endpoint masquerade-missing service-without-endpoints node-port-on-some-nodes target-port-closed service-rules-missing pool-overlaps-node-network no-pool-enabled block-of-one-address pools-overlap pool-exhausted block-claimed-twice block-of-dead-node borrowed-address-without-route pod-address-shared node-object-stale pod-cidr-missing policy-selects-nobody policy-denies-dns host-endpoint-without-policy profile-missing packet-lost packet-for-another-address no-route route-refuses route-without-link reverse-path-filter routing-loop martian-packet neighbor-unanswered frame-for-nobody mtu-too-small port-not-listening bridge-port-not-forwarding bridge-ports-isolated vlan-not-on-port bridge-without-ports frame-without-port rule-drops-packet service-not-translated vxlan-link-mismatch tunnel-without-remote state-not-seen rule-not-understood node-not-seen plain-packet-through-router next-hop-not-seen ovs-flow-drops ovs-daemon-down" -- "${cur}"))
+                    return 0
+                    ;;
+                --what-if)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table json yaml sarif junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table json yaml sarif junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -533,158 +487,6 @@ _netdiag() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        netdiag__subcmd__datastore)
-            opts="-c -h --color --config --timeout --allow-version-mismatch --context --log-level --help migrate"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --context)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --log-level)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        netdiag__subcmd__datastore__subcmd__migrate)
-            opts="-c -h --color --config --timeout --allow-version-mismatch --context --log-level --help lock unlock"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --context)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --log-level)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        netdiag__subcmd__datastore__subcmd__migrate__subcmd__lock)
-            opts="-c -h --color --config --timeout --allow-version-mismatch --context --log-level --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --context)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --log-level)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        netdiag__subcmd__datastore__subcmd__migrate__subcmd__unlock)
-            opts="-c -h --color --config --timeout --allow-version-mismatch --context --log-level --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --context)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --log-level)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
         netdiag__subcmd__delete)
             opts="-f -R -n -s -c -h --filename --recursive --skip-empty --namespace --skip-not-exists --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -739,29 +541,13 @@ _netdiag() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        netdiag__subcmd__diff)
-            opts="-f -R -n -c -h --filename --recursive --skip-empty --namespace --color --config --timeout --allow-version-mismatch --context --log-level --help"
+        netdiag__subcmd__explain)
+            opts="-c -h --color --config --timeout --allow-version-mismatch --context --log-level --help node-address-on-bridge node-address-unreachable node-address-shared node-address-not-local node-address-mask-differs bgp-session-down bgp-port-filtered bgp-port-taken bgp-as-mismatch bgp-peer-address-unknown bgp-peer-is-self bird-config-out-of-step bird-not-running mesh-off-without-peers reflectors-share-cluster-id bgp-peering-one-sided bgp-routes-missing forwarding-off link-forwarding-off bridge-nf-call-off felix-refuses-loose-rp-filter kernel-module-missing arp-ignored ipv6-disabled conntrack-table-full neighbor-table-full tunnel-checksum-offload default-route-missing machine-id-shared mac-shared policy-rule-hides-routes environment-hides-setting datastore-unreachable cni-configuration-shadowed address-range-exhausted link-down pod-route-missing proxy-arp-off gateway-unanswered bridge-address-outside-subnet bridge-without-address link-without-bridge bridge-loop docker-range-overlaps hairpin-off wireguard-without-address wireguard-key-differs tunnel-mtu-too-large pod-mtu-too-large tunnel-link-down tunnel-link-differs vxlan-port-shared tunnel-source-differs vtep-mac-stale vxlan-entry-missing vtep-at-wrong-node vxlan-fdb-missing tunnel-link-missing block-with-two-ways route-to-wrong-node routes-differ-in-device own-subnet-leaves-node ovs-tunnel-mismatch iptables-in-both-backends rules-left-over flannel-rules-missing dataplanes-mixed felix-lacks-interface refused-before-calico forward-drops-pods firewall-rejects-pods host-not-in-felix-set pool-not-masqueraded pool-without-nat-outgoing udp-to-dead-endpoint masquerade-missing service-without-endpoints node-port-on-some-nodes target-port-closed service-rules-missing pool-overlaps-node-network no-pool-enabled block-of-one-address pools-overlap pool-exhausted block-claimed-twice block-of-dead-node borrowed-address-without-route pod-address-shared node-object-stale pod-cidr-missing policy-selects-nobody policy-denies-dns host-endpoint-without-policy profile-missing packet-lost packet-for-another-address no-route route-refuses route-without-link reverse-path-filter routing-loop martian-packet neighbor-unanswered frame-for-nobody mtu-too-small port-not-listening bridge-port-not-forwarding bridge-ports-isolated vlan-not-on-port bridge-without-ports frame-without-port rule-drops-packet service-not-translated vxlan-link-mismatch tunnel-without-remote state-not-seen rule-not-understood node-not-seen plain-packet-through-router next-hop-not-seen ovs-flow-drops ovs-daemon-down"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --filename)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -f)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --namespace)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -n)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -841,290 +627,6 @@ _netdiag() {
                     return 0
                     ;;
                 -L)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --context)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --log-level)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        netdiag__subcmd__ipam)
-            opts="-c -h --color --config --timeout --allow-version-mismatch --context --log-level --help show check release split configure"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --context)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --log-level)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        netdiag__subcmd__ipam__subcmd__check)
-            opts="-o -c -h --show-all-ips --show-problem-ips --output --kubeconfig --color --config --timeout --allow-version-mismatch --context --log-level --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --output)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --kubeconfig)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --context)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --log-level)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        netdiag__subcmd__ipam__subcmd__configure)
-            opts="-c -h --strictaffinity --max-blocks-per-host --kubevirt-ip-persistence --ip-cooldown-seconds --color --config --timeout --allow-version-mismatch --context --log-level --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --strictaffinity)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-blocks-per-host)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --kubevirt-ip-persistence)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --ip-cooldown-seconds)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --context)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --log-level)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        netdiag__subcmd__ipam__subcmd__release)
-            opts="-c -h --ip --from-report --force --color --config --timeout --allow-version-mismatch --context --log-level --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --ip)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --from-report)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --context)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --log-level)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        netdiag__subcmd__ipam__subcmd__show)
-            opts="-o -c -h --ip --show-blocks --show-borrowed --show-configuration --show-nodes --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --ip)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --output)
-                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
-                    return 0
-                    ;;
-                -o)
-                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
-                    return 0
-                    ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --context)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --log-level)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        netdiag__subcmd__ipam__subcmd__split)
-            opts="-c -h --cidr --name --color --config --timeout --allow-version-mismatch --context --log-level --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --cidr)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1416,6 +918,72 @@ _netdiag() {
                     ;;
                 -n)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netdiag__subcmd__plan)
+            opts="-f -R -o -c -h --snapshot --objects --bird-socket --filename --recursive --skip-empty --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --snapshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --objects)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bird-socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filename)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1808,7 +1376,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__trace)
-            opts="-o -c -h --snapshot --objects --bird-socket --all --between --size --live --output --ascii --nodes --via --parallel --node-timeout --push --script --kube-namespace --kube-selector --host --ssh-user --sudo --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-o -c -h --snapshot --objects --bird-socket --all --between --size --live --what-if --output --ascii --nodes --via --parallel --node-timeout --push --script --kube-namespace --kube-selector --host --ssh-user --sudo --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1831,6 +1399,10 @@ _netdiag() {
                     return 0
                     ;;
                 --size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --what-if)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1928,44 +1500,6 @@ _netdiag() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --context)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --log-level)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        netdiag__subcmd__version)
-            opts="-c -h --client --color --config --timeout --allow-version-mismatch --context --log-level --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

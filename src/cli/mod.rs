@@ -10,6 +10,7 @@ mod datastore_migrate;
 mod delete;
 mod diff;
 mod error;
+mod explain;
 mod files;
 mod format;
 mod get;
@@ -20,6 +21,7 @@ mod label;
 mod node;
 mod objects;
 mod patch;
+mod plan;
 pub mod reference;
 mod replace;
 mod signals;
@@ -110,6 +112,8 @@ fn seconds(text: &str) -> Result<Duration, String> {
 enum Command {
     Node(node::Args),
     Check(check::Args),
+    Explain(explain::Args),
+    Plan(plan::Args),
     Capture(capture::Args),
     Get(get::Get),
     Apply(apply::Apply),
@@ -133,6 +137,8 @@ impl Command {
         match self {
             Self::Node(node) => node.run(cx),
             Self::Check(check) => check.run(cx),
+            Self::Explain(explain) => explain.run(cx),
+            Self::Plan(plan) => plan.run(cx),
             Self::Capture(capture) => capture.run(cx),
             Self::Snapshot(snapshot) => snapshot.run(cx),
             Self::Get(get) => get.run(cx),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use clap::Args;
+use serde_json::Value;
 
 use super::{Context, Error, objects};
 use crate::archive::{self, Merge, Merged, Twice};
@@ -96,6 +97,14 @@ impl Source {
     }
 }
 
+/// The picture as it will be when manifests are applied.
+pub(super) fn what_if(cx: &mut Context, snapshot: Snapshot, files: &[PathBuf]) -> Result<Snapshot, Error> {
+    if files.is_empty() {
+        return Ok(snapshot);
+    }
+    Ok(super::plan::future_of(cx, &snapshot, files)?.snapshot)
+}
+
 /// The objects that diagnosis needs, or why they are not known.
 fn stored(cx: &mut Context, depth: Depth) -> Fact<Objects> {
     let store = match super::datastore::open(cx) {
@@ -156,7 +165,29 @@ async fn list(store: &dyn Datastore, depth: Depth) -> Result<Objects, Error> {
         objects.kubernetes = Fact::Known(known);
     }
     objects.flannel = flannel(store).await?;
+    if depth == Depth::Whole {
+        objects.ipam = ipam(store).await;
+    }
     Ok(objects)
+}
+
+/// Blocks and affinities (libcalico-go `lib/backend/model`).
+const IPAM: [&str; 2] = ["/calico/ipam/v2/assignment/", "/calico/ipam/v2/host/"];
+
+/// Calico's IPAM, where the store shows its keys.
+async fn ipam(store: &dyn Datastore) -> Fact<Vec<(String, Value)>> {
+    let mut entries = Vec::new();
+    for prefix in IPAM {
+        let list = match store.entries(prefix).await {
+            Ok(list) => list,
+            Err(error) => return Fact::absent(error.to_string()),
+        };
+        let values = list
+            .into_iter()
+            .filter_map(|entry| Some((entry.key, serde_json::from_slice(&entry.value).ok()?)));
+        entries.extend(values);
+    }
+    Fact::Known(entries)
 }
 
 /// Where flanneld keeps its network, unless `--etcd-prefix` says otherwise.
@@ -302,5 +333,6 @@ impl Picture {
             &self.snapshot.nodes,
             self.cluster.as_ref().map_err(String::as_str),
         )
+        .with_objects(self.snapshot.objects.known())
     }
 }
