@@ -12,9 +12,10 @@ use super::{Context, Error, objects};
 use crate::archive::{self, Merge, Merged, Twice};
 use crate::calico::resource::Kind;
 use crate::collect;
-use crate::datastore::Datastore;
+use crate::datastore::{Datastore, Unreadable};
 use crate::diagnose::World;
 use crate::intent::Cluster;
+use crate::kubernetes::Object;
 use crate::parse;
 use crate::state::cni::FlannelNetwork;
 use crate::state::{Fact, NodeState, Objects, Snapshot, snapshot};
@@ -121,8 +122,18 @@ async fn list(store: &dyn Datastore, depth: Depth) -> Result<Objects, Error> {
         v1_manifests: store.reads_v1_manifests(),
         ..Objects::default()
     };
+    let inventory = match depth {
+        Depth::Whole => store.kubernetes_objects().await?,
+        Depth::Sessions | Depth::Kernel => None,
+    };
+    // Endpoints and profiles follow from Kubernetes' own objects, where there are those.
+    let derived = |kind: Kind| inventory.is_some() && matches!(kind, Kind::WorkloadEndpoint | Kind::Profile);
     let enforced = Kind::ENFORCED.into_iter().filter(|_| depth == Depth::Whole);
-    for kind in Kind::DIAGNOSED.into_iter().chain(enforced) {
+    for kind in Kind::DIAGNOSED
+        .into_iter()
+        .chain(enforced)
+        .filter(|kind| !derived(*kind))
+    {
         let list = match store.list(kind).await {
             Ok(list) => list,
             // The store has no such kind, or this user may not read it: then nobody knows whether there are any.
@@ -136,6 +147,22 @@ async fn list(store: &dyn Datastore, depth: Depth) -> Result<Objects, Error> {
         objects
             .unreadable
             .extend(list.unreadable.into_iter().map(|bad| (bad.key, bad.why)));
+    }
+    if let Some(inventory) = inventory {
+        let (mut known, mut unreadable) = (Vec::new(), inventory.unreadable);
+        for object in &inventory.objects {
+            match Object::read(object) {
+                Ok(object) => known.extend(object.map(|object| object.value())),
+                Err(why) => unreadable.push(Unreadable {
+                    key: "Kubernetes".into(),
+                    why,
+                }),
+            }
+        }
+        objects
+            .unreadable
+            .extend(unreadable.into_iter().map(|bad| (bad.key, bad.why)));
+        objects.kubernetes = Fact::Known(known);
     }
     objects.flannel = flannel(store).await?;
     if depth == Depth::Whole {

@@ -6,7 +6,7 @@ mod fetch;
 #[cfg_attr(not(feature = "capture"), path = "trace/no_live.rs")]
 mod live;
 mod matrix;
-mod names;
+pub(in crate::cli) mod names;
 mod objects;
 mod schema;
 mod show;

@@ -8,5 +8,6 @@ mod intent;
 mod live;
 mod netdiag;
 mod probes;
+mod scenes;
 mod secrets;
 mod story;
