@@ -4,6 +4,7 @@
 mod capture;
 mod faults;
 mod fleet;
+mod intent;
 mod live;
 mod netdiag;
 mod probes;
