@@ -145,7 +145,10 @@ fn doubt(frame: &[u8], stack: &Stack) -> Doubt {
             // A control word is told from a frame by its addresses' makers.
             Kind::Mpls => !matches!(layer.payload(frame).first(), Some(0x40..=0x4f | 0x60..=0x6f)),
             // tshark does not mind the version, and has neither tags nor PPPoE in GRE.
-            Kind::Gre => Gre(header).version() == 1 || matches!(Gre(header).protocol(), 0x8100 | 0x88a8 | 0x8863 | 0x8864),
+            Kind::Gre => {
+                Gre(header).version() == 1
+                    || matches!(Gre(header).protocol(), 0x8100 | 0x88a8 | 0x8863 | 0x8864)
+            }
             // TPIDs of old.
             Kind::Vlan => matches!(be16(frame, layer.offset as usize - 2), 0x9100 | 0x9200),
             _ => false,

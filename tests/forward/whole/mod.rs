@@ -91,9 +91,6 @@ fn random_networks_are_walked_as_packets_go() {
         let cases = number("NETDIAG_CASES").unwrap_or(CASES);
         REGRESSIONS.into_iter().chain(first..first + cases).collect()
     };
-        let first = first..first + cases;
-        REGRESSIONS.into_iter().chain(first).chain(wide).collect()
-    };
     let begun = Instant::now();
     let Some(sum) = or_skip(all(seeds, only.is_some())) else {
         return;
