@@ -28,7 +28,7 @@ use crate::diagnose::trace::Scene;
 use crate::diagnose::verdicts::Verdicts;
 use crate::forward::packet::{Packet, Transport};
 use crate::forward::topology::{PlaceId, Topology};
-use crate::forward::walk::{End, Outcome as Walked, Walker, What};
+use crate::forward::walk::{End, Outcome as Walked, Walker, What, with_room};
 use crate::output::{document, picture, text};
 use crate::state::{Fact, Objects};
 
@@ -132,12 +132,12 @@ impl Args {
         }
         let walker = Walker::new(&topology);
         let (question, packet) = self.question(&walker, &picture.snapshot.objects)?;
-        let mut ways = walker.there_and_back(packet.clone(), question.from);
+        let mut ways = with_room(|| walker.there_and_back(packet.clone(), question.from));
         let verdicts = objects::policies(&picture.snapshot)
             .map(|policies| objects::compare(&policies, &topology, &ways));
         let live = self.probes(&topology, &packet, question.from, &ways)?;
         for (there, back) in &mut ways {
-            back.extend(walker.answer_from_beyond(there));
+            back.extend(with_room(|| walker.answer_from_beyond(there)));
         }
         // What check finds explains routes that are missing; where all is well, nobody asks.
         let found = match verdict(&ways) {

@@ -220,6 +220,19 @@ impl Packet {
         self.fragment.unwrap_or(self.size)
     }
 
+    /// Whether it is a tunnel's, and carries one of several pieces of a packet.
+    pub fn carries_piece(&self) -> bool {
+        let carried = match self.inner.as_deref() {
+            Some(Inner::Packet { packet, .. }) => packet,
+            Some(Inner::Frame { frame, .. }) => match &frame.payload {
+                Payload::Ip(packet) => packet,
+                Payload::Ask { .. } | Payload::Tell { .. } => return false,
+            },
+            None => return false,
+        };
+        carried.fragment.is_some() || carried.carries_piece()
+    }
+
     pub const fn is_v6(&self) -> bool {
         self.dst.is_ipv6()
     }

@@ -24,7 +24,7 @@ const REGRESSIONS: [u64; 1] = [351];
 const CASES: u64 = 200;
 const PACKETS: usize = 200;
 
-const LINKS: [&str; 6] = ["a0", "b0", "a1", "b1", "a2", "b2"];
+pub(crate) const LINKS: [&str; 6] = ["a0", "b0", "a1", "b1", "a2", "b2"];
 
 #[test]
 fn the_fib_decides_as_the_kernel_does() {
@@ -98,7 +98,7 @@ fn settled(v6: bool) -> Netns {
     }
 }
 
-fn address(random: &mut Random, v6: bool) -> String {
+pub(crate) fn address(random: &mut Random, v6: bool) -> String {
     let (a, b, c) = (random.below(3), random.below(3), random.below(12) + 1);
     if v6 {
         format!("fd00:{a}:{b}::{c:x}")
@@ -118,7 +118,7 @@ fn prefix(random: &mut Random, v6: bool) -> String {
 }
 
 /// `ip -batch` lines. Some are refused by the kernel; what it took is read back.
-fn network(random: &mut Random, v6: bool) -> String {
+pub(crate) fn network(random: &mut Random, v6: bool) -> String {
     let mut lines = String::from("link set lo up\n");
     for pair in LINKS.chunks(2) {
         writeln!(lines, "link add {} type veth peer name {}", pair[0], pair[1]).unwrap();
@@ -376,12 +376,12 @@ fn kernel(asks: &[Ask], v6: bool) -> Vec<Seen> {
 
 /// What a batch printed: objects in order, and the errors by line.
 #[derive(Debug)]
-struct Answers {
-    values: Vec<Value>,
-    errors: BTreeMap<usize, String>,
+pub(crate) struct Answers {
+    pub(crate) values: Vec<Value>,
+    pub(crate) errors: BTreeMap<usize, String>,
 }
 
-fn ip(arguments: &[&str], input: &str) -> Answers {
+pub(crate) fn ip(arguments: &[&str], input: &str) -> Answers {
     let mut child = Command::new("ip")
         .args(arguments)
         .stdin(Stdio::piped())

@@ -5,9 +5,11 @@
 mod clusters;
 mod felix;
 mod fib;
+mod fib_input;
 mod guest;
 mod networks;
 mod ovs;
+mod properties;
 mod recorded;
 mod verdicts;
 mod whole;

@@ -7,7 +7,7 @@ use super::Args;
 use crate::cli::source::Depth;
 use crate::cli::{Context, Error};
 use crate::forward::topology::Topology;
-use crate::forward::walk::{End, Missing, Walker};
+use crate::forward::walk::{End, Missing, Walker, with_room};
 use crate::intent::Cluster;
 use crate::policy::Policies;
 use crate::state::{Fact, NodeState, Objects, Snapshot, snapshot};
@@ -60,7 +60,7 @@ fn unseen(args: &Args, nodes: &[NodeState], objects: &Fact<Objects>, known: &Hom
     let Ok((question, packet)) = args.question(&walker, objects) else {
         return BTreeSet::new();
     };
-    let ways = walker.there_and_back(packet, question.from);
+    let ways = with_room(|| walker.there_and_back(packet.clone(), question.from));
     ways.iter()
         .flat_map(|(there, back)| std::iter::once(there).chain(back))
         .filter_map(|outcome| match &outcome.end {

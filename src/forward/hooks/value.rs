@@ -330,14 +330,27 @@ impl<'a> Values<'_, '_, '_, 'a> {
                 Value::Number(holds.into())
             }
             Key::Meta(MetaKey::Mark) => Value::Number(packet.mark.into()),
+            // Other pieces of what a tunnel carries are shorter.
+            Key::Meta(MetaKey::Length) if packet.carries_piece() => return None,
             Key::Meta(MetaKey::Length) => Value::Number(packet.size.into()),
-            Key::Meta(MetaKey::SkUid | MetaKey::SkGid) if call.hook == Hook::Output => Value::Number(0),
+            Key::Meta(MetaKey::SkUid | MetaKey::SkGid) if self.is_own() => match packet.transport {
+                // The kernel itself answers pings; of a program, and of one that listens, the user isn't known.
+                Transport::Icmp { .. } if packet.answers => Value::Without,
+                _ if packet.answers => return None,
+                _ => Value::Number(0),
+            },
             Key::TcpFlags | Key::Meta(MetaKey::SkUid | MetaKey::SkGid) => Value::Without,
             Key::Ct { key, tuple } => return self.ct(*key, *tuple),
             Key::Fib { flags, result } => fib::value(call, *flags, *result),
             Key::Fragment | Key::Ipvs | Key::Meta(MetaKey::PktType | MetaKey::Secpath) => Value::Number(0),
             _ => return None,
         })
+    }
+
+    /// Whether a program of the namespace sends it.
+    fn is_own(&self) -> bool {
+        let call = &self.0.call;
+        call.hook == Hook::Output || (call.hook == Hook::Postrouting && call.in_link.is_none())
     }
 
     fn link_name(&self, way: Way, port: bool) -> Value<'a> {

@@ -19,11 +19,8 @@ use std::thread;
 
 use super::packet::{Packet, Transport};
 use super::topology::PlaceId;
-use super::walk::{End, Outcome, State, Walker};
+use super::walk::{End, Outcome, STACK, State, Walker};
 pub use reason::Reason;
-
-/// Bytes of a walking thread's stack: a step is a call, and a long way has hundreds.
-const STACK: usize = 64 << 20;
 
 /// A namespace, and an address by which it is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

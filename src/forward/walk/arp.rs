@@ -6,6 +6,7 @@ use super::super::fib::{Flow, link_address};
 use super::super::packet::{Frame, Mac, Packet, Payload, Transport};
 use super::super::topology::{At, Place, PlaceId};
 use super::learned::Learned;
+use super::missing::{unread, unread_neighbors};
 use super::validate::{larger, source_fault};
 use super::{Cause, End, Outcome, State, Walker, What};
 use crate::state::link::{Address, LinkFlags, Scope, is_link_local};
@@ -68,7 +69,12 @@ impl Walker<'_, '_> {
     ) -> Result<Vec<(Mac, Learned)>, End> {
         let name = self.name(at);
         // An answer that another link gets (the bridge that this one is a port of) helps nobody.
+        // Who is told another address for one of its own on that link doesn't heed it (`ndisc_recv_na`).
+        let mut addresses = self.topology.place(at.place).net.addresses.items().iter();
+        let own =
+            target.is_ipv6() && addresses.any(|address| address.link == at.link && address.ip == target);
         let answer = |outcome: &Outcome| match outcome.end {
+            End::Answered(_) if own => None,
             End::Answered(mac) => Some(mac).filter(|mac| {
                 outcome.place != at.place || outcome.state.learned.neighbor(at, target) == Some(*mac)
             }),
@@ -106,6 +112,9 @@ impl Walker<'_, '_> {
             _ => None,
         });
         let failed = known.is_some_and(|entry| entry.state.unanswered());
+        if let Some(why) = unread_neighbors(self.topology.place(at.place).net) {
+            return Err(End::NotDecidable(why));
+        }
         match unseen {
             Some(why) if !failed => Err(End::NotDecidable(why)),
             _ => Err(End::Rejected(Cause::NoAnswer {
@@ -215,6 +224,9 @@ impl Walker<'_, '_> {
         };
         if link.flags.has(LinkFlags::NOARP) {
             return state.ends(at.place, End::NotForMe);
+        }
+        if let Some(why) = unread(place.net) {
+            return state.undecided(at.place, why);
         }
         let answers = if target.is_ipv4() {
             answers_arp(place, at, &link.name, target, sender)

@@ -1,15 +1,16 @@
 //! IP: routes, reverse path filters, time to live, forwarding, and sizes (`ip_output.c`, `ip_input.c`, `ip_forward.c`,
 //! `route.c`).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::super::fib::{Flow, Hit, LOOPBACK, Refusal, Refused};
 use super::super::packet::Transport;
 use super::super::topology::{At, Place, PlaceId};
 use super::filter::Links;
+use super::missing::unread;
 use super::tunnel::Metadata;
 use super::validate::{loopback_leaves, martian, martian_v6};
-use super::{Cause, End, Missing, Outcome, RefusedBy, Refuses, State, Walker, What};
+use super::{Cause, End, Outcome, RefusedBy, Refuses, State, Walker, What};
 use crate::state::link::{IfIndex, Link, is_link_local};
 use crate::state::netfilter::Hook;
 use crate::state::route::{NextHop, RouteType, TableId};
@@ -116,6 +117,9 @@ impl<'a> Walker<'_, 'a> {
         if let Some(why) = martian(place, name, &state.packet) {
             return state.dropped(at.place, why);
         }
+        if state.packet.dst == IpAddr::V4(Ipv4Addr::BROADCAST) {
+            return self.to_host(state, at);
+        }
         let hit = match self.route(&mut state, at.place, at.link) {
             Ok(hit) => hit,
             Err(_) if !forwards(place, state.packet.is_v6(), name).unwrap_or(true) => {
@@ -129,21 +133,26 @@ impl<'a> Walker<'_, 'a> {
         };
         match hit.route.kind {
             RouteType::Local | RouteType::Broadcast | RouteType::Anycast => {
-                if let Some(why) = self.reverse_path(&mut state, at, None) {
-                    return state.dropped(at.place, why);
-                }
-                let links = Links {
-                    input: Some(at.link),
-                    physdev: (state.packet.physdev_in, None),
-                    ..Links::default()
-                };
                 state.anycast = hit.route.kind == RouteType::Anycast;
-                self.through(state, at.place, Hook::Input, links, |state| {
-                    self.take_in(state, at)
-                })
+                self.to_host(state, at)
             }
             _ => self.forward(state, at, &hit),
         }
+    }
+
+    /// A packet for the namespace itself, if its source may be true.
+    fn to_host(&self, mut state: State, at: At) -> Vec<Outcome> {
+        if let Some(why) = self.reverse_path(&mut state, at, None) {
+            return state.dropped(at.place, why);
+        }
+        let links = Links {
+            input: Some(at.link),
+            physdev: (state.packet.physdev_in, None),
+            ..Links::default()
+        };
+        self.through(state, at.place, Hook::Input, links, |state| {
+            self.take_in(state, at)
+        })
     }
 
     /// A packet for this namespace: tunnels take theirs, the rest has arrived.
@@ -267,6 +276,7 @@ impl<'a> Walker<'_, 'a> {
             };
             self.through(state, at.place, Hook::Forward, links, |mut state| {
                 state.as_service(at.place);
+                state.came_by = Some(at.link);
                 self.leave(state, at.place, &hit)
             })
         })
@@ -276,8 +286,8 @@ impl<'a> Walker<'_, 'a> {
     /// Looks the packet up, and says so in the trail.
     fn route(&self, state: &mut State, place: PlaceId, iif: IfIndex) -> Result<Hit<'a>, End> {
         let seen = self.topology.place(place);
-        if let Some(why) = seen.net.routes.why() {
-            return Err(End::NotDecidable(Missing::Routes(why.to_owned())));
+        if let Some(why) = unread(seen.net) {
+            return Err(End::NotDecidable(why));
         }
         let mut flow = state.packet.flow(iif);
         flow.oif = state.output.filter(|_| iif == LOOPBACK);
@@ -310,9 +320,9 @@ impl<'a> Walker<'_, 'a> {
             state.metadata = Some(metadata);
         }
         let links = Links {
+            input: state.came_by.take(),
             output: Some(link),
             physdev: (state.packet.physdev_in, None),
-            ..Links::default()
         };
         self.through(state, place, Hook::Postrouting, links, |mut state| {
             let at = At { place, link };

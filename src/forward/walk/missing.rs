@@ -7,6 +7,7 @@ use super::super::hooks::Doubt;
 use super::super::packet::Mac;
 use super::rule_text::RuleText;
 use crate::state::netfilter::Hook;
+use crate::state::{Absence, Fact, Netns};
 
 /// What would decide, and was not seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,33 @@ impl From<Doubt<'_>> for Missing {
             Doubt::TooManyWays => Self::TooManyWays,
         }
     }
+}
+
+/// A table of the namespace that is there and could not be read. Where nobody looked, the kernel's own stand in.
+pub(super) fn unread(net: &Netns) -> Option<Missing> {
+    fn gone<T>(name: &str, fact: &Fact<T>) -> Option<Missing> {
+        match fact {
+            Fact::Absent {
+                why,
+                absence: Absence::Unreadable,
+            } => Some(Missing::Other(format!("its {name} are not known: {why}"))),
+            _ => None,
+        }
+    }
+    if let Some(why) = net.routes.why() {
+        return Some(Missing::Routes(why.to_owned()));
+    }
+    gone("links", &net.links)
+        .or_else(|| gone("addresses", &net.addresses))
+        .or_else(|| gone("policy rules", &net.rules))
+}
+
+/// The same of what links know of each other.
+pub(super) fn unread_neighbors(net: &Netns) -> Option<Missing> {
+    let why = |name: &str, absence: Option<Absence>| {
+        (absence == Some(Absence::Unreadable)).then(|| Missing::Other(format!("its {name} are not known")))
+    };
+    why("neighbors", net.neighbors.absence()).or_else(|| why("FDB entries", net.fdb.absence()))
 }
 
 impl Missing {

@@ -20,6 +20,7 @@ mod l3;
 mod learned;
 mod missing;
 mod ovs;
+mod room;
 mod rule_text;
 mod tunnel;
 mod validate;
@@ -41,6 +42,8 @@ pub use cause::{Cause, Martian, RefusedBy, Refuses, VxlanEnd};
 pub use hops::{Hop, hops};
 use ipvs::Balanced;
 pub use missing::{Missing, Unclear};
+pub(super) use room::STACK;
+pub use room::with_room;
 pub use rule_text::RuleText;
 use tunnel::Metadata;
 
@@ -140,6 +143,8 @@ pub struct State {
     conn: Option<Conn>,
     /// PREROUTING was called already, by the bridge that it came through.
     prerouted: bool,
+    /// The link that a packet on its way out came in by, or was made by: POSTROUTING sees it (`ip_output`).
+    came_by: Option<IfIndex>,
     /// `br_netfilter` has looked up its way: to IPv6 it comes in by the link that it leaves by (`ip6_rcv_core`).
     routed: bool,
     /// The frame crossed a cable that was not seen: it is with all that such cables lead to, and crosses none again.
@@ -204,6 +209,7 @@ impl State {
             share: Share::WHOLE,
             conn: None,
             prerouted: false,
+            came_by: None,
             routed: false,
             wired: false,
             output: None,
@@ -393,6 +399,11 @@ impl<'t, 'a> Walker<'t, 'a> {
                 (outcome, back)
             })
             .collect()
+    }
+
+    /// A packet that comes in by a link, from wherever.
+    pub fn comes_in(&self, packet: Packet, at: At) -> Vec<Outcome> {
+        self.ip_input(State::new(packet), at)
     }
 
     fn answered(&self, outcome: &Outcome) -> Vec<Outcome> {

@@ -168,7 +168,14 @@ pub(super) fn martian(place: &Place, link: &str, packet: &Packet) -> Option<Caus
     if src.is_multicast() || src.is_broadcast() {
         return found(src, Martian::GroupSource);
     }
-    if dst.is_unspecified() {
+    if dst.is_broadcast() {
+        return None;
+    }
+    let zero = |ip: Ipv4Addr| ip.octets()[0] == 0;
+    if zero(src) {
+        return found(src, Martian::GroupSource);
+    }
+    if zero(dst) {
         return found(dst, Martian::NoDestination);
     }
     if !route_localnet && (src.is_loopback() || dst.is_loopback()) {

@@ -7,6 +7,8 @@ use std::net::IpAddr;
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     pub(crate) v6: bool,
+    /// Rules of more kinds: seeds below [`super::WIDE`] keep the networks that they always made.
+    pub(crate) wide: bool,
     pub(crate) spaces: Vec<Space>,
 }
 

@@ -9,9 +9,10 @@ use super::draft::{Draft, End, Space};
 use super::{grammar, mutate};
 
 /// The network of a seed.
-pub(crate) fn draft(random: &mut Random) -> Draft {
+pub(crate) fn draft(random: &mut Random, wide: bool) -> Draft {
     let mut draft = Draft {
         v6: random.percent(35),
+        wide,
         ..Draft::default()
     };
     if random.percent(50) {

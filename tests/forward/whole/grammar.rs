@@ -91,7 +91,109 @@ fn sets(random: &mut Random, draft: &mut Draft, space: usize) {
             };
         }
     }
+    if draft.wide {
+        lines += &wide_sets(random, draft);
+    }
     feed(draft, space, &["ipset", "restore"], lines);
+}
+
+const WIDE_SETS: [(&str, &str, &str); 5] = [
+    ("netports", "hash:net,port", "dst,dst"),
+    ("triples", "hash:ip,port,ip", "src,dst,dst"),
+    ("wide", "hash:ip,port,net", "src,dst,dst"),
+    ("links", "hash:net,iface", "src,src"),
+    ("numbers", "bitmap:port", "dst"),
+];
+
+fn wide_sets(random: &mut Random, draft: &Draft) -> String {
+    let family = if draft.v6 { " family inet6" } else { " family inet" };
+    let mut lines = String::new();
+    for (name, kind, _) in WIDE_SETS {
+        let options = if kind == "bitmap:port" {
+            " range 0-9000"
+        } else {
+            family
+        };
+        lines += &format!("create {name} {kind}{options}\n");
+        for _ in 0..random.below(4) {
+            let (ip, other) = (someone(random, draft), someone(random, draft));
+            let net = prefix_or(random, draft);
+            let port = format!("{}:{}", random.pick(&["tcp", "udp"]), port(random));
+            let nomatch = if random.percent(15) { " nomatch" } else { "" };
+            lines += &match kind {
+                "hash:net,port" => format!("add -exist {name} {net},{port}{nomatch}\n"),
+                "hash:ip,port,ip" => format!("add -exist {name} {ip},{port},{other}\n"),
+                "hash:net,iface" => format!(
+                    "add -exist {name} {net},{}\n",
+                    random.pick(&["eth0", "cni0", "lo"])
+                ),
+                "bitmap:port" => format!("add -exist {name} {}\n", self::port(random)),
+                _ => format!("add -exist {name} {ip},{port},{net}{nomatch}\n"),
+            };
+        }
+    }
+    lines
+}
+
+/// More kinds of matches of iptables.
+fn wide_match(
+    random: &mut Random,
+    draft: &Draft,
+    has_sets: bool,
+    (table, chain): (&str, &str),
+    proto: Option<&str>,
+) -> String {
+    let not = if random.percent(15) { " !" } else { "" };
+    match random.below(9) {
+        0 if has_sets => {
+            let (name, _, dirs) = random.pick(&WIDE_SETS);
+            format!(" -m set{not} --match-set {name} {dirs}")
+        }
+        1 if chain == "OUTPUT" => format!(" -m owner{not} --uid-owner {}", random.pick(&["0", "1000"])),
+        2 => " -m statistic --mode nth --every 2 --packet 0".to_owned(),
+        3 if table != "raw" => format!(
+            " -m connlimit {}",
+            random.pick(&["--connlimit-above 100000", "--connlimit-upto 100000"])
+        ),
+        4 => format!(
+            " -m {}",
+            if draft.v6 {
+                random.pick(&["hl --hl-lt 60", "hl --hl-gt 60"])
+            } else {
+                random.pick(&["ttl --ttl-lt 60", "ttl --ttl-gt 60"])
+            }
+        ),
+        5 => format!(" -m tos{not} --tos {}", random.pick(&["0x10", "0x08/0x18"])),
+        6 => format!(
+            " -m length{not} --length {}",
+            random.pick(&["0:100", "1000:1400"])
+        ),
+        7 => {
+            let (a, b) = (someone(random, draft), someone(random, draft));
+            let side = random.pick(&["src", "dst"]);
+            format!(" -m iprange{not} --{side}-range {}-{}", a.min(b), a.max(b))
+        }
+        _ if table != "raw" && proto.is_some() => {
+            let (key, ip) = (
+                random.pick(&["ctorigdst", "ctorigsrc", "ctreplsrc"]),
+                someone(random, draft),
+            );
+            format!(" -m conntrack{not} --{key} {ip}")
+        }
+        _ => String::new(),
+    }
+}
+
+/// Targets that let a packet go on, in front of a rule's own.
+fn wide_target(random: &mut Random, table: &str, proto: Option<&str>) -> Option<String> {
+    Some(match (table, random.below(3)) {
+        ("mangle", 0) if proto == Some("tcp") => {
+            " -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu".to_owned()
+        }
+        ("mangle", 1) => format!(" -j TOS --set-tos {}", random.pick(&["0x10", "0x08"])),
+        ("filter" | "mangle", 2) => " -j NFLOG --nflog-group 9".to_owned(),
+        _ => return None,
+    })
 }
 
 fn port(random: &mut Random) -> u16 {
@@ -240,7 +342,26 @@ fn rule(random: &mut Random, draft: &Draft, space: usize, table: &str, chain: &s
             line += &next;
         }
     }
-    let target = target(random, draft, table, chain, level, &mut proto);
+    let mut wide = None;
+    if draft.wide {
+        if random.percent(35) {
+            let has_sets = draft.spaces[space]
+                .rules
+                .iter()
+                .any(|(command, _)| command[0] == "ipset");
+            let next = wide_match(random, draft, has_sets, (table, chain), proto.as_deref());
+            let module = next.split(' ').nth(2).unwrap_or(" ");
+            if !line.contains(&format!(" -m {module} ")) {
+                line += &next;
+            }
+        }
+        wide = wide_target(random, table, proto.as_deref())
+            .filter(|target| random.percent(20) && !(target.contains("-m tcp") && line.contains("-m tcp")));
+    }
+    let target = match wide {
+        Some(target) => target,
+        None => target(random, draft, table, chain, level, &mut proto),
+    };
     let with = proto.map_or_else(String::new, |proto: String| format!(" -p {proto}"));
     line.replacen(chain, &format!("{chain}{with}"), 1) + &target + "\n"
 }
@@ -518,6 +639,10 @@ fn nft_rule(
     let mut ports = false;
     for _ in 0..random.below(3) {
         let not = if random.percent(15) { "!= " } else { "" };
+        if draft.wide && random.percent(30) {
+            line += &nft_wide(random, draft, word, not, sort);
+            continue;
+        }
         line += &match random.below(12) {
             0 => format!(" {word} saddr {not}{}", prefix_or(random, draft)),
             1 => format!(" {word} daddr {not}{}", prefix_or(random, draft)),
@@ -601,6 +726,25 @@ fn nft_rule(
     };
     // Statements behind a map's lookup or a verdict would not be reached.
     format!("{line} {act}\n")
+}
+
+/// More kinds of matches of nftables.
+fn nft_wide(random: &mut Random, draft: &Draft, word: &str, not: &str, sort: &str) -> String {
+    let (a, b) = (someone(random, draft), someone(random, draft));
+    let side = random.pick(&["saddr", "daddr"]);
+    match random.below(7) {
+        0 if a != b => format!(" {word} {side} {not}{}-{}", a.min(b), a.max(b)),
+        1 if a != b => format!(" {word} {side} {not}{{ {a}, {b} }}"),
+        2 => format!(" meta l4proto {not}{{ tcp, udp }}"),
+        3 => format!(
+            " th dport {not}{}",
+            random.pick(&["53-80", "{ 80, 8000-9000 }", "20000-20010"])
+        ),
+        4 => format!(" {word} saddr . {word} daddr {not}{{ {a} . {b} }}"),
+        5 if !sort.contains("-300") => format!(" ct direction {}", random.pick(&["original", "reply"])),
+        6 => " numgen random mod 2 0".to_owned(),
+        _ => format!(" {word} dscp {not}{}", random.pick(&["0x04", "cs1"])),
+    }
 }
 
 fn ip_other(random: &mut Random, draft: &Draft, ip: IpAddr) -> IpAddr {

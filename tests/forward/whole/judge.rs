@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use netdiag::forward::packet::{Packet, Transport};
 use netdiag::forward::topology::PlaceId;
-use netdiag::forward::walk::{Cause, End, Outcome, Walker};
+use netdiag::forward::walk::{Cause, End, Outcome, RefusedBy, Refuses, Walker};
 
 use super::probe::{Heard, Probe, What};
 
@@ -117,10 +117,55 @@ impl Told {
         let backs: Vec<Option<Seen>> = taken
             .flat_map(|(_, back)| back.iter().map(|back| self.arrival(back)))
             .collect();
-        match differ("is answered", &backs, &answers) {
-            Some(why) => Judgement::Wrong(why),
-            None => Judgement::Right,
+        let why = differ("is answered", &backs, &answers).or_else(|| self.unexplained(heard));
+        why.map_or(Judgement::Right, Judgement::Wrong)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Outcome> {
+        let ways = self.walks.iter();
+        ways.flat_map(|(there, back)| std::iter::once(there).chain(back))
+    }
+
+    /// An ICMP error or a reset that nothing told of.
+    fn unexplained(&self, heard: &[Heard]) -> Option<String> {
+        // Where an answer comes when its socket is closed, or that never asked, it is refused.
+        let mut backs = self.walks.iter().flat_map(|(_, back)| back);
+        let answered = backs.any(|back| back.end == End::Delivered);
+        let told = |kind: u8, code: u8| {
+            let port = [(3, 3), (1, 4)].contains(&(kind, code));
+            (port && answered) || self.all().any(|outcome| errors(outcome).contains(&(kind, code)))
+        };
+        let reset = || {
+            answered
+                || self.all().any(|outcome| match &outcome.end {
+                    End::Rejected(Cause::PortClosed { proto, .. }) => *proto == "tcp",
+                    End::Rejected(Cause::Rule { answer, .. }) => answer.as_deref() == Some("TCP reset"),
+                    _ => false,
+                })
+        };
+        heard.iter().find_map(|heard| match heard.what {
+            What::Error(kind, code) if !told(kind, code) => {
+                Some(format!("ICMP {kind}/{code} was heard, which nobody told of"))
+            }
+            What::Reset if !reset() => Some("a reset was heard, which nobody told of".to_owned()),
+            _ => None,
+        })
+    }
+
+    /// Whether the sender is told to hear an error, and whether it did.
+    pub(crate) fn refused(&self, heard: &[Heard]) -> Option<bool> {
+        let [(there, _)] = self.walks.as_slice() else {
+            return None;
+        };
+        let expected = errors(there);
+        let slow = matches!(&there.end, End::Rejected(Cause::NoAnswer { .. }));
+        if expected.is_empty() || slow || there.state.packet.inner.is_some() {
+            return None;
         }
+        Some(heard.iter().any(|heard| match heard.what {
+            What::Error(kind, code) => expected.contains(&(kind, code)),
+            _ => false,
+        }))
     }
 
     /// All trails.
@@ -140,6 +185,64 @@ impl Told {
             }
         }
         text
+    }
+}
+
+/// Types and codes of the ICMP errors that an end makes (`icmp.c`, `route.c`, `ip6_forward`).
+fn errors(outcome: &Outcome) -> Vec<(u8, u8)> {
+    let cause = match &outcome.end {
+        End::Rejected(cause) | End::Dropped(cause) => cause,
+        _ => return Vec::new(),
+    };
+    let v6 = outcome.state.packet.is_v6();
+    let of = |v4: (u8, u8), of_v6: (u8, u8)| vec![if v6 { of_v6 } else { v4 }];
+    match cause {
+        Cause::TtlOver => of((11, 0), (3, 0)),
+        Cause::TooBig { .. } => of((3, 4), (2, 0)),
+        Cause::NoRoute { .. } | Cause::NotForUs { .. } => of((3, 0), (1, 0)),
+        // The error of a host that doesn't forward is of IPv4 only.
+        Cause::ForwardingOff { .. } => of((3, 1), (1, 0)),
+        Cause::RouteRefuses {
+            how: Refuses::Unreachable,
+            by: RefusedBy::Rule { .. },
+            ..
+        } => of((3, 0), (1, 0)),
+        Cause::RouteRefuses { how, .. } => match how {
+            Refuses::Blackhole => Vec::new(),
+            Refuses::Unreachable => of((3, 1), (1, 0)),
+            Refuses::Prohibit => of((3, 13), (1, 1)),
+        },
+        Cause::PortClosed { proto, .. } if *proto == "udp" => of((3, 3), (1, 4)),
+        Cause::NoAnswer { .. } => of((3, 1), (1, 3)),
+        Cause::Rule {
+            answer: Some(answer), ..
+        } => {
+            let word = answer.trim_start_matches("ICMP ").trim_start_matches("icmp6-");
+            let codes: &[(&str, u8)] = if v6 {
+                &[
+                    ("no-route", 0),
+                    ("adm-prohibited", 1),
+                    ("admin-prohibited", 1),
+                    ("addr-unreachable", 3),
+                    ("port", 4),
+                ]
+            } else {
+                &[
+                    ("net-unreachable", 0),
+                    ("host-unreachable", 1),
+                    ("proto-unreachable", 2),
+                    ("port", 3),
+                    ("net-prohibited", 9),
+                    ("host-prohibited", 10),
+                    ("admin-prohibited", 13),
+                ]
+            };
+            let found = codes.iter().find(|(name, _)| word.starts_with(name));
+            let kind = if v6 { 1 } else { 3 };
+            found.map(|(_, code)| vec![(kind, *code)]).unwrap_or_default()
+        }
+        Cause::Other(why) if why.contains("not forwarded") => of((3, 1), (1, 2)),
+        _ => Vec::new(),
     }
 }
 

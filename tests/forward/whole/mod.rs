@@ -1,7 +1,8 @@
 //! Whole networks: random nodes, links, tunnels, routes, rules and packets. The packets are really sent, and what netdiag
 //! says of each must be what happens to it.
 //!
-//! `NETDIAG_SEED=N` runs the one network and prints it, `NETDIAG_CASES=N` so many of them.
+//! `NETDIAG_SEED=N` runs the one network and prints it, `NETDIAG_CASES=N` so many of them from `NETDIAG_FIRST` on (from
+//! [`WIDE`] on with rules of more kinds); `NETDIAG_UNSTEADY=1` tells what was sent again.
 #![allow(clippy::format_push_string, reason = "lines of commands are put together")]
 
 mod draft;
@@ -30,14 +31,17 @@ use network::Network;
 use probe::{Heard, Kind, Listening, Probe, What};
 
 /// Seeds of networks that once were told wrongly.
-const REGRESSIONS: [u64; 33] = [
+const REGRESSIONS: [u64; 35] = [
     41, 67, 91, 144, 3, 6, 12, 17, 21, 33, 39, 5, 68, 69, 76, 331, 337, 1062, 1126, 1138, 1145, 1172, 1206,
-    1228, 1241, 1272, 1292, 1320, 1395, 1443, 1623, 1727, 1962,
+    1228, 1241, 1272, 1292, 1320, 1395, 1443, 1623, 1727, 1962, 3786, 4006,
 ];
 
 /// Networks in a usual run, and packets in each.
 const CASES: u64 = 30;
 const PACKETS: usize = 20;
+
+/// Seeds from here on have rules of more kinds.
+pub(crate) const WIDE: u64 = 1_000_000;
 
 /// Networks at a time: most of the time is waiting.
 const WORKERS: usize = 4;
@@ -50,6 +54,9 @@ struct Sum {
     delivered: usize,
     /// Told rightly only when they were sent again.
     unsteady: Vec<String>,
+    /// Refusals that the sender should hear of, and those that it did.
+    refusals: usize,
+    refused_so: usize,
     /// Rulesets that were not taken.
     refused: Vec<String>,
     wrong: Vec<String>,
@@ -62,6 +69,8 @@ impl Sum {
         self.networks += other.networks;
         self.packets += other.packets;
         self.delivered += other.delivered;
+        self.refusals += other.refusals;
+        self.refused_so += other.refused_so;
         self.unsteady.extend(other.unsteady);
         self.refused.extend(other.refused);
         self.wrong.extend(other.wrong);
@@ -89,7 +98,7 @@ fn random_networks_are_walked_as_packets_go() {
     let undecided: usize = sum.open.values().sum();
     let words = format!(
         "{} networks, {} packets in {:?}: {} delivered, {} wrong, {} unsteady, {} rulesets refused, \
-         {undecided} not decidable: {:#?}",
+         ICMP errors of {} of {} refusals, {undecided} not decidable: {:#?}",
         sum.networks,
         sum.packets,
         begun.elapsed(),
@@ -97,6 +106,8 @@ fn random_networks_are_walked_as_packets_go() {
         sum.wrong.len(),
         sum.unsteady.len(),
         sum.refused.len(),
+        sum.refused_so,
+        sum.refusals,
         sum.open
     );
     #[expect(clippy::print_stdout, reason = "figures for --nocapture")]
@@ -148,7 +159,7 @@ fn all(seeds: Vec<u64>, show: bool) -> Result<Sum> {
 /// Makes the network of a seed, and sends packets in it.
 fn case(seed: u64, show: bool, sum: &mut Sum) -> Result<()> {
     let mut random = Random::new(seed);
-    let draft = generate::draft(&mut random);
+    let draft = generate::draft(&mut random, seed >= WIDE);
     let network = Network::up(&draft)?;
     let mut nodes = network.nodes();
     let mut listening = Listening::new(&network);
@@ -181,13 +192,15 @@ fn case(seed: u64, show: bool, sum: &mut Sum) -> Result<()> {
     // What came late was heard, too: by then a packet behind it may have found the neighbor that it waited for. Alone it
     // must be as it is told.
     listening.rest();
-    for asked in &mut asked {
-        if asked.tries.len() < 4 && asked.tries.iter().any(|tried| tried.is_wrong(&listening)) {
-            nodes = network.nodes();
-            let least = Duration::from_millis(400);
-            asked
-                .tries
-                .push(once(&nodes, &mut listening, &asked.probe, 4, least));
+    for again in 4..7 {
+        for asked in &mut asked {
+            if asked.tries.len() < 4 && asked.tries.last().unwrap().is_wrong(&listening) {
+                nodes = network.nodes();
+                let least = Duration::from_millis(400);
+                asked
+                    .tries
+                    .push(once(&nodes, &mut listening, &asked.probe, again, least));
+            }
         }
     }
     let mut said = String::new();
@@ -208,6 +221,10 @@ fn case(seed: u64, show: bool, sum: &mut Sum) -> Result<()> {
         let heard = listening.heard(last.id);
         sum.packets += 1;
         sum.delivered += usize::from(heard.iter().any(|heard| matches!(heard.what, What::Request(_))));
+        if let Some(so) = last.told.as_ref().and_then(|told| told.refused(heard)) {
+            sum.refusals += 1;
+            sum.refused_so += usize::from(so);
+        }
         if asked.tries.len() > 1 {
             sum.unsteady.push(asked.tries.iter().map(of).collect());
         }

@@ -252,6 +252,8 @@ impl<'n> Listening<'n> {
         };
         let part = bytes.get(header..)?;
         match proto {
+            // A reset that is refused is no packet that was told of.
+            6 if part.get(13).is_some_and(|flags| flags & 4 != 0) => None,
             6 => self
                 .syn_of(be32(part, 4)?)
                 .or_else(|| self.syn_of(be32(part, 8)?.wrapping_sub(1))),

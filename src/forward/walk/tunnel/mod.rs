@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use super::super::fib::{Flow, source_address};
 use super::super::packet::{Inner, Packet, Transport};
 use super::super::topology::At;
+use super::missing::unread;
 use super::{Cause, Outcome, State, Walker, What};
 use crate::state::link::IfIndex;
 
@@ -72,6 +73,9 @@ impl Walker<'_, '_> {
     pub(super) fn carry(&self, mut state: State, at: At, outer: Outer, inner: Inner) -> Vec<Outcome> {
         let place = self.topology.place(at.place);
         let remote = outer.remote;
+        if let Some(why) = unread(place.net) {
+            return state.undecided(at.place, why);
+        }
         if let Some(local) = outer.local.filter(|local| !place.has(*local)) {
             // ip_route_output_key_hash_rcu, ip6_tnl_xmit_ctl
             let why = format!(
@@ -119,6 +123,7 @@ impl Walker<'_, '_> {
         state.scrub();
         state.output = outer.link;
         state.note_packet(at.place, Some(at.link), What::Encap);
+        state.came_by = Some(at.link);
         self.send(state, at.place)
     }
 }

@@ -6,6 +6,7 @@ use super::super::super::fib::Flow;
 use super::super::super::packet::{Frame, Header, Inner, Mac, Packet, Payload, Transport};
 use super::super::super::topology::At;
 use super::super::l2::packet_of;
+use super::super::missing::unread_neighbors;
 use super::super::{Cause, End, Outcome, State, Walker, What};
 use super::Outer;
 use crate::state::kind::{Geneve, Vxlan};
@@ -75,6 +76,11 @@ impl Walker<'_, '_> {
         {
             let text = format!("{} remote {ip}", self.name(at));
             remotes.push((remote(ip, vxlan.port, vni), text));
+        }
+        if remotes.is_empty()
+            && let Some(why) = unread_neighbors(self.topology.place(at.place).net)
+        {
+            return state.undecided(at.place, why);
         }
         if remotes.is_empty() {
             let why = Cause::NoFdb {
