@@ -93,6 +93,8 @@ impl Transport {
 pub struct Packet {
     pub src: IpAddr,
     pub dst: IpAddr,
+    /// Its program leaves the source to the kernel, which looks for a route before there is one.
+    pub unbound: bool,
     pub transport: Transport,
     pub tos: u8,
     pub ttl: u8,
@@ -200,6 +202,7 @@ impl Packet {
         Self {
             src,
             dst,
+            unbound: false,
             transport,
             tos: 0,
             ttl: 64,

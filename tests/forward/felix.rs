@@ -128,6 +128,7 @@ fn by_tables(
     let (mut packet, mut conn): (Packet, Option<Conn>) = (packet.clone(), None);
     for hook in stations {
         let call = Call {
+            frame: None,
             place,
             hook: *hook,
             in_link: index(from).filter(|_| !matches!(hook, Hook::Output | Hook::Postrouting)),

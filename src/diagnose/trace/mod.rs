@@ -9,6 +9,7 @@ mod neighbors;
 mod routes;
 mod routing;
 mod rules;
+mod segment;
 mod switches;
 mod tunnels;
 
@@ -145,8 +146,16 @@ pub fn explain(scene: Scene, outcome: &Outcome, there: Option<&Outcome>) -> Opti
     if let Some(explained) = routing::by_default_route(&case) {
         return Some(explained);
     }
+    let elsewhere = matches!(
+        &outcome.end,
+        End::NotForMe
+            | End::Dropped(Cause::HairpinOff { .. } | Cause::WrongMac { .. } | Cause::NobodyHas { .. })
+    );
+    if elsewhere && let Some(explained) = segment::wrong_entry(&case) {
+        return Some(explained);
+    }
     match &outcome.end {
-        End::Delivered | End::Answered(_) => None,
+        End::Delivered | End::Answered(_) | End::Heard { .. } => None,
         End::Dropped(cause) | End::Rejected(cause) => Some(by_cause(&case, cause)),
         End::NotForMe => Some(neighbors::nobody_has(&case)),
         End::NotDecidable(missing) => Some(beyond::missing(&case, missing)),
@@ -203,6 +212,7 @@ fn by_cause(case: &Case, cause: &Cause) -> Explained {
         Cause::Martian { ip, link, why } => routing::martian(case, *ip, link, *why),
         Cause::Astray { .. } => Explained::new("T12", case, Sure::Possible, cause.to_string()),
         Cause::Untranslated { dst, gateway, rule } => rules::untranslated(case, *dst, *gateway, rule),
+        Cause::Unanswered { src, dst, entry } => beyond::unanswered(case, *src, *dst, entry),
         Cause::Other(why) => Explained::new("T00", case, Sure::Possible, why.clone()),
     }
 }

@@ -55,6 +55,7 @@ impl Walker<'_, '_> {
             out_link: links.output,
             physdev: links.physdev,
             packet: state.packet.clone(),
+            frame: None,
             conn: state.conn.clone(),
             quiet: state.quiet,
         };

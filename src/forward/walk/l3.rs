@@ -257,6 +257,9 @@ impl<'a> Walker<'_, 'a> {
             return Err(End::NotDecidable(Missing::Routes(why.to_owned())));
         }
         let mut flow = state.packet.flow(iif);
+        if iif == LOOPBACK && std::mem::take(&mut state.packet.unbound) {
+            flow.src = None;
+        }
         flow.oif = state.output.filter(|_| iif == LOOPBACK);
         match seen.fib.lookup(&flow) {
             Ok(hit) => {
