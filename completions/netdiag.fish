@@ -272,7 +272,7 @@ json\t''
 yaml\t''
 svg\t'A picture'
 dot\t'A graph for Graphviz'"
-complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l nodes -d 'Ask these nodes, commas between, in place of this one; `all` are the Nodes of the datastore' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l nodes -d 'Ask these nodes, commas between, in place of this one; `all` are the Nodes of the datastore; for trace, `auto` are those on the way' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l via -d 'How nodes are reached: ssh, the system\'s own with its configuration, or kubectl, by exec into a pod on each node with the rights that kubectl has' -r -f -a "ssh\t''
 kubectl\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l parallel -d 'How many nodes are asked at a time' -r
@@ -314,7 +314,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_see
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -s o -l output -d 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output' -r -F
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l nodes -d 'Ask these nodes, commas between, in place of this one; `all` are the Nodes of the datastore' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l nodes -d 'Ask these nodes, commas between, in place of this one; `all` are the Nodes of the datastore; for trace, `auto` are those on the way' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l via -d 'How nodes are reached: ssh, the system\'s own with its configuration, or kubectl, by exec into a pod on each node with the rights that kubectl has' -r -f -a "ssh\t''
 kubectl\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l parallel -d 'How many nodes are asked at a time' -r

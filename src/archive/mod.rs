@@ -31,6 +31,9 @@ pub enum Form {
 /// Bytes that one file may have unpacked: a cluster of some thousand busy nodes fits.
 const MAX_UNPACKED: u64 = 4 << 30;
 
+/// Text of a snapshot that is held whole while it is read, bytes: that is faster than a stream.
+const IN_MEMORY: u64 = 2 << 30;
+
 /// Levels above make files little smaller and take many times as long.
 const LEVEL: i32 = 6;
 const BUFFER: usize = 128 << 10;
@@ -85,15 +88,31 @@ fn read_within(file: impl Read, limit: u64) -> Result<Snapshot, String> {
     let parsed = if zstd {
         let text = zstd::Decoder::with_buffer(BufReader::with_capacity(BUFFER, file))
             .map_err(|error| error.to_string())?;
-        parse_text(Meter::new(text, &unpacked, limit))
+        parse_text(Meter::new(text, &unpacked, limit), IN_MEMORY)
     } else {
-        parse_text(Meter::new(file, &unpacked, limit))
+        parse_text(Meter::new(file, &unpacked, limit), IN_MEMORY)
     };
     parsed.map_err(|error| explain(&error, zstd, packed.get(), unpacked.get(), limit))
 }
 
-fn parse_text(text: impl Read) -> Result<Snapshot, serde_json::Error> {
-    parse::snapshot::snapshot(BufReader::with_capacity(BUFFER, text))
+/// Reads text of up to so many bytes whole, a longer one as it comes.
+fn parse_text(mut text: impl Read, in_memory: u64) -> Result<Snapshot, serde_json::Error> {
+    let mut start = Vec::new();
+    match text.by_ref().take(in_memory).read_to_end(&mut start) {
+        Ok(_) if (start.len() as u64) < in_memory => parse::snapshot::snapshot_in_memory(&start),
+        Ok(_) => parse::snapshot::snapshot(start.chain(BufReader::with_capacity(BUFFER, text))),
+        // What is wrong with the text before that place matters more.
+        Err(error) => parse::snapshot::snapshot(start.chain(Failed(Some(error)))),
+    }
+}
+
+/// A stream that ended with an error.
+struct Failed(Option<io::Error>);
+
+impl Read for Failed {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
 }
 
 /// The first bytes, fewer only where the file ends.

@@ -168,3 +168,44 @@ proptest! {
         }
     }
 }
+
+/// Whole or as a stream, broken or not: the same snapshot, or the same error.
+#[test]
+fn long_texts_are_read_as_short_ones() {
+    let whole = bytes(&story(), Form::Json);
+    let mut many = story();
+    many.nodes = (0..40)
+        .map(|number| {
+            let mut node = many.nodes[0].clone();
+            node.name = format!("node{number}");
+            node
+        })
+        .collect();
+    let many = bytes(&many, Form::Json);
+    let broken = String::from_utf8(many.clone())
+        .unwrap()
+        .replace("\"node39\"", "39")
+        .into_bytes();
+    for text in [
+        &whole[..],
+        &whole[..whole.len() / 3],
+        OLD[0],
+        &many,
+        &broken,
+        b"{}",
+        b"",
+    ] {
+        let told = |in_memory| parse_text(text, in_memory).map_err(|error| error.to_string());
+        let read = told(u64::MAX);
+        for in_memory in [0, 1, 1_000, text.len() as u64] {
+            assert_eq!(told(in_memory), read);
+        }
+    }
+    let node = |at: usize| read(many.as_slice()).unwrap().nodes[at].name.clone();
+    assert_eq!((node(0), node(39)), ("node0".to_owned(), "node39".to_owned()));
+    assert!(
+        read(broken.as_slice())
+            .unwrap_err()
+            .contains("invalid type: integer `39`")
+    );
+}

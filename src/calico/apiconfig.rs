@@ -67,6 +67,26 @@ pub struct TlsSettings {
     pub authority: Option<PemSetting>,
 }
 
+/// How to reach the API server, when Kubernetes is the datastore. What isn't set comes from the kubeconfig, and without
+/// one from the pod that netdiag runs in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KubernetesSettings {
+    /// Paths with colons between them.
+    pub kubeconfig: Option<String>,
+    pub kubeconfig_inline: Option<Secret>,
+    pub context: Option<String>,
+    /// URL of the API server.
+    pub endpoint: Option<String>,
+    pub tls: TlsSettings,
+    pub token: Option<Secret>,
+    /// Any certificate of the server will do.
+    pub insecure: bool,
+    /// Which group Calico's objects are in: `crd.projectcalico.org/v1` or `projectcalico.org/v3`.
+    pub api_group: Option<String>,
+    /// Addresses come from the nodes' `podCIDR`, not from Calico's IPAM.
+    pub use_pod_cidr: bool,
+}
+
 /// How to reach the datastore. `Debug` hides the password and inline PEMs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiConfig {
@@ -81,7 +101,7 @@ pub struct ApiConfig {
     pub username: Option<String>,
     pub password: Option<Secret>,
     pub tls: TlsSettings,
-    pub kubeconfig: Option<String>,
+    pub kubernetes: KubernetesSettings,
     /// What the user should be told about this configuration; one sentence each.
     pub notes: Vec<String>,
 }
@@ -99,8 +119,7 @@ struct Raw {
     key: Option<PemSetting>,
     certificate: Option<PemSetting>,
     ca: Option<PemSetting>,
-    kubeconfig: Option<String>,
-    k8s_endpoint: Option<String>,
+    kubernetes: KubernetesSettings,
 }
 
 /// Settings that say where the datastore is. One of them in the environment is worth a note when a file hides it.
@@ -122,7 +141,8 @@ impl ApiConfig {
     /// A sentence with file, line and key.
     pub fn from_file(name: &str, text: &str, environment: Lookup) -> Result<Self, String> {
         let (generation, raw) = file::parse(name, text)?;
-        let mut config = raw.judge(name, generation)?;
+        let mut config = raw.judge(name, generation, in_reach(environment))?;
+        config.default_kubeconfig(environment);
         let hidden: Vec<String> = WHERE
             .iter()
             .filter_map(|key| Some(find(environment, key)?.0))
@@ -148,6 +168,10 @@ impl ApiConfig {
                 pem: Pem::File(path),
             })
         };
+        let flag = |key: &str| match find(environment, key) {
+            Some((name, value)) => parse_flag(&value).map_err(|why| format!("{name}: {why}")),
+            None => Ok(false),
+        };
         let raw = Raw {
             datastore_type: text("DATASTORE_TYPE"),
             endpoints: text("ETCD_ENDPOINTS"),
@@ -159,10 +183,56 @@ impl ApiConfig {
             key: pem("ETCD_KEY_FILE"),
             certificate: pem("ETCD_CERT_FILE"),
             ca: pem("ETCD_CA_CERT_FILE"),
-            kubeconfig: text("KUBECONFIG"),
-            k8s_endpoint: text("K8S_API_ENDPOINT"),
+            kubernetes: KubernetesSettings {
+                kubeconfig: text("KUBECONFIG"),
+                kubeconfig_inline: None,
+                context: text("K8S_CURRENT_CONTEXT"),
+                endpoint: text("K8S_API_ENDPOINT"),
+                tls: TlsSettings {
+                    key: pem("K8S_KEY_FILE"),
+                    certificate: pem("K8S_CERT_FILE"),
+                    authority: pem("K8S_CA_FILE"),
+                },
+                token: text("K8S_API_TOKEN").map(Secret::new),
+                insecure: flag("K8S_INSECURE_SKIP_TLS_VERIFY")?,
+                api_group: text("CALICO_API_GROUP"),
+                use_pod_cidr: flag("USE_POD_CIDR")?,
+            },
         };
-        raw.judge("the environment", Generation::V3)
+        let mut config = raw.judge("the environment", Generation::V3, in_reach(environment))?;
+        config.default_kubeconfig(environment);
+        Ok(config)
+    }
+}
+
+impl ApiConfig {
+    /// The user's own kubeconfig, when nothing else says where the API server is.
+    fn default_kubeconfig(&mut self, environment: Lookup) {
+        let settings = &mut self.kubernetes;
+        if settings.kubeconfig.is_none()
+            && settings.kubeconfig_inline.is_none()
+            && settings.endpoint.is_none()
+            && environment(IN_POD).is_none()
+        {
+            settings.kubeconfig = environment("HOME").map(|home| format!("{home}/.kube/config"));
+        }
+    }
+}
+
+/// What pods have in their environment.
+const IN_POD: &str = "KUBERNETES_SERVICE_HOST";
+
+/// Whether this is a pod: then its cluster's API server is in reach without any setting.
+fn in_reach(environment: Lookup) -> bool {
+    environment(IN_POD).is_some()
+}
+
+/// A boolean as Go reads it.
+fn parse_flag(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        other => Err(format!("{other:?} is neither true nor false")),
     }
 }
 
@@ -178,9 +248,9 @@ fn find(environment: Lookup, key: &str) -> Option<(String, String)> {
 
 impl Raw {
     /// Turns what is written into what is meant.
-    fn judge(self, source: &str, generation: Generation) -> Result<ApiConfig, String> {
+    fn judge(self, source: &str, generation: Generation, in_pod: bool) -> Result<ApiConfig, String> {
         let mut endpoints = self.endpoints();
-        let datastore = self.datastore(source, generation, !endpoints.is_empty())?;
+        let datastore = self.datastore(source, generation, !endpoints.is_empty(), in_pod)?;
         if datastore == DatastoreType::EtcdV2 && endpoints.is_empty() && generation == Generation::V1 {
             endpoints.push(format!("http://{V1_AUTHORITY}"));
         }
@@ -207,7 +277,7 @@ impl Raw {
                 certificate: self.certificate,
                 authority: self.ca,
             },
-            kubeconfig: self.kubeconfig,
+            kubernetes: self.kubernetes,
             notes,
         })
     }
@@ -234,6 +304,7 @@ impl Raw {
         source: &str,
         generation: Generation,
         has_endpoints: bool,
+        in_pod: bool,
     ) -> Result<DatastoreType, String> {
         if let Some(text) = &self.datastore_type {
             return DatastoreType::parse(text).map_err(|why| format!("datastore type in {source}: {why}"));
@@ -244,14 +315,16 @@ impl Raw {
                 Generation::V1 => DatastoreType::EtcdV2,
             });
         }
-        if self.kubeconfig.is_some() || self.k8s_endpoint.is_some() {
+        let settings = &self.kubernetes;
+        let named = settings.kubeconfig.is_some() || settings.kubeconfig_inline.is_some();
+        if named || settings.endpoint.is_some() || in_pod {
             return Ok(DatastoreType::Kubernetes);
         }
         match generation {
             Generation::V1 => Ok(DatastoreType::EtcdV2),
             Generation::V3 => Err(format!(
-                "{source} doesn't say where the datastore is: set ETCD_ENDPOINTS=http://HOST:2379, or \
-                 spec.etcdEndpoints in the configuration file"
+                "{source} doesn't say where the datastore is: set ETCD_ENDPOINTS=http://HOST:2379 or \
+                 DATASTORE_TYPE=kubernetes, or spec.etcdEndpoints in the configuration file"
             )),
         }
     }

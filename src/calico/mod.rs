@@ -6,6 +6,7 @@ pub mod as_number;
 pub mod autodetect;
 pub mod block;
 pub(crate) mod checks;
+pub mod crd;
 pub mod kind;
 pub mod kinds;
 pub mod manifest;

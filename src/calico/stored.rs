@@ -9,7 +9,7 @@ use super::resource::Resource;
 use super::schema;
 
 /// Where the name that a user gave to a policy is kept beside the one it is stored under.
-const NAME_ANNOTATION: &str = "projectcalico.org/metadata";
+pub(super) const NAME_ANNOTATION: &str = "projectcalico.org/metadata";
 
 /// The JSON to store for a resource under this name, its fields in Calico's order; without the revision, which etcd
 /// itself keeps. Policies may be stored under another name than they show.
@@ -21,16 +21,21 @@ pub fn encode(resource: &Resource, stored_name: &str) -> String {
         stored.set(&["metadata", "annotations", NAME_ANNOTATION], Some(given.into()));
         stored.set(&["metadata", "name"], Some(stored_name.into()));
     }
-    for_rules(&mut stored, |rule| {
+    let body = completed(stored);
+    // Values of JSON are always written.
+    serde_json::to_string(&kinds::ordered(resource.kind, &body)).unwrap_or_else(|_| body.to_string())
+}
+
+/// The body with the fields that Calico always writes.
+pub(super) fn completed(mut resource: Resource) -> Value {
+    for_rules(&mut resource, |rule| {
         for side in ["source", "destination"] {
             rule.entry(side).or_insert_with(|| json!({}));
         }
     });
-    let mut body = Value::Object(stored.body);
-    schema::complete(kinds::shape(stored.kind), &mut body);
-    let ordered = kinds::ordered(stored.kind, &body);
-    // Values of JSON are always written.
-    serde_json::to_string(&ordered).unwrap_or_else(|_| body.to_string())
+    let mut body = Value::Object(resource.body);
+    schema::complete(kinds::shape(resource.kind), &mut body);
+    body
 }
 
 /// Reads a stored resource, which its key calls `namespace` and `name`; shows it as Calico's client does.
@@ -39,14 +44,19 @@ pub fn encode(resource: &Resource, stored_name: &str) -> String {
 /// What is stored isn't JSON, or isn't what the key says.
 pub fn decode(kind: Kind, id: &str, value: &[u8]) -> Result<Resource, String> {
     let value = serde_json::from_slice(value).map_err(|error| format!("not JSON: {error}"))?;
-    let mut resource = Resource::from_value(value)?;
+    let resource = Resource::from_value(value)?;
     if resource.kind != kind || resource.id() != id {
         return Err(format!("the value is {}({})", resource.kind, resource.id()));
     }
-    if kind.is_tiered() {
+    shown(resource)
+}
+
+/// What is stored, as Calico's client shows it.
+pub(super) fn shown(mut resource: Resource) -> Result<Resource, String> {
+    if resource.kind.is_tiered() {
         show_name(&mut resource)?;
     }
-    if kind == Kind::IpPool {
+    if resource.kind == Kind::IpPool {
         kinds::pool_defaults(&mut resource);
     }
     for_rules(&mut resource, |rule| {
@@ -56,25 +66,6 @@ pub fn decode(kind: Kind, id: &str, value: &[u8]) -> Result<Resource, String> {
         });
     });
     Ok(resource)
-}
-
-/// Gives a resource the name and the labels that its author gave it: of policies, and of objects kept in Kubernetes.
-///
-/// # Errors
-/// The annotation that keeps them is not JSON.
-pub fn show(resource: &mut Resource) -> Result<(), String> {
-    if resource.kind.is_tiered() {
-        return show_name(resource);
-    }
-    let Some(annotation) = resource.text(&["metadata", "annotations", NAME_ANNOTATION]) else {
-        return Ok(());
-    };
-    let given: Value = serde_json::from_str(annotation)
-        .map_err(|error| format!("annotation {NAME_ANNOTATION} is not JSON: {error}"))?;
-    for part in ["labels", "annotations"] {
-        resource.set(&["metadata", part], given.get(part).cloned());
-    }
-    Ok(())
 }
 
 /// The name that the user gave: from the annotation that releases from 3.30 on write, else the stored one without

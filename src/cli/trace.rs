@@ -2,6 +2,7 @@
 
 mod answer;
 mod drawing;
+mod fetch;
 #[cfg_attr(not(feature = "capture"), path = "trace/no_live.rs")]
 mod live;
 mod matrix;
@@ -39,7 +40,7 @@ use crate::state::{Fact, NodeState, Objects};
 /// address, or (DST) a service (`svc/NAME`).
 ///
 /// With --nodes, the state of these nodes is fetched first, as `netdiag snapshot save --nodes` does: name both ends and
-/// what is between.
+/// what is between, or say `auto`: then objects tell where both ends are, and the walk which nodes it needs next.
 ///
 /// Exit status: 0 delivered and answered, 2 lost, 3 not decidable, 1 error.
 #[derive(Debug, ClapArgs)]
@@ -114,7 +115,9 @@ impl Look {
 
 impl Args {
     pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
-        let snapshot = if self.fleet.is_asked_for() {
+        let snapshot = if self.fleet.is_auto() && !self.all {
+            fetch::on_the_way(self, cx)?
+        } else if self.fleet.is_asked_for() {
             self.fleet.read(cx, &self.source)?.0
         } else {
             self.source.read(cx, Depth::Whole)?
@@ -135,6 +138,9 @@ impl Args {
             .map(|policies| objects::compare(&policies, &topology, &ways));
         let live = self.probes(&topology, &packet, question.from, &ways)?;
         for (there, back) in &mut ways {
+            for answer in back.iter_mut() {
+                walker.refuse_strangers(&packet, question.from, answer);
+            }
             back.extend(walker.answer_from_beyond(there));
             walker.remembered(there);
         }

@@ -96,6 +96,8 @@ pub struct Packet {
     /// Its program leaves the source to the kernel, which looks for a route before there is one.
     pub unbound: bool,
     pub transport: Transport,
+    /// It answers another one: of TCP, a SYN ACK.
+    pub answers: bool,
     pub tos: u8,
     pub ttl: u8,
     /// Bytes, IP header included.
@@ -204,6 +206,7 @@ impl Packet {
             dst,
             unbound: false,
             transport,
+            answers: false,
             tos: 0,
             ttl: 64,
             size: 84,

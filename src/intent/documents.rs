@@ -2,14 +2,11 @@
 
 use serde_json::Value;
 
+use crate::calico::crd;
 use crate::calico::kind::Kind;
 use crate::calico::resource::{API_VERSION, Resource};
-use crate::calico::stored;
 use crate::kubernetes::Object;
 use crate::state::{Fact, Objects};
-
-/// The group in which Calico keeps its objects in Kubernetes.
-const CRD_VERSION: &str = "crd.projectcalico.org/v1";
 
 /// Lists in lists at most.
 const DEPTH: usize = 4;
@@ -68,7 +65,7 @@ fn one(objects: &mut Objects, kubernetes: &mut Vec<Value>, object: Value) {
         .unwrap_or_default();
     let read = match version {
         API_VERSION => calico(object).map(|found| objects.resources.extend(found)),
-        CRD_VERSION => of_crd(object).map(|found| objects.resources.extend(found)),
+        crd::V1 => of_crd(object).map(|found| objects.resources.extend(found)),
         _ => Object::read(&object).map(|found| kubernetes.extend(found.map(|found| found.value()))),
     };
     if let Err(why) = read {
@@ -85,14 +82,12 @@ fn calico(object: Value) -> Result<Option<Value>, String> {
 }
 
 /// The form in Kubernetes: users' labels may be in an annotation, and policies under another name than they show.
-fn of_crd(mut object: Value) -> Result<Option<Value>, String> {
-    object["apiVersion"] = API_VERSION.into();
-    let Some(value) = calico(object)? else {
+fn of_crd(object: Value) -> Result<Option<Value>, String> {
+    let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let Some(kind) = Kind::from_document(kind) else {
         return Ok(None);
     };
-    let mut resource = Resource::from_value(value)?;
-    stored::show(&mut resource)?;
-    Ok(Some(resource.body.into()))
+    crd::decode(kind, object).map(|resource| Some(resource.body.into()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Snapshots, of this version and of older ones.
 
+mod side_by_side;
 mod version_1;
 
 use std::fmt;
@@ -11,6 +12,8 @@ use serde_json::{Map, Value, json};
 
 use crate::state::snapshot::{Snapshot, VERSION};
 use crate::state::{Fact, NodeState, Objects};
+
+pub use side_by_side::snapshot_in_memory;
 
 /// Reads a snapshot's JSON, one node after the other; one of an older version is brought up to [`VERSION`].
 ///

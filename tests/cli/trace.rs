@@ -207,3 +207,37 @@ fn pictures_are_well_formed() {
         assert!(dot.starts_with("digraph "), "{dot}");
     }
 }
+
+/// The kernel takes `;` and `` ` `` in names of links; whoever pastes a command must not run what stands behind them.
+#[test]
+fn names_of_links_stay_words_in_a_shell() {
+    let saved = Command::new(env!("CARGO_BIN_EXE_netdiag"))
+        .args(["snapshot", "save", "--json", "--snapshot"])
+        .arg(walks().join("flannel_no-fdb.zst"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(saved.stdout).unwrap();
+    assert!(text.contains("\"flannel.1\""));
+    let directory = tempfile::tempdir().unwrap();
+    let odd = directory.path().join("odd.json");
+    std::fs::write(&odd, text.replace("flannel.1", "fl;`id`'$x")).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_netdiag"))
+        .args(["trace", "n1/pod1", "n2/pod1", "-o", "json", "--snapshot"])
+        .arg(odd)
+        .output()
+        .unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let commands = document["findings"][0]["commands"].as_array().unwrap();
+    let about: Vec<&str> = commands
+        .iter()
+        .filter_map(|command| command["run"].as_str())
+        .filter(|run| run.contains("id"))
+        .collect();
+    assert!(!about.is_empty(), "{document:#}");
+    for run in about {
+        let script = format!("printf '%s\\n' {run}");
+        let words = Command::new("sh").args(["-c", &script]).output().unwrap();
+        let words = String::from_utf8(words.stdout).unwrap();
+        assert!(words.lines().any(|word| word == "fl;`id`'$x"), "{run}: {words}");
+    }
+}

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use serde_json::Value;
 
-use netdiag::forward::hooks::{Call, Conn, Hooks, Verdict};
+use netdiag::forward::hooks::{Call, Conn, ConnState, Hooks, Verdict};
 use netdiag::forward::packet::{Packet, Transport};
 use netdiag::forward::topology::{PlaceId, Topology};
 use netdiag::intent::documents;
@@ -126,6 +126,8 @@ fn by_tables(
         _ => &[Hook::Prerouting, Hook::Forward, Hook::Postrouting],
     };
     let (mut packet, mut conn): (Packet, Option<Conn>) = (packet.clone(), None);
+    let mut new = Conn::begun_by(&packet);
+    new.state = ConnState::New;
     for hook in stations {
         let call = Call {
             frame: None,
@@ -136,6 +138,8 @@ fn by_tables(
             physdev: (None, None),
             packet: packet.clone(),
             conn: conn.clone(),
+            // Policies are asked for types of ICMP, too, that begin no connection.
+            known: Some(new.clone()),
             quiet: true,
         };
         let passed = hooks.call(&call);

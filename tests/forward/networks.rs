@@ -260,7 +260,7 @@ fn explained(state: &State, what: &str, ways: &[(&Way, bool)], path: &Path) -> O
             .output()
             .unwrap();
         let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
-        said += &format!("{}{out}{err}\n", output.status);
+        writeln!(said, "{}{out}{err}", output.status).unwrap();
         if output.status.code() == Some(2) && !state.says.is_empty() && out.contains(state.says) {
             return None;
         }

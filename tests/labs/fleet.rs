@@ -205,4 +205,10 @@ fn trace_fetches_the_nodes_it_is_told_of() {
     let nodes: Vec<&str> = hops.iter().map(|hop| hop["node"].as_str().unwrap()).collect();
     assert_eq!(nodes.first(), Some(&"node1"), "{answer:#}");
     assert_eq!(nodes.last(), Some(&"node2"), "{answer:#}");
+    // The same without names: who is on the way is found out. node2's address stands in the datastore, pods don't.
+    let auto = trace(&["--nodes", "auto", "--push", "-o", "json"]);
+    assert_eq!(auto.code(), Some(0), "{}{}", auto.stdout, auto.stderr);
+    let found: Value = serde_json::from_str(&auto.stdout).unwrap();
+    assert_eq!(found["ways"], answer["ways"], "{}", auto.stderr);
+    assert!(auto.stderr.contains("2 of 2 nodes answered"), "{}", auto.stderr);
 }

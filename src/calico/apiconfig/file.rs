@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::{Generation, Pem, PemSetting, Raw};
+use super::{Generation, KubernetesSettings, Pem, PemSetting, Raw, TlsSettings};
 use crate::calico::resource::API_VERSION;
 use crate::calico::secret::Secret;
 
@@ -41,31 +41,30 @@ struct Spec {
     kubeconfig: Option<String>,
     #[serde(rename = "k8sAPIEndpoint")]
     k8s_api_endpoint: Option<String>,
-    // Known, so that a strict reader accepts them; nothing reads them yet.
-    #[serde(rename = "kubeconfigInline")]
-    _kubeconfig_inline: serde::de::IgnoredAny,
+    kubeconfig_inline: Option<String>,
     #[serde(rename = "k8sKeyFile")]
-    _k8s_key_file: serde::de::IgnoredAny,
+    k8s_key_file: Option<String>,
     #[serde(rename = "k8sCertFile")]
-    _k8s_cert_file: serde::de::IgnoredAny,
+    k8s_cert_file: Option<String>,
     #[serde(rename = "k8sCAFile")]
-    _k8s_ca_file: serde::de::IgnoredAny,
+    k8s_ca_file: Option<String>,
     #[serde(rename = "k8sAPIToken")]
-    _k8s_api_token: serde::de::IgnoredAny,
+    k8s_api_token: Option<String>,
     #[serde(rename = "k8sInsecureSkipTLSVerify")]
-    _k8s_insecure: serde::de::IgnoredAny,
+    k8s_insecure: bool,
+    #[serde(rename = "k8sUsePodCIDR", alias = "usePodCIDR")]
+    use_pod_cidr: bool,
+    #[serde(rename = "k8sCurrentContext")]
+    k8s_current_context: Option<String>,
+    #[serde(rename = "calicoAPIGroup")]
+    calico_api_group: Option<String>,
+    // Known, so that a strict reader accepts them: rates and polls of Go's client.
     #[serde(rename = "k8sDisableNodePoll")]
     _k8s_disable_node_poll: serde::de::IgnoredAny,
-    #[serde(rename = "k8sUsePodCIDR", alias = "usePodCIDR")]
-    _use_pod_cidr: serde::de::IgnoredAny,
-    #[serde(rename = "k8sCurrentContext")]
-    _k8s_current_context: serde::de::IgnoredAny,
     #[serde(rename = "k8sClientQPS")]
     _k8s_client_qps: serde::de::IgnoredAny,
     #[serde(rename = "k8sClientBurst")]
     _k8s_client_burst: serde::de::IgnoredAny,
-    #[serde(rename = "calicoAPIGroup")]
-    _calico_api_group: serde::de::IgnoredAny,
 }
 
 /// Reads a configuration file. Errors start with `FILE:LINE:`.
@@ -152,6 +151,12 @@ impl Spec {
                 (None, None) => Ok(None),
             }
         };
+        let file = |setting: &str, path: Option<String>| {
+            set(path).map(|path| PemSetting {
+                setting: setting.to_owned(),
+                pem: Pem::File(path),
+            })
+        };
         Ok(Raw {
             datastore_type: set(self.datastore_type),
             endpoints: set(self.etcd_endpoints),
@@ -163,8 +168,21 @@ impl Spec {
             key: pem("etcdKey", self.etcd_key_file, self.etcd_key)?,
             certificate: pem("etcdCert", self.etcd_cert_file, self.etcd_cert)?,
             ca: pem("etcdCACert", self.etcd_ca_cert_file, self.etcd_ca_cert)?,
-            kubeconfig: set(self.kubeconfig),
-            k8s_endpoint: set(self.k8s_api_endpoint),
+            kubernetes: KubernetesSettings {
+                kubeconfig: set(self.kubeconfig),
+                kubeconfig_inline: set(self.kubeconfig_inline).map(Secret::new),
+                context: set(self.k8s_current_context),
+                endpoint: set(self.k8s_api_endpoint),
+                tls: TlsSettings {
+                    key: file("k8sKeyFile", self.k8s_key_file),
+                    certificate: file("k8sCertFile", self.k8s_cert_file),
+                    authority: file("k8sCAFile", self.k8s_ca_file),
+                },
+                token: set(self.k8s_api_token).map(Secret::new),
+                insecure: self.k8s_insecure,
+                api_group: set(self.calico_api_group),
+                use_pod_cidr: self.use_pod_cidr,
+            },
         })
     }
 }

@@ -16,12 +16,13 @@ use crate::fleet::kube::{self, Kube};
 use crate::fleet::ssh::Ssh;
 use crate::fleet::{Answer, Failure, Program, Target, Way, gather, once_each};
 use crate::output::{table, text};
-use crate::state::{NodeState, Snapshot, snapshot};
+use crate::state::{Fact, NodeState, Objects, Snapshot, snapshot};
 
 /// Which nodes, and how to get to them.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Fleet {
-    /// Ask these nodes, commas between, in place of this one; `all` are the Nodes of the datastore
+    /// Ask these nodes, commas between, in place of this one; `all` are the Nodes of the datastore; for trace, `auto` are
+    /// those on the way
     #[arg(long, value_name = "NODE,…|all", value_delimiter = ',', conflicts_with_all = ["snapshot", "bird_socket"])]
     nodes: Vec<String>,
     /// How nodes are reached: ssh, the system's own with its configuration, or kubectl, by exec into a pod on each node
@@ -86,20 +87,54 @@ impl Fleet {
         !self.nodes.is_empty()
     }
 
+    /// Whether who is asked depends on the way of a packet.
+    pub(in crate::cli) fn is_auto(&self) -> bool {
+        self.nodes == ["auto"]
+    }
+
     /// Asks all nodes and the datastore. The outcome is not decidable where a node is missing.
     pub(in crate::cli) fn read(
         &self,
         cx: &mut Context,
         source: &Source,
     ) -> Result<(Snapshot, Outcome), Error> {
+        if self.is_auto() {
+            return Err(
+                Error::new("--nodes auto: only the way of one packet tells which nodes those are")
+                    .hint("name the nodes, or ask for all: --nodes all"),
+            );
+        }
         let objects = source.objects(cx, Depth::Whole)?;
-        let given: BTreeMap<String, String> = self.hosts.iter().cloned().collect();
+        let (nodes, outcome) = self.ask(cx, source, &objects, &self.nodes)?;
+        if nodes.is_empty() {
+            return Err(Error::new("no node answered: nothing is written"));
+        }
+        let snapshot = Snapshot {
+            netdiag_snapshot: snapshot::VERSION,
+            nodes,
+            objects,
+        };
+        Ok((snapshot, outcome))
+    }
+
+    /// Asks these nodes; who doesn't answer is told.
+    pub(in crate::cli) fn ask(
+        &self,
+        cx: &mut Context,
+        source: &Source,
+        objects: &Fact<Objects>,
+        names: &[String],
+    ) -> Result<(Vec<NodeState>, Outcome), Error> {
+        let mut given: BTreeMap<String, String> = self.hosts.iter().cloned().collect();
+        if self.is_auto() {
+            given.retain(|node, _| names.contains(node));
+        }
         let way = self.way(cx)?;
         let pods = match &way {
             Way::Ssh(_) => Vec::new(),
             Way::Kube(kube) => kube.nodes().map(str::to_owned).collect(),
         };
-        let targets = targets::targets(&self.nodes, &objects, &pods, &given)?;
+        let targets = targets::targets(names, objects, &pods, &given)?;
         let local = collect::name();
         let (here, there): (Vec<Target>, Vec<Target>) = targets
             .iter()
@@ -134,20 +169,12 @@ impl Fleet {
         once_each(&targets, &mut answers);
         let failed = summary(cx, &targets, &answers)?;
         let nodes = sorted(cx, &targets, answers)?;
-        if nodes.is_empty() {
-            return Err(Error::new("no node answered: nothing is written"));
-        }
-        let snapshot = Snapshot {
-            netdiag_snapshot: snapshot::VERSION,
-            nodes,
-            objects,
-        };
         let outcome = if failed {
             Outcome::NotDecidable
         } else {
             Outcome::Good
         };
-        Ok((snapshot, outcome))
+        Ok((nodes, outcome))
     }
 
     /// ssh needs no preparation; of Kubernetes the pods are asked first.

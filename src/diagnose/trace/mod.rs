@@ -10,6 +10,7 @@ mod routes;
 mod routing;
 mod rules;
 mod segment;
+mod shell;
 mod switches;
 mod tunnels;
 
@@ -143,22 +144,26 @@ impl Explained {
 /// Explains the end of a walk; nothing when it was delivered. `there`: the way of the packet that this one answers.
 pub fn explain(scene: Scene, outcome: &Outcome, there: Option<&Outcome>) -> Option<Explained> {
     let case = Case::new(scene, outcome, there);
-    if let Some(explained) = routing::by_default_route(&case) {
+    explained(&case).map(|explained| shell::quoted(explained, scene.topology))
+}
+
+fn explained(case: &Case) -> Option<Explained> {
+    if let Some(explained) = routing::by_default_route(case) {
         return Some(explained);
     }
     let elsewhere = matches!(
-        &outcome.end,
+        &case.outcome.end,
         End::NotForMe
             | End::Dropped(Cause::HairpinOff { .. } | Cause::WrongMac { .. } | Cause::NobodyHas { .. })
     );
-    if elsewhere && let Some(explained) = segment::wrong_entry(&case) {
+    if elsewhere && let Some(explained) = segment::wrong_entry(case) {
         return Some(explained);
     }
-    match &outcome.end {
+    match &case.outcome.end {
         End::Delivered | End::Answered(_) | End::Heard { .. } => None,
-        End::Dropped(cause) | End::Rejected(cause) => Some(by_cause(&case, cause)),
-        End::NotForMe => Some(neighbors::nobody_has(&case)),
-        End::NotDecidable(missing) => Some(beyond::missing(&case, missing)),
+        End::Dropped(cause) | End::Rejected(cause) => Some(by_cause(case, cause)),
+        End::NotForMe => Some(neighbors::nobody_has(case)),
+        End::NotDecidable(missing) => Some(beyond::missing(case, missing)),
     }
 }
 

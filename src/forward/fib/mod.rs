@@ -9,7 +9,7 @@ mod source;
 mod table;
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::OnceLock;
 
 use crate::state::kind::LinkData;
@@ -216,6 +216,14 @@ impl<'a> Fib<'a> {
             return Err(Refused::NOWHERE);
         }
         Ok(self.lookup(flow).map_or(Way::OnLink(oif), Way::Route))
+    }
+
+    /// What the table `local` of IPv4 has for an address (`inet_addr_type`); it is one with `main` while the rules are
+    /// untouched.
+    pub fn local(&self, ip: Ipv4Addr) -> Option<&'a Route> {
+        let table = self.merged().or_else(|| self.table(TableId::LOCAL, false))?;
+        let (route, _) = table.lookup(self, &Flow::to(ip.into()))?.ok()?;
+        Some(route)
     }
 
     /// The gateway that packets of this way out are handed to. One that is an address of the link itself counts as none:

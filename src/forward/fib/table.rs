@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use super::super::prefixes::Prefixes;
 use super::rules::Refusal;
 use super::{Fib, Flow, LOOPBACK};
+use crate::state::link::is_link_local;
 use crate::state::route::{NextHop, Route, RouteType};
 
 /// A packet's TOS as routes and rules compare theirs with it: IPv4 keeps to the three bits of RFC 1349
@@ -122,7 +123,7 @@ fn usable<'a>(fib: &Fib<'a>, flow: &Flow, route: &'a Route) -> Vec<&'a NextHop> 
         .filter(|hop| !fib.is_unusable(hop, v6))
         .collect();
     let Some(oif) = flow.oif else { return hops };
-    if !v6 || flow.src.is_none() {
+    if !v6 || flow.src.is_none() || is_link_local(flow.dst) {
         hops.retain(|hop| hop.link.is_none_or(|link| link == oif));
     }
     if !v6 {
@@ -142,10 +143,10 @@ fn v6<'a>(fib: &Fib<'a>, flow: &Flow, routes: &[&'a Route]) -> Step<'a> {
     };
     let mut routes: Vec<&Route> = routes.iter().copied().filter(|route| sender(route)).collect();
     routes.sort_by_key(|route| Reverse(route.src.map_or(0, |src| src.prefix_len())));
-    let wanted = |hops: &[&NextHop]| {
-        flow.oif
-            .is_some_and(|oif| hops.iter().any(|hop| hop.link == Some(oif)))
-    };
+    // What came in prefers, among equals, what leads by the link that it came in by (`ip6_pol_route_input`).
+    let preferred = flow.oif.or_else(|| Some(flow.iif).filter(|iif| *iif != LOOPBACK));
+    let wanted =
+        |hops: &[&NextHop]| preferred.is_some_and(|link| hops.iter().any(|hop| hop.link == Some(link)));
     let mut best: Option<(&Route, Vec<&NextHop>)> = None;
     for route in routes {
         if best

@@ -33,7 +33,7 @@ fn field(expr: &Expr) -> Option<Kind> {
             | Key::IpProto { .. }
             | Key::NfProto
             | Key::EtherType
-            | Key::Port { .. }
+            | Key::Port { proto: Some(_), .. }
             | Key::EitherPort
             | Key::IcmpType { .. }
             | Key::IcmpCode { .. }

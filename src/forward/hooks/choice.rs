@@ -3,14 +3,26 @@
 /// More combinations than this are not followed.
 const MAX_RUNS: usize = 256;
 
+/// Why a point has more than one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Open {
+    Chance,
+    /// Whether something holds that isn't known.
+    Unknown,
+    /// Which chain was there first. Only what mattered is tried in other ways.
+    Order {
+        mattered: bool,
+    },
+}
+
 /// A point where more than one way is open.
 #[derive(Debug, Clone, Copy)]
-struct Choice {
-    taken: u32,
+pub(super) struct Choice {
+    pub(super) taken: u32,
     ways: u32,
     /// The share of the way taken.
-    share: f64,
-    unknown: bool,
+    pub(super) share: f64,
+    pub(super) open: Open,
 }
 
 /// The choices of the present run.
@@ -24,15 +36,28 @@ pub(super) struct Choices {
 impl Choices {
     /// Which of `ways` this run takes; `share` says how likely each is.
     pub(super) fn among(&mut self, ways: u32, share: impl Fn(u32) -> f64) -> u32 {
-        self.take(ways, share, false)
+        self.take(ways, share, Open::Chance)
     }
 
     /// Whether something holds that isn't known.
     pub(super) fn unknown(&mut self) -> bool {
-        self.take(2, |_| 0.5, true) == 1
+        self.take(2, |_| 1.0, Open::Unknown) == 1
     }
 
-    fn take(&mut self, ways: u32, share: impl Fn(u32) -> f64, unknown: bool) -> u32 {
+    /// In which of several orders something runs, and the number of this question.
+    pub(super) fn order(&mut self, ways: u32) -> (u32, usize) {
+        let at = self.at;
+        (self.take(ways, |_| 1.0, Open::Order { mattered: false }), at)
+    }
+
+    /// What ran in that order did something.
+    pub(super) fn mattered(&mut self, at: usize) {
+        if let Some(choice) = self.made.get_mut(at) {
+            choice.open = Open::Order { mattered: true };
+        }
+    }
+
+    fn take(&mut self, ways: u32, share: impl Fn(u32) -> f64, open: Open) -> u32 {
         let at = self.at;
         self.at += 1;
         if at == self.made.len() {
@@ -40,7 +65,7 @@ impl Choices {
                 taken: 0,
                 ways,
                 share: share(0),
-                unknown,
+                open,
             });
         }
         match self.made.get_mut(at) {
@@ -52,14 +77,9 @@ impl Choices {
         }
     }
 
-    /// The share of this run among all.
-    pub(super) fn share(&self) -> f64 {
-        self.made.iter().map(|choice| choice.share).product()
-    }
-
-    /// Whether this run hung on something unknown.
-    pub(super) fn had_unknown(&self) -> bool {
-        self.made.iter().any(|choice| choice.unknown)
+    /// What this run took.
+    pub(super) fn made(&self) -> Vec<Choice> {
+        self.made.clone()
     }
 
     pub(super) const fn gave_up(&self) -> bool {
@@ -71,7 +91,7 @@ impl Choices {
         self.at = 0;
         self.runs += 1;
         while let Some(last) = self.made.last_mut() {
-            if last.taken + 1 < last.ways {
+            if last.taken + 1 < last.ways && last.open != (Open::Order { mattered: false }) {
                 last.taken += 1;
                 return !self.gave_up();
             }

@@ -38,15 +38,18 @@ pub enum ConnState {
     New,
     Established,
     Untracked,
+    /// It belongs to no connection and can begin none.
+    Invalid,
 }
 
 impl ConnState {
-    /// `new` 8, `established` 2, `untracked` 64.
+    /// `invalid` 1, `new` 8, `established` 2, `untracked` 64.
     pub const fn bit(self) -> u64 {
         match self {
             Self::New => 8,
             Self::Established => 2,
             Self::Untracked => 64,
+            Self::Invalid => 1,
         }
     }
 }
@@ -73,8 +76,35 @@ pub struct Conn {
 }
 
 impl Conn {
-    /// A connection that this packet begins.
+    /// What conntrack makes of a packet of no known connection: answers begin none (`tcp_new`, `icmp_pkt_to_tuple`'s
+    /// callers), and neighbor discovery isn't tracked (`nf_conntrack_icmpv6_error`).
     pub const fn begun_by(packet: &Packet) -> Self {
+        let state = match (packet.transport, packet.is_v6()) {
+            (
+                Transport::Icmp {
+                    kind: 130..=136 | 143,
+                    ..
+                },
+                true,
+            ) => ConnState::Untracked,
+            (Transport::Icmp { kind: 128 | 139, .. }, true)
+            | (
+                Transport::Icmp {
+                    kind: 8 | 13 | 15 | 17,
+                    ..
+                },
+                false,
+            ) => ConnState::New,
+            (Transport::Icmp { .. }, _) => ConnState::Invalid,
+            (Transport::Tcp { .. }, _) if packet.answers => ConnState::Invalid,
+            _ => ConnState::New,
+        };
+        let mut conn = Self::new(packet);
+        conn.state = state;
+        conn
+    }
+
+    const fn new(packet: &Packet) -> Self {
         let original = Tuple::of(packet);
         Self {
             original,
@@ -88,9 +118,14 @@ impl Conn {
     }
 
     pub const fn untracked(packet: &Packet) -> Self {
-        let mut conn = Self::begun_by(packet);
+        let mut conn = Self::new(packet);
         conn.state = ConnState::Untracked;
         conn
+    }
+
+    /// Whether conntrack keeps it.
+    pub const fn is_kept(&self) -> bool {
+        matches!(self.state, ConnState::New | ConnState::Established)
     }
 
     /// The same connection for a packet of it, if it is one: answers, and later packets of the first direction.

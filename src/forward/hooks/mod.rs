@@ -9,26 +9,31 @@ mod certain;
 mod chains;
 mod choice;
 mod conn;
+mod fib;
 mod ipset;
 mod nat;
 mod rule_at;
 mod run;
 mod sets;
+mod settle;
 mod value;
 
 pub use conn::{Conn, ConnState, Direction, Tuple};
 pub use rule_at::{Doubt, Note, RuleAt};
 
+use std::cmp::Reverse;
+
 use super::packet::{Mac, Packet};
 use super::topology::Place;
 use crate::state::link::IfIndex;
-use crate::state::netfilter::{Base, Chain, Dialect, Family, Hook, Table};
+use crate::state::netfilter::{Base, Chain, Dialect, Family, Hook, Policy, Table};
 use crate::state::{Absence, Fact, Netns};
 use chains::Chains;
 pub(super) use chains::{Demand, demand, demands};
 use choice::Choices;
 use ipset::IpSets;
 use sets::Sets;
+use settle::{Leaf, settle};
 
 /// A packet at a hook, and what is known of it there.
 #[derive(Debug, Clone)]
@@ -43,6 +48,8 @@ pub struct Call<'p, 'a> {
     /// The frame, for tables that see frames.
     pub frame: Option<Head>,
     pub conn: Option<Conn>,
+    /// The connection that conntrack will find for it: rules in front of that don't see it.
+    pub known: Option<Conn>,
     /// Nobody reads what the rules did: no notes of it.
     pub quiet: bool,
 }
@@ -115,7 +122,7 @@ struct BaseChain<'a> {
     at: (usize, usize),
 }
 
-impl BaseChain<'_> {
+impl<'a> BaseChain<'a> {
     fn sees_frames(&self) -> bool {
         matches!(self.base.hook, Hook::Ingress | Hook::Egress)
             || matches!(self.table.family, Family::Bridge | Family::Arp)
@@ -135,6 +142,21 @@ impl BaseChain<'_> {
                         && self.base.devices.iter().any(|device| Some(&**device) == link)
                 }
             }
+    }
+
+    /// The chain itself, as what decided.
+    const fn as_rule(&self) -> RuleAt<'a> {
+        RuleAt {
+            dialect: self.dialect,
+            table: self.table,
+            chain: self.chain,
+            rule: None,
+        }
+    }
+
+    /// Whether it may do anything.
+    const fn acts(&self) -> bool {
+        !self.chain.rules.is_empty() || matches!(self.base.policy, Policy::Drop)
     }
 }
 
@@ -170,7 +192,9 @@ impl<'a> Hooks<'a> {
                 });
             }
         }
-        bases.sort_by_key(|base| base.base.priority);
+        // Of equal ones, the kernel calls the one first that came last (`nf_hook_entries_grow`): in a table that is told
+        // by the dump's order, among tables it can't be told.
+        bases.sort_by_key(|base| (base.base.priority, Reverse(base.at)));
         Self {
             frames: bases.iter().any(BaseChain::sees_frames),
             bases,
@@ -196,12 +220,11 @@ impl<'a> Hooks<'a> {
 
     /// Runs the hook; the shares of the results add up to 1.
     pub fn call(&self, call: &Call<'_, 'a>) -> Vec<Passed<'a>> {
-        let mut results: Vec<(Passed<'a>, bool)> = Vec::new();
+        let mut leaves: Vec<Leaf<'a>> = Vec::new();
         let mut choices = Choices::default();
         loop {
-            let mut passed = run::hook(self, call, &mut choices);
-            passed.share = choices.share();
-            results.push((passed, choices.had_unknown()));
+            let passed = run::hook(self, call, &mut choices);
+            leaves.push((passed, choices.made()));
             if !choices.next() {
                 break;
             }
@@ -209,7 +232,7 @@ impl<'a> Hooks<'a> {
         if choices.gave_up() {
             return vec![undecided(call, Doubt::TooManyWays)];
         }
-        settle(call, results)
+        settle(call, &leaves, 0)
     }
 }
 
@@ -222,49 +245,6 @@ fn undecided<'a>(call: &Call, why: Doubt<'a>) -> Passed<'a> {
         reroute: false,
         share: 1.0,
     }
-}
-
-/// Results that only chance tells apart stay; those that hang on something unknown must agree.
-fn settle<'a>(call: &Call, results: Vec<(Passed<'a>, bool)>) -> Vec<Passed<'a>> {
-    if !results.iter().any(|(_, unknown)| *unknown) {
-        return merged(results.into_iter().map(|(passed, _)| passed).collect());
-    }
-    let same = |a: &Passed, b: &Passed| {
-        std::mem::discriminant(&a.verdict) == std::mem::discriminant(&b.verdict)
-            && a.packet == b.packet
-            && a.conn == b.conn
-    };
-    let agree = results.windows(2).all(|pair| same(&pair[0].0, &pair[1].0));
-    let first = results.into_iter().next().map(|(passed, _)| passed);
-    match first {
-        Some(mut passed) if agree => {
-            passed.share = 1.0;
-            vec![passed]
-        }
-        Some(passed) => {
-            let rule = passed.notes.iter().find_map(|note| match note {
-                Note::Unclear(rule) => Some(Doubt::Rule(*rule)),
-                _ => None,
-            });
-            vec![undecided(call, rule.unwrap_or(Doubt::TooManyWays))]
-        }
-        None => Vec::new(),
-    }
-}
-
-/// Results that are the same become one.
-fn merged(results: Vec<Passed<'_>>) -> Vec<Passed<'_>> {
-    let mut kept: Vec<Passed<'_>> = Vec::new();
-    for passed in results {
-        let same = kept.iter_mut().find(|other| {
-            other.verdict == passed.verdict && other.packet == passed.packet && other.conn == passed.conn
-        });
-        match same {
-            Some(other) => other.share += passed.share,
-            None => kept.push(passed),
-        }
-    }
-    kept
 }
 
 #[cfg(test)]

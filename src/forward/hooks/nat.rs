@@ -167,7 +167,8 @@ fn own(run: &Run) -> Option<IpAddr> {
             && if dst.is_ipv4() {
                 !address.flags.has(AddressFlags::SECONDARY)
             } else {
-                is_link_local(address.ip) == is_link_local(dst)
+                // The kernel has those of wider scope in front.
+                is_link_local(address.ip) || !is_link_local(dst)
             }
     })?;
     Some(found.ip)

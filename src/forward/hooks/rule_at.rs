@@ -48,6 +48,8 @@ pub enum Doubt<'a> {
     Rule(RuleAt<'a>),
     /// A translation whose target isn't known.
     Target(RuleAt<'a>),
+    /// Which of two chains of one priority comes first: this one, or that of another table.
+    Order(RuleAt<'a>),
     /// A program decides.
     Queue(RuleAt<'a>),
     /// The rules leave more ways open than can be followed.
@@ -63,12 +65,16 @@ pub enum Note<'a> {
     Translates(Option<RuleAt<'a>>),
     /// It isn't understood, or its data is missing; both ways were tried.
     Unclear(RuleAt<'a>),
+    /// Chains of several tables have this one's priority; all orders were tried.
+    Tied(RuleAt<'a>),
 }
 
 impl fmt::Display for Note<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Accepts(rule) | Self::Unclear(rule) | Self::Translates(Some(rule)) => write!(f, "{rule}"),
+            Self::Accepts(rule) | Self::Unclear(rule) | Self::Tied(rule) | Self::Translates(Some(rule)) => {
+                write!(f, "{rule}")
+            }
             Self::Translates(None) => f.write_str("conntrack: as the connection's first packet"),
         }
     }

@@ -4,6 +4,7 @@ use super::super::packet::Packet;
 use super::chains::{Asked, Chains, Compiled};
 use super::choice::Choices;
 use super::conn::{Conn, ConnState, Direction};
+use super::fib;
 use super::ipset::IpSets;
 use super::nat::{self, Fails};
 use super::sets::Sets;
@@ -85,27 +86,24 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         let entry = matches!(at, Hook::Prerouting | Hook::Output);
         let mut tracked = !entry;
         let mut translated = false;
-        let bases = hooks
+        let bases: Vec<&BaseChain<'a>> = hooks
             .bases
             .iter()
-            .filter(|base| base.base.hook == at && base.table.family.sees_ip(v6));
-        for base in bases {
-            if !tracked && base.base.priority >= CONNTRACK {
+            .filter(|base| base.base.hook == at && base.table.family.sees_ip(v6) && base.acts())
+            .collect();
+        for tied in bases.chunk_by(|a, b| a.base.priority == b.base.priority) {
+            let priority = tied.first().map_or(0, |base| base.base.priority);
+            if !tracked && priority >= CONNTRACK {
                 self.track();
                 tracked = true;
             }
-            if !translated && base.base.priority >= self.nat_priority() {
+            if !translated && priority >= self.nat_priority() {
                 self.translate_known();
                 translated = true;
             }
-            if base.base.kind == ChainKind::Nat && !self.wants_nat() {
-                continue;
-            }
-            let before = self.call.packet.clone();
-            if let Some(verdict) = self.base(hooks, base) {
+            if let Some(verdict) = self.tied(hooks, tied) {
                 return verdict;
             }
-            self.reroutes(base.base.kind, &before);
         }
         if !tracked {
             self.track();
@@ -124,6 +122,39 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         Verdict::Accept
     }
 
+    /// Chains of one priority: those of one table in their order, several tables in every order.
+    fn tied(&mut self, hooks: &'r Hooks<'a>, chains: &[&BaseChain<'a>]) -> Option<Verdict<'a>> {
+        let mut tables: Vec<usize> = chains.iter().map(|base| base.at.0).collect();
+        tables.dedup();
+        let (order, question) = match tables.len() {
+            0 | 1 => (0, None),
+            count => {
+                let (order, question) = self.choices.order(orders(count));
+                self.notes
+                    .extend(chains.first().map(|base| Note::Tied(base.as_rule())));
+                (order, Some(question))
+            }
+        };
+        for table in nth_order(tables, order) {
+            for base in chains.iter().filter(|base| base.at.0 == table) {
+                if base.base.kind == ChainKind::Nat && !self.wants_nat() {
+                    continue;
+                }
+                let before = (self.call.packet.clone(), self.call.conn.clone());
+                let verdict = self.base(hooks, base);
+                let acted = verdict.is_some() || before != (self.call.packet.clone(), self.call.conn.clone());
+                if let Some(question) = question.filter(|_| acted) {
+                    self.choices.mattered(question);
+                }
+                if verdict.is_some() {
+                    return verdict;
+                }
+                self.reroutes(base.base.kind, &before.0);
+            }
+        }
+        None
+    }
+
     const fn nat_priority(&self) -> i32 {
         match self.call.hook {
             Hook::Prerouting | Hook::Output => -100,
@@ -131,10 +162,11 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         }
     }
 
-    /// A packet without a connection begins one.
+    /// A packet without a connection belongs to the one that is known, or begins one.
     fn track(&mut self) {
         if self.call.conn.is_none() {
-            self.call.conn = Some(Conn::begun_by(&self.call.packet));
+            let known = self.call.known.take();
+            self.call.conn = Some(known.unwrap_or_else(|| Conn::begun_by(&self.call.packet)));
         }
     }
 
@@ -194,12 +226,7 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         let ready = hooks.tables.get(base.at.0)?;
         self.chains = Some(&ready.chains);
         self.sets = Some(&ready.sets);
-        let at = RuleAt {
-            dialect: base.dialect,
-            table: base.table,
-            chain: base.chain,
-            rule: None,
-        };
+        let at = base.as_rule();
         match self.chain(ready.chains.all.get(base.at.1)?, at, 0) {
             Flow::End(Verdict::Accept) => None,
             Flow::End(verdict) => Some(verdict),
@@ -275,7 +302,10 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                     return Flow::End(Verdict::NotDecidable(Doubt::Rule(at)));
                 }
                 Statement::Notrack => {
-                    self.call.conn = Some(Conn::untracked(&self.call.packet));
+                    // What has a connection keeps it (`notrack_chk`, `nft_notrack_eval`).
+                    if self.call.conn.as_ref().is_none_or(|conn| !conn.is_kept()) {
+                        self.call.conn = Some(Conn::untracked(&self.call.packet));
+                    }
                     Some(true)
                 }
                 Statement::Set(parts) => {
@@ -287,10 +317,13 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                 Statement::Stateful(stateful) => Some(self.stateful(stateful)),
                 Statement::RpFilter {
                     loose,
+                    valid_mark,
                     accept_local,
                     invert,
-                    ..
-                } => Some(Values(self).comes_by_its_link(*loose, *accept_local) != *invert),
+                } => {
+                    let comes = fib::comes_by_its_link(&self.call, *loose, *valid_mark, *accept_local);
+                    Some(comes != *invert)
+                }
                 Statement::Socket { .. } | Statement::Unknown { acts: false, .. } => None,
                 _ => Some(true),
             };
@@ -341,6 +374,14 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         let Ok(number) = u32::try_from(number) else { return };
         match key {
             Key::Meta(MetaKey::Mark) => self.call.packet.mark = number,
+            Key::Ttl { v6 } if *v6 == self.call.packet.is_v6() => {
+                self.call.packet.ttl = u8::try_from(number).unwrap_or(u8::MAX);
+            }
+            Key::Tos => self.call.packet.tos = u8::try_from(number).unwrap_or(u8::MAX),
+            Key::Dscp { v6 } if *v6 == self.call.packet.is_v6() => {
+                let ecn = self.call.packet.tos & 3;
+                self.call.packet.tos = u8::try_from(number << 2 & 0xfc).unwrap_or(0) | ecn;
+            }
             Key::Ct { key: CtKey::Mark, .. } => {
                 if let Some(conn) = &mut self.call.conn {
                     conn.mark = number;
@@ -378,6 +419,22 @@ impl<'r, 'a> Run<'r, '_, 'a> {
             Stateful::ConnBytes { .. } | Stateful::Time { .. } | Stateful::Last => self.choices.unknown(),
         }
     }
+}
+
+/// So many orders of things are there.
+fn orders(count: usize) -> u32 {
+    (1..=u32::try_from(count).unwrap_or(u32::MAX)).fold(1, u32::saturating_mul)
+}
+
+/// The things in the order with this number; 0 leaves them as they are.
+fn nth_order(mut things: Vec<usize>, mut number: u32) -> Vec<usize> {
+    let mut ordered = Vec::new();
+    while !things.is_empty() {
+        let left = u32::try_from(things.len()).unwrap_or(u32::MAX);
+        ordered.push(things.remove((number % left) as usize));
+        number /= left;
+    }
+    ordered
 }
 
 /// What the sender hears.

@@ -267,6 +267,7 @@ proptest! {
                 physdev: (None, None),
                 conn: Some(Conn::begun_by(&packet)),
                 packet,
+                known: None,
                 quiet: false,
             };
             let [indexed, plain] = [&indexed, &plain].map(|hooks| format!("{:?}", hooks.call(&call)));

@@ -4,16 +4,14 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::super::fib::{Flow, LOOPBACK};
 use super::super::packet::{Transport, proto};
 use super::conn::{ConnState, Direction};
+use super::fib;
 use super::run::Run;
 use super::sets::Keyed;
-use crate::state::link::IfIndex;
 use crate::state::netfilter::{
-    BitOp, CtKey, Dir, Expr, FibResult, Hook, Key, LinkBy, Match, MetaKey, Op, Verdict, Way,
+    BitOp, CtKey, Dialect, Dir, Expr, Hook, Key, LinkBy, Match, MetaKey, Op, Verdict, Way,
 };
-use crate::state::route::RouteType;
 
 /// A value while rules run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -25,6 +23,8 @@ pub(super) enum Value<'a> {
     Name(Option<&'a str>),
     Mac([u8; 6]),
     List(Vec<Value<'a>>),
+    /// Sixteen bits of a header that say something else here, as the checksum of ICMP: equal to none that is looked for.
+    Arbitrary,
     /// The packet has no such field: the match fails.
     Without,
 }
@@ -34,7 +34,11 @@ pub(super) struct Values<'v, 'r, 'p, 'a>(pub(super) &'v mut Run<'r, 'p, 'a>);
 
 impl<'a> Values<'_, '_, '_, 'a> {
     /// None when it isn't understood.
-    pub(super) fn holds(&mut self, Match { key, op, value }: &'a Match) -> Option<bool> {
+    pub(super) fn holds(&mut self, matched: &'a Match) -> Option<bool> {
+        let Match { key, op, value } = matched;
+        if let Some(holds) = fib::addrtype_v6(&self.0.call, self.0.dialect, matched) {
+            return Some(holds);
+        }
         if matches!(key, Expr::Key(Key::EitherPort)) {
             let Some((sport, dport)) = self.0.call.packet.transport.ports() else {
                 return Some(false);
@@ -114,7 +118,7 @@ impl<'a> Values<'_, '_, '_, 'a> {
     /// Whether a value, range or set has the field; none when it isn't understood.
     fn contains(&mut self, value: &'a Expr, field: &Value<'a>) -> Option<bool> {
         Some(match (value, field) {
-            (_, Value::Without) => false,
+            (_, Value::Without) | (Expr::Number(_), Value::Arbitrary) => false,
             (Expr::Any, _) => true,
             // A map is no set.
             (Expr::Set(values), _) if values.iter().any(|value| value.value().is_some()) => return None,
@@ -297,7 +301,13 @@ impl<'a> Values<'_, '_, '_, 'a> {
             Key::Port { dir, .. } => match (ports, dir) {
                 (Some((sport, _)), Dir::Src) => Value::Number(sport.into()),
                 (Some((_, dport)), Dir::Dst) => Value::Number(dport.into()),
-                (None, _) => Value::Without,
+                (None, Dir::Src) => match packet.transport {
+                    Transport::Icmp { kind, code, .. } => {
+                        Value::Number(u64::from(kind) << 8 | u64::from(code))
+                    }
+                    _ => Value::Arbitrary,
+                },
+                (None, Dir::Dst) => Value::Arbitrary,
             },
             Key::IcmpType { v6 } | Key::IcmpCode { v6 } if *v6 != is_v6 => Value::Without,
             Key::IcmpType { .. } => match packet.transport {
@@ -310,11 +320,7 @@ impl<'a> Values<'_, '_, '_, 'a> {
             },
             // The walked packet of TCP is a SYN, or the SYN ACK that answers it.
             Key::TcpFlags if packet.proto() == proto::TCP => {
-                let reply = call
-                    .conn
-                    .as_ref()
-                    .is_some_and(|conn| conn.direction == Direction::Reply);
-                Value::Number(if reply { 0x12 } else { 2 })
+                Value::Number(if packet.answers { 0x12 } else { 2 })
             }
             Key::Ttl { .. } => Value::Number(packet.ttl.into()),
             Key::Dscp { .. } => Value::Number((packet.tos >> 2).into()),
@@ -345,15 +351,7 @@ impl<'a> Values<'_, '_, '_, 'a> {
             Key::Meta(MetaKey::SkUid | MetaKey::SkGid) if call.hook == Hook::Output => Value::Number(0),
             Key::TcpFlags | Key::Meta(MetaKey::SkUid | MetaKey::SkGid) => Value::Without,
             Key::Ct { key, tuple } => return self.ct(*key, *tuple),
-            Key::Fib { flags, result } => {
-                let ip = if flags.saddr { packet.src } else { packet.dst };
-                let link = match (flags.iif, flags.oif) {
-                    (true, _) => call.in_link,
-                    (_, true) => call.out_link,
-                    _ => None,
-                };
-                self.fib(ip, link, *result)
-            }
+            Key::Fib { flags, result } => fib::value(call, *flags, *result),
             Key::Fragment | Key::Ipvs | Key::Meta(MetaKey::PktType | MetaKey::Secpath) => Value::Number(0),
             _ => return None,
         })
@@ -389,7 +387,7 @@ impl<'a> Values<'_, '_, '_, 'a> {
                 _ => Value::Without,
             });
         };
-        if conn.state == ConnState::Untracked && key != CtKey::State {
+        if !conn.is_kept() && key != CtKey::State {
             return Some(Value::Without);
         }
         let side = match tuple {
@@ -402,7 +400,12 @@ impl<'a> Values<'_, '_, '_, 'a> {
         };
         Some(match key {
             CtKey::State => {
-                let nat = u64::from(conn.is_snat()) << 16 | u64::from(conn.is_dnat()) << 17;
+                // `SNAT` and `DNAT` are states of iptables only.
+                let nat = if self.0.dialect == Dialect::Nft {
+                    0
+                } else {
+                    u64::from(conn.is_snat()) << 16 | u64::from(conn.is_dnat()) << 17
+                };
                 Value::Number(conn.state.bit() | nat)
             }
             CtKey::Status => {
@@ -420,51 +423,6 @@ impl<'a> Values<'_, '_, '_, 'a> {
             CtKey::L4Proto => Value::Number(self.0.call.packet.proto().into()),
             _ => return None,
         })
-    }
-
-    /// What the routing tables say of an address: iptables' addrtype, nft's fib.
-    fn fib(&self, ip: IpAddr, link: Option<IfIndex>, result: FibResult) -> Value<'a> {
-        let place = self.0.call.place;
-        let mut flow = Flow::to(ip);
-        flow.oif = link;
-        let hit = place.fib.lookup(&flow).ok();
-        let kind = match ip {
-            IpAddr::V4(v4) if v4.is_multicast() => 5,
-            IpAddr::V4(v4) if v4.is_unspecified() || v4.is_broadcast() => 3,
-            IpAddr::V6(v6) if v6.is_multicast() => 5,
-            _ => match hit.as_ref().map(|hit| hit.route.kind) {
-                Some(RouteType::Local) => 2,
-                Some(RouteType::Broadcast) => 3,
-                Some(RouteType::Anycast) => 4,
-                Some(RouteType::Multicast) => 5,
-                // inet_addr_type knows these of the local table only.
-                _ => 1,
-            },
-        };
-        let out = hit.as_ref().and_then(|hit| hit.hops.first()?.link);
-        match result {
-            FibResult::Type => Value::Number(kind),
-            FibResult::Oif => Value::Number(out.map_or(0, |link| link.0.into())),
-            FibResult::OifName => Value::Name(out.and_then(|link| Some(&*place.fib.link(link)?.name))),
-        }
-    }
-
-    /// `-m rpfilter`: the way back to the source leads by the link it came in by, or, loose, by any.
-    pub(super) fn comes_by_its_link(&self, loose: bool, accept_local: bool) -> bool {
-        let call = &self.0.call;
-        let Some(link) = call.in_link else { return true };
-        if link == LOOPBACK {
-            return true;
-        }
-        let flow = Flow {
-            src: Some(call.packet.dst),
-            ..Flow::to(call.packet.src)
-        };
-        match call.place.fib.lookup(&flow) {
-            Ok(hit) if hit.route.kind == RouteType::Local => accept_local,
-            Ok(hit) => loose || hit.hops.iter().any(|hop| hop.link == Some(link)),
-            Err(_) => false,
-        }
     }
 }
 

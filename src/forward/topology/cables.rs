@@ -148,7 +148,7 @@ fn own_addresses(place: &Place) -> impl Iterator<Item = IpAddr> {
     let local = place.net.routes.items().iter();
     let addresses = place.net.addresses.items().iter();
     local
-        .filter(|route| route.kind == RouteType::Local)
+        .filter(|route| matches!(route.kind, RouteType::Local | RouteType::Anycast))
         .map(|route| route.dst.addr())
         .chain(addresses.map(|address| address.ip))
 }

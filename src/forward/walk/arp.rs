@@ -10,7 +10,7 @@ use super::validate::{larger, source_fault};
 use super::{Cause, End, Outcome, State, Walker, What};
 use crate::state::link::{Address, LinkFlags, Scope, is_link_local};
 use crate::state::neighbor::{Neighbor, NeighborState};
-use crate::state::route::RouteType;
+use crate::state::route::{NextHop, Route, RouteType};
 
 impl Walker<'_, '_> {
     /// The link-layer address of the next hop: from the table, or by asking on the link. Several, where several answer;
@@ -230,7 +230,16 @@ impl Walker<'_, '_> {
                     && place.either(true, &link.name, "proxy_ndp").unwrap_or(false)
                     && place.proxies(at.link, target)
             };
-            (place.has(target) && place.net.addresses.items().iter().any(here)) || proxy()
+            // A router has its networks' anycast addresses (`addrconf_join_anycast`).
+            let anycast = |route: &Route| {
+                let by_link = |hop: &NextHop| hop.link == Some(at.link);
+                route.kind == RouteType::Anycast
+                    && route.dst.addr() == target
+                    && route.next_hops.iter().any(by_link)
+            };
+            (place.has(target) && place.net.addresses.items().iter().any(here))
+                || place.net.routes.items().iter().any(anycast)
+                || proxy()
         };
         state.heard = Some(at);
         if !answers {

@@ -1,8 +1,7 @@
 //! Bridges: which ports a frame leaves by (`net/bridge/br_forward.c`, `br_input.c`, `br_vlan.c`).
 
-use super::super::packet::{Frame, Mac, Packet, Payload};
+use super::super::packet::{Frame, Mac, Payload};
 use super::super::topology::At;
-use super::filter::Links;
 use super::l2::too_long;
 use super::{Cause, End, Missing, Outcome, State, Walker, What};
 use crate::state::kind::{BridgePort, LinkData, PortState};
@@ -72,7 +71,7 @@ impl<'a> Walker<'_, 'a> {
     }
 
     /// Where a frame goes that was let in.
-    fn bridge_on(
+    pub(super) fn bridge_on(
         &self,
         mut state: State,
         at: At,
@@ -142,84 +141,8 @@ impl<'a> Walker<'_, 'a> {
         taken(outcomes, state, at, &bridge.name, &frame)
     }
 
-    /// Whether iptables sees what the bridge forwards (`br_netfilter`).
-    fn is_filtered(&self, at: At, frame: &Frame) -> bool {
-        let Payload::Ip(packet) = &frame.payload else {
-            return false;
-        };
-        let place = self.topology.place(at.place);
-        let (key, own) = if packet.is_v6() {
-            ("net.bridge.bridge-nf-call-ip6tables", false)
-        } else {
-            ("net.bridge.bridge-nf-call-iptables", true)
-        };
-        let bridge = match self.topology.link(at).map(|link| &link.data) {
-            Some(Some(LinkData::Bridge(data))) if own => data.nf_call_iptables,
-            Some(Some(LinkData::Bridge(data))) => data.nf_call_ip6tables,
-            _ => false,
-        };
-        // Without the key the module isn't there, and the bridge's own switch does nothing.
-        place.net.sysctl(key).is_some_and(|value| value != "0" || bridge)
-    }
-
-    /// A frame whose packet passes the hooks of IP: translated to another destination it is routed, else bridged on.
-    #[expect(clippy::too_many_arguments, reason = "what a frame in a bridge has")]
-    fn bridged(
-        &self,
-        mut state: State,
-        at: At,
-        bridge: &Link,
-        port: &Link,
-        packet: Packet,
-        frame: &Frame,
-        vlan: Option<u16>,
-    ) -> Vec<Outcome> {
-        let before = packet.dst;
-        state.packet = Packet {
-            physdev_in: Some(port.index),
-            ..packet
-        };
-        let links = Links {
-            input: Some(at.link),
-            output: None,
-            physdev: (Some(port.index), None),
-        };
-        self.through(state, at.place, Hook::Prerouting, links, |mut state| {
-            state.prerouted = true;
-            let frame = Frame {
-                payload: Payload::Ip(state.packet.clone()),
-                ..frame.clone()
-            };
-            if state.packet.dst != before {
-                return self.to_bridge(state, at, bridge, frame, true);
-            }
-            self.bridge_on(state, at, Some(port), frame, vlan)
-        })
-    }
-
-    /// FORWARD and POSTROUTING of a packet that goes from port to port, then out.
-    fn to_port_filtered(&self, state: State, at: At, from: &Link, port: At, frame: &Frame) -> Vec<Outcome> {
-        let links = Links {
-            input: Some(at.link),
-            output: Some(at.link),
-            physdev: (Some(from.index), Some(port.link)),
-        };
-        self.through(state, at.place, Hook::Forward, links, |state| {
-            let links = Links { input: None, ..links };
-            self.through(state, at.place, Hook::Postrouting, links, |mut state| {
-                let payload = Payload::Ip(state.packet.clone());
-                state.prerouted = false;
-                let frame = Frame {
-                    payload,
-                    ..frame.clone()
-                };
-                self.push(state, port, frame)
-            })
-        })
-    }
-
     /// Up into the bridge's own namespace.
-    fn to_bridge(
+    pub(super) fn to_bridge(
         &self,
         mut state: State,
         at: At,
@@ -328,7 +251,7 @@ impl<'a> Walker<'_, 'a> {
     }
 
     /// `br_dev_queue_push_xmit`
-    fn push(&self, state: State, port: At, frame: Frame) -> Vec<Outcome> {
+    pub(super) fn push(&self, state: State, port: At, frame: Frame) -> Vec<Outcome> {
         if let (Payload::Ip(packet), Some(link)) = (&frame.payload, self.topology.link(port))
             && let Some(why) = too_long(link, packet)
         {

@@ -1,6 +1,6 @@
 //! Netfilter on the way: hooks are called where the kernel calls them.
 
-use super::super::hooks::{Call, Conn, ConnState, Note, Verdict};
+use super::super::hooks::{Call, Conn, Note, Verdict};
 use super::super::topology::PlaceId;
 use super::{Cause, End, Missing, Outcome, State, Walker, What};
 use crate::state::Absence;
@@ -26,13 +26,10 @@ impl Walker<'_, '_> {
         links: Links,
     ) -> (Vec<State>, Vec<Outcome>) {
         let begins = matches!(hook, Hook::Prerouting | Hook::Output);
-        if begins && state.conn.is_none() {
-            state.conn = state
-                .conns
-                .iter()
-                .filter(|(other, _)| *other == place)
-                .find_map(|(_, conn)| conn.seen_by(&state.packet));
-        }
+        let mut here = state.conns.iter().filter(|(other, _)| *other == place);
+        let known = (begins && state.conn.is_none())
+            .then(|| here.find_map(|(_, conn)| conn.seen_by(&state.packet)))
+            .flatten();
         let hooks = self.hooks(place);
         match &hooks.absent {
             None | Some((_, Absence::Missing)) => {}
@@ -57,6 +54,7 @@ impl Walker<'_, '_> {
             packet: state.packet.clone(),
             frame: None,
             conn: state.conn.clone(),
+            known,
             quiet: state.quiet,
         };
         let (mut on, mut ended) = (Vec::new(), Vec::new());
@@ -71,7 +69,7 @@ impl Walker<'_, '_> {
                 let what = match note {
                     Note::Accepts(_) => What::Passes,
                     Note::Translates(_) => What::Nat,
-                    Note::Unclear(_) => continue,
+                    Note::Unclear(_) | Note::Tied(_) => continue,
                 };
                 state.note_with(place, link, what, || note.to_string());
             }
@@ -122,11 +120,7 @@ impl Walker<'_, '_> {
 impl State {
     /// The connection stands from here on (`nf_conntrack_confirm`).
     fn confirm(&mut self, place: PlaceId) {
-        let Some(conn) = self
-            .conn
-            .as_ref()
-            .filter(|conn| conn.state != ConnState::Untracked)
-        else {
+        let Some(conn) = self.conn.as_ref().filter(|conn| conn.is_kept()) else {
             return;
         };
         let known = |(other, old): &&mut (PlaceId, Conn)| *other == place && old.original == conn.original;

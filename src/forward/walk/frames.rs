@@ -88,6 +88,7 @@ impl Walker<'_, '_> {
                 arp,
             }),
             conn: None,
+            known: None,
             quiet: state.quiet,
         };
         let passed = hooks.call(&call);
@@ -114,7 +115,7 @@ impl Walker<'_, '_> {
                     answer: Some(how.clone()),
                 })
             }
-            Verdict::NotDecidable(why) => End::NotDecidable(why.clone().into()),
+            Verdict::NotDecidable(why) => End::NotDecidable((*why).into()),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What a namespace's conntrack knows of packets like one that left what was seen: whether they were answered.
 
 use super::super::hooks::Tuple;
-use super::super::packet::Transport;
+use super::super::packet::{Packet, Transport};
 use super::super::topology::PlaceId;
 use super::{Cause, End, Missing, Outcome, Walker, What};
 use crate::state::conntrack::{Flow, FlowStatus, Tuple as Seen};
@@ -50,6 +50,22 @@ impl Walker<'_, '_> {
                 });
                 return;
             }
+        }
+    }
+
+    /// Whoever asked by TCP takes an answer from where it asked only: from elsewhere, it is of no connection
+    /// (`tcp_v4_rcv`).
+    pub fn refuse_strangers(&self, asked: &Packet, from: PlaceId, answer: &mut Outcome) {
+        let Transport::Tcp { dport: port, .. } = answer.state.packet.transport else {
+            return;
+        };
+        let ports = (asked.transport.ports(), answer.state.packet.transport.ports());
+        let (Some((_, wanted)), Some((got, _))) = ports else {
+            return;
+        };
+        let strange = (answer.state.packet.src, got) != (asked.dst, wanted);
+        if answer.place == from && answer.end == End::Delivered && strange {
+            answer.end = End::Rejected(Cause::PortClosed { proto: "tcp", port });
         }
     }
 

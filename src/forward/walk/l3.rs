@@ -4,14 +4,13 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::super::fib::{Flow, Hit, LOOPBACK, Refusal, Refused};
-use super::super::hooks::Direction;
 use super::super::packet::Transport;
 use super::super::topology::{At, Place, PlaceId};
 use super::filter::Links;
 use super::tunnel::Metadata;
-use super::validate::martian;
+use super::validate::{loopback_leaves, martian, martian_v6};
 use super::{Cause, End, Missing, Outcome, RefusedBy, Refuses, State, Walker, What};
-use crate::state::link::{IfIndex, Link};
+use crate::state::link::{IfIndex, Link, is_link_local};
 use crate::state::netfilter::Hook;
 use crate::state::route::{NextHop, RouteType, TableId};
 use crate::state::socket::{TcpSocket, TcpState};
@@ -42,6 +41,10 @@ impl<'a> Walker<'_, 'a> {
                         return self.put_out(state, place, &hit);
                     }
                     // ip_route_me_harder
+                    let bound = |link: &IfIndex| {
+                        is_link_local(state.packet.dst) || self.is_vrf(At { place, link: *link })
+                    };
+                    state.output = state.output.filter(bound);
                     let hit = match self.route(&mut state, place, LOOPBACK) {
                         Ok(hit) => hit,
                         Err(end) => return state.ends(place, end),
@@ -89,6 +92,9 @@ impl<'a> Walker<'_, 'a> {
         }
         if state.prerouted {
             return self.routed_in(state, at);
+        }
+        if let Some(why) = martian_v6(self.name(at), &state.packet) {
+            return state.dropped(at.place, why);
         }
         let links = Links {
             input: Some(at.link),
@@ -152,20 +158,36 @@ impl<'a> Walker<'_, 'a> {
         if let Some(end) = self.refused(&mut state, at) {
             return state.ends(at.place, end);
         }
-        // Answers are looked up where the question came in.
-        state.output = Some(at.link).filter(|_| self.is_vrf(at));
+        state.output = self.answers_by(&state, at);
         state.note_packet(at.place, Some(at.link), What::Arrived);
         state.ends(at.place, End::Delivered)
+    }
+
+    /// The link that answers are looked up by: that of the question in a VRF, for addresses that hold on that link only,
+    /// and for echo requests of IPv6 (`icmpv6_echo_reply`).
+    fn answers_by(&self, state: &State, at: At) -> Option<IfIndex> {
+        let packet = &state.packet;
+        let echo = matches!(packet.transport, Transport::Icmp { .. });
+        let by_link = packet.is_v6() && (echo || is_link_local(packet.src));
+        if !by_link {
+            return Some(at.link).filter(|_| self.is_vrf(at));
+        }
+        if at.link != LOOPBACK || !echo {
+            return Some(at.link);
+        }
+        let hit = self
+            .topology
+            .place(at.place)
+            .fib
+            .lookup(&packet.flow(at.link))
+            .ok()?;
+        hit.hops.first()?.link
     }
 
     /// A connection to a port that nobody listens on is reset; a datagram to one is answered with an ICMP error.
     fn refused(&self, state: &mut State, at: At) -> Option<End> {
         let place = self.topology.place(at.place);
-        let answers = state
-            .conn
-            .as_ref()
-            .is_some_and(|conn| conn.direction == Direction::Reply);
-        if answers {
+        if state.packet.answers {
             return None;
         }
         let dst = state.packet.dst;
@@ -226,6 +248,7 @@ impl<'a> Walker<'_, 'a> {
             if let IpAddr::V6(src) = state.packet.src
                 && src.is_unicast_link_local()
                 && way_out(&hit) != Some(at.link)
+                && !state.routed
             {
                 let why = format!("{src}, the source, holds on {name} only, and is not forwarded");
                 return state.ends(at.place, End::Rejected(Cause::Other(why)));
@@ -265,6 +288,11 @@ impl<'a> Walker<'_, 'a> {
             Ok(hit) => {
                 let link = hit.hops.first().and_then(|hop| hop.link);
                 state.note_with(place, link, What::Route, || route_text(seen, &hit));
+                if iif == LOOPBACK
+                    && let Some(why) = loopback_leaves(seen, &state.packet, &hit)
+                {
+                    return Err(End::Dropped(why));
+                }
                 Ok(hit)
             }
             Err(refused) => Err(refusal(&flow, &refused, iif)),
@@ -298,8 +326,11 @@ impl<'a> Walker<'_, 'a> {
             {
                 return state.dropped(place, why);
             }
-            let next = gateway.unwrap_or(state.packet.dst);
             state.packet.physdev_in = None;
+            if let (None, Some(own)) = (gateway, hop.gateway) {
+                return self.by_own_gateway(state, at, own);
+            }
+            let next = gateway.unwrap_or(state.packet.dst);
             self.xmit_ip(state, at, next)
         })
     }

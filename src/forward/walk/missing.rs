@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::super::hooks::Doubt;
 use super::super::packet::Mac;
 use super::rule_text::RuleText;
+use crate::state::netfilter::Hook;
 
 /// What would decide, and was not seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub enum Missing {
     Netfilter(String),
     /// A rule that isn't understood, or whose data is missing.
     Rule(Box<RuleText>, Unclear),
+    /// Chains of several tables have one priority at a hook, and it matters which was there first.
+    Order { hook: Option<Hook>, chain: String },
     /// More ways through the rules than can be followed.
     TooManyWays,
     /// It leaves what was seen by this link: for `next` (or, where that isn't known, for this link-layer address).
@@ -49,6 +52,10 @@ impl From<Doubt<'_>> for Missing {
         match doubt {
             Doubt::Rule(rule) => Self::Rule(Box::new(rule.into()), Unclear::Meaning),
             Doubt::Target(rule) => Self::Rule(Box::new(rule.into()), Unclear::Target),
+            Doubt::Order(chain) => Self::Order {
+                hook: chain.chain.base.as_ref().map(|base| base.hook),
+                chain: format!("{} {}", chain.table.name, chain.chain.name),
+            },
             Doubt::Queue(rule) => Self::Rule(Box::new(rule.into()), Unclear::Queue),
             Doubt::TooManyWays => Self::TooManyWays,
         }
@@ -62,6 +69,7 @@ impl Missing {
             Self::Routes(_) => "routesNotKnown",
             Self::Netfilter(_) => "netfilterNotKnown",
             Self::Rule(..) => "ruleNotUnderstood",
+            Self::Order { .. } => "orderNotKnown",
             Self::TooManyWays => "tooManyWays",
             Self::Beyond { .. } => "beyondWhatWasSeen",
             Self::Link(_) => "linkNotKnown",
@@ -85,6 +93,13 @@ impl fmt::Display for Missing {
             Self::Rule(rule, Unclear::Meaning) => write!(f, "what this rule does is not known: {rule}"),
             Self::Rule(rule, Unclear::Target) => write!(f, "where this rule leads is not known: {rule}"),
             Self::Rule(rule, Unclear::Queue) => write!(f, "a program decides (NFQUEUE): {rule}"),
+            Self::Order { hook, chain } => {
+                let hook = hook.map_or_else(String::new, |hook| format!(" at {hook:?}").to_lowercase());
+                write!(
+                    f,
+                    "chains of other tables have the priority of {chain}{hook}: no dump shows which comes first"
+                )
+            }
             Self::TooManyWays => f.write_str("the rules leave more ways open than can be followed"),
             Self::Beyond { link, next, mac, dst } => {
                 write!(f, "leaves by {link} for ")?;

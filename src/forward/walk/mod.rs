@@ -7,8 +7,10 @@
 mod arp;
 mod astray;
 mod beyond;
+mod br_netfilter;
 mod bridge;
 mod cause;
+mod either;
 mod filter;
 mod frames;
 mod heard;
@@ -143,6 +145,8 @@ pub struct State {
     conn: Option<Conn>,
     /// PREROUTING was called already, by the bridge that it came through.
     prerouted: bool,
+    /// `br_netfilter` has looked up its way: to IPv6 it comes in by the link that it leaves by (`ip6_rcv_core`).
+    routed: bool,
     /// The frame crossed a cable that was not seen: it is with all that such cables lead to, and crosses none again.
     wired: bool,
     /// The link that it has to leave by, whatever routes lead elsewhere (`flowi4_oif`).
@@ -205,6 +209,7 @@ impl State {
             share: Share::WHOLE,
             conn: None,
             prerouted: false,
+            routed: false,
             wired: false,
             output: None,
             metadata: None,
@@ -229,6 +234,7 @@ impl State {
             // Hosts cut what they answer themselves; an echo reply has the request's TOS (`icmp_reply`).
             df: packet.df && !echo && !packet.is_v6(),
             tos: if echo { packet.tos } else { 0 },
+            answers: true,
             ..Packet::new(packet.dst, packet.src, packet.transport.reply())
         });
         answer.conns.clone_from(&self.conns);
@@ -257,6 +263,7 @@ impl State {
     fn scrub(&mut self) {
         self.conn = None;
         self.prerouted = false;
+        self.routed = false;
         self.packet.physdev_in = None;
     }
 
@@ -398,7 +405,17 @@ impl<'t, 'a> Walker<'t, 'a> {
     }
 
     fn answered(&self, outcome: &Outcome) -> Vec<Outcome> {
-        let answer = self.answer(outcome);
+        let Some(answer) = self.answer(outcome) else {
+            let dst = outcome.state.packet.src;
+            return outcome.state.answer().dropped(
+                outcome.place,
+                Cause::NoRoute {
+                    dst,
+                    forwarded: false,
+                    tunnel: None,
+                },
+            );
+        };
         if outcome.state.anycast && matches!(outcome.state.packet.transport, Transport::Tcp { .. }) {
             // `tcp_v6_conn_request`
             let why = format!("no connection to {}, an anycast address", answer.packet.src);
@@ -409,17 +426,21 @@ impl<'t, 'a> Walker<'t, 'a> {
 
     /// What answers a packet that was delivered. Who is asked by an anycast address answers by another one
     /// (`icmpv6_echo_reply`).
-    fn answer(&self, outcome: &Outcome) -> State {
+    fn answer(&self, outcome: &Outcome) -> Option<State> {
         let mut answer = outcome.state.answer();
         let packet = &mut answer.packet;
         let echo = matches!(packet.transport, Transport::Icmp { .. });
-        if echo
-            && outcome.state.anycast
-            && let Some(chosen) = self.packet(outcome.place, packet.dst, packet.transport)
-        {
-            packet.src = chosen.src;
+        if echo && outcome.state.anycast {
+            // No address, so that the link counts (`RT6_LOOKUP_F_IFACE`).
+            let place = self.topology.place(outcome.place);
+            let flow = Flow {
+                oif: answer.output,
+                ..Flow::to(packet.dst)
+            };
+            let hit = place.fib.lookup(&flow).ok()?;
+            packet.src = source_address(place.net, packet.dst, &hit, hit.hops.first().copied())?;
         }
-        answer
+        Some(answer)
     }
 
     /// The link's name, for people.

@@ -1,13 +1,13 @@
 //! Where packets may come from: martians and reverse path filters (`ip_route_input_slow`, `fib_validate_source`).
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::super::fib::{Flow, LOOPBACK};
+use super::super::fib::{Flow, Hit, LOOPBACK};
 use super::super::packet::Packet;
 use super::super::topology::{At, Place};
 use super::l3::route_text;
 use super::{Cause, Martian, State, Walker, What};
-use crate::state::link::IfIndex;
+use crate::state::link::{IfIndex, LinkFlags};
 use crate::state::route::RouteType;
 
 impl Walker<'_, '_> {
@@ -108,6 +108,43 @@ pub(super) fn source_fault(
         .any(|address| address.link == link && address.ip.is_ipv4());
     if mode == 1 || (no_address && mode != 0) {
         return lost(Some(route_text(place, &hit)));
+    }
+    None
+}
+
+/// What the host itself sends from 127.0.0.0/8 leaves by no other link (`__mkroute_output`).
+pub(super) fn loopback_leaves(place: &Place, packet: &Packet, hit: &Hit) -> Option<Cause> {
+    let IpAddr::V4(src) = packet.src else { return None };
+    if !src.is_loopback() || hit.route.kind == RouteType::Local {
+        return None;
+    }
+    let link = place.fib.link(hit.hops.first()?.link?)?;
+    let may = link.flags.has(LinkFlags::LOOPBACK)
+        || place.either(false, &link.name, "route_localnet").unwrap_or(false);
+    (!may).then(|| Cause::Martian {
+        ip: packet.src,
+        link: link.name.clone(),
+        why: Martian::Loopback,
+    })
+}
+
+/// `ip6_rcv_core`: before any rule sees it.
+pub(super) fn martian_v6(link: &str, packet: &Packet) -> Option<Cause> {
+    let (IpAddr::V6(src), IpAddr::V6(dst)) = (packet.src, packet.dst) else {
+        return None;
+    };
+    let found = |ip: Ipv6Addr, why| {
+        Some(Cause::Martian {
+            ip: ip.into(),
+            link: link.to_owned(),
+            why,
+        })
+    };
+    if src.is_multicast() {
+        return found(src, Martian::GroupSource);
+    }
+    if link != "lo" && (src.is_loopback() || dst.is_loopback()) {
+        return found(if src.is_loopback() { src } else { dst }, Martian::Loopback);
     }
     None
 }

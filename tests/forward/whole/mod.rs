@@ -13,13 +13,15 @@ mod network;
 mod probe;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::panic::resume_unwind;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use netdiag::forward::fib::Flow;
 use netdiag::forward::topology::{PlaceId, Topology};
 use netdiag::forward::walk::Walker;
+use netdiag::state::NodeState;
 use netdiag_lab::{Random, Result, or_skip};
 
 use draft::Draft;
@@ -28,24 +30,45 @@ use network::Network;
 use probe::{Heard, Kind, Listening, Probe, What};
 
 /// Seeds of networks that once were told wrongly.
-const REGRESSIONS: [u64; 12] = [41, 67, 91, 144, 3, 6, 12, 17, 21, 33, 39, 5];
+const REGRESSIONS: [u64; 33] = [
+    41, 67, 91, 144, 3, 6, 12, 17, 21, 33, 39, 5, 68, 69, 76, 331, 337, 1062, 1126, 1138, 1145, 1172, 1206,
+    1228, 1241, 1272, 1292, 1320, 1395, 1443, 1623, 1727, 1962,
+];
 
 /// Networks in a usual run, and packets in each.
 const CASES: u64 = 30;
 const PACKETS: usize = 20;
 
+/// Networks at a time: most of the time is waiting.
+const WORKERS: usize = 4;
+
 /// What a run found.
 #[derive(Debug, Default)]
 struct Sum {
+    networks: usize,
     packets: usize,
     delivered: usize,
     /// Told rightly only when they were sent again.
-    unsteady: usize,
+    unsteady: Vec<String>,
     /// Rulesets that were not taken.
     refused: Vec<String>,
     wrong: Vec<String>,
     /// Causes of what was not decidable, and how often.
     open: BTreeMap<String, usize>,
+}
+
+impl Sum {
+    fn add(&mut self, other: Self) {
+        self.networks += other.networks;
+        self.packets += other.packets;
+        self.delivered += other.delivered;
+        self.unsteady.extend(other.unsteady);
+        self.refused.extend(other.refused);
+        self.wrong.extend(other.wrong);
+        for (why, count) in other.open {
+            *self.open.entry(why).or_default() += count;
+        }
+    }
 }
 
 #[test]
@@ -59,44 +82,67 @@ fn random_networks_are_walked_as_packets_go() {
         let cases = number("NETDIAG_CASES").unwrap_or(CASES);
         REGRESSIONS.into_iter().chain(first..first + cases).collect()
     };
-    // Packets that go round in circles make deep walks, and frames of functions are large without optimization.
-    let run = move || {
-        let mut sum = Sum::default();
-        for seed in seeds {
-            or_skip(case(seed, only.is_some(), &mut sum))?;
-            if sum.wrong.len() > 12 {
-                break;
-            }
-        }
-        Some(sum)
-    };
-    let thread = std::thread::Builder::new()
-        .stack_size(64 << 20)
-        .spawn(run)
-        .unwrap();
-    let Some(sum) = thread.join().unwrap() else {
+    let begun = Instant::now();
+    let Some(sum) = or_skip(all(seeds, only.is_some())) else {
         return;
     };
     let undecided: usize = sum.open.values().sum();
     let words = format!(
-        "{} packets, {} delivered, {} wrong, {} unsteady, {} rulesets refused, {undecided} not decidable: {:#?}",
+        "{} networks, {} packets in {:?}: {} delivered, {} wrong, {} unsteady, {} rulesets refused, \
+         {undecided} not decidable: {:#?}",
+        sum.networks,
         sum.packets,
+        begun.elapsed(),
         sum.delivered,
         sum.wrong.len(),
-        sum.unsteady,
+        sum.unsteady.len(),
         sum.refused.len(),
         sum.open
     );
-    assert!(sum.wrong.is_empty(), "{}\n{words}", sum.wrong.join("\n"));
-    assert!(sum.refused.len() <= 3, "{:#?}\n{words}", sum.refused);
-    assert!(undecided * 100 <= sum.packets, "{words}");
-    assert!(sum.packets >= PACKETS, "nothing was asked");
-    assert!(sum.unsteady * 50 <= sum.packets, "{words}");
-    assert!(only.is_some() || sum.delivered * 4 >= sum.packets, "{words}");
     #[expect(clippy::print_stdout, reason = "figures for --nocapture")]
     {
+        if std::env::var_os("NETDIAG_UNSTEADY").is_some() {
+            println!("{}", sum.unsteady.join("\n"));
+        }
         println!("{words}");
     }
+    assert!(sum.wrong.is_empty(), "{}\n{words}", sum.wrong.join("\n"));
+    assert!(
+        sum.refused.len() * 10 <= sum.networks,
+        "{:#?}\n{words}",
+        sum.refused
+    );
+    assert!(undecided * 100 <= sum.packets, "{words}");
+    assert!(sum.packets >= PACKETS, "nothing was asked");
+    assert!(sum.unsteady.len() * 50 <= sum.packets, "{words}");
+    assert!(only.is_some() || sum.delivered * 4 >= sum.packets, "{words}");
+}
+
+/// Runs all seeds, several at a time.
+fn all(seeds: Vec<u64>, show: bool) -> Result<Sum> {
+    let todo = Mutex::new(seeds.into_iter());
+    let sum = Mutex::new(Sum::default());
+    let work = || -> Result<()> {
+        loop {
+            let Some(seed) = todo.lock().unwrap().next() else {
+                return Ok(());
+            };
+            let mut one = Sum::default();
+            case(seed, show, &mut one)?;
+            let mut sum = sum.lock().unwrap();
+            sum.add(one);
+            if sum.wrong.len() > 40 {
+                return Ok(());
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })?;
+    Ok(sum.into_inner().unwrap())
 }
 
 /// Makes the network of a seed, and sends packets in it.
@@ -104,37 +150,71 @@ fn case(seed: u64, show: bool, sum: &mut Sum) -> Result<()> {
     let mut random = Random::new(seed);
     let draft = generate::draft(&mut random);
     let network = Network::up(&draft)?;
-    let nodes = network.nodes();
-    let topology = Topology::new(&nodes);
-    let walker = Walker::new(&topology);
+    let mut nodes = network.nodes();
     let mut listening = Listening::new(&network);
-    let mut said = String::new();
+    let mut asked: Vec<Asked> = Vec::new();
     for index in 0..PACKETS {
         let id = 20_000 + u16::try_from(index).unwrap();
-        let mut probe = packet(&mut random, &draft, id);
-        sum.packets += 1;
-        let mut tried = try_out(&walker, &mut listening, &mut probe);
+        let probe = packet(&mut random, &draft, id);
+        let mut tries = Vec::new();
         // A question for a neighbor may get lost, and is asked again after a second; and packets before this one may
         // have left their traces in tables. What is wrong stays wrong.
-        for again in 1..3 {
-            if !matches!(tried.judged, Judgement::Wrong(_)) {
+        for again in 0..4 {
+            match again {
+                0 => network.refresh(&mut nodes),
+                1 => nodes = network.nodes(),
+                _ => {
+                    std::thread::sleep(Duration::from_millis(1200));
+                    nodes = network.nodes();
+                }
+            }
+            let least = Duration::from_micros(1500);
+            let tried = once(&nodes, &mut listening, &probe, again, least);
+            let wrong = tried.is_wrong(&listening);
+            tries.push(tried);
+            if !wrong {
                 break;
             }
-            writeln!(said, "{}", tried.words).unwrap();
-            std::thread::sleep(Duration::from_millis(1200));
-            sum.unsteady += usize::from(again == 1);
-            probe.id = id + again * 1000;
-            let nodes = network.nodes();
-            let topology = Topology::new(&nodes);
-            tried = try_out(&Walker::new(&topology), &mut listening, &mut probe);
         }
-        let words = format!("seed {seed}, packet {index}: {}", tried.words);
-        writeln!(said, "{words}").unwrap();
-        sum.delivered += usize::from(tried.delivered);
-        match tried.judged {
+        asked.push(Asked { probe, tries });
+    }
+    // What came late was heard, too: by then a packet behind it may have found the neighbor that it waited for. Alone it
+    // must be as it is told.
+    listening.rest();
+    for asked in &mut asked {
+        if asked.tries.len() < 4 && asked.tries.iter().any(|tried| tried.is_wrong(&listening)) {
+            nodes = network.nodes();
+            let least = Duration::from_millis(400);
+            asked
+                .tries
+                .push(once(&nodes, &mut listening, &asked.probe, 4, least));
+        }
+    }
+    let mut said = String::new();
+    sum.networks += 1;
+    for (index, asked) in asked.iter().enumerate() {
+        let of = |tried: &Tried| {
+            let heard = listening.heard(tried.id);
+            let judged = tried.judged(heard);
+            format!(
+                "seed {seed}, packet {index}: {}\n  {judged:?}\n  heard {heard:?}, {:?}\n{}",
+                tried.asked, tried.error, tried.trails
+            )
+        };
+        for tried in &asked.tries {
+            said += &of(tried);
+        }
+        let last = asked.tries.last().unwrap();
+        let heard = listening.heard(last.id);
+        sum.packets += 1;
+        sum.delivered += usize::from(heard.iter().any(|heard| matches!(heard.what, What::Request(_))));
+        if asked.tries.len() > 1 {
+            sum.unsteady.push(asked.tries.iter().map(of).collect());
+        }
+        match last.judged(heard) {
             Judgement::Right => {}
             Judgement::Open(why) => *sum.open.entry(why).or_default() += 1,
-            Judgement::Wrong(_) => sum.wrong.push(words),
+            Judgement::Wrong(_) => sum.wrong.push(of(last)),
         }
     }
     let bad = network.refused.iter().filter(|why| why.contains("RULES"));
@@ -146,14 +226,53 @@ fn case(seed: u64, show: bool, sum: &mut Sum) -> Result<()> {
     Ok(())
 }
 
-/// A packet that was sent, and what came of it.
-struct Tried {
-    judged: Judgement,
-    delivered: bool,
-    words: String,
+/// Packets that go round in circles make deep walks, and frames of functions are large without optimization.
+fn in_room<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(64 << 20);
+        let thread = thread.spawn_scoped(scope, work).unwrap();
+        thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
 }
 
-fn try_out(walker: &Walker, listening: &mut Listening, probe: &mut Probe) -> Tried {
+fn once(nodes: &[NodeState], listening: &mut Listening, probe: &Probe, again: u16, least: Duration) -> Tried {
+    let mut probe = probe.clone();
+    probe.id += again * 1000;
+    let topology = Topology::new(nodes);
+    let walker = Walker::new(&topology);
+    in_room(|| try_out(&walker, listening, &mut probe, least))
+}
+
+/// A packet, sent again while it seemed to be told wrongly.
+struct Asked {
+    probe: Probe,
+    tries: Vec<Tried>,
+}
+
+/// A packet that was sent, and what was told of it.
+struct Tried {
+    id: u16,
+    told: Option<Told>,
+    asked: String,
+    error: Option<String>,
+    trails: String,
+}
+
+impl Tried {
+    fn is_wrong(&self, listening: &Listening) -> bool {
+        matches!(self.judged(listening.heard(self.id)), Judgement::Wrong(_))
+    }
+
+    fn judged(&self, heard: &[Heard]) -> Judgement {
+        match &self.told {
+            Some(told) => told.judge(heard),
+            None if heard.is_empty() => Judgement::Right,
+            None => Judgement::Wrong("no source address".into()),
+        }
+    }
+}
+
+fn try_out(walker: &Walker, listening: &mut Listening, probe: &mut Probe, least: Duration) -> Tried {
     let spaces = &listening.network.spaces;
     let places: Vec<Option<usize>> = walker
         .topology
@@ -172,19 +291,15 @@ fn try_out(walker: &Walker, listening: &mut Listening, probe: &mut Probe) -> Tri
     let name = spaces[probe.from].name.clone();
     probe.src = probe.src.or_else(|| pinned(walker, from, probe));
     let told = Told::new(walker, probe, from, &places);
-    let judge = |heard: &[Heard]| match &told {
-        Some(told) => told.judge(heard),
-        None if heard.is_empty() => Judgement::Right,
-        None => Judgement::Wrong("no source address".into()),
+    let mut tried = Tried {
+        id: probe.id,
+        asked: format!("of {name}: {probe:?}"),
+        trails: told.as_ref().map_or_else(String::new, |told| told.words(walker)),
+        told,
+        error: None,
     };
-    let (heard, error) = listening.ask(probe, |heard| judge(heard) == Judgement::Right);
-    let judged = judge(&heard);
-    let trails = told.as_ref().map_or_else(String::new, |told| told.words(walker));
-    Tried {
-        words: format!("of {name}: {probe:?}\n  {judged:?}\n  heard {heard:?}, {error:?}\n{trails}"),
-        delivered: heard.iter().any(|heard| matches!(heard.what, What::Request(_))),
-        judged,
-    }
+    tried.error = listening.ask(probe, least, |heard| tried.judged(heard) == Judgement::Right);
+    tried
 }
 
 /// Where the way that chance takes decides about the source address, one is named.

@@ -204,6 +204,34 @@ impl Network {
         }
     }
 
+    /// Reads anew what packets change: all tables of netlink.
+    pub(crate) fn refresh(&self, nodes: &mut [NodeState]) {
+        let mut work = Vec::new();
+        for up in self.spaces.iter().filter(|up| up.node.is_some()) {
+            let told = up.net.start(|| {
+                let mut net = netdiag::state::Netns::default();
+                netdiag::collect::netlink::netns_tables(&mut net);
+                (net.neighbors, net.fdb)
+            });
+            work.push((up, told));
+        }
+        for (up, told) in work {
+            let (neighbors, fdb) = told.recv().expect("tables");
+            let node = up.node.and_then(|node| nodes.get_mut(node)).expect("a node");
+            let net = if up.host {
+                &mut node.net
+            } else {
+                let Fact::Known(pods) = &mut node.namespaces else {
+                    continue;
+                };
+                let pod = pods.iter_mut().find(|pod| pod.names.contains(&up.name));
+                &mut pod.expect("a pod").net
+            };
+            net.neighbors = neighbors;
+            net.fdb = fdb;
+        }
+    }
+
     /// The states of the nodes, as netdiag reads them.
     pub(crate) fn nodes(&self) -> Vec<NodeState> {
         let identity = |up: &Up| {

@@ -1,8 +1,9 @@
 //! Packets that are really sent, and what is heard of them: every namespace has raw sockets, which get a copy of all
 //! that passes its INPUT chains, as it is after all translations.
 
+use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
@@ -80,6 +81,8 @@ pub(crate) struct Listening<'n> {
     current: u16,
     /// Sequence numbers of SYNs, with the probe that each is of.
     syns: Vec<(u32, u16)>,
+    /// By the number of the probe.
+    heard: HashMap<u16, Vec<Heard>>,
 }
 
 impl Ears {
@@ -105,27 +108,31 @@ fn be32(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-/// One packet of a raw socket: source, destination, and what is above IP.
-fn next(socket: &Socket, v6: bool, buffer: &mut [u8]) -> Option<(IpAddr, IpAddr, std::ops::Range<usize>)> {
+/// One packet of a raw socket: source, destination, the link it came by (IPv6), and what is above IP.
+type Taken = (IpAddr, IpAddr, u32, std::ops::Range<usize>);
+
+fn next(socket: &Socket, v6: bool, buffer: &mut [u8]) -> Option<Taken> {
     let fd = socket.as_raw_fd();
     if !v6 {
         let length = recv(fd, buffer, MsgFlags::MSG_DONTWAIT).ok()?;
         let ip = |at: usize| Some(IpAddr::V4(Ipv4Addr::from(be32(buffer, at)?)));
         let header = usize::from(*buffer.first()? & 0xf) * 4;
-        return Some((ip(12)?, ip(16)?, header..length));
+        return Some((ip(12)?, ip(16)?, 0, header..length));
     }
     let mut space = nix::cmsg_space!(nix::libc::in6_pktinfo);
-    let (length, src, dst) = {
+    let (length, src, (dst, link)) = {
         let mut parts = [io::IoSliceMut::new(buffer)];
         let message =
             recvmsg::<SockaddrIn6>(fd, &mut parts, Some(&mut space), MsgFlags::MSG_DONTWAIT).ok()?;
         let dst = message.cmsgs().ok()?.find_map(|part| match part {
-            ControlMessageOwned::Ipv6PacketInfo(info) => Some(IpAddr::from(info.ipi6_addr.s6_addr)),
+            ControlMessageOwned::Ipv6PacketInfo(info) => {
+                Some((IpAddr::from(info.ipi6_addr.s6_addr), info.ipi6_ifindex))
+            }
             _ => None,
         });
         (message.bytes, message.address?.ip(), dst?)
     };
-    Some((IpAddr::V6(src), dst, 0..length))
+    Some((IpAddr::V6(src), dst, link, 0..length))
 }
 
 impl<'n> Listening<'n> {
@@ -141,15 +148,22 @@ impl<'n> Listening<'n> {
             ears,
             current: 0,
             syns: Vec::new(),
+            heard: HashMap::new(),
         }
     }
 
-    /// Sends the packet and listens until it was heard as expected, or long enough. Gives the sender's errno, too.
+    /// All that was heard of a probe by now.
+    pub(crate) fn heard(&self, id: u16) -> &[Heard] {
+        self.heard.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Sends the packet and listens until it was heard as expected, but not shorter than `least`, or long enough. Gives the sender's errno.
     pub(crate) fn ask(
         &mut self,
         probe: &Probe,
+        least: Duration,
         expected: impl Fn(&[Heard]) -> bool,
-    ) -> (Vec<Heard>, Option<String>) {
+    ) -> Option<String> {
         self.current = probe.id;
         for up in &self.network.spaces {
             up.flush(self.network.v6);
@@ -158,52 +172,61 @@ impl<'n> Listening<'n> {
             let (up, probe) = (&self.network.spaces[probe.from], probe.clone());
             up.net.run(move || send(&probe))
         };
-        let mut heard = Vec::new();
         let begun = Instant::now();
         let mut pause = Duration::from_micros(500);
         loop {
-            while self.listen(&mut heard) {}
-            let enough = expected(&heard);
+            while self.listen() {}
+            let enough = expected(self.heard(probe.id));
             let passed = begun.elapsed();
-            if (enough && passed > Duration::from_micros(1500)) || passed > Duration::from_millis(600) {
+            if (enough && passed > least) || passed > Duration::from_millis(600) {
                 break;
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(50));
         }
         // The socket goes only now, so that a SYN ACK finds it.
-        let error = sent.err().map(|error| error.to_string());
-        (heard, error)
+        sent.err().map(|error| error.to_string())
+    }
+
+    /// Hears what comes late.
+    pub(crate) fn rest(&mut self) {
+        for _ in 0..3 {
+            std::thread::sleep(Duration::from_millis(20));
+            while self.listen() {}
+        }
     }
 
     /// Takes what all ears have; answers datagrams. True when there was something.
-    fn listen(&mut self, heard: &mut Vec<Heard>) -> bool {
+    fn listen(&mut self) -> bool {
         let mut buffer = vec![0; 65536];
         let mut taken = Vec::new();
         for (space, ears) in self.ears.iter().enumerate() {
             for (protocol, ear) in ears.0.iter().enumerate() {
-                while let Some((src, dst, part)) = next(ear, self.network.v6, &mut buffer) {
-                    taken.push((space, protocol, src, dst, buffer[part].to_vec()));
+                while let Some((src, dst, link, part)) = next(ear, self.network.v6, &mut buffer) {
+                    let bytes = buffer[part].to_vec();
+                    taken.push((space, protocol, (scoped(src, link), scoped(dst, link)), bytes));
                 }
             }
         }
         // An answer may be taken before its question.
-        for (_, _, _, _, bytes) in taken.iter().filter(|(_, protocol, ..)| *protocol == 2) {
+        for (.., bytes) in taken.iter().filter(|(_, protocol, ..)| *protocol == 2) {
             self.syn(bytes);
         }
-        for (space, protocol, src, dst, bytes) in &taken {
-            let (space, src, dst) = (*space, *src, *dst);
+        for (space, protocol, (from, to), bytes) in &taken {
+            let (space, src, dst) = (*space, from.ip(), to.ip());
             let found = match protocol {
                 0 => self.icmp(bytes),
-                1 => self.udp(bytes, space, src, dst),
+                1 => self.udp(bytes, space, *from, *to),
                 _ => self.tcp(bytes),
             };
-            heard.extend(found.map(|what| Heard {
-                space,
-                src,
-                dst,
-                what,
-            }));
+            if let Some((id, what)) = found {
+                self.heard.entry(id).or_default().push(Heard {
+                    space,
+                    src,
+                    dst,
+                    what,
+                });
+            }
         }
         !taken.is_empty()
     }
@@ -213,68 +236,103 @@ impl<'n> Listening<'n> {
         if let (Some(seq), Some(0x02)) = (be32(bytes, 4), bytes.get(13).map(|flags| flags & 0x17))
             && !self.syns.iter().any(|(syn, _)| *syn == seq)
         {
-            self.syns.push((seq, self.current));
+            // Where the port is still that of a probe, it is of that one, however late.
+            let sport = be16(bytes, 0).filter(|port| (20_000..30_000).contains(port));
+            self.syns.push((seq, sport.unwrap_or(self.current)));
         }
     }
 
-    /// Of the packet that was sent last.
-    fn is_current(&self, payload: &[u8]) -> Option<bool> {
-        let ours = payload.get(..4)? == MAGIC && be16(payload, 4)? == self.current;
-        ours.then(|| payload.get(6) == Some(&1))
+    /// The probe of a quoted packet: that of an ICMP error.
+    fn quoted(&self, bytes: &[u8]) -> Option<u16> {
+        let v6 = self.network.v6;
+        let (header, proto) = if v6 {
+            (40, *bytes.get(6)?)
+        } else {
+            (usize::from(*bytes.first()? & 0xf) * 4, *bytes.get(9)?)
+        };
+        let part = bytes.get(header..)?;
+        match proto {
+            6 => self
+                .syn_of(be32(part, 4)?)
+                .or_else(|| self.syn_of(be32(part, 8)?.wrapping_sub(1))),
+            1 | 17 | 58 => known(part.get(8..)?).map(|(id, _)| id),
+            _ => None,
+        }
     }
 
-    fn icmp(&self, bytes: &[u8]) -> Option<What> {
+    fn syn_of(&self, seq: u32) -> Option<u16> {
+        let (_, probe) = self.syns.iter().find(|(syn, _)| *syn == seq)?;
+        Some(*probe)
+    }
+
+    fn icmp(&self, bytes: &[u8]) -> Option<(u16, What)> {
         let (kind, code) = (*bytes.first()?, *bytes.get(1)?);
         let echo = Transport::Icmp {
             kind,
             code,
             id: be16(bytes, 4)?,
         };
+        let id = || known(bytes.get(8..)?).map(|(id, _)| id);
         match (self.network.v6, kind) {
-            (false, 8) | (true, 128) => self.is_current(bytes.get(8..)?).map(|_| What::Request(echo)),
-            (false, 0) | (true, 129) => self.is_current(bytes.get(8..)?).map(|_| What::Answer(echo)),
-            (false, 3 | 11) | (true, 1..=3) => Some(What::Error(kind, code)),
+            (false, 8) | (true, 128) => Some((id()?, What::Request(echo))),
+            (false, 0) | (true, 129) => Some((id()?, What::Answer(echo))),
+            (false, 3 | 11) | (true, 1..=3) => Some((self.quoted(bytes.get(8..)?)?, What::Error(kind, code))),
             _ => None,
         }
     }
 
-    fn udp(&self, bytes: &[u8], space: usize, src: IpAddr, dst: IpAddr) -> Option<What> {
+    fn udp(
+        &self,
+        bytes: &[u8],
+        space: usize,
+        mut from: SocketAddr,
+        mut to: SocketAddr,
+    ) -> Option<(u16, What)> {
         let (sport, dport) = (be16(bytes, 0)?, be16(bytes, 2)?);
         let transport = Transport::Udp { sport, dport };
         let payload = bytes.get(8..)?;
-        if self.is_current(payload)? {
-            return Some(What::Answer(transport));
+        let (id, answers) = known(payload)?;
+        if answers {
+            return Some((id, What::Answer(transport)));
         }
         let up = &self.network.spaces[space];
         if up.ports.contains(&dport) {
             let mut payload = payload.to_vec();
             payload[6] = 1;
-            up.net
-                .run(move || answer((dst, dport).into(), (src, sport).into(), &payload));
+            from.set_port(sport);
+            to.set_port(dport);
+            up.net.run(move || answer(to, from, &payload));
         }
-        Some(What::Request(transport))
+        Some((id, What::Request(transport)))
     }
 
-    fn tcp(&self, bytes: &[u8]) -> Option<What> {
+    fn tcp(&self, bytes: &[u8]) -> Option<(u16, What)> {
         let transport = Transport::Tcp {
             sport: be16(bytes, 0)?,
             dport: be16(bytes, 2)?,
         };
         let (seq, ack) = (be32(bytes, 4)?, be32(bytes, 8)?);
-        let probe = |seq: u32| {
-            self.syns
-                .iter()
-                .find(|(syn, _)| *syn == seq)
-                .map(|(_, probe)| *probe)
-        };
-        let mine = |seq| probe(seq) == Some(self.current);
         match bytes.get(13)? & 0x17 {
-            0x02 if mine(seq) => Some(What::Request(transport)),
-            0x12 if mine(ack.wrapping_sub(1)) => Some(What::Answer(transport)),
-            0x14 if mine(ack.wrapping_sub(1)) => Some(What::Reset),
+            0x02 => Some((self.syn_of(seq)?, What::Request(transport))),
+            0x12 => Some((self.syn_of(ack.wrapping_sub(1))?, What::Answer(transport))),
+            0x14 => Some((self.syn_of(ack.wrapping_sub(1))?, What::Reset)),
             _ => None,
         }
     }
+}
+
+/// An address that holds on a link only, with that link.
+fn scoped(ip: IpAddr, link: u32) -> SocketAddr {
+    match ip {
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => SocketAddrV6::new(ip, 0, 0, link).into(),
+        ip => SocketAddr::new(ip, 0),
+    }
+}
+
+/// The probe that a payload is of, and whether it answers.
+fn known(payload: &[u8]) -> Option<(u16, bool)> {
+    let ours = payload.get(..4)? == MAGIC;
+    ours.then_some((be16(payload, 4)?, payload.get(6) == Some(&1)))
 }
 
 impl Up {
@@ -318,6 +376,8 @@ fn socket(probe: &Probe, kind: Type, protocol: Protocol, port: u16) -> io::Resul
         socket.set_tclass_v6(probe.tos.into())?;
         setsockopt(&socket, sockopt::Ipv6DontFrag, &probe.df)?;
     } else {
+        // Also with a source that is nobody's.
+        socket.set_ip_transparent_v4(probe.src.is_some())?;
         socket.set_freebind_v4(true)?;
         socket.set_ttl_v4(probe.ttl.into())?;
         socket.set_tos_v4(probe.tos.into())?;

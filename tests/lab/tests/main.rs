@@ -5,5 +5,6 @@ mod cleanup;
 mod faults;
 mod guest;
 mod kinds;
+mod kubernetes;
 mod plans;
 mod story;

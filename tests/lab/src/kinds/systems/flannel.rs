@@ -106,7 +106,7 @@ fn vxlan() -> System {
 fn udp() -> System {
     let host = Flannel::new(Backend::Udp);
     System::new("flannel udp", host.draft())
-        .kill("flanneld is gone", "n2", "flanneld", "flannel0")
+        .kill("flanneld is gone", "n2", "flanneld", "udp/8285")
         .lost(
             "what is in UDP is not taken",
             "n2",

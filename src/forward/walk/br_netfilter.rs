@@ -1,0 +1,148 @@
+//! Packets that cross a bridge and that iptables sees (`net/bridge/br_netfilter_hooks.c`, `br_netfilter_ipv6.c`).
+
+use std::net::IpAddr;
+
+use super::super::packet::{Frame, Packet, Payload};
+use super::super::topology::At;
+use super::filter::Links;
+use super::{Cause, Outcome, State, Walker};
+use crate::state::kind::LinkData;
+use crate::state::link::Link;
+use crate::state::netfilter::Hook;
+use crate::state::route::RouteType;
+
+impl Walker<'_, '_> {
+    /// Whether iptables sees what the bridge forwards (`br_netfilter`).
+    pub(super) fn is_filtered(&self, at: At, frame: &Frame) -> bool {
+        let Payload::Ip(packet) = &frame.payload else {
+            return false;
+        };
+        let place = self.topology.place(at.place);
+        let (key, own) = if packet.is_v6() {
+            ("net.bridge.bridge-nf-call-ip6tables", false)
+        } else {
+            ("net.bridge.bridge-nf-call-iptables", true)
+        };
+        let bridge = match self.topology.link(at).map(|link| &link.data) {
+            Some(Some(LinkData::Bridge(data))) if own => data.nf_call_iptables,
+            Some(Some(LinkData::Bridge(data))) => data.nf_call_ip6tables,
+            _ => false,
+        };
+        // Without the key the module isn't there, and the bridge's own switch does nothing.
+        place.net.sysctl(key).is_some_and(|value| value != "0" || bridge)
+    }
+
+    /// A frame whose packet passes the hooks of IP: translated to another destination it is routed, else bridged on.
+    #[expect(clippy::too_many_arguments, reason = "what a frame in a bridge has")]
+    pub(super) fn bridged(
+        &self,
+        mut state: State,
+        at: At,
+        bridge: &Link,
+        port: &Link,
+        packet: Packet,
+        frame: &Frame,
+        vlan: Option<u16>,
+    ) -> Vec<Outcome> {
+        let before = packet.dst;
+        state.packet = Packet {
+            physdev_in: Some(port.index),
+            ..packet
+        };
+        let links = Links {
+            input: Some(at.link),
+            output: None,
+            physdev: (Some(port.index), None),
+        };
+        self.through(state, at.place, Hook::Prerouting, links, |mut state| {
+            state.prerouted = true;
+            let frame = Frame {
+                payload: Payload::Ip(state.packet.clone()),
+                ..frame.clone()
+            };
+            if state.packet.dst == before {
+                return self.bridge_on(state, at, Some(port), frame, vlan);
+            }
+            match self.stays(&mut state, at) {
+                Ok(Some(next)) => self.to_neighbor(state, (at, port), next, &frame, vlan),
+                Ok(None) => {
+                    state.routed = true;
+                    self.to_bridge(state, at, bridge, frame, true)
+                }
+                Err(why) => state.dropped(at.place, why),
+            }
+        })
+    }
+
+    /// Where the new destination is behind the same bridge, its next hop (`bridged_dnat` of `br_netfilter_hooks.c`):
+    /// nothing has to be forwarded for that.
+    fn stays(&self, state: &mut State, at: At) -> Result<Option<IpAddr>, Cause> {
+        let place = self.topology.place(at.place);
+        let Ok(hit) = place.fib.lookup(&state.packet.flow(at.link)) else {
+            return Ok(None);
+        };
+        let hop = hit.hops.first().filter(|hop| hop.link == Some(at.link));
+        let Some(hop) = hop.filter(|_| hit.route.kind == RouteType::Unicast) else {
+            return Ok(None);
+        };
+        if let Some(why) = self.reverse_path(state, at, Some(at.link)) {
+            return Err(why);
+        }
+        let gateway = place.fib.gateway(hit.route, hop);
+        Ok(Some(gateway.unwrap_or(state.packet.dst)))
+    }
+
+    /// The frame goes on in the bridge, to another link-layer address.
+    fn to_neighbor(
+        &self,
+        mut state: State,
+        (at, port): (At, &Link),
+        next: IpAddr,
+        frame: &Frame,
+        vlan: Option<u16>,
+    ) -> Vec<Outcome> {
+        let found = match self.neighbor(&mut state, at, next) {
+            Ok(found) => found,
+            Err(end) => return state.ends(at.place, end),
+        };
+        let several = u32::try_from(found.len()).unwrap_or(1);
+        found
+            .into_iter()
+            .flat_map(|(dst, learned)| {
+                let mut state = state.clone();
+                state.share = state.share.of(1, several);
+                state.learned = learned;
+                let frame = Frame { dst, ..frame.clone() };
+                self.bridge_on(state, at, Some(port), frame, vlan)
+            })
+            .collect()
+    }
+
+    /// FORWARD and POSTROUTING of a packet that goes from port to port, then out.
+    pub(super) fn to_port_filtered(
+        &self,
+        state: State,
+        at: At,
+        from: &Link,
+        port: At,
+        frame: &Frame,
+    ) -> Vec<Outcome> {
+        let links = Links {
+            input: Some(at.link),
+            output: Some(at.link),
+            physdev: (Some(from.index), Some(port.link)),
+        };
+        self.through(state, at.place, Hook::Forward, links, |state| {
+            let links = Links { input: None, ..links };
+            self.through(state, at.place, Hook::Postrouting, links, |mut state| {
+                let payload = Payload::Ip(state.packet.clone());
+                state.prerouted = false;
+                let frame = Frame {
+                    payload,
+                    ..frame.clone()
+                };
+                self.push(state, port, frame)
+            })
+        })
+    }
+}
