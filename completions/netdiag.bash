@@ -34,6 +34,9 @@ _netdiag() {
             netdiag,delete)
                 cmd="netdiag__subcmd__delete"
                 ;;
+            netdiag,explain)
+                cmd="netdiag__subcmd__explain"
+                ;;
             netdiag,get)
                 cmd="netdiag__subcmd__get"
                 ;;
@@ -45,6 +48,9 @@ _netdiag() {
                 ;;
             netdiag,patch)
                 cmd="netdiag__subcmd__patch"
+                ;;
+            netdiag,plan)
+                cmd="netdiag__subcmd__plan"
                 ;;
             netdiag,replace)
                 cmd="netdiag__subcmd__replace"
@@ -86,7 +92,7 @@ _netdiag() {
 
     case "${cmd}" in
         netdiag)
-            opts="-c -h -V --color --config --timeout --allow-version-mismatch --context --log-level --help --version node check capture get apply create replace delete patch label validate trace snapshot completion"
+            opts="-c -h -V --color --config --timeout --allow-version-mismatch --context --log-level --help --version node check explain plan capture get apply create replace delete patch label validate trace snapshot completion"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -312,7 +318,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__check)
-            opts="-o -c -h --snapshot --objects --bird-socket --fix-to --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-o -c -h --snapshot --objects --bird-socket --fix-to --only --skip --what-if --since --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -334,12 +340,28 @@ _netdiag() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --only)
+                    COMPREPLY=($(compgen -W "node-address-on-bridge node-address-unreachable node-address-shared node-address-not-local node-address-mask-differs bgp-session-down bgp-port-filtered bgp-port-taken bgp-as-mismatch bgp-peer-address-unknown bgp-peer-is-self bird-config-out-of-step bird-not-running mesh-off-without-peers reflectors-share-cluster-id bgp-peering-one-sided bgp-routes-missing forwarding-off link-forwarding-off bridge-nf-call-off felix-refuses-loose-rp-filter kernel-module-missing arp-ignored ipv6-disabled conntrack-table-full neighbor-table-full tunnel-checksum-offload default-route-missing machine-id-shared mac-shared policy-rule-hides-routes environment-hides-setting datastore-unreachable cni-configuration-shadowed address-range-exhausted link-down pod-route-missing proxy-arp-off gateway-unanswered bridge-address-outside-subnet bridge-without-address link-without-bridge bridge-loop docker-range-overlaps hairpin-off wireguard-without-address wireguard-key-differs tunnel-mtu-too-large pod-mtu-too-large tunnel-link-down tunnel-link-differs vxlan-port-shared tunnel-source-differs vtep-mac-stale vxlan-entry-missing vtep-at-wrong-node vxlan-fdb-missing tunnel-link-missing block-with-two-ways route-to-wrong-node routes-differ-in-device own-subnet-leaves-node ovs-tunnel-mismatch iptables-in-both-backends rules-left-over flannel-rules-missing dataplanes-mixed felix-lacks-interface refused-before-calico forward-drops-pods firewall-rejects-pods host-not-in-felix-set pool-not-masqueraded pool-without-nat-outgoing udp-to-dead-endpoint masquerade-missing service-without-endpoints node-port-on-some-nodes target-port-closed service-rules-missing pool-overlaps-node-network no-pool-enabled block-of-one-address pools-overlap pool-exhausted block-claimed-twice block-of-dead-node borrowed-address-without-route pod-address-shared node-object-stale pod-cidr-missing policy-selects-nobody policy-denies-dns host-endpoint-without-policy profile-missing packet-lost packet-for-another-address no-route route-refuses route-without-link reverse-path-filter routing-loop martian-packet neighbor-unanswered frame-for-nobody mtu-too-small port-not-listening bridge-port-not-forwarding bridge-ports-isolated vlan-not-on-port bridge-without-ports frame-without-port rule-drops-packet service-not-translated vxlan-link-mismatch tunnel-without-remote state-not-seen rule-not-understood node-not-seen plain-packet-through-router next-hop-not-seen ovs-flow-drops ovs-daemon-down" -- "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -W "node-address-on-bridge node-address-unreachable node-address-shared node-address-not-local node-address-mask-differs bgp-session-down bgp-port-filtered bgp-port-taken bgp-as-mismatch bgp-peer-address-unknown bgp-peer-is-self bird-config-out-of-step bird-not-running mesh-off-without-peers reflectors-share-cluster-id bgp-peering-one-sided bgp-routes-missing forwarding-off link-forwarding-off bridge-nf-call-off felix-refuses-loose-rp-filter kernel-module-missing arp-ignored ipv6-disabled conntrack-table-full neighbor-table-full tunnel-checksum-offload default-route-missing machine-id-shared mac-shared policy-rule-hides-routes environment-hides-setting datastore-unreachable cni-configuration-shadowed address-range-exhausted link-down pod-route-missing proxy-arp-off gateway-unanswered bridge-address-outside-subnet bridge-without-address link-without-bridge bridge-loop docker-range-overlaps hairpin-off wireguard-without-address wireguard-key-differs tunnel-mtu-too-large pod-mtu-too-large tunnel-link-down tunnel-link-differs vxlan-port-shared tunnel-source-differs vtep-mac-stale vxlan-entry-missing vtep-at-wrong-node vxlan-fdb-missing tunnel-link-missing block-with-two-ways route-to-wrong-node routes-differ-in-device own-subnet-leaves-node ovs-tunnel-mismatch iptables-in-both-backends rules-left-over flannel-rules-missing dataplanes-mixed felix-lacks-interface refused-before-calico forward-drops-pods firewall-rejects-pods host-not-in-felix-set pool-not-masqueraded pool-without-nat-outgoing udp-to-dead-endpoint masquerade-missing service-without-endpoints node-port-on-some-nodes target-port-closed service-rules-missing pool-overlaps-node-network no-pool-enabled block-of-one-address pools-overlap pool-exhausted block-claimed-twice block-of-dead-node borrowed-address-without-route pod-address-shared node-object-stale pod-cidr-missing policy-selects-nobody policy-denies-dns host-endpoint-without-policy profile-missing packet-lost packet-for-another-address no-route route-refuses route-without-link reverse-path-filter routing-loop martian-packet neighbor-unanswered frame-for-nobody mtu-too-small port-not-listening bridge-port-not-forwarding bridge-ports-isolated vlan-not-on-port bridge-without-ports frame-without-port rule-drops-packet service-not-translated vxlan-link-mismatch tunnel-without-remote state-not-seen rule-not-understood node-not-seen plain-packet-through-router next-hop-not-seen ovs-flow-drops ovs-daemon-down" -- "${cur}"))
+                    return 0
+                    ;;
+                --what-if)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table json yaml sarif junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table json yaml sarif junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -488,6 +510,44 @@ _netdiag() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netdiag__subcmd__explain)
+            opts="-c -h --color --config --timeout --allow-version-mismatch --context --log-level --help node-address-on-bridge node-address-unreachable node-address-shared node-address-not-local node-address-mask-differs bgp-session-down bgp-port-filtered bgp-port-taken bgp-as-mismatch bgp-peer-address-unknown bgp-peer-is-self bird-config-out-of-step bird-not-running mesh-off-without-peers reflectors-share-cluster-id bgp-peering-one-sided bgp-routes-missing forwarding-off link-forwarding-off bridge-nf-call-off felix-refuses-loose-rp-filter kernel-module-missing arp-ignored ipv6-disabled conntrack-table-full neighbor-table-full tunnel-checksum-offload default-route-missing machine-id-shared mac-shared policy-rule-hides-routes environment-hides-setting datastore-unreachable cni-configuration-shadowed address-range-exhausted link-down pod-route-missing proxy-arp-off gateway-unanswered bridge-address-outside-subnet bridge-without-address link-without-bridge bridge-loop docker-range-overlaps hairpin-off wireguard-without-address wireguard-key-differs tunnel-mtu-too-large pod-mtu-too-large tunnel-link-down tunnel-link-differs vxlan-port-shared tunnel-source-differs vtep-mac-stale vxlan-entry-missing vtep-at-wrong-node vxlan-fdb-missing tunnel-link-missing block-with-two-ways route-to-wrong-node routes-differ-in-device own-subnet-leaves-node ovs-tunnel-mismatch iptables-in-both-backends rules-left-over flannel-rules-missing dataplanes-mixed felix-lacks-interface refused-before-calico forward-drops-pods firewall-rejects-pods host-not-in-felix-set pool-not-masqueraded pool-without-nat-outgoing udp-to-dead-endpoint masquerade-missing service-without-endpoints node-port-on-some-nodes target-port-closed service-rules-missing pool-overlaps-node-network no-pool-enabled block-of-one-address pools-overlap pool-exhausted block-claimed-twice block-of-dead-node borrowed-address-without-route pod-address-shared node-object-stale pod-cidr-missing policy-selects-nobody policy-denies-dns host-endpoint-without-policy profile-missing packet-lost packet-for-another-address no-route route-refuses route-without-link reverse-path-filter routing-loop martian-packet neighbor-unanswered frame-for-nobody mtu-too-small port-not-listening bridge-port-not-forwarding bridge-ports-isolated vlan-not-on-port bridge-without-ports frame-without-port rule-drops-packet service-not-translated vxlan-link-mismatch tunnel-without-remote state-not-seen rule-not-understood node-not-seen plain-packet-through-router next-hop-not-seen ovs-flow-drops ovs-daemon-down"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -891,6 +951,72 @@ _netdiag() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        netdiag__subcmd__plan)
+            opts="-f -R -o -c -h --snapshot --objects --bird-socket --filename --recursive --skip-empty --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --snapshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --objects)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bird-socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filename)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         netdiag__subcmd__replace)
             opts="-f -R -n -c -h --filename --recursive --skip-empty --namespace --dry-run --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1250,7 +1376,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__trace)
-            opts="-o -c -h --snapshot --objects --bird-socket --all --between --size --live --output --ascii --nodes --via --parallel --node-timeout --push --script --kube-namespace --kube-selector --host --ssh-user --sudo --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-o -c -h --snapshot --objects --bird-socket --all --between --size --live --what-if --output --ascii --nodes --via --parallel --node-timeout --push --script --kube-namespace --kube-selector --host --ssh-user --sudo --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1273,6 +1399,10 @@ _netdiag() {
                     return 0
                     ;;
                 --size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --what-if)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -29,31 +29,37 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_needs_command" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_needs_command" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_needs_command" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_needs_command" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_needs_command" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_needs_command" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_needs_command" -s V -l version -d 'Print version'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "node" -d 'This node\'s BGP sessions and the address Calico detects for it'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "check" -d 'Find what is broken, prove it, and write the manifests that mend it'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "explain" -d 'Explain a check: what it finds, how that comes about, how to verify it by hand, mend and prevent it'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "plan" -d 'Tell what manifests bring about before they are applied'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "capture" -d 'Show packets of links or of a capture file, each on one line with all that encapsulates it'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "get" -d 'Show resources of the datastore'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "apply" -d 'Write resources from manifests: create those that are missing, update the others'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "diff" -d 'Show what applying manifests would change, field by field, and write nothing'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "create" -d 'Create resources from manifests; they must not exist yet'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "replace" -d 'Replace resources by those of manifests; they must exist'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "delete" -d 'Delete resources, by kind and name or those of manifests'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "patch" -d 'Change fields of one resource'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "label" -d 'Set, update or remove a label of one resource'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "validate" -d 'Check manifests without a datastore: everything that is wrong, with file, line, column and field'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "ipam" -d 'Addresses that Calico gives out: who has them, what doesn\'t fit, and giving them back'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "datastore" -d 'The datastore as a whole'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "trace" -d 'Follow a packet hop by hop, there and back, through routes, neighbors, bridges, tunnels and netfilter'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "snapshot" -d 'Save what nodes and their datastore show, to look at it elsewhere or later'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "version" -d 'Show netdiag\'s version, and the cluster\'s'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "completion" -d 'Print the completion script of a shell'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and not __fish_seen_subcommand_from status autodetect" -s h -l help -d 'Print help'
@@ -73,7 +79,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -91,28 +97,308 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand node; and __fish_seen_subcommand_from autodetect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
-complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l fix-to -d 'Write the manifests that mend the findings, for `netdiag apply -f FILE`; `-` is standard output' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l fix-to -d 'Write the manifests that mend the findings, for `netdiag apply -f FILE`, and beside them the commands as a shell script, which is never run (FILE.sh); `-` is standard output, without the script' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l only -d 'These checks only, by id' -r -f -a "node-address-on-bridge\t''
+node-address-unreachable\t''
+node-address-shared\t''
+node-address-not-local\t''
+node-address-mask-differs\t''
+bgp-session-down\t''
+bgp-port-filtered\t''
+bgp-port-taken\t''
+bgp-as-mismatch\t''
+bgp-peer-address-unknown\t''
+bgp-peer-is-self\t''
+bird-config-out-of-step\t''
+bird-not-running\t''
+mesh-off-without-peers\t''
+reflectors-share-cluster-id\t''
+bgp-peering-one-sided\t''
+bgp-routes-missing\t''
+forwarding-off\t''
+link-forwarding-off\t''
+bridge-nf-call-off\t''
+felix-refuses-loose-rp-filter\t''
+kernel-module-missing\t''
+arp-ignored\t''
+ipv6-disabled\t''
+conntrack-table-full\t''
+neighbor-table-full\t''
+tunnel-checksum-offload\t''
+default-route-missing\t''
+machine-id-shared\t''
+mac-shared\t''
+policy-rule-hides-routes\t''
+environment-hides-setting\t''
+datastore-unreachable\t''
+cni-configuration-shadowed\t''
+address-range-exhausted\t''
+link-down\t''
+pod-route-missing\t''
+proxy-arp-off\t''
+gateway-unanswered\t''
+bridge-address-outside-subnet\t''
+bridge-without-address\t''
+link-without-bridge\t''
+bridge-loop\t''
+docker-range-overlaps\t''
+hairpin-off\t''
+wireguard-without-address\t''
+wireguard-key-differs\t''
+tunnel-mtu-too-large\t''
+pod-mtu-too-large\t''
+tunnel-link-down\t''
+tunnel-link-differs\t''
+vxlan-port-shared\t''
+tunnel-source-differs\t''
+vtep-mac-stale\t''
+vxlan-entry-missing\t''
+vtep-at-wrong-node\t''
+vxlan-fdb-missing\t''
+tunnel-link-missing\t''
+block-with-two-ways\t''
+route-to-wrong-node\t''
+routes-differ-in-device\t''
+own-subnet-leaves-node\t''
+ovs-tunnel-mismatch\t''
+iptables-in-both-backends\t''
+rules-left-over\t''
+flannel-rules-missing\t''
+dataplanes-mixed\t''
+felix-lacks-interface\t''
+refused-before-calico\t''
+forward-drops-pods\t''
+firewall-rejects-pods\t''
+host-not-in-felix-set\t''
+pool-not-masqueraded\t''
+pool-without-nat-outgoing\t''
+udp-to-dead-endpoint\t''
+masquerade-missing\t''
+service-without-endpoints\t''
+node-port-on-some-nodes\t''
+target-port-closed\t''
+service-rules-missing\t''
+pool-overlaps-node-network\t''
+no-pool-enabled\t''
+block-of-one-address\t''
+pools-overlap\t''
+pool-exhausted\t''
+block-claimed-twice\t''
+block-of-dead-node\t''
+borrowed-address-without-route\t''
+pod-address-shared\t''
+node-object-stale\t''
+pod-cidr-missing\t''
+policy-selects-nobody\t''
+policy-denies-dns\t''
+host-endpoint-without-policy\t''
+profile-missing\t''
+packet-lost\t''
+packet-for-another-address\t''
+no-route\t''
+route-refuses\t''
+route-without-link\t''
+reverse-path-filter\t''
+routing-loop\t''
+martian-packet\t''
+neighbor-unanswered\t''
+frame-for-nobody\t''
+mtu-too-small\t''
+port-not-listening\t''
+bridge-port-not-forwarding\t''
+bridge-ports-isolated\t''
+vlan-not-on-port\t''
+bridge-without-ports\t''
+frame-without-port\t''
+rule-drops-packet\t''
+service-not-translated\t''
+vxlan-link-mismatch\t''
+tunnel-without-remote\t''
+state-not-seen\t''
+rule-not-understood\t''
+node-not-seen\t''
+plain-packet-through-router\t''
+next-hop-not-seen\t''
+ovs-flow-drops\t''
+ovs-daemon-down\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l skip -d 'All checks but these' -r -f -a "node-address-on-bridge\t''
+node-address-unreachable\t''
+node-address-shared\t''
+node-address-not-local\t''
+node-address-mask-differs\t''
+bgp-session-down\t''
+bgp-port-filtered\t''
+bgp-port-taken\t''
+bgp-as-mismatch\t''
+bgp-peer-address-unknown\t''
+bgp-peer-is-self\t''
+bird-config-out-of-step\t''
+bird-not-running\t''
+mesh-off-without-peers\t''
+reflectors-share-cluster-id\t''
+bgp-peering-one-sided\t''
+bgp-routes-missing\t''
+forwarding-off\t''
+link-forwarding-off\t''
+bridge-nf-call-off\t''
+felix-refuses-loose-rp-filter\t''
+kernel-module-missing\t''
+arp-ignored\t''
+ipv6-disabled\t''
+conntrack-table-full\t''
+neighbor-table-full\t''
+tunnel-checksum-offload\t''
+default-route-missing\t''
+machine-id-shared\t''
+mac-shared\t''
+policy-rule-hides-routes\t''
+environment-hides-setting\t''
+datastore-unreachable\t''
+cni-configuration-shadowed\t''
+address-range-exhausted\t''
+link-down\t''
+pod-route-missing\t''
+proxy-arp-off\t''
+gateway-unanswered\t''
+bridge-address-outside-subnet\t''
+bridge-without-address\t''
+link-without-bridge\t''
+bridge-loop\t''
+docker-range-overlaps\t''
+hairpin-off\t''
+wireguard-without-address\t''
+wireguard-key-differs\t''
+tunnel-mtu-too-large\t''
+pod-mtu-too-large\t''
+tunnel-link-down\t''
+tunnel-link-differs\t''
+vxlan-port-shared\t''
+tunnel-source-differs\t''
+vtep-mac-stale\t''
+vxlan-entry-missing\t''
+vtep-at-wrong-node\t''
+vxlan-fdb-missing\t''
+tunnel-link-missing\t''
+block-with-two-ways\t''
+route-to-wrong-node\t''
+routes-differ-in-device\t''
+own-subnet-leaves-node\t''
+ovs-tunnel-mismatch\t''
+iptables-in-both-backends\t''
+rules-left-over\t''
+flannel-rules-missing\t''
+dataplanes-mixed\t''
+felix-lacks-interface\t''
+refused-before-calico\t''
+forward-drops-pods\t''
+firewall-rejects-pods\t''
+host-not-in-felix-set\t''
+pool-not-masqueraded\t''
+pool-without-nat-outgoing\t''
+udp-to-dead-endpoint\t''
+masquerade-missing\t''
+service-without-endpoints\t''
+node-port-on-some-nodes\t''
+target-port-closed\t''
+service-rules-missing\t''
+pool-overlaps-node-network\t''
+no-pool-enabled\t''
+block-of-one-address\t''
+pools-overlap\t''
+pool-exhausted\t''
+block-claimed-twice\t''
+block-of-dead-node\t''
+borrowed-address-without-route\t''
+pod-address-shared\t''
+node-object-stale\t''
+pod-cidr-missing\t''
+policy-selects-nobody\t''
+policy-denies-dns\t''
+host-endpoint-without-policy\t''
+profile-missing\t''
+packet-lost\t''
+packet-for-another-address\t''
+no-route\t''
+route-refuses\t''
+route-without-link\t''
+reverse-path-filter\t''
+routing-loop\t''
+martian-packet\t''
+neighbor-unanswered\t''
+frame-for-nobody\t''
+mtu-too-small\t''
+port-not-listening\t''
+bridge-port-not-forwarding\t''
+bridge-ports-isolated\t''
+vlan-not-on-port\t''
+bridge-without-ports\t''
+frame-without-port\t''
+rule-drops-packet\t''
+service-not-translated\t''
+vxlan-link-mismatch\t''
+tunnel-without-remote\t''
+state-not-seen\t''
+rule-not-understood\t''
+node-not-seen\t''
+plain-packet-through-router\t''
+next-hop-not-seen\t''
+ovs-flow-drops\t''
+ovs-daemon-down\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l what-if -d 'As it will be when these manifests are applied' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l since -d 'Only what an older snapshot didn\'t show' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -s o -l output -d 'How to show it' -r -f -a "table\t''
 json\t''
-yaml\t''"
+yaml\t''
+sarif\t'SARIF 2.1.0, for tools that collect findings'
+junit\t'JUnit\'s XML: a test case a check'"
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netdiag -n "__fish_netdiag_using_subcommand explain" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand explain" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand explain" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand explain" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand explain" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand explain" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -s f -l filename -d 'Manifest: a file, a directory (its .yaml, .yml and .json files), or - for standard input; repeatable' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -s o -l output -d 'How to show it' -r -f -a "table\t''
+json\t''
+yaml\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -s R -l recursive -d 'Read the sub-directories of a directory, too'
+complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
+complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s r -l read -d 'Capture file to read; `-` is standard input' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l join -d 'Two captures of the same packets at two places: which left the one and never arrived at the other, and how long they took' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s i -l link -l interface -d 'Link to capture on, `any` for all; may be repeated' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l pod -d 'Pod to capture, in its namespace and on the host\'s side, by its name as `netdiag trace` takes it; may be repeated' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l node -d 'Capture on another node, by ssh; netdiag must be there' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s s -l snap -d 'Bytes to keep of a packet, 0 for all (default: 512, and all for --write and --hex)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s B -l ring -d 'KiB of memory in which the kernel keeps packets of a link until they are taken' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l duration -d 'End the capture after so many seconds' -r
@@ -127,13 +413,18 @@ json\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l style -d 'Whose words to use for lines' -r -f -a "netdiag\t''
 tcpdump\t'tcpdump\'s words, as of `tcpdump -nS`'"
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l port -d 'Tunnel that a UDP port carries: vxlan, vxlan-gpe, geneve, flannel-udp, gre or mpls; may be repeated' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l vni -d 'Only packets of this virtual network: VNI of VXLAN or Geneve, subnet of NVGRE' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l inner -d 'Only packets whose innermost packet passes this filter, as `--inner "host 10.244.1.5 and tcp port 80"`' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l flow -d 'Only packets between two of them, bare and in the tunnels that they take by `netdiag trace`; named as there' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l threads -d 'With --read: decode with so many threads (default: one a processor, at most 4)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l follow -d 'With --read: wait at the end of the file for what is still written to it'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l promiscuous -d 'Also packets that are for other hosts'
@@ -142,6 +433,8 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s x -l hex -d 
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s t -d 'Time of a packet: -t none, -tt seconds since 1970, -ttt since the packet before, -tttt date and time, -ttttt since the first packet'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l nano -d 'Nanoseconds instead of microseconds'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l summary -d 'Show flows instead of packets, and what is wrong with them; -o wide shows all flows'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l tui -d 'Show flows as they come in the terminal; pick one to see its packets, and one of those to see its layers'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l names -d 'Show the names of pods, nodes and services beside their addresses, as this host and its datastore have them, or --snapshot and --objects. Names are never looked up in DNS'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s l -l line-buffered -d 'Write each line at once, for a pipe'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -156,7 +449,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s R -l recursive -d 'Read the sub-directories of a directory, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
@@ -171,13 +464,26 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -s R -l recursive -d 'Read the sub-directories of a directory, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l dry-run -d 'Show what would change, and write nothing'
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -s f -l filename -d 'Manifest: a file, a directory (its .yaml, .yml and .json files), or - for standard input; repeatable' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -s n -l namespace -d 'Namespace, for kinds that have namespaces (default: that of the manifest, else default)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -s R -l recursive -d 'Read the sub-directories of a directory, too'
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -s f -l filename -d 'Manifest: a file, a directory (its .yaml, .yml and .json files), or - for standard input; repeatable' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -s n -l namespace -d 'Namespace, for kinds that have namespaces (default: that of the manifest, else default)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
@@ -185,7 +491,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -s R -l recursive -d 'Read the sub-directories of a directory, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
@@ -200,7 +506,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -s R -l recursive -d 'Read the sub-directories of a directory, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
@@ -214,7 +520,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -s R -l recursive -d 'Read the sub-directories of a directory, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
@@ -231,7 +537,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -s h -l help -d 'Print help'
@@ -241,7 +547,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand label" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l overwrite -d 'Give a label that is there a new value'
 complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l remove -d 'Remove the label'
@@ -254,18 +560,120 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s R -l recursive -d 'Read the sub-directories of a directory, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -f -a "show" -d 'Show how many addresses pools and blocks have left, or who has an address'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -f -a "check" -d 'Hold what IPAM has given out against those who use it'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -f -a "release" -d 'Give addresses back that nobody uses'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -f -a "split" -d 'Make several smaller pools of one; blocks and addresses stay as they are'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -f -a "configure" -d 'Change settings of IPAM'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l ip -d 'Who has this address' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -s o -l output -d 'How to show it' -r -f -a "table\t''
+json\t''
+yaml\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l show-blocks -d 'Blocks of each pool as well'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l show-borrowed -d 'Addresses that a node has of another node\'s block'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l show-configuration -d 'Settings of IPAM'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l show-nodes -d 'How many addresses and blocks each node has'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -s o -l output -d 'Write a report for `ipam release --from-report`; `-` is standard output, with nothing else on it' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -l kubeconfig -d 'Accepted as calicoctl has it: Kubernetes isn\'t asked beside the datastore' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -l show-all-ips -d 'Every address that is given out or in use'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -l show-problem-ips -d 'Every address and handle that is a problem'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -l ip -d 'This address' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -l from-report -d 'Those that are leaked in this report of `ipam check -o`; in all, if several are given' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -l force -d 'Also an address that is in use; also from reports while the datastore isn\'t locked'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from split" -l cidr -d 'The pool, by its addresses' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from split" -l name -d 'The pool, by its name' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from split" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from split" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from split" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from split" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from split" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from split" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from split" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -l strictaffinity -d 'Whether nodes take addresses of their own blocks only' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -l max-blocks-per-host -d 'Blocks that a node may have' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -l kubevirt-ip-persistence -d 'Whether virtual machines keep their addresses' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -l ip-cooldown-seconds -d 'Seconds before an address that was given back is given out again' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and __fish_seen_subcommand_from configure" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -f -a "migrate" -d 'Lock and unlock it'
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -f -a "lock" -d 'Tell all of Calico that nothing may be changed: nodes and pods keep what they have, and get nothing new'
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -f -a "unlock" -d 'Tell all of Calico to go on'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l between -d 'With --all: whose pairs' -r -f -a "nodes\t''
 pods\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l size -d 'Bytes of the packet with its IP header' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l what-if -d 'As it will be when these manifests are applied' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -s o -l output -d 'How to show it' -r -f -a "table\t'One screen: the answer, why, what to type, and the way'
 wide\t'Every table, rule and link on the way'
 json\t''
@@ -286,7 +694,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l all -d 'Walk every pair of nodes or pods, and say who can\'t reach whom, and why; what is sent is then the only word'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l live -d 'Also send three probes from SRC, which must be on this host, and watch the links that they should pass'
@@ -301,7 +709,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and not __fish_seen_subcommand_from save show diff merge script" -s h -l help -d 'Print help'
@@ -328,7 +736,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l json -d 'Write plain JSON, whatever the name'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l only-node -d 'Leave the datastore alone: this node only'
@@ -345,7 +753,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -357,7 +765,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -l counters -d 'Show counters, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from diff" -l all -d 'Show all that differs, timers and connections too, and no lines cut'
@@ -369,7 +777,7 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l json -d 'Write plain JSON, whatever the name'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from merge" -l newest -d 'Of a node that is in several files, keep the newest'
@@ -380,16 +788,26 @@ always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from script" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netdiag -n "__fish_netdiag_using_subcommand version" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand version" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand version" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand version" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand version" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand version" -l client -d 'Only netdiag\'s own: asks no datastore'
+complete -c netdiag -n "__fish_netdiag_using_subcommand version" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand version" -s h -l help -d 'Print help'
 complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -l timeout -d 'Seconds that each datastore call may take' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -l context -d 'Accepted as calicoctl has it: of a kubeconfig, and so without meaning for etcd' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand completion" -s h -l help -d 'Print help (see more with \'--help\')'

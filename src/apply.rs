@@ -6,6 +6,11 @@ mod effects;
 mod initialize;
 mod rules;
 
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+
+use futures_util::stream::{self, StreamExt};
+
 use crate::calico::manifest::Document;
 use crate::calico::merge::{MergeError, Merged, merge};
 use crate::calico::resource::{Kind, Resource};
@@ -73,6 +78,8 @@ pub enum Error {
     Datastore(#[from] datastore::Error),
     #[error(transparent)]
     Merge(#[from] MergeError),
+    #[error(transparent)]
+    Ipam(#[from] crate::ipam::Error),
     /// Calico doesn't allow it.
     #[error("{0}")]
     Refused(String),
@@ -95,33 +102,82 @@ pub enum Error {
     /// An earlier document found the datastore out of reach.
     #[error("not tried, because the datastore is out of reach")]
     NotTried,
+    #[error("not tried, because it was interrupted")]
+    Stopped,
 }
 
-/// Applies every document in order; a failure doesn't stop those after it, unless the datastore is out of reach.
+/// How many documents are on their way at once: the store's round trips overlap.
+const AT_ONCE: usize = 32;
+
+/// Applies every document; a failure doesn't stop the others, unless the datastore is out of reach, or `stopped` says
+/// that the user has had enough: then what is on its way ends, and nothing else begins.
 ///
-/// `show` is called before each write, again when a conflict made a new plan. The result has an entry a document.
+/// Neighbours of one kind that can't depend on each other are on their way at once, in order otherwise. `show` is
+/// called with the document's place before each write, again when a conflict made a new plan. The result has an entry
+/// a document.
 pub async fn apply_all(
     store: &dyn Datastore,
     documents: &[Document],
     verb: Verb,
     mode: Mode,
-    show: &mut dyn FnMut(&Plan<'_>),
+    show: &mut dyn FnMut(usize, &Plan<'_>),
+    stopped: &dyn Fn() -> bool,
 ) -> Vec<Result<Done, Error>> {
     let mut results = Vec::with_capacity(documents.len());
-    let mut reachable = true;
-    for document in documents {
-        let result = if reachable {
-            apply(store, document, verb, mode, show).await
-        } else {
-            Err(Error::NotTried)
-        };
-        reachable &= !matches!(
-            result,
-            Err(Error::Datastore(datastore::Error::Unreachable { .. }))
-        );
-        results.push(result);
+    let (lost, show) = (Cell::new(false), RefCell::new(show));
+    let (lost, show) = (&lost, &show);
+    for batch in batches(documents) {
+        let first = results.len();
+        let tasks = batch.iter().enumerate().map(|(index, document)| async move {
+            if lost.get() {
+                return Err(Error::NotTried);
+            }
+            if stopped() {
+                return Err(Error::Stopped);
+            }
+            let mut tell = |plan: &Plan<'_>| (show.borrow_mut())(first + index, plan);
+            let result = apply(store, document, verb, mode, &mut tell).await;
+            lost.set(lost.get() || matches!(&result, Err(Error::Datastore(error)) if is_out_of_reach(error)));
+            result
+        });
+        let done: Vec<_> = stream::iter(tasks).buffered(AT_ONCE).collect().await;
+        results.extend(done);
     }
     results
+}
+
+/// Runs of documents that can be on their way at once: of one kind, each another resource. Pools are checked against
+/// each other, so each of them is alone.
+fn batches(documents: &[Document]) -> impl Iterator<Item = &[Document]> {
+    let mut rest = documents;
+    std::iter::from_fn(move || {
+        let kind = rest.first()?.resource.kind;
+        let mut seen = HashSet::new();
+        let length = rest
+            .iter()
+            .take_while(|document| {
+                let resource = &document.resource;
+                let fits = seen.is_empty() || kind != Kind::IpPool;
+                resource.kind == kind && fits && seen.insert(resource.id())
+            })
+            .count();
+        let (batch, after) = rest.split_at(length);
+        rest = after;
+        Some(batch)
+    })
+}
+
+/// Whether there is nobody to talk to: others would fail as well, each after its deadline.
+fn is_out_of_reach(error: &datastore::Error) -> bool {
+    use datastore::Step;
+    matches!(
+        error,
+        datastore::Error::Unreachable { .. }
+            | datastore::Error::Failed {
+                step: Step::Resolve | Step::Connect | Step::Tls,
+                ..
+            }
+    )
 }
 
 /// Applies one document.

@@ -13,6 +13,7 @@ pub mod diagnose;
 pub mod fleet;
 pub mod forward;
 pub mod intent;
+pub mod ipam;
 pub mod kubernetes;
 #[cfg(feature = "capture")]
 pub mod live;

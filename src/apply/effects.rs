@@ -3,20 +3,15 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use serde_json::Value;
 
-use super::{Error, TRIES};
-use crate::calico::block::{Block, handle_without};
+use super::Error;
 use crate::calico::checks;
 use crate::calico::resource::{Kind, Resource};
-use crate::datastore::{self, Datastore, Entry};
+use crate::datastore::{self, Datastore};
+use crate::ipam::stock;
+use crate::ipam::store::{blocks, free_blocks, release};
 
-const BLOCKS: [&str; 2] = [
-    "/calico/ipam/v2/assignment/ipv4/block/",
-    "/calico/ipam/v2/assignment/ipv6/block/",
-];
-const HANDLES: &str = "/calico/ipam/v2/handle/";
 const HOSTS: &str = "/calico/ipam/v2/host/";
 
 /// How long those who give out addresses get to see that a pool is disabled (calicoctl: the same).
@@ -58,12 +53,10 @@ async fn node(store: &dyn Datastore, node: &Resource) -> Result<(), Error> {
         .into_iter()
         .filter(of_node)
         .collect();
-    let mut addresses: Vec<IpAddr> = tunnel_addresses(node).collect();
-    for endpoint in &endpoints {
-        let networks = endpoint.field(&["spec", "ipNetworks"]).and_then(Value::as_array);
-        let networks = networks.into_iter().flatten().filter_map(Value::as_str);
-        addresses.extend(networks.filter_map(checks::net_or_ip).map(|net| net.addr()));
-    }
+    let own = stock::tunnel_addresses(node);
+    let addresses: Vec<IpAddr> = own
+        .chain(endpoints.iter().flat_map(stock::endpoint_addresses))
+        .collect();
     release(store, &addresses).await?;
     delete_all(store, endpoints).await?;
     free_blocks(store, &|block| block.host() == Some(name)).await?;
@@ -90,20 +83,6 @@ async fn node(store: &dyn Datastore, node: &Resource) -> Result<(), Error> {
     Ok(())
 }
 
-/// Addresses of the node's own tunnels; calicoctl forgets those of IPv6.
-fn tunnel_addresses(node: &Resource) -> impl Iterator<Item = IpAddr> {
-    let fields: [&[&str]; 5] = [
-        &["spec", "bgp", "ipv4IPIPTunnelAddr"],
-        &["spec", "ipv4VXLANTunnelAddr"],
-        &["spec", "ipv6VXLANTunnelAddr"],
-        &["spec", "wireguard", "interfaceIPv4Address"],
-        &["spec", "wireguard", "interfaceIPv6Address"],
-    ];
-    fields
-        .into_iter()
-        .filter_map(|path| node.text(path)?.parse().ok())
-}
-
 /// A store that doesn't have this kind has none of it.
 async fn list(store: &dyn Datastore, kind: Kind) -> Result<Vec<Resource>, Error> {
     match store.list(kind).await {
@@ -123,39 +102,6 @@ async fn delete_all(store: &dyn Datastore, resources: Vec<Resource>) -> Result<(
     Ok(())
 }
 
-/// Changes an entry until nobody else was faster; `None` of `change` deletes it, an error leaves it alone.
-async fn swap(
-    store: &dyn Datastore,
-    mut entry: Entry,
-    change: &mut dyn FnMut(&Entry) -> Result<Option<String>, ()>,
-) -> Result<(), Error> {
-    for _ in 0..TRIES {
-        let Ok(value) = change(&entry) else { return Ok(()) };
-        if store.swap_entry(&entry, value.as_deref()).await? {
-            return Ok(());
-        }
-        let again = store
-            .entries(&entry.key)
-            .await?
-            .into_iter()
-            .find(|again| again.key == entry.key);
-        match again {
-            Some(again) => entry = again,
-            None => return Ok(()),
-        }
-    }
-    Err(Error::Refused(format!("update conflict: {}", entry.key)))
-}
-
-async fn blocks(store: &dyn Datastore) -> Result<Vec<(Entry, Block)>, Error> {
-    let mut all = Vec::new();
-    for prefix in BLOCKS {
-        let entries = store.entries(prefix).await?.into_iter();
-        all.extend(entries.filter_map(|entry| Block::read(&entry.value).map(|block| (entry, block))));
-    }
-    Ok(all)
-}
-
 /// Blocks that are there already must have the size that a new pool gives its blocks.
 pub(super) async fn same_block_size(store: &dyn Datastore, pool: &Resource) -> Result<(), Error> {
     let size = pool.field(&["spec", "blockSize"]).and_then(Value::as_u64);
@@ -171,78 +117,6 @@ pub(super) async fn same_block_size(store: &dyn Datastore, pool: &Resource) -> R
                  block {}",
                 block.cidr
             )));
-        }
-    }
-    Ok(())
-}
-
-/// Gives addresses back, and what their handles say of them.
-async fn release(store: &dyn Datastore, addresses: &[IpAddr]) -> Result<(), Error> {
-    if addresses.is_empty() {
-        return Ok(());
-    }
-    for (entry, block) in blocks(store).await? {
-        let here: Vec<IpAddr> = addresses
-            .iter()
-            .copied()
-            .filter(|ip| block.cidr.contains(ip))
-            .collect();
-        if here.is_empty() {
-            continue;
-        }
-        let mut handles = Vec::new();
-        swap(store, entry, &mut |entry| {
-            let mut block = Block::read(&entry.value).ok_or(())?;
-            handles = here.iter().filter_map(|ip| block.release(*ip)).collect();
-            if handles.is_empty() {
-                Err(())
-            } else {
-                Ok(Some(block.changed()))
-            }
-        })
-        .await?;
-        for handle in handles.into_iter().flatten() {
-            forget(store, &handle, &block.cidr).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Takes one address of a block from a handle.
-async fn forget(store: &dyn Datastore, handle: &str, block: &IpNet) -> Result<(), Error> {
-    let key = format!("{HANDLES}{handle}");
-    let entries = store.entries(&key).await?;
-    match entries.into_iter().find(|entry| entry.key == key) {
-        Some(entry) => swap(store, entry, &mut |entry| Ok(handle_without(&entry.value, block))).await,
-        None => Ok(()),
-    }
-}
-
-/// Takes these blocks from their nodes: empty ones go, others belong to nobody from then on.
-async fn free_blocks(store: &dyn Datastore, which: &dyn Fn(&Block) -> bool) -> Result<(), Error> {
-    for (entry, block) in blocks(store).await?.into_iter().filter(|(_, block)| which(block)) {
-        let Some(host) = block.host().map(str::to_owned) else {
-            continue;
-        };
-        let affinity = entry
-            .key
-            .replace("/calico/ipam/v2/assignment/", &format!("{HOSTS}{host}/"));
-        swap(store, entry, &mut |entry| {
-            let mut block = Block::read(&entry.value).ok_or(())?;
-            if block.is_empty() {
-                return Ok(None);
-            }
-            block.drop_affinity();
-            Ok(Some(block.changed()))
-        })
-        .await?;
-        for entry in store
-            .entries(&affinity)
-            .await?
-            .into_iter()
-            .filter(|entry| entry.key == affinity)
-        {
-            store.swap_entry(&entry, None).await?;
         }
     }
     Ok(())

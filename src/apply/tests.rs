@@ -23,7 +23,15 @@ fn documents(text: &str) -> Vec<Document> {
 /// Applies, and tells the outcome of each document and how often a plan was shown.
 async fn run(store: &Memory, text: &str, mode: Mode) -> (Vec<Result<Done, String>>, usize) {
     let mut shown = 0;
-    let results = apply_all(store, &documents(text), Verb::Apply, mode, &mut |_| shown += 1).await;
+    let results = apply_all(
+        store,
+        &documents(text),
+        Verb::Apply,
+        mode,
+        &mut |_, _| shown += 1,
+        &|| false,
+    )
+    .await;
     let results = results
         .into_iter()
         .map(|result| result.map_err(|error| error.to_string()))
@@ -162,4 +170,41 @@ async fn a_failure_does_not_stop_the_others_but_an_unreachable_datastore_does() 
             .as_ref()
             .is_err_and(|error| error.contains("not tried"))
     );
+}
+
+#[tokio::test]
+async fn when_it_is_stopped_nothing_else_begins() {
+    let store = Memory::default();
+    let text: String = ["a", "b", "c"].map(|name| v1(name, "10.0.0.1/24")).concat();
+    let stopped = || store.writes.get() > 0;
+    let results = apply_all(
+        &store,
+        &documents(&text),
+        Verb::Apply,
+        Mode::Write,
+        &mut |_, _| {},
+        &stopped,
+    )
+    .await;
+    assert!(matches!(results[0], Ok(Done::Created)));
+    assert!(matches!(results[2], Err(Error::Stopped)));
+    assert_eq!(store.writes.get(), 1);
+}
+
+#[test]
+fn only_neighbours_of_one_kind_that_differ_are_on_their_way_at_once() {
+    let set = |name: &str| {
+        format!(
+            "- {{apiVersion: projectcalico.org/v3, kind: GlobalNetworkSet, metadata: {{name: {name}}}}}\n"
+        )
+    };
+    let pool = |name: &str, net: u8| {
+        format!(
+            "- {{apiVersion: projectcalico.org/v3, kind: IPPool, metadata: {{name: {name}}}, spec: {{cidr: 10.{net}.0.0/16}}}}\n"
+        )
+    };
+    let text = set("a") + &set("b") + &set("a") + &pool("p", 1) + &pool("q", 2) + &set("c");
+    let documents = documents(&text);
+    let lengths: Vec<usize> = batches(&documents).map(<[Document]>::len).collect();
+    assert_eq!(lengths, [2, 1, 1, 1, 1]);
 }

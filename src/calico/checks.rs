@@ -155,7 +155,7 @@ pub(super) fn plain_selector(text: &str) -> Result<(), String> {
 }
 
 /// What Go's `net.ParseMAC` takes: 6, 8 or 20 bytes, `66:cf:…`, `66-cf-…` or `66cf.…`.
-pub(super) fn mac(text: &str) -> Result<(), String> {
+pub(crate) fn mac(text: &str) -> Result<(), String> {
     let has = |separator: char, digits: usize| {
         let hex = |part: &str| part.len() == digits && part.bytes().all(|digit| digit.is_ascii_hexdigit());
         text.split(separator).all(hex) && [6, 8, 20].contains(&(text.split(separator).count() * digits / 2))

@@ -7,6 +7,7 @@ pub mod autodetect;
 pub mod block;
 pub(crate) mod checks;
 pub mod crd;
+pub(crate) mod hash;
 pub mod kind;
 pub mod kinds;
 pub mod manifest;

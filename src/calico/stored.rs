@@ -72,9 +72,13 @@ pub(super) fn shown(mut resource: Resource) -> Result<Resource, String> {
 /// the prefix of the default tier, as older releases show it.
 fn show_name(policy: &mut Resource) -> Result<(), String> {
     let annotation = policy.text(&["metadata", "annotations", NAME_ANNOTATION]);
-    let name = match annotation.map(serde_json::from_str::<Value>) {
-        Some(Ok(given)) => given.get("name").and_then(Value::as_str).map(str::to_owned),
-        Some(Err(error)) => return Err(format!("annotation {NAME_ANNOTATION} is not JSON: {error}")),
+    let given = annotation
+        .map(serde_json::from_str::<Value>)
+        .transpose()
+        .map_err(|error| format!("annotation {NAME_ANNOTATION} is not JSON: {error}"))?;
+    let given = given.and_then(|given| given.get("name")?.as_str().map(str::to_owned));
+    let name = match given {
+        Some(name) => Some(name),
         None if policy
             .text(&["spec", "tier"])
             .is_none_or(|tier| matches!(tier, "" | "default")) =>

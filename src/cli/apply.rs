@@ -27,6 +27,11 @@ impl Apply {
     pub(super) fn run(&self, cx: &mut Context<'_>) -> Result<Outcome, Error> {
         let mode = if self.dry_run { Mode::DryRun } else { Mode::Write };
         let verb = Verb::Apply;
-        Job { verb, mode }.run(&self.input, &self.namespace, cx)
+        Job {
+            verb,
+            mode,
+            find: false,
+        }
+        .run(&self.input, &self.namespace, cx)
     }
 }

@@ -1,22 +1,32 @@
 //! `netdiag capture`: packets, with all that encapsulates them on one line.
 
+mod cluster;
 mod dump;
 mod input;
+mod join;
+mod names;
 mod output;
+mod parallel;
+mod remote;
 mod select;
 mod summary;
+mod threads;
+mod tui;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use clap::{ArgAction, Args as ClapArgs, ValueEnum};
 
+use super::source::Source;
 use super::{Context, Error, Outcome, seconds};
-use crate::packet::show::Shown;
 use crate::packet::{Decoder, Stack, Tunnel};
+use cluster::Plan;
 use input::Input;
 use output::Sink;
+use parallel::Hand;
 use select::Select;
 
 /// Show packets of links or of a capture file, each on one line with all that encapsulates it
@@ -31,7 +41,8 @@ use select::Select;
 /// A capture on links ends with Ctrl-C, --duration or --count; what was lost is told then. It needs CAP_NET_RAW to begin,
 /// and gives it up before the first packet.
 ///
-/// Exit status: 0 read to the end, 2 --summary found something wrong, 1 error.
+/// Exit status: 0 read to the end, 2 --summary found something wrong or --join lost packets, 3 --join found no packet in
+/// both files, 1 error.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -65,15 +76,30 @@ pub(super) struct Args {
     /// Show flows instead of packets, and what is wrong with them; -o wide shows all flows
     #[arg(long, conflicts_with_all = ["write", "hex", "style"])]
     summary: bool,
+    /// Show flows as they come in the terminal; pick one to see its packets, and one of those to see its layers
+    #[arg(long, conflicts_with_all = ["write", "hex", "style", "summary", "node", "join"])]
+    tui: bool,
+    /// Show the names of pods, nodes and services beside their addresses, as this host and its datastore have them, or
+    /// --snapshot and --objects. Names are never looked up in DNS
+    #[arg(long, conflicts_with_all = ["write", "style"])]
+    names: bool,
+    #[command(flatten)]
+    source: Source,
     /// Only packets of this virtual network: VNI of VXLAN or Geneve, subnet of NVGRE
     #[arg(long, value_name = "N")]
     vni: Option<u32>,
     /// Only packets whose innermost packet passes this filter, as `--inner "host 10.244.1.5 and tcp port 80"`
     #[arg(long, value_name = "EXPR")]
     inner: Option<String>,
+    /// Only packets between two of them, bare and in the tunnels that they take by `netdiag trace`; named as there
+    #[arg(long, num_args = 2, value_names = ["A", "B"])]
+    flow: Vec<String>,
     /// Write each line at once, for a pipe
     #[arg(short, long)]
     line_buffered: bool,
+    /// With --read: decode with so many threads (default: one a processor, at most 4)
+    #[arg(long, value_name = "N", requires = "read")]
+    threads: Option<NonZeroUsize>,
     /// Only packets that pass this filter, as they were captured
     #[arg(value_name = "EXPR")]
     expression: Vec<String>,
@@ -83,8 +109,12 @@ pub(super) struct Args {
 #[derive(Debug, ClapArgs)]
 struct From {
     /// Capture file to read; `-` is standard input
-    #[arg(short, long, value_name = "FILE", required_unless_present = "link")]
+    #[arg(short, long, value_name = "FILE", required_unless_present_any = ["link", "pods", "join"])]
     read: Option<PathBuf>,
+    /// Two captures of the same packets at two places: which left the one and never arrived at the other, and how long
+    /// they took
+    #[arg(long, num_args = 2, value_names = ["FILE", "FILE"], conflicts_with_all = ["read", "link", "pods", "node"])]
+    join: Vec<PathBuf>,
     /// With --read: wait at the end of the file for what is still written to it
     #[arg(long, requires = "read")]
     follow: bool,
@@ -99,17 +129,28 @@ struct From {
         conflicts_with = "read"
     )]
     links: Vec<String>,
+    /// Pod to capture, in its namespace and on the host's side, by its name as `netdiag trace` takes it; may be repeated
+    #[arg(
+        id = "pods",
+        long = "pod",
+        value_name = "NAMESPACE/NAME",
+        conflicts_with = "read"
+    )]
+    pods: Vec<String>,
+    /// Capture on another node, by ssh; netdiag must be there
+    #[arg(long, value_name = "HOST", conflicts_with = "read")]
+    node: Option<String>,
     /// Bytes to keep of a packet, 0 for all (default: 512, and all for --write and --hex)
-    #[arg(short, long, value_name = "BYTES", requires = "link")]
+    #[arg(short, long, value_name = "BYTES", conflicts_with = "read")]
     snap: Option<u32>,
     /// KiB of memory in which the kernel keeps packets of a link until they are taken
     #[arg(short = 'B', long, value_name = "KIB", default_value_t = 32 << 10)]
     ring: u32,
     /// Also packets that are for other hosts
-    #[arg(long, requires = "link")]
+    #[arg(long, conflicts_with = "read")]
     promiscuous: bool,
     /// End the capture after so many seconds
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "link")]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "read")]
     duration: Option<Duration>,
 }
 
@@ -132,6 +173,12 @@ struct ToFile {
     /// With --rotate-size or --rotate-time: keep so many files, and delete the oldest
     #[arg(short = 'W', long, value_name = "N", requires = "write")]
     files: Option<NonZeroUsize>,
+}
+
+impl ToFile {
+    const fn rotates(&self) -> bool {
+        self.rotate_size.is_some() || self.rotate_time.is_some()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -169,41 +216,76 @@ fn tunnel_port(text: &str) -> Result<(Tunnel, u16), String> {
 
 impl Args {
     pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
-        let mut sink = Sink::new(self, cx)?;
-        let mut input = Input::open(self, cx)?;
+        if let Some(node) = &self.from.node {
+            return remote::run(self, node, std::env::args());
+        }
+        let mut plan = Plan::new(self, cx)?;
         let mut decoder = Decoder::default();
         for (tunnel, port) in &self.port {
             decoder.ports.set(*port, *tunnel);
         }
-        let mut select = Select::new(self)?;
-        let mut stack = Stack::default();
+        let mut hand = Hand {
+            decoder: &decoder,
+            select: Select::new(self, &plan)?,
+            stack: Stack::default(),
+        };
+        if !self.from.join.is_empty() {
+            return join::run(cx, &self.from.join, self.output, plan.names.as_deref(), &mut hand);
+        }
+        let mut sink = Sink::new(self, plan.names.take(), cx)?;
+        let mut input = Input::open(self, &mut plan, cx)?;
+        let done = match &mut input {
+            Input::Recorded(file) if self.may_be_parallel() => {
+                parallel::run(self.threads(), cx, &mut sink, file, &hand)
+            }
+            _ => None,
+        };
+        match done {
+            Some(done) => done?,
+            None => self.one_by_one(cx, &mut sink, &mut input, &mut hand)?,
+        }
+        input.end();
+        let outcome = sink.finish(cx, input.interfaces())?;
+        input.warn(cx)?;
+        Ok(outcome)
+    }
+
+    fn threads(&self) -> usize {
+        const MOST: usize = 4;
+        self.threads.map_or_else(
+            || thread::available_parallelism().map_or(1, |count| count.get().min(MOST)),
+            NonZeroUsize::get,
+        )
+    }
+
+    /// Whether packets may be taken without looking at those before.
+    fn may_be_parallel(&self) -> bool {
+        self.threads() > 1 && self.count.is_none() && !self.from.follow
+    }
+
+    fn one_by_one(
+        &self,
+        cx: &mut Context,
+        sink: &mut Sink,
+        input: &mut Input,
+        hand: &mut Hand,
+    ) -> Result<(), Error> {
         let most: Option<u64> = self
             .count
             .as_ref()
             .and_then(|count| count.to_str())
             .and_then(|count| count.parse().ok());
         let (mut number, mut taken) = (0, 0);
-        while most.is_none_or(|most| taken < most) {
-            let Some((packet, interface)) = input.next(cx, &mut sink)? else {
+        while most.is_none_or(|most| taken < most) && !sink.has_ended() {
+            let Some((packet, interface)) = input.next(cx, sink)? else {
                 break;
             };
             number += 1;
-            decoder.decode(packet.data, packet.link, packet.wire_len, &mut stack);
-            if !select.takes(&packet, &stack)? {
-                continue;
+            if let Some(shown) = hand.look(number, packet, interface)? {
+                taken += 1;
+                sink.take(cx, &shown)?;
             }
-            taken += 1;
-            let shown = Shown {
-                number,
-                packet,
-                stack: &stack,
-                interface,
-            };
-            sink.take(cx, &shown)?;
         }
-        input.end();
-        let outcome = sink.finish(cx, input.interfaces())?;
-        input.warn(cx)?;
-        Ok(outcome)
+        Ok(())
     }
 }

@@ -1,15 +1,21 @@
 //! `netdiag check`: what is broken, where, how we know, and what mends it.
 
+mod machine;
+mod show;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
+use clap::builder::PossibleValuesParser;
 use serde::Serialize;
 
-use super::format::Format;
-use super::source::{Depth, Picture, Source};
+use super::source::{Depth, Picture, Source, read_snapshots, what_if};
 use super::{Context, Error, Outcome, files};
-use crate::diagnose::{Cause, Change, Evidence, Finding, Report, Severity, check, manifests};
-use crate::output::{document, table, text};
+use crate::diagnose::{
+    Affected, Cause, Change, Command, Consequence, Evidence, Finding, Manifest, Report, Severity, Sure,
+    catalogue, check, manifests,
+};
+use crate::output::{document, text};
 use crate::state::Snapshot;
 
 /// Find what is broken, prove it, and write the manifests that mend it
@@ -21,26 +27,81 @@ use crate::state::Snapshot;
 pub(super) struct Args {
     #[command(flatten)]
     source: Source,
-    /// Write the manifests that mend the findings, for `netdiag apply -f FILE`; `-` is standard output
+    /// Write the manifests that mend the findings, for `netdiag apply -f FILE`, and beside them the commands as a shell
+    /// script, which is never run (FILE.sh); `-` is standard output, without the script
     #[arg(long, value_name = "FILE")]
     fix_to: Option<PathBuf>,
+    /// These checks only, by id
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = ids(), hide_possible_values = true)]
+    only: Vec<String>,
+    /// All checks but these
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = ids(), hide_possible_values = true)]
+    skip: Vec<String>,
+    /// As it will be when these manifests are applied
+    #[arg(long, value_name = "FILE")]
+    what_if: Vec<PathBuf>,
+    /// Only what an older snapshot didn't show
+    #[arg(long, value_name = "SNAPSHOT")]
+    since: Vec<PathBuf>,
     /// How to show it
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    output: Format,
+    #[arg(short, long, value_enum, default_value_t = Look::Table)]
+    output: Look,
+}
+
+/// How findings are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Look {
+    Table,
+    Json,
+    Yaml,
+    /// SARIF 2.1.0, for tools that collect findings
+    Sarif,
+    /// JUnit's XML: a test case a check
+    Junit,
+}
+
+fn ids() -> PossibleValuesParser {
+    PossibleValuesParser::new(catalogue::all().map(|check| check.id))
 }
 
 impl Args {
     pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
-        let picture = Picture::new(self.source.read(cx, Depth::Whole)?);
-        let report = check(&picture.world());
+        let snapshot = self.source.read(cx, Depth::Whole)?;
+        let picture = Picture::new(what_if(cx, snapshot, &self.what_if)?);
+        let mut report = check(&picture.world());
+        self.choose(&mut report);
+        if !self.since.is_empty() {
+            let before = Picture::new(read_snapshots(cx, &self.since)?);
+            report.keep_new(&check(&before.world()));
+        }
         let to_stdout = self.fix_to.as_deref().is_some_and(files::is_stdout);
-        if !to_stdout && !self.output.write(cx, &Json::new(&report))? {
-            show(cx, &report, self.fix_to.as_deref())?;
+        if !to_stdout {
+            self.show(cx, &report)?;
         }
         if let Some(path) = &self.fix_to {
             Self::write_fix(cx, &report, &picture.snapshot, path)?;
         }
         Ok(outcome(&report))
+    }
+
+    /// Leaves what was asked for.
+    fn choose(&self, report: &mut Report) {
+        let is_in = |list: &[String], finding: &Finding| list.iter().any(|id| id == finding.id);
+        report.findings.retain(|finding| {
+            (self.only.is_empty() || is_in(&self.only, finding)) && !is_in(&self.skip, finding)
+        });
+    }
+
+    fn show(&self, cx: &mut Context, report: &Report) -> Result<(), Error> {
+        let text = match self.output {
+            Look::Table => return show::show(cx, report, self.fix_to.as_deref()),
+            Look::Json => document::json(&Json::new(report)),
+            Look::Yaml => document::yaml(&Json::new(report)),
+            Look::Sarif => machine::sarif(report),
+            Look::Junit => machine::junit(report),
+        };
+        cx.out.write_all(text.as_bytes())?;
+        Ok(())
     }
 
     fn write_fix(cx: &mut Context, report: &Report, snapshot: &Snapshot, path: &Path) -> Result<(), Error> {
@@ -49,6 +110,17 @@ impl Args {
             .known()
             .map(|objects| manifests::manifests(report, objects))
             .unwrap_or_default();
+        if !files::is_stdout(path)
+            && let Some(script) = machine::script(report)
+        {
+            let path = path.with_extension("sh");
+            files::write_whole(&path, &script)?;
+            let line = format!(
+                "{} written: commands, a line each. Look at them before you run one",
+                path.display()
+            );
+            writeln!(cx.err, "{}", cx.style.strong(&line))?;
+        }
         if documents.is_empty() {
             writeln!(
                 cx.err,
@@ -78,12 +150,27 @@ impl Args {
         let line = format!(
             "{} written: {}. Look at it, then: netdiag apply -f {}",
             path.display(),
-            text::count(documents.len(), "Node"),
+            objects_named(&documents),
             path.display()
         );
         writeln!(cx.err, "{}", cx.style.strong(&line))?;
         Ok(())
     }
+}
+
+/// `4 Nodes`, or `3 objects` of several kinds.
+fn objects_named(documents: &[serde_json::Value]) -> String {
+    let is_node = |document: &serde_json::Value| {
+        document["kind"]
+            .as_str()
+            .is_some_and(|kind| kind.eq_ignore_ascii_case("node"))
+    };
+    let noun = if documents.iter().all(is_node) {
+        "Node"
+    } else {
+        "object"
+    };
+    text::count(documents.len(), noun)
 }
 
 fn outcome(report: &Report) -> Outcome {
@@ -103,8 +190,8 @@ fn fix_header(report: &Report) -> String {
     let changes = report
         .findings
         .iter()
-        .filter(|finding| finding.fix.change.is_some());
-    lines.extend(changes.map(|finding| format!("{} {}", finding.code, finding.title)));
+        .filter(|finding| finding.fix.change.is_some() || finding.fix.manifest.is_some());
+    lines.extend(changes.map(|finding| format!("{}: {}", finding.id, finding.title)));
     lines.extend(
         report
             .settings
@@ -137,14 +224,27 @@ struct JsonFinding<'a> {
     code: &'a str,
     severity: Severity,
     node: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    subject: &'a str,
     title: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<Cause>,
     certain: bool,
+    confidence: Sure,
     evidence: &'a [Evidence],
     steps: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<&'a Change>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest: Option<&'a Manifest>,
+    #[serde(skip_serializing_if = "<[Command]>::is_empty")]
+    commands: &'a [Command],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    affected: Option<&'a Affected>,
+    #[serde(skip_serializing_if = "<[Consequence]>::is_empty")]
+    consequences: &'a [Consequence],
+    /// What would show that it is not so.
+    disproof: &'a str,
 }
 
 impl<'a> Json<'a> {
@@ -164,149 +264,22 @@ impl<'a> Json<'a> {
 impl<'a> JsonFinding<'a> {
     fn new(finding: &'a Finding) -> Self {
         Self {
-            code: finding.code,
+            code: finding.id,
             severity: finding.severity,
             node: &finding.node,
+            subject: &finding.subject,
             title: &finding.title,
             cause: finding.cause,
-            certain: finding.certain,
+            certain: finding.sure == Sure::Proved,
+            confidence: finding.sure,
             evidence: &finding.evidence,
             steps: &finding.fix.steps,
             change: finding.fix.change.as_ref(),
+            manifest: finding.fix.manifest.as_ref(),
+            commands: &finding.fix.commands,
+            affected: finding.affected.as_ref(),
+            consequences: &finding.consequences,
+            disproof: catalogue::find(finding.id).map_or("", |check| check.disproof),
         }
     }
-}
-
-fn show(cx: &mut Context, report: &Report, fix_to: Option<&Path>) -> Result<(), Error> {
-    let style = cx.style;
-    let width = usize::from(style.width);
-    let summary = match (report.findings.len(), &report.undecidable) {
-        (0, None) => style.good("No findings."),
-        (0, Some(why)) => style.warn(&format!("Not decidable: {why}.")),
-        (number, _) => style.bad(&format!("{}.", text::count(number, "finding"))),
-    };
-    writeln!(cx.out, "{summary}")?;
-    let (grouped, single): (Vec<&Finding>, Vec<&Finding>) = report
-        .findings
-        .iter()
-        .partition(|finding| finding.fix.change.is_some() && !finding.certain);
-    // Those seen from the inside prove the most: they come first.
-    let (first, rest): (Vec<&Finding>, Vec<&Finding>) = single
-        .into_iter()
-        .partition(|finding| finding.cause == Some(Cause::NodeAddress));
-    for finding in first {
-        show_finding(cx, finding, width)?;
-    }
-    match grouped[..] {
-        [] => {}
-        [one] => show_finding(cx, one, width)?,
-        [..] => show_group(cx, &grouped, width)?,
-    }
-    for finding in rest {
-        show_finding(cx, finding, width)?;
-    }
-    writeln!(cx.out)?;
-    for setting in &report.settings {
-        let line = format!("so that it stays: set {setting} in calico-node's environment");
-        writeln!(cx.out, "{}", text::wrap(&line, width, "", "  "))?;
-    }
-    for note in &report.notes {
-        writeln!(cx.out, "{}", text::wrap(note, width, "note: ", "  "))?;
-    }
-    for seen in &report.seen {
-        writeln!(
-            cx.out,
-            "{}",
-            style.faint(&text::wrap(seen, width, "seen: ", "  "))
-        )?;
-    }
-    for unseen in &report.unseen {
-        let line = text::wrap(&unseen.replace('\n', " "), width, "not seen: ", "  ");
-        writeln!(cx.out, "{}", style.faint(&line))?;
-    }
-    if fix_to.is_none() && report.findings.iter().any(|finding| finding.fix.change.is_some()) {
-        let line = "Next: netdiag check --fix-to fix.yaml, then netdiag apply -f fix.yaml";
-        writeln!(cx.out, "{}", style.strong(line))?;
-    }
-    Ok(())
-}
-
-/// Many nodes with one fault, judged from the nodes that can be seen: a row a node, and the evidence of the first.
-fn show_group(cx: &mut Context, findings: &[&Finding], width: usize) -> Result<(), Error> {
-    let style = cx.style;
-    let [first, ..] = findings else {
-        return Ok(());
-    };
-    let title = format!(
-        "{} {}: wrong addresses stored for {}",
-        first.code,
-        first.severity.name(),
-        text::count(findings.len(), "other node")
-    );
-    writeln!(cx.out, "\n{}", style.bad(&title))?;
-    let rows: Vec<Vec<String>> = findings
-        .iter()
-        .filter_map(|finding| {
-            let change = finding.fix.change.as_ref()?;
-            Some(vec![
-                format!("  {}", finding.node),
-                change.from.clone(),
-                change.value.clone(),
-                change.why.clone(),
-            ])
-        })
-        .collect();
-    write!(
-        cx.out,
-        "{}",
-        table::columns(&["  NODE", "STORED", "RIGHT", "KNOWN BY"], &rows, 2, Some(width))
-    )?;
-    let line = format!(
-        "as for {}: {}",
-        first.node,
-        first
-            .evidence
-            .iter()
-            .skip(1)
-            .map(|evidence| format!("{} ({})", evidence.text, evidence.source))
-            .take(2)
-            .collect::<Vec<_>>()
-            .join("; ")
-    );
-    writeln!(cx.out, "{}", text::wrap(&line, width, "  ", "  "))?;
-    Ok(())
-}
-
-/// Title, evidence in two columns, and what to do.
-fn show_finding(cx: &mut Context, finding: &Finding, width: usize) -> Result<(), Error> {
-    let style = cx.style;
-    let head = format!("{} {}: ", finding.code, finding.severity.name());
-    let title = text::wrap(&finding.title, width, &head, "    ");
-    let title = match finding.severity {
-        Severity::Error => style.bad(&title),
-        Severity::Warning => style.warn(&title),
-    };
-    writeln!(cx.out, "\n{title}")?;
-    let column = finding
-        .evidence
-        .iter()
-        .map(|evidence| evidence.source.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max("do".len());
-    let indent = " ".repeat(column + 4);
-    for evidence in &finding.evidence {
-        let pad = " ".repeat(column - evidence.source.chars().count());
-        let first = format!("  {}{pad}  ", evidence.source);
-        writeln!(cx.out, "{}", text::wrap(&evidence.text, width, &first, &indent))?;
-    }
-    for step in &finding.fix.steps {
-        let first = format!("  {:column$}  ", "do");
-        writeln!(
-            cx.out,
-            "{}",
-            style.strong(&text::wrap(step, width, &first, &indent))
-        )?;
-    }
-    Ok(())
 }

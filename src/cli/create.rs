@@ -30,6 +30,11 @@ impl Create {
         let verb = Verb::Create {
             skip_exists: self.skip_exists,
         };
-        Job { verb, mode }.run(&self.input, &self.namespace, cx)
+        Job {
+            verb,
+            mode,
+            find: false,
+        }
+        .run(&self.input, &self.namespace, cx)
     }
 }

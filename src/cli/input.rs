@@ -58,6 +58,15 @@ pub(super) struct Input<const REQUIRED: bool> {
 pub(super) type Checked = Result<Vec<Document>, Vec<Problem>>;
 
 impl<const REQUIRED: bool> Input<REQUIRED> {
+    /// These files, as if they had been given.
+    pub(super) fn of(files: &[PathBuf]) -> Self {
+        Self {
+            filename: files.to_vec(),
+            recursive: false,
+            skip_empty: false,
+        }
+    }
+
     /// Reads and checks everything; puts each resource into its namespace, and fills in its defaults.
     ///
     /// # Errors

@@ -21,8 +21,9 @@ pub const SECTIONS: [Section; 3] = [
         &[
             (
                 "DATASTORE_TYPE",
-                "etcdv3 (what endpoints mean if this is not set) or etcdv2. This and the ETCD_ variables may have \
-                 the prefix CALICO_, and are not looked at when there is a configuration file.",
+                "etcdv3 (what endpoints mean if this is not set), etcdv2 or kubernetes. This and the variables of etcd \
+                 and Kubernetes may have the prefix CALICO_, and are not looked at when there is a configuration \
+                 file.",
             ),
             ("ETCD_ENDPOINTS", "Where etcd is: http://HOST:PORT,…"),
             (
@@ -33,6 +34,20 @@ pub const SECTIONS: [Section; 3] = [
             (
                 "ETCD_CA_CERT_FILE, ETCD_CERT_FILE, ETCD_KEY_FILE",
                 "For TLS: whom to trust, and what to show.",
+            ),
+            (
+                "KUBECONFIG",
+                "For Kubernetes: where its API server is, and whom to log in as (default: ~/.kube/config, or the \
+                 account of the pod that netdiag runs in).",
+            ),
+            (
+                "K8S_API_ENDPOINT, K8S_API_TOKEN, K8S_CA_FILE, K8S_CERT_FILE, K8S_KEY_FILE",
+                "The same, one by one: these count before the kubeconfig.",
+            ),
+            (
+                "CALICO_API_GROUP",
+                "For Kubernetes: where Calico's objects are, crd.projectcalico.org/v1 or projectcalico.org/v3 (default: \
+                 the one that the cluster has).",
             ),
             (
                 "NODENAME",

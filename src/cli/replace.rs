@@ -25,6 +25,11 @@ impl Replace {
     pub(super) fn run(&self, cx: &mut Context<'_>) -> Result<Outcome, Error> {
         let mode = if self.dry_run { Mode::DryRun } else { Mode::Write };
         let verb = Verb::Replace;
-        Job { verb, mode }.run(&self.input, &self.namespace, cx)
+        Job {
+            verb,
+            mode,
+            find: false,
+        }
+        .run(&self.input, &self.namespace, cx)
     }
 }

@@ -6,14 +6,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use clap::Args;
+use serde_json::Value;
 
 use super::{Context, Error, objects};
 use crate::archive::{self, Merge, Merged, Twice};
 use crate::calico::resource::Kind;
 use crate::collect;
-use crate::datastore::Datastore;
+use crate::datastore::{Datastore, Unreadable};
 use crate::diagnose::World;
 use crate::intent::Cluster;
+use crate::kubernetes::Object;
 use crate::parse;
 use crate::state::cni::FlannelNetwork;
 use crate::state::{Fact, NodeState, Objects, Snapshot, snapshot};
@@ -95,6 +97,14 @@ impl Source {
     }
 }
 
+/// The picture as it will be when manifests are applied.
+pub(super) fn what_if(cx: &mut Context, snapshot: Snapshot, files: &[PathBuf]) -> Result<Snapshot, Error> {
+    if files.is_empty() {
+        return Ok(snapshot);
+    }
+    Ok(super::plan::future_of(cx, &snapshot, files)?.snapshot)
+}
+
 /// The objects that diagnosis needs, or why they are not known.
 fn stored(cx: &mut Context, depth: Depth) -> Fact<Objects> {
     let store = match super::datastore::open(cx) {
@@ -112,8 +122,18 @@ async fn list(store: &dyn Datastore, depth: Depth) -> Result<Objects, Error> {
         v1_manifests: store.reads_v1_manifests(),
         ..Objects::default()
     };
+    let inventory = match depth {
+        Depth::Whole => store.kubernetes_objects().await?,
+        Depth::Sessions | Depth::Kernel => None,
+    };
+    // Endpoints and profiles follow from Kubernetes' own objects, where there are those.
+    let derived = |kind: Kind| inventory.is_some() && matches!(kind, Kind::WorkloadEndpoint | Kind::Profile);
     let enforced = Kind::ENFORCED.into_iter().filter(|_| depth == Depth::Whole);
-    for kind in Kind::DIAGNOSED.into_iter().chain(enforced) {
+    for kind in Kind::DIAGNOSED
+        .into_iter()
+        .chain(enforced)
+        .filter(|kind| !derived(*kind))
+    {
         let list = match store.list(kind).await {
             Ok(list) => list,
             // The store has no such kind, or this user may not read it: then nobody knows whether there are any.
@@ -128,8 +148,46 @@ async fn list(store: &dyn Datastore, depth: Depth) -> Result<Objects, Error> {
             .unreadable
             .extend(list.unreadable.into_iter().map(|bad| (bad.key, bad.why)));
     }
+    if let Some(inventory) = inventory {
+        let (mut known, mut unreadable) = (Vec::new(), inventory.unreadable);
+        for object in &inventory.objects {
+            match Object::read(object) {
+                Ok(object) => known.extend(object.map(|object| object.value())),
+                Err(why) => unreadable.push(Unreadable {
+                    key: "Kubernetes".into(),
+                    why,
+                }),
+            }
+        }
+        objects
+            .unreadable
+            .extend(unreadable.into_iter().map(|bad| (bad.key, bad.why)));
+        objects.kubernetes = Fact::Known(known);
+    }
     objects.flannel = flannel(store).await?;
+    if depth == Depth::Whole {
+        objects.ipam = ipam(store).await;
+    }
     Ok(objects)
+}
+
+/// Blocks and affinities (libcalico-go `lib/backend/model`).
+const IPAM: [&str; 2] = ["/calico/ipam/v2/assignment/", "/calico/ipam/v2/host/"];
+
+/// Calico's IPAM, where the store shows its keys.
+async fn ipam(store: &dyn Datastore) -> Fact<Vec<(String, Value)>> {
+    let mut entries = Vec::new();
+    for prefix in IPAM {
+        let list = match store.entries(prefix).await {
+            Ok(list) => list,
+            Err(error) => return Fact::absent(error.to_string()),
+        };
+        let values = list
+            .into_iter()
+            .filter_map(|entry| Some((entry.key, serde_json::from_slice(&entry.value).ok()?)));
+        entries.extend(values);
+    }
+    Fact::Known(entries)
 }
 
 /// Where flanneld keeps its network, unless `--etcd-prefix` says otherwise.
@@ -275,5 +333,6 @@ impl Picture {
             &self.snapshot.nodes,
             self.cluster.as_ref().map_err(String::as_str),
         )
+        .with_objects(self.snapshot.objects.known())
     }
 }

@@ -6,7 +6,7 @@ mod fetch;
 #[cfg_attr(not(feature = "capture"), path = "trace/no_live.rs")]
 mod live;
 mod matrix;
-mod names;
+pub(in crate::cli) mod names;
 mod objects;
 mod schema;
 mod show;
@@ -21,7 +21,7 @@ use names::Names;
 
 use super::format::Format;
 use super::snapshot::Fleet;
-use super::source::{Depth, Picture, Source};
+use super::source::{Depth, Picture, Source, what_if};
 use super::{Context, Error, Outcome};
 use crate::diagnose::check;
 use crate::diagnose::trace::Scene;
@@ -68,6 +68,9 @@ pub(super) struct Args {
     /// Also send three probes from SRC, which must be on this host, and watch the links that they should pass
     #[arg(long, conflicts_with_all = ["snapshot", "all"])]
     live: bool,
+    /// As it will be when these manifests are applied
+    #[arg(long, value_name = "FILE", conflicts_with = "live")]
+    what_if: Vec<std::path::PathBuf>,
     /// How to show it
     #[arg(short, long, value_enum, default_value_t = Look::Table)]
     output: Look,
@@ -122,7 +125,7 @@ impl Args {
         } else {
             self.source.read(cx, Depth::Whole)?
         };
-        let mut snapshot = snapshot;
+        let mut snapshot = what_if(cx, snapshot, &self.what_if)?;
         let made = self.outside(&snapshot.nodes);
         snapshot.nodes.extend(made);
         let picture = Picture::new(snapshot);

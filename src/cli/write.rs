@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 use super::input::{Input, Namespace};
-use super::{Context, Error, Outcome};
+use super::{Context, Error, Outcome, signals};
 use crate::apply::{self, Done, Mode, Plan, Verb};
 use crate::calico::manifest::{Document, Problem};
 use crate::calico::resource::Resource;
@@ -19,6 +19,8 @@ use crate::output::{Style, diff};
 pub(super) struct Job {
     pub(super) verb: Verb,
     pub(super) mode: Mode,
+    /// Whether something to do is a finding.
+    pub(super) find: bool,
 }
 
 impl Job {
@@ -36,6 +38,10 @@ impl Job {
         if documents.is_empty() {
             writeln!(cx.out, "No resources specified")?;
             return Ok(Outcome::Good);
+        }
+        if self.mode == Mode::Write {
+            // Interrupted, it says what was done.
+            signals::watch()?;
         }
         let store = super::datastore::open(cx)?;
         let output = Output {
@@ -93,23 +99,25 @@ async fn write(
     output: Output<'_>,
 ) -> Result<Outcome, Error> {
     let Output { out, err, style } = output;
-    let Job { verb, mode } = job;
+    let Job { verb, mode, .. } = job;
     warn_of_repeats(documents, err, style)?;
-    let mut told = io::Result::Ok(());
+    let mut told: Vec<String> = vec![String::new(); documents.len()];
+    let mut last = told.clone();
     let results = {
-        // A dry run is asked for its changes: there, they are the result.
-        let to: &mut dyn Write = if mode == Mode::DryRun { out } else { err };
-        let mut last = String::new();
-        let mut show = |plan: &Plan<'_>| {
+        let mut show = |index: usize, plan: &Plan<'_>| {
             let text = describe(plan, style);
-            if told.is_ok() && text != last {
-                told = to.write_all(text.as_bytes());
-                last = text;
+            if last[index] != text {
+                told[index] += &text;
+                last[index] = text;
             }
         };
-        apply::apply_all(store, documents, verb, mode, &mut show).await
+        apply::apply_all(store, documents, verb, mode, &mut show, &signals::stopped).await
     };
-    told?;
+    // A dry run is asked for its changes: there, they are the result.
+    let to: &mut dyn Write = if mode == Mode::DryRun { out } else { err };
+    for text in &told {
+        to.write_all(text.as_bytes())?;
+    }
     let tally = Tally::of(job, documents, results);
     for line in tally.skipped.iter().chain(&tally.failures) {
         writeln!(err, "{line}")?;
@@ -119,6 +127,7 @@ async fn write(
         Mode::DryRun => write!(out, "{}", tally.dry_run_line())?,
     }
     match tally.error() {
+        None if job.find && tally.created + tally.updated > 0 => Ok(Outcome::Findings),
         None => Ok(Outcome::Good),
         Some(error) => Err(error),
     }
@@ -229,7 +238,7 @@ impl Tally {
         let (kind, name) = (document.resource.kind, document.resource.id());
         self.failures
             .push(format!("{}: {kind} {name}: {error}", document.place()));
-        if !matches!(error, apply::Error::NotTried) {
+        if !matches!(error, apply::Error::NotTried | apply::Error::Stopped) {
             self.reasons.push(error.to_string());
         }
         match error {

@@ -48,6 +48,10 @@ impl Deadline {
         Self::after(left.min(allowed))
     }
 
+    pub(super) fn is_over(self) -> bool {
+        Instant::now() >= self.at
+    }
+
     /// What to say when nothing came: the time allowed, in tenths of a second.
     fn expired(self) -> String {
         let seconds = (self.allowed.as_secs_f64() * 10.0).round() / 10.0;

@@ -11,9 +11,9 @@ use etcd_client::{
 use tokio::sync::OnceCell;
 
 use super::endpoint::{Deadline, Dialer, Endpoint};
+use super::policy_names::{self, stored_ids, with_name};
 use super::{Answer, Datastore, Entry, Error, List, Step, Unreadable, identity};
 use crate::calico::apiconfig::ApiConfig;
-use crate::calico::release::Release;
 use crate::calico::resource::{Kind, Resource};
 use crate::calico::stored;
 use connect::{ALPN, NO_USER, PERMISSION, better, channel, log_in, why};
@@ -192,19 +192,13 @@ impl Etcd3 {
     /// The name to store a new resource under: that of the policies depends on the cluster's release.
     async fn new_name(&self, new: &Resource) -> Result<String, Error> {
         let look = || async {
-            let cluster = match self.read(Kind::ClusterInformation, "default").await {
-                Err(Error::NotFound { .. }) => return Ok(false),
-                cluster => cluster?,
-            };
-            let version = cluster.text(&["spec", "calicoVersion"]).unwrap_or_default();
-            Ok(version
-                .parse()
-                .is_ok_and(|release: Release| release < Release::new(3, 32, 0)))
+            match self.read(Kind::ClusterInformation, "default").await {
+                Err(Error::NotFound { .. }) => Ok(policy_names::tiers_in_names(None)),
+                cluster => Ok(policy_names::tiers_in_names(Some(&cluster?))),
+            }
         };
-        if new.kind.is_tiered() && *self.tiers_in_names.get_or_try_init(look).await? {
-            return Ok(stored::name_with_tier(new));
-        }
-        Ok(new.name().to_owned())
+        let tiers = new.kind.is_tiered() && *self.tiers_in_names.get_or_try_init(look).await?;
+        Ok(policy_names::new_name(new, tiers))
     }
 
     async fn replace(&self, resource: &Resource) -> Result<Resource, Error> {
@@ -261,24 +255,6 @@ fn not_found(kind: Kind, id: &str) -> Error {
         kind,
         name: id.to_owned(),
     }
-}
-
-/// The same resource under another name.
-fn with_name(id: &str, name: &str) -> String {
-    match id.rsplit_once('/') {
-        Some((namespace, _)) => format!("{namespace}/{name}"),
-        None => name.to_owned(),
-    }
-}
-
-/// Under which names a resource may be stored: policies of the default tier had a prefix until Calico 3.32.
-fn stored_ids(kind: Kind, id: &str) -> Vec<String> {
-    let mut ids = vec![id.to_owned()];
-    let name = id.rsplit('/').next().unwrap_or_default();
-    if kind.is_tiered() && !name.starts_with("default.") {
-        ids.push(with_name(id, &format!("default.{name}")));
-    }
-    ids
 }
 
 impl Datastore for Etcd3 {

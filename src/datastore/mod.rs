@@ -7,7 +7,9 @@ mod endpoint;
 mod etcd2;
 mod etcd3;
 mod identity;
+mod kubernetes;
 mod open;
+mod policy_names;
 mod tls;
 mod tls_error;
 
@@ -45,6 +47,13 @@ pub struct Entry {
 pub struct Unreadable {
     pub key: String,
     pub why: String,
+}
+
+/// Objects of Kubernetes, with `apiVersion` and `kind`, and why some kinds are missing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Inventory {
+    pub objects: Vec<serde_json::Value>,
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// A store of Calico resources. Writes are compare-and-swap.
@@ -92,10 +101,25 @@ pub trait Datastore {
         Box::pin(async { Ok(Vec::new()) })
     }
 
+    /// One such key.
+    fn entry<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Entry>> {
+        Box::pin(async move {
+            let entries = self.entries(key).await?;
+            Ok(entries.into_iter().find(|entry| entry.key == key))
+        })
+    }
+
     /// Gives a key a new value, or with `None` deletes it, if nobody has changed it since it was read; whether it did.
+    /// A key that wasn't there has the revision 0.
     fn swap_entry<'a>(&'a self, entry: &'a Entry, value: Option<&'a str>) -> Answer<'a, bool> {
         let _ = (entry, value);
         Box::pin(async { Ok(false) })
+    }
+
+    /// Objects of Kubernetes itself that networks and policies depend on, when Kubernetes is the store: what may not be
+    /// read is told beside them.
+    fn kubernetes_objects(&self) -> Answer<'_, Option<Inventory>> {
+        Box::pin(async { Ok(None) })
     }
 
     /// Deletes the resource read at `metadata.resourceVersion`; [`Error::Conflict`] when it has changed since.
@@ -153,6 +177,14 @@ pub enum Error {
     BadValue { key: String, why: String },
     #[error("datastore configuration: {0}")]
     Config(String),
+    /// A verb that a store doesn't have for a kind, in calicoctl's words.
+    #[error("operation {operation} is not supported on {kind}({name}): {why}")]
+    NotSupported {
+        operation: &'static str,
+        kind: Kind,
+        name: String,
+        why: String,
+    },
     #[error("{kind} is not supported on {store}")]
     Unsupported { kind: Kind, store: String },
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::endpoint::{Deadline, Dialer, Endpoint};
 use super::etcd2::{Etcd2, Served};
 use super::etcd3::Etcd3;
+use super::kubernetes::Kubernetes;
 use super::tls::{TlsClient, bare};
 use super::{Datastore, Error, Step};
 use crate::calico::apiconfig::{ApiConfig, DatastoreType, Generation, Lookup};
@@ -46,11 +47,8 @@ fn load(named: Option<&Path>, default: &Path, environment: Lookup) -> Result<Api
 /// when one refuses the user; [`Error::Config`] for a wrong endpoint, key or certificate file, or an unsupported type.
 pub async fn connect(config: &ApiConfig, deadline: Duration) -> Result<Box<dyn Datastore>, Error> {
     if config.datastore == DatastoreType::Kubernetes {
-        return Err(Error::Config(format!(
-            "{} chooses the Kubernetes datastore, which this version of netdiag doesn't support; it reads etcd \
-             (datastoreType etcdv3 or etcdv2)",
-            config.source
-        )));
+        let store = Box::pin(Kubernetes::connect(config, deadline)).await?;
+        return Ok(Box::new(store));
     }
     if let Some(domain) = &config.discovery_srv {
         return Err(Error::Config(format!(

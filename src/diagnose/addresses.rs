@@ -1,4 +1,4 @@
-//! A01, A02, A03, A04: the address stored for a node is one that its peers can't reach.
+//! The address stored for a node is one that its peers can't reach.
 //!
 //! Calico's address detection took the wrong link: a bridge of another CNI or of Docker, a management network. Or the
 //! host changed its address, or two Nodes claim one. The stored address alone proves nothing (hosts behind a bridge,
@@ -67,7 +67,10 @@ pub(super) fn wrong_addresses<'a>(world: &World<'a>) -> HashMap<&'a str, Judged>
             let wrong = seen(world, cluster, node, world.view(&node.name)?, stored);
             shared(world, cluster, node, stored, wrong)
         });
-        let own = wrong.iter().flatten().filter(|wrong| wrong.code != "A03");
+        let own = wrong
+            .iter()
+            .flatten()
+            .filter(|wrong| wrong.code != "node-address-shared");
         found.extend(own.filter_map(Found::new));
         judged.insert(node.name.as_str(), wrong);
     }
@@ -82,7 +85,7 @@ pub(super) fn wrong_addresses<'a>(world: &World<'a>) -> HashMap<&'a str, Judged>
     judged
 }
 
-/// A03, when several Nodes have the address; else what was found otherwise.
+/// `node-address-shared`, when several Nodes have the address; else what was found otherwise.
 fn shared(
     world: &World,
     cluster: &Cluster,
@@ -109,7 +112,7 @@ fn shared(
     };
     Some(Wrong {
         node: object.name.clone(),
-        code: "A03",
+        code: "node-address-shared",
         stored,
         why: format!("{} is stored for {} as well", stored.ip, others.join(", ")),
         evidence: others
@@ -152,7 +155,7 @@ fn seen(world: &World, cluster: &Cluster, object: &Node, view: &View, stored: No
     else {
         let evidence = Evidence::new(format!("ip addr on {}", object.name), addresses_text(state));
         return Some(wrong(
-            "A04",
+            "node-address-not-local",
             format!("no link of {} has {}", object.name, stored.ip),
             vec![evidence],
             candidate(world, object, state, stored, false),
@@ -180,7 +183,7 @@ fn seen(world: &World, cluster: &Cluster, object: &Node, view: &View, stored: No
     evidence.extend(path_to_a_peer(cluster, object, view, stored.ip.is_ipv6()));
     let (code, why) = if link.is_bridge() {
         (
-            "A01",
+            "node-address-on-bridge",
             format!(
                 "{} is on {}, a bridge that no peer is behind",
                 stored.ip, link.name
@@ -188,7 +191,7 @@ fn seen(world: &World, cluster: &Cluster, object: &Node, view: &View, stored: No
         )
     } else {
         (
-            "A02",
+            "node-address-unreachable",
             format!("{} is on {}, which leads to no peer", stored.ip, link.name),
         )
     };
@@ -326,7 +329,7 @@ fn unseen(
     ));
     Some(Wrong {
         node: object.name.clone(),
-        code: "A02",
+        code: "node-address-unreachable",
         stored,
         why: format!(
             "nobody has a way to {}; {} is known as {right}",

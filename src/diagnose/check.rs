@@ -6,14 +6,14 @@ use super::addresses::Wrong;
 use super::candidate::Candidate;
 use super::daemon;
 use super::facts::is_by_calico;
-use super::finding::{Change, Evidence, Finding, Fix, Report, Severity};
-use super::restart;
+use super::finding::{Change, Consequence, Evidence, Finding, Fix, Report, Sure};
 use super::session::{Cause, Explanation, explain};
 use super::world::World;
+use super::{checks, restart, walks};
 use crate::calico::release::Release;
 use crate::intent::Cluster;
 use crate::intent::cluster::stored_address;
-use crate::state::bird::{Bird, Protocol};
+use crate::state::bird::{BgpSession, Bird, Protocol};
 use crate::state::route::{Route, TableId};
 use crate::state::{Absence, NodeState};
 
@@ -47,6 +47,8 @@ pub fn check(world: &World) -> Report {
                 .extend(notes.into_iter().map(|note| format!("{}: {note}", node.name)));
         }
     }
+    report.findings.extend(checks::all(world));
+    walks::find(world, &mut report.findings);
     report
 }
 
@@ -162,7 +164,7 @@ fn address_finding(world: &World, wrong: &Wrong) -> Finding {
             value: candidate.address.to_string(),
             why: candidate.why.clone(),
         });
-    } else if wrong.code == "A03" {
+    } else if wrong.code == "node-address-shared" {
         let step = "delete the Node of the host that is gone, or give each host an address of its own";
         fix.steps.push(step.to_owned());
     } else {
@@ -171,20 +173,20 @@ fn address_finding(world: &World, wrong: &Wrong) -> Finding {
             wrong.node
         ));
     }
+    let sure = if wrong.certain { Sure::Proved } else { Sure::Likely };
+    let title = format!(
+        "{}wrong address stored for {}: {}",
+        if wrong.certain { "" } else { "probably a " },
+        wrong.node,
+        wrong.why
+    );
     Finding {
-        code: wrong.code,
-        severity: Severity::Error,
-        node: wrong.node.clone(),
         cause: Some(Cause::NodeAddress),
-        certain: wrong.certain,
-        title: format!(
-            "{}wrong address stored for {}: {}",
-            if wrong.certain { "" } else { "probably a " },
-            wrong.node,
-            wrong.why
-        ),
         evidence,
         fix,
+        ..Finding::of(wrong.code, &wrong.node, title)
+            .about(format!("Node({})", wrong.node))
+            .sure(sure)
     }
 }
 
@@ -307,7 +309,8 @@ fn sessions(world: &World, node: &NodeState, report: &mut Report) {
                 continue;
             };
             match explanation.cause {
-                Cause::Established | Cause::NodeAddress => {}
+                Cause::Established => {}
+                Cause::NodeAddress => consequence(world, node, protocol, session, report),
                 Cause::Connecting => report.notes.push(format!(
                     "{} on {}: {}; look again in some seconds",
                     protocol.name, node.name, explanation.text
@@ -318,34 +321,68 @@ fn sessions(world: &World, node: &NodeState, report: &mut Report) {
     }
 }
 
+/// A session that is down for a wrong address: of this node, or of its peer.
+fn consequence(
+    world: &World,
+    node: &NodeState,
+    protocol: &Protocol,
+    session: &BgpSession,
+    report: &mut Report,
+) {
+    let peer = session.neighbor_address.map(|ip| world.peer_at(node, ip).name());
+    let is_of = |finding: &&mut Finding, name: &str| {
+        finding.cause == Some(Cause::NodeAddress) && finding.node == name
+    };
+    let of_node = report
+        .findings
+        .iter()
+        .any(|finding| finding.cause == Some(Cause::NodeAddress) && finding.node == node.name);
+    let name = if of_node { Some(node.name.clone()) } else { peer };
+    let Some(name) = name else { return };
+    if let Some(finding) = report.findings.iter_mut().find(|finding| is_of(finding, &name)) {
+        finding.consequences.push(Consequence {
+            id: "bgp-session-down",
+            node: node.name.clone(),
+            title: format!(
+                "BGP session {} of {} is {}",
+                protocol.name, node.name, session.state
+            ),
+        });
+    }
+}
+
 fn session_finding(node: &NodeState, protocol: &Protocol, explanation: Explanation) -> Finding {
     let code = match explanation.cause {
-        Cause::PortDropped | Cause::PortRejected => "B02",
-        Cause::WrongAs => "B04",
-        Cause::NobodyHasAddress => "B05",
-        Cause::PeerIsSelf | Cause::SameRouterId => "B06",
-        _ => "B01",
+        Cause::PortDropped | Cause::PortRejected => "bgp-port-filtered",
+        Cause::WrongAs => "bgp-as-mismatch",
+        Cause::NobodyHasAddress => "bgp-peer-address-unknown",
+        Cause::PeerIsSelf | Cause::SameRouterId => "bgp-peer-is-self",
+        _ => "bgp-session-down",
     };
     let likely = if explanation.certain { "" } else { "probably " };
+    let sure = if explanation.certain {
+        Sure::Proved
+    } else {
+        Sure::Likely
+    };
+    let title = format!(
+        "BGP session {} of {} is down: {likely}{}",
+        protocol.name, node.name, explanation.text
+    );
     Finding {
-        code,
-        severity: Severity::Error,
-        node: node.name.clone(),
         cause: Some(explanation.cause),
-        certain: explanation.certain,
-        title: format!(
-            "BGP session {} of {} is down: {likely}{}",
-            protocol.name, node.name, explanation.text
-        ),
         evidence: explanation.evidence,
         fix: Fix {
             steps: explanation.next.into_iter().collect(),
             ..Fix::default()
         },
+        ..Finding::of(code, &node.name, title)
+            .about(&protocol.name)
+            .sure(sure)
     }
 }
 
-/// B11: the mesh means sessions that BIRD doesn't have.
+/// The mesh means sessions that BIRD doesn't have.
 fn missing_sessions(world: &World, cluster: &Cluster, node: &NodeState, report: &mut Report) {
     let (Some(bird), Some(object), Some(view)) = (
         node.bird.known(),
@@ -381,16 +418,12 @@ fn missing_sessions(world: &World, cluster: &Cluster, node: &NodeState, report: 
     } else {
         format!(" and {} more", more.len())
     };
+    let title = format!(
+        "{}'s BIRD has no session with {name} ({ip}){others}, though the mesh is on",
+        node.name
+    );
     report.findings.push(Finding {
-        code: "B11",
-        severity: Severity::Error,
-        node: node.name.clone(),
         cause: Some(Cause::NotConfigured),
-        certain: true,
-        title: format!(
-            "{}'s BIRD has no session with {name} ({ip}){others}, though the mesh is on",
-            node.name
-        ),
         evidence: missing
             .iter()
             .take(EVIDENCE)
@@ -409,6 +442,7 @@ fn missing_sessions(world: &World, cluster: &Cluster, node: &NodeState, report: 
             )],
             ..Fix::default()
         },
+        ..Finding::of("bird-config-out-of-step", &node.name, title)
     });
 }
 
@@ -442,7 +476,7 @@ fn manual_routes(world: &World, cluster: &Cluster, node: &NodeState, report: &mu
 fn is_manual_pod_route(cluster: &Cluster, route: &Route) -> bool {
     route.table == TableId::MAIN
         && route.proto.is_manual()
-        && cluster.pools.iter().any(|pool| pool.contains(&route.dst))
+        && cluster.pools.iter().any(|pool| pool.cidr.contains(&route.dst))
 }
 
 /// The node that a route leads to: its gateway is an address that node is known or stored by.

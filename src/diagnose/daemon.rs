@@ -1,6 +1,6 @@
-//! O02: the node's own BIRD doesn't run, or stands still: no sessions, and no routes to the pods of other nodes.
+//! The node's own BIRD doesn't run, or stands still: no sessions, and no routes to the pods of other nodes.
 
-use super::finding::{Evidence, Finding, Fix, Severity};
+use super::finding::{Evidence, Finding, Fix};
 use super::session::Cause;
 use super::world::World;
 use crate::state::process::CalicoProcesses;
@@ -44,17 +44,13 @@ pub(super) fn finding(world: &World, node: &NodeState) -> Option<Finding> {
         None => return None,
     };
     Some(Finding {
-        code: "O02",
-        severity: Severity::Error,
-        node: name.clone(),
-        title,
         cause: Some(cause),
-        certain: true,
         evidence,
         fix: Fix {
             steps: vec![step],
             ..Fix::default()
         },
+        ..Finding::of("bird-not-running", name, title)
     })
 }
 

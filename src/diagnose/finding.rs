@@ -1,7 +1,9 @@
 //! What a check says: findings, each with its evidence and its fix.
 
 use serde::Serialize;
+use serde_json::Value;
 
+use super::catalogue;
 use super::session::Cause;
 
 /// How much it matters.
@@ -40,6 +42,50 @@ impl Evidence {
     }
 }
 
+/// How sure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sure {
+    /// What was seen leaves no other.
+    Proved,
+    /// What was seen speaks for it.
+    Likely,
+    /// One of several.
+    Possible,
+}
+
+impl Sure {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Proved => "proved",
+            Self::Likely => "likely",
+            Self::Possible => "possible",
+        }
+    }
+}
+
+/// Something to type, and how to take it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Command {
+    /// The node on which it is typed; none: wherever netdiag reaches the cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    pub run: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo: Option<String>,
+}
+
+/// Fields of one object of Calico's, and what they should be; the object is made where there is none.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Manifest {
+    pub kind: &'static str,
+    pub name: String,
+    /// Below `spec`: `ipipMode`, or `bgp.ipv4Address`.
+    pub fields: Vec<(&'static str, Value)>,
+}
+
 /// What mends it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Fix {
@@ -47,6 +93,27 @@ pub struct Fix {
     pub steps: Vec<String>,
     /// The field that has to change, for `netdiag apply -f`.
     pub change: Option<Change>,
+    /// Other objects that have to change, for `netdiag apply -f`.
+    pub manifest: Option<Manifest>,
+    /// What to type now, in this order.
+    pub commands: Vec<Command>,
+}
+
+/// Pairs of pods that can't reach each other because of it, as walks tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Affected {
+    /// Ordered pairs.
+    pub pairs: u64,
+    /// `default/a → default/b`.
+    pub example: String,
+}
+
+/// A fault that another one explains.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Consequence {
+    pub id: &'static str,
+    pub node: String,
+    pub title: String,
 }
 
 /// One field of a Node object, and what it should be.
@@ -66,18 +133,89 @@ pub struct Change {
 /// One fault.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
-    /// The check's id in the catalogue, for example `A01`.
-    pub code: &'static str,
+    /// The check's id in the catalogue, for example `forwarding-off`.
+    pub id: &'static str,
     pub severity: Severity,
-    /// The node it is about.
+    /// The node it is about; empty for what is of the whole cluster.
     pub node: String,
+    /// The object, link or route it is about, where the node alone doesn't say it.
+    pub subject: String,
     pub title: String,
     /// Why the session is down, when it is about one.
     pub cause: Option<Cause>,
-    /// Seen on the node itself; otherwise judged from other nodes.
-    pub certain: bool,
+    pub sure: Sure,
     pub evidence: Vec<Evidence>,
     pub fix: Fix,
+    pub affected: Option<Affected>,
+    /// What it brings about.
+    pub consequences: Vec<Consequence>,
+}
+
+impl Finding {
+    /// A finding of this check, proved until said otherwise.
+    pub fn of(id: &'static str, node: impl Into<String>, title: impl Into<String>) -> Self {
+        Self {
+            id,
+            severity: catalogue::find(id).map_or(Severity::Error, |check| check.severity),
+            node: node.into(),
+            subject: String::new(),
+            title: title.into(),
+            cause: None,
+            sure: Sure::Proved,
+            evidence: Vec::new(),
+            fix: Fix::default(),
+            affected: None,
+            consequences: Vec::new(),
+        }
+    }
+
+    pub(super) fn about(mut self, subject: impl Into<String>) -> Self {
+        self.subject = subject.into();
+        self
+    }
+
+    pub(super) const fn sure(mut self, sure: Sure) -> Self {
+        self.sure = sure;
+        self
+    }
+
+    pub(super) fn shown(mut self, source: impl Into<String>, text: impl Into<String>) -> Self {
+        self.evidence.push(Evidence::new(source, text));
+        self
+    }
+
+    /// To do, in words.
+    pub(super) fn step(mut self, step: impl Into<String>) -> Self {
+        self.fix.steps.push(step.into());
+        self
+    }
+
+    /// To type on its node, and what takes it back.
+    pub(super) fn run(mut self, run: impl Into<String>, undo: impl Into<String>) -> Self {
+        let undo: String = undo.into();
+        self.fix.commands.push(Command {
+            node: Some(self.node.clone()),
+            run: run.into(),
+            undo: (!undo.is_empty()).then_some(undo),
+        });
+        self
+    }
+
+    /// One field of an object that has to change.
+    pub(super) fn set(
+        mut self,
+        kind: &'static str,
+        name: &str,
+        field: &'static str,
+        value: impl Into<Value>,
+    ) -> Self {
+        self.fix.manifest = Some(Manifest {
+            kind,
+            name: name.to_owned(),
+            fields: vec![(field, value.into())],
+        });
+        self
+    }
 }
 
 /// All that a check found, and what it could not see.
@@ -94,4 +232,15 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Settings of calico-node that keep the mended addresses (`IP_AUTODETECTION_METHOD=…`).
     pub settings: Vec<String>,
+}
+
+impl Report {
+    /// Leaves what an older report doesn't have: findings of other checks, nodes or subjects.
+    pub fn keep_new(&mut self, before: &Self) {
+        let same = |new: &Finding, old: &Finding| {
+            (new.id, &new.node, &new.subject) == (old.id, &old.node, &old.subject)
+        };
+        self.findings
+            .retain(|new| !before.findings.iter().any(|old| same(new, old)));
+    }
 }

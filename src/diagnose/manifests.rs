@@ -2,44 +2,78 @@
 
 use serde_json::{Value, json};
 
-use super::finding::{Change, Report};
+use super::finding::Report;
 use crate::state::Objects;
 
-/// One document a changed Node. v3 documents hold the whole stored Node, since applying one replaces `spec`, and its
-/// `resourceVersion`, so that one is refused for a Node that has changed since; v1 documents are merged field by
+/// One document a changed object. v3 documents hold the whole stored object, since applying one replaces `spec`, and its
+/// `resourceVersion`, so that one is refused for an object that has changed since; v1 documents are merged field by
 /// field and name only what changes.
 pub fn manifests(report: &Report, objects: &Objects) -> Vec<Value> {
     let mut documents: Vec<Value> = Vec::new();
-    for change in report
-        .findings
-        .iter()
-        .filter_map(|finding| finding.fix.change.as_ref())
-    {
-        let same_node = |document: &&mut Value| document["metadata"]["name"] == change.node.as_str();
-        if let Some(document) = documents.iter_mut().find(same_node) {
-            set(document, change);
-        } else {
-            let mut document = base(objects, &change.node);
-            set(&mut document, change);
-            documents.push(document);
+    for finding in &report.findings {
+        if let Some(change) = &finding.fix.change {
+            let value = change.value.clone().into();
+            set(
+                &mut documents,
+                objects,
+                "Node",
+                &change.node,
+                &["bgp", change.bgp_field],
+                value,
+            );
+        }
+        // v1 documents of other kinds have other fields.
+        if let Some(manifest) = finding.fix.manifest.as_ref().filter(|_| !objects.v1_manifests) {
+            for (field, value) in &manifest.fields {
+                let path: Vec<&str> = field.split('.').collect();
+                set(
+                    &mut documents,
+                    objects,
+                    manifest.kind,
+                    &manifest.name,
+                    &path,
+                    value.clone(),
+                );
+            }
         }
     }
     documents
 }
 
-fn set(document: &mut Value, change: &Change) {
-    document["spec"]["bgp"][change.bgp_field] = change.value.clone().into();
+/// Sets a field below `spec` in the document of an object, which is made when it is met first.
+fn set(documents: &mut Vec<Value>, objects: &Objects, kind: &str, name: &str, path: &[&str], value: Value) {
+    let same = |document: &Value| {
+        document["metadata"]["name"] == name
+            && document["kind"]
+                .as_str()
+                .is_some_and(|known| known.eq_ignore_ascii_case(kind))
+    };
+    let at = documents.iter().position(same).unwrap_or_else(|| {
+        documents.push(base(objects, kind, name));
+        documents.len() - 1
+    });
+    let Some(mut field) = documents.get_mut(at).map(|document| &mut document["spec"]) else {
+        return;
+    };
+    for part in path {
+        if !field.is_object() {
+            *field = json!({});
+        }
+        field = &mut field[*part];
+    }
+    *field = value;
 }
 
-fn base(objects: &Objects, node: &str) -> Value {
+fn base(objects: &Objects, kind: &str, name: &str) -> Value {
     if objects.v1_manifests {
-        return json!({"apiVersion": "v1", "kind": "node", "metadata": {"name": node}, "spec": {"bgp": {}}});
+        return json!({"apiVersion": "v1", "kind": kind.to_lowercase(), "metadata": {"name": name}, "spec": {}});
     }
     let stored = objects
         .resources
         .iter()
-        .find(|resource| resource["kind"] == "Node" && resource["metadata"]["name"] == node);
-    let mut document = json!({"apiVersion": "projectcalico.org/v3", "kind": "Node", "metadata": {"name": node}, "spec": {"bgp": {}}});
+        .find(|resource| resource["kind"] == kind && resource["metadata"]["name"] == name);
+    let mut document =
+        json!({"apiVersion": "projectcalico.org/v3", "kind": kind, "metadata": {"name": name}, "spec": {}});
     let Some(stored) = stored else {
         return document;
     };
@@ -51,26 +85,16 @@ fn base(objects: &Objects, node: &str) -> Value {
     if let Some(spec @ Value::Object(_)) = stored.get("spec") {
         document["spec"] = spec.clone();
     }
-    if !document["spec"]["bgp"].is_object() {
-        document["spec"]["bgp"] = json!({});
-    }
     document
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnose::{Finding, Fix, Severity};
+    use crate::diagnose::{Change, Finding, Fix};
 
     fn report() -> Report {
         let finding = |field, value: &str| Finding {
-            code: "A01",
-            severity: Severity::Error,
-            node: "node1".into(),
-            title: String::new(),
-            cause: None,
-            certain: true,
-            evidence: Vec::new(),
             fix: Fix {
                 change: Some(Change {
                     node: "node1".into(),
@@ -81,6 +105,7 @@ mod tests {
                 }),
                 ..Fix::default()
             },
+            ..Finding::of("node-address-on-bridge", "node1", "")
         };
         Report {
             findings: vec![

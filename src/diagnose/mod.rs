@@ -2,10 +2,13 @@
 
 mod addresses;
 mod candidate;
+pub mod catalogue;
 mod check;
+mod checks;
 mod daemon;
 mod facts;
 mod finding;
+pub mod future;
 pub mod manifests;
 mod messages;
 mod path;
@@ -15,11 +18,14 @@ mod session;
 mod silence;
 pub mod trace;
 pub mod verdicts;
+mod walks;
 mod world;
 
 pub use addresses::own_address_fault;
 pub use check::check;
-pub use finding::{Change, Evidence, Finding, Fix, Report, Severity};
+pub use finding::{
+    Affected, Change, Command, Consequence, Evidence, Finding, Fix, Manifest, Report, Severity, Sure,
+};
 pub use session::{Cause, Explanation, explain};
 pub use world::{Peer, World};
 

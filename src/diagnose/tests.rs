@@ -101,7 +101,7 @@ fn codes(nodes: &[NodeState], cluster: &Cluster) -> Vec<(&'static str, String)> 
     report
         .findings
         .iter()
-        .map(|finding| (finding.code, finding.node.clone()))
+        .map(|finding| (finding.id, finding.node.clone()))
         .collect()
 }
 
@@ -161,7 +161,10 @@ fn one_node_on_the_wrong_link_is_named_and_the_others_are_not() {
         object("node1", "10.244.1.1/24"),
         object("node2", "192.168.80.24/24"),
     ]);
-    assert_eq!(codes(&nodes, &cluster), [("A01", "node1".into())]);
+    assert_eq!(
+        codes(&nodes, &cluster),
+        [("node-address-on-bridge", "node1".into())]
+    );
 }
 
 #[test]
@@ -176,7 +179,7 @@ fn an_address_that_the_node_does_not_have_is_named_with_the_right_one() {
     ]);
     let world = World::new(&nodes, Ok(&cluster));
     let report = check(&world);
-    assert_eq!(report.findings[0].code, "A04");
+    assert_eq!(report.findings[0].id, "node-address-not-local");
     let change = report.findings[0].fix.change.as_ref().unwrap();
     assert_eq!(change.value, "192.168.80.23/24");
 }
@@ -200,7 +203,10 @@ fn one_address_for_two_nodes_is_named_on_both() {
     ]);
     assert_eq!(
         codes(&nodes, &cluster),
-        [("A03", "node1".into()), ("A03", "node2".into())]
+        [
+            ("node-address-shared", "node1".into()),
+            ("node-address-shared", "node2".into())
+        ]
     );
     let report = check(&World::new(&nodes, Ok(&cluster)));
     let values: Vec<&str> = report
@@ -235,7 +241,7 @@ fn two_links_as_good_as_each_other_give_no_fix() {
     ]);
     let nodes = [one];
     let report = check(&World::new(&nodes, Ok(&cluster)));
-    assert_eq!(report.findings[0].code, "A04");
+    assert_eq!(report.findings[0].id, "node-address-not-local");
     assert_eq!(report.findings[0].fix.change, None);
 }
 
@@ -296,7 +302,10 @@ fn one_hidden_node_outside_the_segment_of_all_others_is_named() {
         object("node2", "10.0.2.15/24"),
         object("node3", "192.168.80.25/24"),
     ]);
-    assert_eq!(codes(&nodes, &cluster), [("A02", "node2".into())]);
+    assert_eq!(
+        codes(&nodes, &cluster),
+        [("node-address-unreachable", "node2".into())]
+    );
 }
 
 /// The private network's route is missing: the public address of the default route is no repair.
@@ -407,7 +416,7 @@ fn the_rightful_owner_of_a_shared_address_is_not_moved() {
     let shared: Vec<&Finding> = report
         .findings
         .iter()
-        .filter(|finding| finding.code == "A03")
+        .filter(|finding| finding.id == "node-address-shared")
         .collect();
     assert_eq!(shared.len(), 2);
     assert!(
@@ -437,5 +446,8 @@ fn nodes_of_another_subnet_are_not_dragged_along() {
         object("node3", "192.168.81.25/24"),
         object("node4", "192.168.81.26/24"),
     ]);
-    assert_eq!(codes(&nodes, &cluster), [("A01", "node1".into())]);
+    assert_eq!(
+        codes(&nodes, &cluster),
+        [("node-address-on-bridge", "node1".into())]
+    );
 }

@@ -8,18 +8,20 @@ use super::path::Path;
 use crate::calico::node::Node;
 use crate::intent::Cluster;
 use crate::intent::autodetect::internal_ips;
-use crate::state::NodeState;
 use crate::state::bird::{BgpSession, Bird, ConfiguredPeer, Protocol};
 use crate::state::link::IfIndex;
 use crate::state::neighbor::Neighbor;
 use crate::state::route::Fib;
 use crate::state::socket::TcpSocket;
+use crate::state::{NodeState, Objects};
 
 /// The nodes that can be seen, and the objects, indexed: a diagnosis of thousands of peers looks up, it doesn't search.
 pub struct World<'a> {
     pub nodes: &'a [NodeState],
     /// The cluster, or why the objects are not known.
     pub cluster: Result<&'a Cluster, &'a str>,
+    /// The objects as they were read: for policies.
+    pub objects: Option<&'a Objects>,
     views: HashMap<&'a str, View<'a>>,
     /// How many visible nodes have an address on a link.
     holders: HashMap<IpAddr, Vec<&'a str>>,
@@ -160,6 +162,7 @@ impl<'a> World<'a> {
         let mut world = Self {
             nodes,
             cluster,
+            objects: None,
             views: nodes
                 .iter()
                 .map(|node| (node.name.as_str(), View::new(node)))
@@ -170,6 +173,13 @@ impl<'a> World<'a> {
         };
         world.wrong = addresses::wrong_addresses(&world);
         world
+    }
+
+    /// With the objects that the cluster was read from.
+    #[must_use]
+    pub const fn with_objects(mut self, objects: Option<&'a Objects>) -> Self {
+        self.objects = objects;
+        self
     }
 
     /// What can be seen of a node.

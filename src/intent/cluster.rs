@@ -3,15 +3,18 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
 use serde_json::Value;
 
+use super::blocks::Ipam;
+use super::pool::Pool;
 use crate::calico::as_number::AsNumber;
 use crate::calico::node::{Node, NodeAddress};
 use crate::calico::release::Release;
 use crate::calico::resource::{Kind, Resource};
 use crate::calico::selector::{Selector, SelectorError};
+use crate::kubernetes::Inventory;
 use crate::state::Objects;
+use crate::state::cni::FlannelNetwork;
 
 /// The objects that decide addresses and BGP sessions.
 #[derive(Debug, Clone)]
@@ -25,8 +28,20 @@ pub struct Cluster {
     /// Whether every node peers with every other (`nodeToNodeMeshEnabled`).
     pub mesh: bool,
     pub peers: Vec<BgpPeer>,
-    /// `spec.cidr` of the pools.
-    pub pools: Vec<IpNet>,
+    pub pools: Vec<Pool>,
+    /// Settings of Felix, by the object's name (`default`, `node.NAME`).
+    pub felix: Vec<(String, Value)>,
+    pub host_endpoints: Vec<HostEndpoint>,
+    pub workloads: Vec<Workload>,
+    /// Names of the profiles.
+    pub profiles: Vec<String>,
+    /// The kinds that were asked for; empty: nobody knows.
+    pub kinds: Vec<String>,
+    /// Objects of Kubernetes, where they are known.
+    pub kubernetes: Option<Inventory>,
+    pub flannel: Option<FlannelNetwork>,
+    /// Raw entries of Calico's IPAM: blocks and affinities.
+    pub ipam: Ipam,
     /// ClusterInformation's `calicoVersion`.
     pub release: Option<Release>,
     /// Objects that could not be understood, each with its reason.
@@ -50,7 +65,36 @@ pub struct BgpPeer {
     /// (`localWorkloadSelector`). Peers by `peerSelector` are nodes, and found at their own addresses.
     pub undecided: bool,
     pub peer_ip: Option<IpAddr>,
+    /// Of `peerIP`, where it names one.
+    pub port: Option<u16>,
+    /// The nodes that are its peers, by their labels.
+    pub peer_selector: Option<Selector>,
     pub as_number: Option<u32>,
+    /// Whether a password is set.
+    pub password: bool,
+    /// Whether nodes that `peerSelector` chooses get the session back by themselves (`reversePeering`).
+    pub reverse: bool,
+}
+
+/// A HostEndpoint, as far as checks need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostEndpoint {
+    pub name: String,
+    pub node: String,
+    pub interface: String,
+    pub profiles: Vec<String>,
+}
+
+/// A WorkloadEndpoint: a pod's link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workload {
+    /// `namespace/pod`, or the endpoint's own name.
+    pub title: String,
+    pub node: String,
+    /// On the node: `cali…`.
+    pub interface: String,
+    pub ips: Vec<IpAddr>,
+    pub profiles: Vec<String>,
 }
 
 impl Cluster {
@@ -63,6 +107,14 @@ impl Cluster {
             mesh: true,
             peers: Vec::new(),
             pools: Vec::new(),
+            felix: Vec::new(),
+            host_endpoints: Vec::new(),
+            workloads: Vec::new(),
+            profiles: Vec::new(),
+            kinds: objects.kinds.clone(),
+            kubernetes: objects.kubernetes.known().map(|values| Inventory::new(values)),
+            flannel: objects.flannel.clone(),
+            ipam: Ipam::new(&objects.ipam),
             // Calico left etcd v2 with its release 3.
             release: objects.v1_manifests.then_some(Release::LAST_ON_ETCD_V2),
             unreadable: Vec::new(),
@@ -127,19 +179,35 @@ impl Cluster {
                         .iter()
                         .any(|field| selector(resource, field).is_some_and(|selector| selector.is_err())),
                 peer_ip: resource.text(&["spec", "peerIP"]).and_then(peer_ip),
+                port: resource.text(&["spec", "peerIP"]).and_then(peer_port),
+                peer_selector: selector(resource, "peerSelector").and_then(Result::ok),
                 as_number: as_number(resource),
+                password: resource.field(&["spec", "password"]).is_some(),
+                reverse: resource.text(&["spec", "reversePeering"]) != Some("Manual"),
             }),
             Kind::ClusterInformation => {
                 self.release = resource
                     .text(&["spec", "calicoVersion"])
                     .and_then(|version| version.parse().ok());
             }
-            Kind::IpPool => match resource.text(&["spec", "cidr"]).map(str::parse) {
-                Some(Ok(cidr)) => self.pools.push(cidr),
-                _ => self
+            Kind::IpPool => match Pool::read(resource) {
+                Some(pool) => self.pools.push(pool),
+                None => self
                     .unreadable
                     .push(format!("IPPool({}): spec.cidr is no CIDR", resource.name())),
             },
+            Kind::FelixConfiguration => {
+                let spec = resource.field(&["spec"]).cloned().unwrap_or_default();
+                self.felix.push((resource.name().to_owned(), spec));
+            }
+            Kind::HostEndpoint => self.host_endpoints.push(HostEndpoint {
+                name: resource.name().to_owned(),
+                node: text(resource, "node"),
+                interface: text(resource, "interfaceName"),
+                profiles: texts(resource, "profiles"),
+            }),
+            Kind::WorkloadEndpoint => self.workloads.push(workload(resource)),
+            Kind::Profile => self.profiles.push(resource.name().to_owned()),
             // No part in addresses and sessions.
             _ => {}
         }
@@ -154,6 +222,26 @@ impl Cluster {
     pub fn nodes_at(&self, ip: IpAddr) -> impl Iterator<Item = &Node> {
         let indices = self.by_address.get(&ip).map_or(&[][..], Vec::as_slice);
         indices.iter().filter_map(|index| self.nodes.get(*index))
+    }
+
+    /// Whether objects of this kind were asked for.
+    pub fn knows(&self, kind: Kind) -> bool {
+        self.kinds.iter().any(|known| known == kind.name())
+    }
+
+    /// A setting of Felix for a node: its own, else the cluster's.
+    pub fn felix_setting(&self, node: &str, field: &str) -> Option<&Value> {
+        let own = format!("node.{node}");
+        [own.as_str(), "default"].into_iter().find_map(|name| {
+            let (_, spec) = self.felix.iter().find(|(known, _)| known == name)?;
+            spec.get(field).filter(|value| !value.is_null())
+        })
+    }
+
+    /// The pool that an address belongs to: the longest, where they overlap.
+    pub fn pool_of(&self, ip: IpAddr) -> Option<&Pool> {
+        let of = self.pools.iter().filter(|pool| pool.cidr.contains(&ip));
+        of.max_by_key(|pool| pool.cidr.prefix_len())
     }
 
     /// The AS number of a node: its own, else the cluster's.
@@ -190,6 +278,36 @@ fn as_number(resource: &Resource) -> Option<u32> {
         .map(AsNumber::get)
 }
 
+fn text(resource: &Resource, field: &str) -> String {
+    resource.text(&["spec", field]).unwrap_or_default().to_owned()
+}
+
+fn texts(resource: &Resource, field: &str) -> Vec<String> {
+    let list = resource.field(&["spec", field]).and_then(Value::as_array);
+    let texts = list.into_iter().flatten().filter_map(Value::as_str);
+    texts.map(str::to_owned).collect()
+}
+
+fn workload(resource: &Resource) -> Workload {
+    let pod = text(resource, "pod");
+    let namespace = resource.text(&["metadata", "namespace"]).unwrap_or_default();
+    let networks = texts(resource, "ipNetworks");
+    let ips = networks
+        .iter()
+        .filter_map(|net| net.split('/').next()?.parse().ok());
+    Workload {
+        title: if pod.is_empty() {
+            resource.name().to_owned()
+        } else {
+            format!("{namespace}/{pod}")
+        },
+        node: text(resource, "node"),
+        interface: text(resource, "interfaceName"),
+        ips: ips.collect(),
+        profiles: texts(resource, "profiles"),
+    }
+}
+
 /// The selector in this field of a BGPPeer's spec, if there is one.
 fn selector(peer: &Resource, field: &str) -> Option<Result<Selector, SelectorError>> {
     let text = peer.text(&["spec", field]).filter(|text| !text.is_empty())?;
@@ -204,6 +322,11 @@ fn peer_ip(text: &str) -> Option<IpAddr> {
             .map(|address| address.ip())
     };
     text.parse().ok().or_else(with_port)
+}
+
+fn peer_port(text: &str) -> Option<u16> {
+    let address: std::net::SocketAddr = text.parse().ok()?;
+    Some(address.port())
 }
 
 #[cfg(test)]

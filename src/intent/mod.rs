@@ -1,7 +1,11 @@
-//! What is *meant*: the datastore's objects, turned into what each node should have. Pure.
+//! Objects → the cluster as it is meant: who has which address, who peers with whom, which routes follow. Pure.
 
 pub mod autodetect;
+pub mod blocks;
 pub mod cluster;
 pub mod documents;
+pub mod pool;
+pub mod routes;
+pub mod sessions;
 
 pub use cluster::Cluster;

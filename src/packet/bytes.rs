@@ -35,6 +35,12 @@ pub(crate) fn be32(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(array(bytes, at))
 }
 
+/// 64 bits, big end first.
+#[inline]
+pub(crate) fn be64(bytes: &[u8], at: usize) -> u64 {
+    u64::from_be_bytes(array(bytes, at))
+}
+
 /// 32 bits, little end first.
 #[inline]
 pub(crate) fn le32(bytes: &[u8], at: usize) -> u32 {

@@ -8,6 +8,7 @@ pub mod decode;
 pub mod file;
 pub mod filter;
 pub mod flow;
+pub mod join;
 pub mod layer;
 pub mod link_type;
 pub mod ports;

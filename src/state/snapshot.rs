@@ -52,6 +52,15 @@ pub struct Objects {
     /// flannel's network, where the same store holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flannel: Option<FlannelNetwork>,
+    /// Calico's IPAM in etcd, key and value: blocks (`…/assignment/ipv4/block/10.0.0.0-26`) and affinities
+    /// (`…/host/NODE/ipv4/block/10.0.0.0-26`). Absent where it was not asked for.
+    #[serde(default, skip_serializing_if = "no_ipam")]
+    pub ipam: Fact<Vec<(String, Value)>>,
+}
+
+/// Whether a fact is as it would be read from a file that lacks it.
+fn no_ipam(ipam: &Fact<Vec<(String, Value)>>) -> bool {
+    *ipam == Fact::default()
 }
 
 /// Whether a fact is as it would be read from a file that lacks it.

@@ -8,7 +8,7 @@ use netdiag_bench::{Random, build, file};
 use crate::netdiag;
 
 /// A file of packets, 1 s apart.
-fn capture(link: u16, frames: &[Vec<u8>]) -> tempfile::NamedTempFile {
+pub(crate) fn capture(link: u16, frames: &[Vec<u8>]) -> tempfile::NamedTempFile {
     let mut bytes = file::header(link);
     for (at, frame) in frames.iter().enumerate() {
         file::packet(&mut bytes, at as u64 * 1_000_000, frame, frame.len());
@@ -18,7 +18,7 @@ fn capture(link: u16, frames: &[Vec<u8>]) -> tempfile::NamedTempFile {
     file
 }
 
-fn path(file: &tempfile::NamedTempFile) -> &str {
+pub(crate) fn path(file: &tempfile::NamedTempFile) -> &str {
     file.path().to_str().unwrap()
 }
 

@@ -9,6 +9,7 @@
 
 mod bird_socket;
 mod capture;
+mod capture_cluster;
 mod fake_bird;
 mod netdiag;
 mod random;

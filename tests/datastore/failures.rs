@@ -107,12 +107,6 @@ fn a_server_that_dies_gives_an_error_in_time() {
 }
 
 #[test]
-fn the_kubernetes_datastore_is_refused_in_words() {
-    let error = refusal(&[("KUBECONFIG", "/root/.kube/config")], DEADLINE);
-    assert!(error.to_string().contains("Kubernetes datastore"), "{error}");
-}
-
-#[test]
 fn a_named_configuration_file_must_exist() {
     let error = load_config(Some("/nonexistent.cfg".as_ref()), &|_| None)
         .unwrap_err()

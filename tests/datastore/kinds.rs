@@ -1,14 +1,12 @@
 //! Every kind on a real etcd, through every command: create, get in all outputs, apply, patch, label, replace, delete.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
 use netdiag::calico::kind::Kind;
 
+use crate::command::Netdiag;
 use crate::server::Etcd;
 
 /// Kind, name, and spec in flow style, for one object of each kind; what they refer to comes first.
-const OBJECTS: [(&str, &str, &str); 21] = [
+pub(crate) const OBJECTS: [(&str, &str, &str); 21] = [
     (
         "Node",
         "n1",
@@ -80,141 +78,111 @@ const OBJECTS: [(&str, &str, &str); 21] = [
     ),
 ];
 
-struct Netdiag<'e>(&'e Etcd);
+/// One object: created, shown in every form, changed in every way.
+pub(crate) fn goes_its_way(netdiag: &Netdiag, (kind, name, spec): (&str, &str, &str)) {
+    let manifest = format!(
+        "{{apiVersion: projectcalico.org/v3, kind: {kind}, metadata: {{name: {name}}}, spec: {spec}}}"
+    );
+    let row = Kind::from_document(kind).unwrap();
+    netdiag.refused(&["replace", "-f", "-"], &manifest, "resource does not exist: ");
+    netdiag.refused(&["get", kind, name], "", "resource does not exist: ");
+    let one = |done: &str| format!("Successfully {done} 1 '{kind}' resource(s)\n");
+    assert_eq!(
+        netdiag.done(&["validate", "-f", "-"], &manifest),
+        one("validated")
+    );
+    assert_eq!(netdiag.done(&["create", "-f", "-"], &manifest), one("created"));
+    netdiag.refused(&["create", "-f", "-"], &manifest, "resource already exists: ");
+    assert_eq!(
+        netdiag.done(&["create", "-f", "-", "--skip-exists"], &manifest),
+        one("created")
+    );
+    let before = netdiag.done(&["get", kind, name, "-o", "json"], "");
+    assert_eq!(netdiag.done(&["apply", "-f", "-"], &manifest), one("applied"));
+    assert_eq!(
+        netdiag.done(&["get", kind, name, "-o", "json"], ""),
+        before,
+        "unchanged"
+    );
 
-impl Netdiag<'_> {
-    /// Runs a command with this on its standard input; its standard output, or else its standard error.
-    fn run(&self, arguments: &[&str], stdin: &str) -> Result<String, String> {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_netdiag"))
-            .args(arguments)
-            .env_clear()
-            .env("ETCD_ENDPOINTS", self.0.url())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(stdin.as_bytes()).ok();
-        let output = child.wait_with_output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        match output.status.code() {
-            Some(0) => Ok(text(output.stdout)),
-            Some(1) => Err(text(output.stderr)),
-            other => panic!("{arguments:?}: {other:?}"),
-        }
+    for output in ["ps", "wide"] {
+        let table = netdiag.done(&["get", kind, "-o", output], "");
+        let headings: Vec<&str> = table.lines().next().unwrap().split_whitespace().collect();
+        assert_eq!(headings, row.headings(output == "wide"), "{table}");
+        assert!(table.lines().count() > 1, "{table}");
+    }
+    let names = netdiag.done(&["get", kind, "-o", "name"], "");
+    assert!(
+        names.contains(&format!("{}/{name}\n", kind.to_lowercase())),
+        "{names}"
+    );
+    let columns = netdiag.done(&["get", kind, name, "-o", "custom-columns=NAME"], "");
+    assert_eq!(columns, format!("NAME\n{name}\n"));
+    let template = "go-template={{range .}}{{.ObjectMeta.Name}} {{.Kind}}{{end}}";
+    assert_eq!(
+        netdiag.done(&["get", kind, name, "-o", template], ""),
+        format!("{name} {kind}")
+    );
+    let path = "jsonpath={.metadata.name}";
+    assert_eq!(netdiag.done(&["get", kind, name, "-o", path], ""), name);
+    // What get prints, replace reads back.
+    for output in ["yaml", "json"] {
+        let text = netdiag.done(&["get", kind, name, "-o", output], "");
+        assert_eq!(netdiag.done(&["replace", "-f", "-"], &text), one("replaced"));
     }
 
-    fn done(&self, arguments: &[&str], stdin: &str) -> String {
-        self.run(arguments, stdin)
-            .unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
-    }
-
-    fn refused(&self, arguments: &[&str], stdin: &str, why: &str) {
-        let error = self.run(arguments, stdin).expect_err("it must be refused");
-        assert!(error.contains(why), "{arguments:?}: {error}");
-    }
+    let patch = r#"{"metadata":{"labels":{"patched":"yes"}}}"#;
+    assert_eq!(
+        netdiag.done(&["patch", kind, name, "-p", patch], ""),
+        format!("Successfully patched 1 '{kind}' resource\n")
+    );
+    let operation = r#"[{"op": "test", "path": "/metadata/labels/patched", "value": "yes"}]"#;
+    netdiag.done(&["patch", kind, name, "-t", "json", "-p", operation], "");
+    netdiag.refused(
+        &["patch", kind, name, "-p", r#"{"spec":{"nonsense":1}}"#],
+        "",
+        "spec.nonsense: unknown field",
+    );
+    assert_eq!(
+        netdiag.done(&["label", kind, name, "rack=r1"], ""),
+        format!("Successfully set label rack on {kind} {name}\n")
+    );
+    netdiag.refused(&["label", kind, name, "rack=r2"], "", "already present");
+    netdiag.done(&["label", kind, name, "rack=r2", "--overwrite"], "");
+    let labelled = netdiag.done(
+        &[
+            "get",
+            kind,
+            "-l",
+            "rack == 'r2' && has(patched)",
+            "-L",
+            "rack",
+            "-o",
+            "custom-columns=NAME",
+        ],
+        "",
+    );
+    assert_eq!(labelled.lines().count(), 2, "{labelled}");
+    assert!(labelled.lines().nth(1).unwrap().ends_with("r2"));
+    netdiag.done(&["label", kind, name, "rack", "--remove"], "");
+    assert_eq!(netdiag.done(&["replace", "-f", "-"], &manifest), one("replaced"));
+    let replaced = netdiag.done(&["get", kind, name, "-o", "json"], "");
+    assert!(!replaced.contains("patched"), "{replaced}");
+    let before = before.replacen(
+        "\"metadata\": {",
+        "\"metadata\": {\"annotations\": {\"other\": \"x\"},",
+        1,
+    );
+    netdiag.refused(&["replace", "-f", "-"], &before, "update conflict: ");
+    netdiag.refused(&["delete", "-f", "-"], &before, "update conflict: ");
 }
 
 #[test]
 fn every_kind_is_created_shown_changed_and_deleted() {
     let Some(etcd) = Etcd::start() else { return };
-    let netdiag = Netdiag(&etcd);
-    for (kind, name, spec) in OBJECTS {
-        let manifest = format!(
-            "{{apiVersion: projectcalico.org/v3, kind: {kind}, metadata: {{name: {name}}}, spec: {spec}}}"
-        );
-        let row = Kind::from_document(kind).unwrap();
-        netdiag.refused(&["replace", "-f", "-"], &manifest, "resource does not exist: ");
-        netdiag.refused(&["get", kind, name], "", "resource does not exist: ");
-        let one = |done: &str| format!("Successfully {done} 1 '{kind}' resource(s)\n");
-        assert_eq!(
-            netdiag.done(&["validate", "-f", "-"], &manifest),
-            one("validated")
-        );
-        assert_eq!(netdiag.done(&["create", "-f", "-"], &manifest), one("created"));
-        netdiag.refused(&["create", "-f", "-"], &manifest, "resource already exists: ");
-        assert_eq!(
-            netdiag.done(&["create", "-f", "-", "--skip-exists"], &manifest),
-            one("created")
-        );
-        let before = netdiag.done(&["get", kind, name, "-o", "json"], "");
-        assert_eq!(netdiag.done(&["apply", "-f", "-"], &manifest), one("applied"));
-        assert_eq!(
-            netdiag.done(&["get", kind, name, "-o", "json"], ""),
-            before,
-            "unchanged"
-        );
-
-        for output in ["ps", "wide"] {
-            let table = netdiag.done(&["get", kind, "-o", output], "");
-            let headings: Vec<&str> = table.lines().next().unwrap().split_whitespace().collect();
-            assert_eq!(headings, row.headings(output == "wide"), "{table}");
-            assert!(table.lines().count() > 1, "{table}");
-        }
-        let names = netdiag.done(&["get", kind, "-o", "name"], "");
-        assert!(
-            names.contains(&format!("{}/{name}\n", kind.to_lowercase())),
-            "{names}"
-        );
-        let columns = netdiag.done(&["get", kind, name, "-o", "custom-columns=NAME"], "");
-        assert_eq!(columns, format!("NAME\n{name}\n"));
-        let template = "go-template={{range .}}{{.ObjectMeta.Name}} {{.Kind}}{{end}}";
-        assert_eq!(
-            netdiag.done(&["get", kind, name, "-o", template], ""),
-            format!("{name} {kind}")
-        );
-        let path = "jsonpath={.metadata.name}";
-        assert_eq!(netdiag.done(&["get", kind, name, "-o", path], ""), name);
-        // What get prints, replace reads back.
-        for output in ["yaml", "json"] {
-            let text = netdiag.done(&["get", kind, name, "-o", output], "");
-            assert_eq!(netdiag.done(&["replace", "-f", "-"], &text), one("replaced"));
-        }
-
-        let patch = r#"{"metadata":{"labels":{"patched":"yes"}}}"#;
-        assert_eq!(
-            netdiag.done(&["patch", kind, name, "-p", patch], ""),
-            format!("Successfully patched 1 '{kind}' resource\n")
-        );
-        let operation = r#"[{"op": "test", "path": "/metadata/labels/patched", "value": "yes"}]"#;
-        netdiag.done(&["patch", kind, name, "-t", "json", "-p", operation], "");
-        netdiag.refused(
-            &["patch", kind, name, "-p", r#"{"spec":{"nonsense":1}}"#],
-            "",
-            "spec.nonsense: unknown field",
-        );
-        assert_eq!(
-            netdiag.done(&["label", kind, name, "rack=r1"], ""),
-            format!("Successfully set label rack on {kind} {name}\n")
-        );
-        netdiag.refused(&["label", kind, name, "rack=r2"], "", "already present");
-        netdiag.done(&["label", kind, name, "rack=r2", "--overwrite"], "");
-        let labelled = netdiag.done(
-            &[
-                "get",
-                kind,
-                "-l",
-                "rack == 'r2' && has(patched)",
-                "-L",
-                "rack",
-                "-o",
-                "custom-columns=NAME",
-            ],
-            "",
-        );
-        assert_eq!(labelled.lines().count(), 2, "{labelled}");
-        assert!(labelled.lines().nth(1).unwrap().ends_with("r2"));
-        netdiag.done(&["label", kind, name, "rack", "--remove"], "");
-        assert_eq!(netdiag.done(&["replace", "-f", "-"], &manifest), one("replaced"));
-        let replaced = netdiag.done(&["get", kind, name, "-o", "json"], "");
-        assert!(!replaced.contains("patched"), "{replaced}");
-        let before = before.replacen(
-            "\"metadata\": {",
-            "\"metadata\": {\"annotations\": {\"other\": \"x\"},",
-            1,
-        );
-        netdiag.refused(&["replace", "-f", "-"], &before, "update conflict: ");
-        netdiag.refused(&["delete", "-f", "-"], &before, "update conflict: ");
+    let netdiag = Netdiag::etcd(&etcd);
+    for object in OBJECTS {
+        goes_its_way(&netdiag, object);
     }
     let all = netdiag.done(&["get", "all", "-A", "-o", "name"], "");
     assert!(all.lines().count() >= OBJECTS.len(), "{all}");
@@ -235,7 +203,7 @@ fn every_kind_is_created_shown_changed_and_deleted() {
 #[test]
 fn what_calico_keeps_to_itself_is_refused() {
     let Some(etcd) = Etcd::start() else { return };
-    let netdiag = Netdiag(&etcd);
+    let netdiag = Netdiag::etcd(&etcd);
     let manifest = |kind: &str, name: &str, spec: &str| {
         format!(
             "{{apiVersion: projectcalico.org/v3, kind: {kind}, metadata: {{name: {name}}}, spec: {spec}}}"
@@ -319,7 +287,7 @@ fn policies_that_older_releases_stored_are_found_changed_and_deleted_under_their
     etcd.put3(&format!("{root}/clusterinformations/default"), cluster);
     let old = r#"{"kind":"NetworkPolicy","apiVersion":"projectcalico.org/v3","metadata":{"name":"default.old","namespace":"ns","uid":"u","creationTimestamp":"2020-01-01T00:00:00Z"},"spec":{"selector":"all()","types":["Ingress"]}}"#;
     etcd.put3(&format!("{root}/networkpolicies/ns/default.old"), old);
-    let netdiag = Netdiag(&etcd);
+    let netdiag = Netdiag::etcd(&etcd);
     let keys = || {
         etcd.ctl(
             3,
@@ -364,7 +332,7 @@ fn a_patch_keeps_what_a_newer_release_wrote() {
     let Some(etcd) = Etcd::start() else { return };
     let key = "/calico/resources/v3/projectcalico.org/bgppeers/p";
     etcd.put3(key, r#"{"kind":"BGPPeer","apiVersion":"projectcalico.org/v3","metadata":{"name":"p","uid":"u","creationTimestamp":"2020-01-01T00:00:00Z"},"spec":{"peerIP":"192.0.2.1","brandNew":{"a":1}}}"#);
-    let netdiag = Netdiag(&etcd);
+    let netdiag = Netdiag::etcd(&etcd);
     netdiag.done(
         &["patch", "bgppeer", "p", "-p", r#"{"spec":{"asNumber":64512}}"#],
         "",
@@ -396,7 +364,7 @@ fn a_node_takes_its_addresses_blocks_endpoints_and_settings_with_it() {
     for pair in lines.chunks(2) {
         etcd.put3(pair[0], pair[1]);
     }
-    let netdiag = Netdiag(&etcd);
+    let netdiag = Netdiag::etcd(&etcd);
     let manifest = "
 - {apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: node-1}, spec: {bgp: {ipv4Address: 192.0.2.1/24, ipv4IPIPTunnelAddr: 10.244.84.128}}}
 - {apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: node-2}}
@@ -463,7 +431,7 @@ fn a_pool_is_disabled_and_its_blocks_are_freed_before_it_goes() {
         "/calico/ipam/v2/host/node-3/ipv4/block/10.244.3.0-26",
         r#"{"state":"confirmed","deleted":false}"#,
     );
-    let netdiag = Netdiag(&etcd);
+    let netdiag = Netdiag::etcd(&etcd);
     let pool = |size: u8| {
         format!(
             "{{apiVersion: projectcalico.org/v3, kind: IPPool, metadata: {{name: p}}, spec: {{cidr: 10.244.0.0/16, blockSize: {size}}}}}"

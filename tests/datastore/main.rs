@@ -8,8 +8,12 @@
 )]
 
 mod certificates;
+mod command;
+mod concurrent;
 mod failures;
+mod ipam;
 mod kinds;
+mod kubernetes;
 mod replay;
 mod server;
 mod tls;

@@ -16,7 +16,9 @@ pub(crate) struct Etcd {
     /// `host:port` of the client interface.
     pub(crate) authority: String,
     scheme: &'static str,
-    _data: tempfile::TempDir,
+    /// What it was started with.
+    words: Vec<String>,
+    data: tempfile::TempDir,
 }
 
 impl Drop for Etcd {
@@ -59,12 +61,9 @@ impl Etcd {
             format!("{scheme}://{authority}"),
             format!("http://127.0.0.1:{peer}"),
         );
-        let mut command = Command::new("setpriv");
-        command
-            .args(["--pdeathsig", "KILL"])
-            .arg(binary)
-            .arg("--data-dir")
-            .arg(data.path());
+        let mut words: Vec<String> = ["--pdeathsig", "KILL"].map(str::to_owned).into();
+        words.push(binary.display().to_string());
+        words.extend(["--data-dir".to_owned(), data.path().display().to_string()]);
         for (option, value) in [
             ("--listen-client-urls", &client),
             ("--advertise-client-urls", &client),
@@ -72,36 +71,46 @@ impl Etcd {
             ("--initial-advertise-peer-urls", &peer),
             ("--initial-cluster", &format!("default={peer}")),
         ] {
-            command.args([option, value]);
+            words.extend([option.to_owned(), value.clone()]);
         }
-        let log = std::fs::File::create(data.path().join("log")).unwrap();
-        command
-            .args([
-                "--unsafe-no-fsync",
-                "--heartbeat-interval=20",
-                "--election-timeout=200",
-            ])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log);
+        let fast = [
+            "--unsafe-no-fsync",
+            "--heartbeat-interval=20",
+            "--election-timeout=200",
+        ];
+        words.extend(fast.iter().chain(arguments).map(|word| (*word).to_owned()));
         let mut etcd = Self {
-            child: spawn(command),
+            child: run(&words, data.path()),
             authority,
             scheme,
-            _data: data,
+            words,
+            data,
         };
+        etcd.serves().then_some(etcd)
+    }
+
+    /// Whether it comes to serve, before it ends.
+    fn serves(&mut self) -> bool {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(20) {
-            if TcpStream::connect(&etcd.authority).is_ok() {
-                return Some(etcd);
+            if TcpStream::connect(&self.authority).is_ok() {
+                return true;
             }
-            if etcd.child.try_wait().unwrap().is_some() {
-                return None;
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        None
+        false
+    }
+
+    /// Kills it, and after this time starts it again, with what it had written.
+    pub(crate) fn restart(&mut self, after: Duration) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::thread::sleep(after);
+        self.child = run(&self.words, self.data.path());
+        assert!(self.serves(), "etcd doesn't start again");
     }
 
     pub(crate) fn url(&self) -> String {
@@ -137,6 +146,17 @@ impl Etcd {
     pub(crate) fn set2(&self, key: &str, value: &str) {
         self.ctl(2, "", &["set", "--", key, value]);
     }
+}
+
+fn run(words: &[String], data: &Path) -> Child {
+    let log = std::fs::File::create(data.join("log")).unwrap();
+    let mut command = Command::new("setpriv");
+    command
+        .args(words)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log);
+    spawn(command)
 }
 
 pub(crate) fn free_port() -> u16 {

@@ -1,12 +1,14 @@
 //! completions/ and man/, from the definitions of the commands.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use netdiag::cli::{Cli, reference};
+use netdiag::diagnose::catalogue::{self, Check};
 
 use crate::{below, fresh, root};
 
@@ -92,4 +94,34 @@ fn page(man: &Man, command: &Command) -> String {
     // Each section starts with the same lines, which are needed once.
     let start = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
     format!("{start}{}", String::from_utf8(text).unwrap().replace(start, ""))
+}
+
+/// A page of the documentation: what `netdiag explain ID` prints, as Markdown.
+fn check_page(check: &Check) -> String {
+    let mut text = format!("# {}\n\n{} ({}).\n", check.id, check.title, check.severity.name());
+    for (heading, words) in check.sections() {
+        let _ = write!(text, "\n## {heading}\n\n");
+        if heading == "Verify by hand" {
+            let _ = write!(text, "```sh\n{words}\n```\n");
+        } else {
+            let _ = writeln!(text, "{words}");
+        }
+    }
+    text
+}
+
+#[test]
+fn pages_of_checks_are_fresh() {
+    let mut files: Vec<(String, String)> = catalogue::all()
+        .map(|check| (format!("{}.md", check.id), check_page(check)))
+        .collect();
+    let mut index = "# Checks\n\nWhat `netdiag check` and `netdiag trace` find. Each page is what `netdiag explain ID` prints.\n".to_owned();
+    for (family, checks) in catalogue::FAMILIES {
+        let _ = write!(index, "\n## {family}\n\n");
+        for check in checks {
+            let _ = writeln!(index, "- [{}]({}.md): {}", check.id, check.id, check.title);
+        }
+    }
+    files.push(("README.md".to_owned(), index));
+    all_fresh("docs/checks", files);
 }

@@ -1,6 +1,9 @@
 //! The README shows what netdiag really prints: each ```console block whose command reads a recording is run.
 
+use std::fmt::Write as _;
 use std::process::Command;
+
+use netdiag::diagnose::catalogue;
 
 use crate::{fresh, root};
 
@@ -59,5 +62,21 @@ fn the_readme_shows_what_netdiag_prints() {
         }
         new.extend([OPEN, &block, CLOSE, prose]);
     }
-    fresh("README.md", &new);
+    fresh("README.md", &with_checks(&new));
+}
+
+/// The list of checks stands between two marks.
+fn with_checks(page: &str) -> String {
+    const MARKS: [&str; 2] = ["<!-- checks: by make generate -->\n", "<!-- end of checks -->\n"];
+    let (before, rest) = page.split_once(MARKS[0]).unwrap();
+    let (_, after) = rest.split_once(MARKS[1]).unwrap();
+    let mut list = String::new();
+    for (family, checks) in catalogue::FAMILIES {
+        let ids: Vec<String> = checks
+            .iter()
+            .map(|check| format!("[{}](docs/checks/{}.md)", check.id, check.id))
+            .collect();
+        let _ = writeln!(list, "- {family}: {}", ids.join(", "));
+    }
+    [before, MARKS[0], &list, MARKS[1], after].concat()
 }

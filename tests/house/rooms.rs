@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::below;
 
 /// A room of `src/`, and the rooms it may use: the table of ARCHITECTURE.md. `cli` may use all.
-const ROOMS: [(&str, &[&str]); 18] = [
-    ("apply", &["calico", "datastore"]),
+const ROOMS: [(&str, &[&str]); 19] = [
+    ("apply", &["calico", "datastore", "ipam"]),
     ("archive", &["parse", "state"]),
     ("calico", &[]),
     ("collect", &["parse", "state"]),
@@ -19,6 +19,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("fleet", &["archive", "state"]),
     ("forward", &["calico", "state"]),
     ("intent", &["calico", "kubernetes", "state"]),
+    ("ipam", &["calico", "datastore"]),
     ("kubernetes", &[]),
     ("live", &["packet"]),
     ("output", &[]),

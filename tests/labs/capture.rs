@@ -25,7 +25,7 @@ fn two_nodes() -> netdiag_lab::Result<Lab> {
 }
 
 /// A program in a node, beside the test.
-struct Beside {
+pub(crate) struct Beside {
     child: Child,
     errors: Arc<Mutex<String>>,
     reader: JoinHandle<()>,
@@ -33,7 +33,7 @@ struct Beside {
 
 impl Beside {
     /// Starts it, and waits until it captures.
-    fn start(node: &Node, words: &[&str]) -> Self {
+    pub(crate) fn start(node: &Node, words: &[&str]) -> Self {
         let mut command = node.enter();
         command
             .args(words)
@@ -64,7 +64,7 @@ impl Beside {
     }
 
     /// Its exit status, and what it printed, once it ended.
-    fn ended(self) -> (Option<i32>, String, String) {
+    pub(crate) fn ended(self) -> (Option<i32>, String, String) {
         let output = self.child.wait_with_output().unwrap();
         self.reader.join().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -4,8 +4,10 @@
 mod capture;
 mod faults;
 mod fleet;
+mod intent;
 mod live;
 mod netdiag;
 mod probes;
+mod scenes;
 mod secrets;
 mod story;

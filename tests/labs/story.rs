@@ -83,7 +83,7 @@ fn diagnosed(story: &Story) -> String {
             .map(|(name, address)| (*name, address.as_str())),
         "{check:#}"
     );
-    assert_eq!(findings(&check)[0]["code"], "A01");
+    assert_eq!(findings(&check)[0]["code"], "node-address-on-bridge");
     assert_eq!(
         check["settings"],
         serde_json::json!(["IP_AUTODETECTION_METHOD=interface=^eth0$"])
@@ -99,7 +99,7 @@ fn diagnosed(story: &Story) -> String {
         .iter()
         .map(|finding| finding["code"].as_str().unwrap())
         .collect();
-    assert_eq!(codes, ["A01"; 4], "{all:#}");
+    assert_eq!(codes, ["node-address-on-bridge"; 4], "{all:#}");
 
     let output = netdiag(story, "node1", &["check", "--fix-to", "-"]);
     assert_eq!(output.code(), Some(2));

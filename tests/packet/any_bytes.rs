@@ -14,7 +14,7 @@ const LONGEST: usize = 4096;
 const LINKS: [u16; 10] = [0, 1, 9, 101, 108, 113, 228, 229, 276, 777];
 
 /// Decodes and shows a frame in all forms, and checks what always holds.
-fn check(frame: &[u8], link: u16, wire_len: u32) {
+pub(crate) fn check(frame: &[u8], link: u16, wire_len: u32) {
     let mut stack = Stack::default();
     Decoder::default().decode(frame, LinkType(link), wire_len, &mut stack);
     assert!(stack.layers().len() <= MOST);
@@ -55,7 +55,7 @@ fn check(frame: &[u8], link: u16, wire_len: u32) {
     );
     hex::write(&shown, &mut text);
     text.clear();
-    Json.write(&shown, &mut text);
+    Json::default().write(&shown, &mut text);
     let json: serde_json::Value = serde_json::from_slice(text.bytes()).unwrap();
     assert_eq!(json["layers"].as_array().unwrap().len(), stack.layers().len());
 }

@@ -9,7 +9,10 @@
 )]
 
 mod any_bytes;
+mod fuzz;
 mod oracle;
+#[cfg(feature = "capture")]
+mod reader;
 mod tshark;
 
 /// Says why a test does nothing here; where everything has to run (`CI=true`), that is a failure.

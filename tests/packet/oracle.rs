@@ -144,8 +144,11 @@ fn doubt(frame: &[u8], stack: &Stack) -> Doubt {
             Kind::Null => Null(header).family() > 0xffff,
             // A control word is told from a frame by its addresses' makers.
             Kind::Mpls => !matches!(layer.payload(frame).first(), Some(0x40..=0x4f | 0x60..=0x6f)),
-            // tshark doesn't mind the version, and has no tags in GRE.
-            Kind::Gre => Gre(header).version() == 1 || matches!(Gre(header).protocol(), 0x8100 | 0x88a8),
+            // tshark does not mind the version, and has neither tags nor PPPoE in GRE.
+            Kind::Gre => {
+                Gre(header).version() == 1
+                    || matches!(Gre(header).protocol(), 0x8100 | 0x88a8 | 0x8863 | 0x8864)
+            }
             // TPIDs of old.
             Kind::Vlan => matches!(be16(frame, layer.offset as usize - 2), 0x9100 | 0x9200),
             _ => false,

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::{Error, ToFile};
 use crate::cli::files;
-use crate::packet::decap;
-use crate::packet::file::write::{Form, Writer};
+use crate::packet::file::write::{self, Form, Known, Writer};
 use crate::packet::file::{Interface, Time};
 use crate::packet::show::Shown;
+use crate::packet::{LinkType, decap};
 
 /// Writes packets to a capture file.
 pub(super) struct Dump {
@@ -35,7 +35,7 @@ struct Rotation {
 
 impl Dump {
     pub(super) fn new(path: &Path, args: &ToFile) -> Result<Self, Error> {
-        let rotates = args.rotate_size.is_some() || args.rotate_time.is_some();
+        let rotates = args.rotates();
         if rotates && files::is_stdout(path) {
             return Err(Error::new("standard output can't be rotated").hint("name a file with --write"));
         }
@@ -107,22 +107,9 @@ impl Dump {
         let Some(writer) = &mut self.writer else {
             return Ok(());
         };
-        let inner = if self.decap {
-            decap::inner(packet.data, shown.stack, false)
-        } else {
-            None
-        };
         let name = shown.interface.and_then(|interface| interface.name.as_deref());
-        let written = match inner {
-            Some(inner) => writer.packet(
-                packet.time,
-                inner.link,
-                name,
-                &[inner.header, inner.data],
-                inner.wire_len,
-            ),
-            None => writer.packet(packet.time, packet.link, name, &[packet.data], packet.wire_len),
-        };
+        let (link, data, wire_len) = content(shown, self.decap);
+        let written = writer.packet(packet.time, link, name, &data, wire_len);
         match written {
             Ok(true) => Ok(()),
             Ok(false) => Err(Error::new(format!(
@@ -133,6 +120,31 @@ impl Dump {
             ))
             .hint("give the file a name that ends in .pcapng")),
             Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Whether packets may be made ready apart from one another.
+    pub(super) const fn may_be_made_apart(&self) -> bool {
+        self.rotation.is_none()
+    }
+
+    /// What a packet is made ready with, by [`Recipe::write`].
+    pub(super) fn recipe(&self) -> Recipe {
+        Recipe {
+            form: self.form,
+            decap: self.decap,
+            links: self
+                .writer
+                .as_ref()
+                .map_or_else(Vec::new, |writer| writer.links().to_vec()),
+        }
+    }
+
+    /// Takes packets that were made ready by the recipe of now.
+    pub(super) fn records(&mut self, records: &[u8]) -> Result<(), Error> {
+        match self.writer.as_mut().map(|writer| writer.records(records)) {
+            Some(Err(error)) => Err(self.failed(error)),
+            _ => Ok(()),
         }
     }
 
@@ -160,6 +172,46 @@ impl Dump {
         let mut failed = Error::from(error);
         failed.message = format!("{}: {}", self.path.display(), failed.message);
         failed
+    }
+}
+
+/// What is written of a packet: link type, bytes in two parts, bytes on the wire.
+fn content<'a>(shown: &Shown<'a>, decap: bool) -> (LinkType, [&'a [u8]; 2], u32) {
+    let packet = &shown.packet;
+    let inner = if decap {
+        decap::inner(packet.data, shown.stack, false)
+    } else {
+        None
+    };
+    match inner {
+        Some(inner) => (inner.link, [inner.header, inner.data], inner.wire_len),
+        None => (packet.link, [packet.data, &[]], packet.wire_len),
+    }
+}
+
+/// How packets are made ready for a file, apart from writing it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Recipe {
+    form: Form,
+    decap: bool,
+    links: Vec<Known>,
+}
+
+impl Recipe {
+    /// Adds a packet; false if its link is new to the file.
+    pub(super) fn write(&self, shown: &Shown, records: &mut Vec<u8>) -> bool {
+        let name = shown.interface.and_then(|interface| interface.name.as_deref());
+        let (link, data, wire_len) = content(shown, self.decap);
+        let time = shown.packet.time;
+        write::record(
+            records,
+            self.form,
+            &self.links,
+            time,
+            (link, name),
+            &data,
+            wire_len,
+        )
     }
 }
 

@@ -1,10 +1,13 @@
 //! Where packets go: lines on standard output, or a file.
 
+use std::sync::Arc;
+
 use super::dump::Dump;
 use super::summary::Summary;
+use super::tui::Tui;
 use super::{Args, Context, Error, Outcome, Output, Style};
 use crate::packet::file::Interface;
-use crate::packet::show::{self, Clock, Json, Lines, Shown, Stamp, Tcpdump, Text};
+use crate::packet::show::{self, Clock, Json, Layout, Lines, Names, Shown, Stamp, Tcpdump, Text};
 
 /// Bytes of text after which it is written.
 const ENOUGH: usize = 60 << 10;
@@ -14,16 +17,20 @@ pub(super) enum Sink {
     Show(Shower),
     Write(Dump),
     Summary(Summary),
+    Tui(Box<Tui>),
 }
 
 impl Sink {
-    pub(super) fn new(args: &Args, cx: &Context) -> Result<Self, Error> {
+    pub(super) fn new(args: &Args, names: Option<Arc<Names>>, cx: &Context) -> Result<Self, Error> {
+        if args.tui {
+            return Ok(Self::Tui(Box::new(Tui::new(names, cx)?)));
+        }
         if args.summary {
-            return Ok(Self::Summary(Summary::new(args.output)));
+            return Ok(Self::Summary(Summary::new(args.output, names)));
         }
         Ok(match &args.file.write {
             Some(path) => Self::Write(Dump::new(path, &args.file)?),
-            None => Self::Show(Shower::new(args, cx)),
+            None => Self::Show(Shower::new(args, names, cx)),
         })
     }
 
@@ -35,6 +42,7 @@ impl Sink {
                 summary.take(shown);
                 Ok(())
             }
+            Self::Tui(tui) => tui.take(shown),
         }
     }
 
@@ -43,8 +51,13 @@ impl Sink {
         match self {
             Self::Show(shower) => shower.flush(cx),
             Self::Write(dump) => dump.finish(&[]),
-            Self::Summary(_) => Ok(()),
+            Self::Summary(_) | Self::Tui(_) => Ok(()),
         }
+    }
+
+    /// Nobody wants more packets.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self, Self::Tui(tui) if tui.has_ended())
     }
 
     /// Nothing passes at the moment: whoever watches sees all there is.
@@ -57,6 +70,7 @@ impl Sink {
             }
             Self::Write(dump) => dump.flush(),
             Self::Summary(_) => Ok(()),
+            Self::Tui(tui) => tui.quiet(),
         }
     }
 
@@ -66,12 +80,14 @@ impl Sink {
             Self::Summary(summary) => return summary.show(cx),
             Self::Write(dump) => dump.finish(interfaces)?,
             Self::Show(shower) => shower.flush(cx)?,
+            Self::Tui(tui) => tui.stay()?,
         }
         Ok(Outcome::Good)
     }
 }
 
 /// Writes packets in the form that was asked for.
+#[derive(Clone)]
 pub(super) struct Shower {
     text: Text,
     form: Form,
@@ -79,14 +95,15 @@ pub(super) struct Shower {
     at_once: bool,
 }
 
+#[derive(Clone)]
 enum Form {
     Lines(Lines),
     Tcpdump(Tcpdump),
-    Json,
+    Json(Json),
 }
 
 impl Shower {
-    fn new(args: &Args, cx: &Context) -> Self {
+    fn new(args: &Args, names: Option<Arc<Names>>, cx: &Context) -> Self {
         let stamp = match args.time {
             0 => Stamp::Clock,
             1 => Stamp::None,
@@ -97,9 +114,13 @@ impl Shower {
         };
         let clock = Clock::new(stamp, args.nano);
         let form = match (args.output, args.style) {
-            (Output::Json, _) => Form::Json,
+            (Output::Json, _) => Form::Json(Json { names }),
             (_, Style::Tcpdump) => Form::Tcpdump(Tcpdump { clock }),
-            (output, Style::Netdiag) => Form::Lines(Lines::new(clock, output == Output::Wide)),
+            (output, Style::Netdiag) => {
+                let mut lines = Lines::new(clock, output == Output::Wide);
+                lines.names = names;
+                Form::Lines(lines)
+            }
         };
         Self {
             text: Text::new(cx.style.color),
@@ -109,15 +130,48 @@ impl Shower {
         }
     }
 
-    fn take(&mut self, cx: &mut Context, shown: &Shown) -> Result<(), Error> {
+    /// Whether lines depend on those before by no more than [`Shower::layout`] has, and nobody watches them come.
+    pub(super) fn may_be_made_apart(&self) -> bool {
+        let own_time = match &self.form {
+            Form::Lines(Lines { clock, .. }) | Form::Tcpdump(Tcpdump { clock }) => clock.stamp.is_own(),
+            Form::Json(_) => true,
+        };
+        own_time && !self.at_once
+    }
+
+    /// What lines take over from those before.
+    pub(super) fn layout(&self) -> Layout {
+        match &self.form {
+            Form::Lines(lines) => lines.layout(),
+            Form::Tcpdump(_) | Form::Json(_) => Layout::default(),
+        }
+    }
+
+    pub(super) fn resume(&mut self, layout: Layout) {
+        if let Form::Lines(lines) = &mut self.form {
+            lines.resume(layout);
+        }
+    }
+
+    /// Writes a packet into the text that is given away by [`Shower::text`].
+    pub(super) fn write(&mut self, shown: &Shown) {
         match &mut self.form {
             Form::Lines(lines) => lines.write(shown, &mut self.text),
             Form::Tcpdump(lines) => lines.write(shown, &mut self.text),
-            Form::Json => Json.write(shown, &mut self.text),
+            Form::Json(json) => json.write(shown, &mut self.text),
         }
         if self.hex {
             show::hex::write(shown, &mut self.text);
         }
+    }
+
+    /// The text so far, for one to go on with.
+    pub(super) const fn text(&mut self) -> &mut Text {
+        &mut self.text
+    }
+
+    fn take(&mut self, cx: &mut Context, shown: &Shown) -> Result<(), Error> {
+        self.write(shown);
         if self.at_once || self.text.len() > ENOUGH {
             self.flush(cx)?;
         }

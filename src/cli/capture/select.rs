@@ -1,11 +1,13 @@
 //! Which packets are wanted.
 
+use super::cluster::Plan;
 use super::{Args, Error};
 use crate::packet::file::Packet;
 use crate::packet::filter::{self, Filter};
 use crate::packet::{Stack, decap};
 
 /// What a packet must be like.
+#[derive(Clone)]
 pub(super) struct Select {
     outer: Option<Filter>,
     inner: Option<Filter>,
@@ -13,17 +15,18 @@ pub(super) struct Select {
 }
 
 impl Select {
-    pub(super) fn new(args: &Args) -> Result<Self, Error> {
+    pub(super) fn new(args: &Args, plan: &Plan) -> Result<Self, Error> {
         // On a link, the kernel has done it.
-        let outer = if args.from.read.is_some() {
-            args.expression.join(" ")
+        let outer = if args.from.read.is_some() || !args.from.join.is_empty() {
+            both(&plan.outer, &args.expression.join(" "))
         } else {
             String::new()
         };
+        let inner = both(&plan.inner, args.inner.as_deref().unwrap_or_default());
         let compile = |expression: &str| Filter::new(expression).map_err(|error| wrong(expression, &error));
         Ok(Self {
             outer: (!outer.is_empty()).then(|| compile(&outer)).transpose()?,
-            inner: args.inner.as_deref().map(compile).transpose()?,
+            inner: (!inner.is_empty()).then(|| compile(&inner)).transpose()?,
             vni: args.vni,
         })
     }
@@ -53,6 +56,14 @@ impl Select {
             None => filter.passes(packet.link, &[frame, &[]], packet.wire_len),
         }
         .map_err(failed)
+    }
+}
+
+/// An expression that is two.
+pub(super) fn both(one: &str, other: &str) -> String {
+    match (one, other) {
+        ("", only) | (only, "") => only.to_owned(),
+        (one, other) => format!("({one}) and ({other})"),
     }
 }
 

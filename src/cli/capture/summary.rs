@@ -1,39 +1,62 @@
 //! `--summary`: flows, and what is wrong with them.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::{Context, Error, Outcome, Output};
 use crate::output::{document, table, text};
 use crate::packet::file::Time;
-use crate::packet::flow::{Finding, Flow, Flows, Key};
-use crate::packet::show::{Shown, Text, time};
+use crate::packet::flow::{End, Finding, Flow, Flows, Key, Seen, Via};
+use crate::packet::show::{Names, Shown, Text, time};
 
 /// Flows that are shown when not all are asked for.
 const MOST: usize = 20;
+/// Packets whose flows are looked for at once.
+const TOGETHER: usize = 512;
 
 /// Counts packets instead of showing them.
 pub(super) struct Summary {
     flows: Flows,
+    /// Not added yet.
+    seen: Vec<Seen>,
     output: Output,
+    names: Option<Arc<Names>>,
 }
 
 impl Summary {
-    pub(super) fn new(output: Output) -> Self {
+    pub(super) fn new(output: Output, names: Option<Arc<Names>>) -> Self {
         Self {
             flows: Flows::default(),
+            seen: Vec::new(),
             output,
+            names,
         }
     }
 
     pub(super) fn take(&mut self, shown: &Shown) {
-        self.flows.add(shown.number, &shown.packet, shown.stack);
+        self.seen.push(Seen::of(shown.number, &shown.packet, shown.stack));
+        if self.seen.len() >= TOGETHER {
+            self.add_seen();
+        }
     }
 
-    pub(super) fn show(&self, cx: &mut Context) -> Result<Outcome, Error> {
+    fn add_seen(&mut self) {
+        self.flows.add_all(&mut self.seen);
+        self.seen.clear();
+    }
+
+    pub(super) fn take_all(&mut self, seen: &mut [Seen]) {
+        self.flows.add_all(seen);
+    }
+
+    pub(super) fn show(&mut self, cx: &mut Context) -> Result<Outcome, Error> {
+        self.add_seen();
         let findings = self.flows.findings();
         if self.output == Output::Json {
-            cx.out
-                .write_all(document::json(&Json::new(&self.flows, &findings)).as_bytes())?;
+            cx.out.write_all(
+                document::json(&Json::new(&self.flows, &findings, self.names.as_deref())).as_bytes(),
+            )?;
         } else {
             self.tables(cx, &findings)?;
         }
@@ -46,22 +69,18 @@ impl Summary {
 
     fn tables(&self, cx: &mut Context, findings: &[Finding]) -> Result<(), Error> {
         let style = cx.style;
-        let flows = self.flows.sorted();
-        let most = if self.output == Output::Wide {
-            flows.len()
-        } else {
-            MOST
-        };
+        let number = self.flows.len();
+        let most = if self.output == Output::Wide { number } else { MOST };
         let count = |number: u64, noun| text::count(usize::try_from(number).unwrap_or(usize::MAX), noun);
         let took = match (self.flows.first, self.flows.last) {
-            (Some(first), Some(last)) => seconds(last.nanos().saturating_sub(first.nanos())),
+            (Some(first), Some(last)) => duration(last.nanos().saturating_sub(first.nanos())),
             _ => "0 s".to_owned(),
         };
         let head = format!(
             "{}, {} bytes in {took}: {}, {} without IP",
             count(self.flows.packets, "packet"),
             self.flows.bytes,
-            text::count(flows.len(), "flow"),
+            text::count(number, "flow"),
             count(self.flows.others, "packet")
         );
         writeln!(cx.out, "{}", style.strong(&head))?;
@@ -72,20 +91,15 @@ impl Summary {
             );
             writeln!(cx.out, "{}", style.warn(&line))?;
         }
+        let flows = self.flows.sorted().take(most);
         let rows: Vec<Vec<String>> = flows
-            .iter()
-            .take(most)
-            .map(|(key, flow)| row(key, flow))
+            .map(|(key, flow)| row(&key, flow, self.names.as_deref()))
             .collect();
         if !rows.is_empty() {
-            let headings = ["VIA", "PROTO", "FROM", "TO", "PACKETS", "BYTES", "RTT", ""];
-            write!(cx.out, "\n{}", table::columns(&headings, &rows, 2, None))?;
+            write!(cx.out, "\n{}", table::columns(&HEADINGS, &rows, 2, None))?;
         }
-        if flows.len() > most {
-            let line = format!(
-                "{} more: -o wide shows all",
-                text::count(flows.len() - most, "flow")
-            );
+        if number > most {
+            let line = format!("{} more: -o wide shows all", text::count(number - most, "flow"));
             writeln!(cx.out, "{}", style.faint(&line))?;
         }
         writeln!(cx.out)?;
@@ -116,7 +130,7 @@ impl Summary {
 }
 
 /// `0.5 ms`.
-fn seconds(nanoseconds: i64) -> String {
+pub(super) fn duration(nanoseconds: i64) -> String {
     match nanoseconds {
         ..=999_999 => format!("{} us", nanoseconds / 1000),
         1_000_000..=999_999_999 => format!("{}.{} ms", nanoseconds / 1_000_000, nanoseconds / 100_000 % 10),
@@ -128,16 +142,29 @@ fn seconds(nanoseconds: i64) -> String {
     }
 }
 
+/// What a row says.
+pub(super) const HEADINGS: [&str; 8] = ["VIA", "PROTO", "FROM", "TO", "PACKETS", "BYTES", "RTT", ""];
+
+/// `10.244.1.2.40000 and 10.244.2.2.80`.
+pub(super) fn ends(key: &Key, names: Option<&Names>) -> String {
+    format!("{} and {}", end(key, key.a, names), end(key, key.b, names))
+}
+
+fn end(key: &Key, end: End, names: Option<&Names>) -> String {
+    let name = names.and_then(|names| names.get(end.address));
+    let name = name.map_or_else(String::new, |name| format!("({name})"));
+    match (key.kind.name(), end.port) {
+        ("tcp" | "udp" | "sctp", port) => format!("{}.{port}{name}", end.address),
+        _ => format!("{}{name}", end.address),
+    }
+}
+
 /// Who spoke first is FROM.
-fn row(key: &Key, flow: &Flow) -> Vec<String> {
-    let back = flow.opener == 1;
+pub(super) fn row(key: &Key, flow: &Flow, names: Option<&Names>) -> Vec<String> {
+    let back = flow.opener() == 1;
     let (from, to) = if back { (key.b, key.a) } else { (key.a, key.b) };
     let [there, here] = flow.ways.map(|way| way.packets);
     let (there, here) = if back { (here, there) } else { (there, here) };
-    let end = |end: crate::packet::flow::End| match (key.kind.name(), end.port) {
-        ("tcp" | "udp" | "sctp", port) => format!("{}.{port}", end.address),
-        _ => end.address.to_string(),
-    };
     let mut notes = Vec::new();
     if flow.is_one_way() {
         notes.push("one way".to_owned());
@@ -146,14 +173,13 @@ fn row(key: &Key, flow: &Flow) -> Vec<String> {
         notes.push(format!("{} sent again", flow.retransmitted()));
     }
     vec![
-        key.via
-            .map_or_else(|| "-".to_owned(), crate::packet::flow::Via::text),
+        key.via.map_or_else(|| "-".to_owned(), Via::text),
         key.kind.name().to_owned(),
-        end(from),
-        end(to),
+        end(key, from, names),
+        end(key, to, names),
         format!("{there}/{here}"),
         flow.bytes().to_string(),
-        flow.rtt.map_or_else(|| "-".to_owned(), seconds),
+        flow.rtt().map_or_else(|| "-".to_owned(), duration),
         notes.join(", "),
     ]
 }
@@ -195,6 +221,8 @@ struct JsonFlow {
 #[derive(Debug, Serialize)]
 struct JsonEnd {
     address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     port: u16,
     /// Sent from here.
     packets: u64,
@@ -210,7 +238,7 @@ struct JsonFinding {
 }
 
 impl Json {
-    fn new(flows: &Flows, findings: &[Finding]) -> Self {
+    fn new(flows: &Flows, findings: &[Finding], names: Option<&Names>) -> Self {
         Self {
             netdiag_capture: 1,
             packets: flows.packets,
@@ -219,8 +247,7 @@ impl Json {
             without_ip: flows.others,
             flows: flows
                 .sorted()
-                .into_iter()
-                .map(|(key, flow)| JsonFlow::new(key, flow))
+                .map(|(key, flow)| JsonFlow::new(&key, flow, names))
                 .collect(),
             findings: findings
                 .iter()
@@ -236,18 +263,19 @@ impl Json {
 }
 
 impl JsonFlow {
-    fn new(key: &Key, flow: &Flow) -> Self {
-        let end = |end: crate::packet::flow::End, way: usize| {
+    fn new(key: &Key, flow: &Flow, names: Option<&Names>) -> Self {
+        let end = |end: End, way: usize| {
             let way = flow.ways.get(way).copied().unwrap_or_default();
             JsonEnd {
                 address: end.address.to_string(),
+                name: names.and_then(|names| names.get(end.address)).map(str::to_owned),
                 port: end.port,
-                packets: way.packets,
+                packets: u64::from(way.packets),
                 bytes: way.bytes,
             }
         };
         let ends = [end(key.a, 0), end(key.b, 1)];
-        let [from, to] = if flow.opener == 1 {
+        let [from, to] = if flow.opener() == 1 {
             let [a, b] = ends;
             [b, a]
         } else {
@@ -259,10 +287,10 @@ impl JsonFlow {
             protocol: key.kind.name(),
             from,
             to,
-            first: rfc3339(flow.first),
-            last: rfc3339(flow.last),
+            first: rfc3339(flow.first()),
+            last: rfc3339(flow.last()),
             one_way: flow.is_one_way(),
-            rtt_nanoseconds: flow.rtt,
+            rtt_nanoseconds: flow.rtt(),
             retransmitted: flow.retransmitted(),
         }
     }

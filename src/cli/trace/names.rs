@@ -11,19 +11,19 @@ use crate::state::{Fact, Namespace, Objects};
 
 /// What a word means.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Meant {
+pub(in crate::cli) struct Meant {
     /// A namespace that was seen.
-    pub(super) place: Option<PlaceId>,
+    pub(in crate::cli) place: Option<PlaceId>,
     /// The address that was given, or that objects say.
-    pub(super) ip: Option<IpAddr>,
+    pub(in crate::cli) ip: Option<IpAddr>,
     /// What it is, where it isn't a namespace: `service default/web`.
-    pub(super) known_as: Option<String>,
+    pub(in crate::cli) known_as: Option<String>,
 }
 
 /// Who may be named.
-pub(super) struct Names<'n, 'a> {
-    pub(super) topology: &'n Topology<'a>,
-    pub(super) objects: &'n Fact<Objects>,
+pub(in crate::cli) struct Names<'n, 'a> {
+    pub(in crate::cli) topology: &'n Topology<'a>,
+    pub(in crate::cli) objects: &'n Fact<Objects>,
 }
 
 /// Suggestions and lists are no longer than this.
@@ -32,7 +32,7 @@ const FEW: usize = 12;
 impl Names<'_, '_> {
     /// The namespace or address that a word means: a node, `NODE/POD`, a pod, a container's name or ID, a namespace's
     /// name or path, an address, `svc/NAME`, or `NAMESPACE/SERVICE`.
-    pub(super) fn meant(&self, word: &str) -> Result<Meant, Error> {
+    pub(in crate::cli) fn meant(&self, word: &str) -> Result<Meant, Error> {
         if let Ok(ip) = word.parse::<IpAddr>() {
             let place = self.one(word, |_, place| place.has(ip))?;
             return Ok(Meant {

@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::answer::{Answer, Leg};
 use super::label;
 use crate::diagnose::Evidence;
-use crate::diagnose::trace::{Command, Explained, Sure};
+use crate::diagnose::trace::Explained;
+use crate::diagnose::{Command, Sure};
 use crate::forward::packet::{Inner, Packet, Transport};
 use crate::forward::topology::{At, PlaceId, Topology};
 use crate::forward::walk::{End, Hop, hops};
@@ -270,7 +271,7 @@ fn packet(found: &Packet) -> PacketDocument {
 fn finding(explained: &Explained) -> FindingDocument {
     let finding = &explained.finding;
     FindingDocument {
-        code: finding.code,
+        code: finding.id,
         node: finding.node.clone(),
         title: finding.title.clone(),
         cause: explained.cause.clone(),

@@ -5,7 +5,8 @@ use std::io::Write;
 use super::answer::{Answer, Leg};
 use super::drawing::{mark, way};
 use crate::cli::{Error, Outcome};
-use crate::diagnose::trace::{Command, Explained};
+use crate::diagnose::Command;
+use crate::diagnose::trace::Explained;
 use crate::forward::walk::{What, hops};
 use crate::output::Style;
 use crate::output::picture::{self, Mark};
@@ -87,11 +88,9 @@ pub(super) fn why(out: &mut dyn Write, style: Style, explained: &Explained) -> R
     };
     let plain = |text: &str| text.to_owned();
     let finding = &explained.finding;
-    line(
-        "what",
-        &format!("{} ({})", finding.title, finding.code),
-        &|text| style.strong(text),
-    )?;
+    line("what", &format!("{} ({})", finding.title, finding.id), &|text| {
+        style.strong(text)
+    })?;
     if !explained.cause.is_empty() {
         let text = format!("{}: {}", explained.sure.name(), explained.cause);
         line("cause", &text, &plain)?;

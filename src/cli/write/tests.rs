@@ -29,6 +29,7 @@ fn run(store: &Memory, documents: &[Document], mode: Mode) -> String {
         Job {
             verb: Verb::Apply,
             mode,
+            find: false,
         },
     )
 }
@@ -220,6 +221,7 @@ fn create_leaves_alone_what_exists_and_counts_it_when_it_is_to_be_skipped() {
     let job = |skip_exists| Job {
         verb: Verb::Create { skip_exists },
         mode: Mode::Write,
+        find: false,
     };
     insta::assert_snapshot!(run_job(&store, &documents(TWO)[..1], job(false)), @r"
     --- stdout
@@ -245,6 +247,7 @@ fn replace_changes_what_exists_and_nothing_else() {
     let job = Job {
         verb: Verb::Replace,
         mode: Mode::Write,
+        find: false,
     };
     insta::assert_snapshot!(run_job(&store, &documents(TWO), job), @r"
     --- stdout

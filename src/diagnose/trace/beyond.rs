@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
+use super::Explained;
 use super::case::{Case, docker_bridge};
-use super::{Explained, Sure};
+use crate::diagnose::finding::Sure;
 use crate::forward::walk::{Missing, Unclear, What};
 
 pub(super) fn missing(case: &Case, missing: &Missing) -> Explained {
@@ -24,18 +25,18 @@ pub(super) fn missing(case: &Case, missing: &Missing) -> Explained {
                 Unclear::Target => format!("{who} has a rule whose target can't be told"),
                 Unclear::Queue => format!("on {who} a program decides, by NFQUEUE"),
             };
-            Explained::new("T61", case, Sure::Possible, title)
+            Explained::new("rule-not-understood", case, Sure::Possible, title)
                 .because("what it does depends on something that is not in the snapshot")
                 .shown(format!("{} of {}", rule.chain, rule.table), rule.to_string())
                 .step("watch its counters while you ping: they tell whether it is this rule")
         }
-        other => Explained::new("T60", case, Sure::Possible, other.to_string()),
+        other => Explained::new("state-not-seen", case, Sure::Possible, other.to_string()),
     }
 }
 
 fn unseen(case: &Case, title: String, why: &str) -> Explained {
     let node = &case.place.node.name;
-    Explained::new("T60", case, Sure::Possible, title)
+    Explained::new("state-not-seen", case, Sure::Possible, title)
         .because(why.to_owned())
         .netdiag(format!("netdiag snapshot save --nodes {node} -o {node}.zst"))
 }
@@ -51,7 +52,7 @@ fn beyond(case: &Case, link: &str, next: IpAddr) -> Explained {
     let named = named(case, next);
     if let Some(node) = named {
         return Explained::new(
-            "T62",
+            "node-not-seen",
             case,
             Sure::Possible,
             format!("leaves {who} by {link} for {next}, which is {node}: no state of that node"),
@@ -67,12 +68,12 @@ fn beyond(case: &Case, link: &str, next: IpAddr) -> Explained {
     let pool = case
         .scene
         .cluster
-        .and_then(|cluster| cluster.pools.iter().find(|pool| pool.contains(&dst)));
+        .and_then(|cluster| cluster.pools.iter().find(|pool| pool.cidr.contains(&dst)));
     if let Some(pool) = pool
         && next != dst
     {
         return Explained::new(
-            "T63",
+            "plain-packet-through-router",
             case,
             Sure::Likely,
             format!("leaves {who} by {link} for {next}, which is not a node, with {dst} of pool {pool}"),
@@ -87,7 +88,7 @@ fn beyond(case: &Case, link: &str, next: IpAddr) -> Explained {
         .step("or peer the router: a BGPPeer with its address and AS, and the same on the router");
     }
     let explained = Explained::new(
-        "T64",
+        "next-hop-not-seen",
         case,
         Sure::Possible,
         format!("leaves {who} by {link} for {next}: no state of who that is"),
@@ -115,7 +116,7 @@ fn named(case: &Case, ip: IpAddr) -> Option<String> {
 pub(super) fn unanswered(case: &Case, src: IpAddr, dst: IpAddr, entry: &str) -> Explained {
     let who = case.who();
     let explained = Explained::new(
-        "T65",
+        "beyond-silent",
         case,
         Sure::Possible,
         format!("{dst} gets packets from {src}, and {who} sees no answer"),

@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
+use super::Explained;
 use super::case::{Case, link_named, typed_in};
-use super::{Explained, Sure};
+use crate::diagnose::finding::Sure;
 use crate::forward::packet::Mac;
 use crate::forward::topology::Place;
 use crate::forward::walk::{Cause, What};
@@ -13,13 +14,18 @@ const FLANNEL_UDP: u16 = 8285;
 
 pub(super) fn down(case: &Case, link: &str) -> Explained {
     let (who, node, inside) = (case.who(), &case.place.node.name, typed_in(case.place));
-    let explained = Explained::new("T30", case, Sure::Proved, format!("link {link} of {who} is down"))
-        .shown(format!("ip link show dev {link} on {who}"), "without the flag UP")
-        .run(
-            node,
-            format!("{inside}ip link set {link} up"),
-            format!("{inside}ip link set {link} down"),
-        );
+    let explained = Explained::new(
+        "link-down",
+        case,
+        Sure::Proved,
+        format!("link {link} of {who} is down"),
+    )
+    .shown(format!("ip link show dev {link} on {who}"), "without the flag UP")
+    .run(
+        node,
+        format!("{inside}ip link set {link} up"),
+        format!("{inside}ip link set {link} down"),
+    );
     // Routes of a link go when it goes down, and don't come back by themselves.
     let bridge = link_named(case.place, link).is_some_and(crate::state::link::Link::is_bridge);
     if bridge {
@@ -66,7 +72,7 @@ pub(super) fn too_big(case: &Case, link: &str, mtu: u32, size: u32) -> Explained
     let tunnel = case.trail().iter().rev().find(|step| step.what == What::Encap);
     let start = case.hops().first().map(|hop| (hop.place, hop.output));
     let explained = Explained::new(
-        "T31",
+        "mtu-too-small",
         case,
         Sure::Proved,
         format!("{size} bytes don't fit {link} of {who} (MTU {mtu})"),
@@ -119,7 +125,7 @@ pub(super) fn port_closed(case: &Case, proto: &str, port: u16) -> Explained {
     }
     let (who, inside) = (case.who(), typed_in(case.place));
     let explained = Explained::new(
-        "T32",
+        "port-not-listening",
         case,
         Sure::Proved,
         format!("nobody in {who} listens on {proto}/{port}"),
@@ -170,7 +176,7 @@ fn of_somebody_else(case: &Case) -> Option<Explained> {
     let who = case.who();
     Some(
         Explained::new(
-            "T45",
+            "answer-from-elsewhere",
             case,
             Sure::Proved,
             format!("the answer comes from {from}, but {who} asked {asked}, and takes no other's"),
@@ -195,7 +201,7 @@ pub(super) fn port_state(case: &Case, port: &str, bridge: &str, cause: &Cause) -
         _ => "",
     };
     let explained = Explained::new(
-        "T33",
+        "bridge-port-not-forwarding",
         case,
         Sure::Proved,
         format!("port {port} of {bridge} on {who} is {state}"),
@@ -224,7 +230,7 @@ pub(super) fn port_state(case: &Case, port: &str, bridge: &str, cause: &Cause) -
 
 pub(super) fn not_a_port(case: &Case, port: &str, bridge: &str) -> Explained {
     Explained::new(
-        "T34",
+        "link-without-bridge",
         case,
         Sure::Proved,
         format!("{port} is no port of {bridge} any more"),
@@ -242,7 +248,7 @@ pub(super) fn not_a_port(case: &Case, port: &str, bridge: &str) -> Explained {
 }
 
 pub(super) fn hairpin(case: &Case, port: &str) -> Explained {
-    Explained::new("T35", case, Sure::Proved, format!("the packet should go back out of {port}, and hairpin is off there"))
+    Explained::new("hairpin-off", case, Sure::Proved, format!("the packet should go back out of {port}, and hairpin is off there"))
         .because("a pod reaches itself through its own service, and the bridge sends nothing back by the port it came from")
         .shown(format!("bridge -d link show dev {port} on {}", case.who()), "hairpin off")
         .run(
@@ -255,7 +261,7 @@ pub(super) fn hairpin(case: &Case, port: &str) -> Explained {
 
 pub(super) fn isolated(case: &Case, from: &str, to: &str) -> Explained {
     Explained::new(
-        "T36",
+        "bridge-ports-isolated",
         case,
         Sure::Proved,
         format!("ports {from} and {to} are isolated from each other"),
@@ -275,7 +281,7 @@ pub(super) fn isolated(case: &Case, from: &str, to: &str) -> Explained {
 pub(super) fn vlan(case: &Case, port: &str, vlan: Option<u16>) -> Explained {
     let what = vlan.map_or_else(|| "the frame's VLAN".to_owned(), |vlan| format!("VLAN {vlan}"));
     let explained = Explained::new(
-        "T37",
+        "vlan-not-on-port",
         case,
         Sure::Proved,
         format!("port {port} is no member of {what}"),
@@ -300,7 +306,7 @@ pub(super) fn vlan(case: &Case, port: &str, vlan: Option<u16>) -> Explained {
 /// A bond whose ports are all down or gone.
 pub(super) fn no_port(case: &Case, link: &str) -> Explained {
     Explained::new(
-        "T38",
+        "bridge-without-ports",
         case,
         Sure::Proved,
         format!("{link} of {} has no port that is up", case.who()),
@@ -318,7 +324,7 @@ pub(super) fn no_port(case: &Case, link: &str) -> Explained {
 pub(super) fn no_port_for(case: &Case, bridge: &str, mac: Mac) -> Explained {
     let who = case.who();
     Explained::new(
-        "T39",
+        "frame-without-port",
         case,
         Sure::Likely,
         format!("no port of {bridge} on {who} leads to {mac}"),

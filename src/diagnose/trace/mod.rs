@@ -14,9 +14,7 @@ mod shell;
 mod switches;
 mod tunnels;
 
-use serde::Serialize;
-
-use super::finding::{Evidence, Finding, Fix, Severity};
+use super::finding::{Command, Evidence, Finding, Sure};
 use crate::forward::topology::Topology;
 use crate::forward::walk::{Cause, End, Outcome};
 use crate::intent::Cluster;
@@ -32,40 +30,6 @@ pub struct Scene<'s, 'a> {
     pub findings: &'s [Finding],
 }
 
-/// How sure an explanation is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Sure {
-    /// What was seen leaves no other.
-    Proved,
-    /// What was seen speaks for it.
-    Likely,
-    /// One of several.
-    Possible,
-}
-
-impl Sure {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Proved => "proved",
-            Self::Likely => "likely",
-            Self::Possible => "possible",
-        }
-    }
-}
-
-/// Something to type, and how to take it back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Command {
-    /// The node on which it is typed; none: wherever netdiag reaches the cluster.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub node: Option<String>,
-    pub run: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub undo: Option<String>,
-}
-
 /// Why it doesn't arrive, how that is known, and what mends it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explained {
@@ -79,18 +43,9 @@ pub struct Explained {
 }
 
 impl Explained {
-    fn new(code: &'static str, case: &Case, sure: Sure, title: impl Into<String>) -> Self {
+    fn new(id: &'static str, case: &Case, sure: Sure, title: impl Into<String>) -> Self {
         Self {
-            finding: Finding {
-                code,
-                severity: Severity::Error,
-                node: case.place.node.name.clone(),
-                title: title.into(),
-                cause: None,
-                certain: sure == Sure::Proved,
-                evidence: Vec::new(),
-                fix: Fix::default(),
-            },
+            finding: Finding::of(id, case.place.node.name.clone(), title).sure(sure),
             cause: String::new(),
             sure,
             commands: Vec::new(),
@@ -104,7 +59,7 @@ impl Explained {
 
     fn sure(mut self, sure: Sure) -> Self {
         self.sure = sure;
-        self.finding.certain = sure == Sure::Proved;
+        self.finding.sure = sure;
         self
     }
 
@@ -215,9 +170,9 @@ fn by_cause(case: &Case, cause: &Cause) -> Explained {
         Cause::NoPort { link } => links::no_port(case, link),
         Cause::NoPortFor { bridge, mac } => links::no_port_for(case, bridge, *mac),
         Cause::Martian { ip, link, why } => routing::martian(case, *ip, link, *why),
-        Cause::Astray { .. } => Explained::new("T12", case, Sure::Possible, cause.to_string()),
+        Cause::Astray { .. } => Explained::new("no-route", case, Sure::Possible, cause.to_string()),
         Cause::Untranslated { dst, gateway, rule } => rules::untranslated(case, *dst, *gateway, rule),
         Cause::Unanswered { src, dst, entry } => beyond::unanswered(case, *src, *dst, entry),
-        Cause::Other(why) => Explained::new("T00", case, Sure::Possible, why.clone()),
+        Cause::Other(why) => Explained::new("packet-lost", case, Sure::Possible, why.clone()),
     }
 }

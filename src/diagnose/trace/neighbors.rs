@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use super::case::{Case, link_named, namespace, typed_in};
-use super::{Explained, Sure, links, segment};
+use super::{Explained, links, segment};
+use crate::diagnose::finding::Sure;
 use crate::forward::fib::{Flow, Refused};
 use crate::forward::packet::Mac;
 use crate::forward::topology::{At, PlaceId};
@@ -24,7 +25,7 @@ pub(super) fn no_answer(
 ) -> Explained {
     let who = case.who();
     let explained = Explained::new(
-        "T20",
+        "neighbor-unanswered",
         case,
         Sure::Likely,
         format!("nobody answers {who} for {target} on {link}"),
@@ -386,7 +387,7 @@ pub(super) fn nobody_has(case: &Case) -> Explained {
     let who = case.who();
     let Some(step) = sender(case.trail()) else {
         return Explained::new(
-            "T21",
+            "frame-for-nobody",
             case,
             Sure::Likely,
             format!("{who} gets a frame that is not for it"),
@@ -401,7 +402,7 @@ pub(super) fn nobody_has(case: &Case) -> Explained {
     let owner = ip.parse().ok().and_then(|ip: IpAddr| case.owner(ip));
     if let Some((pod, found)) = owner.filter(|(_, found)| found.namespace.is_some()) {
         let lost = Explained::new(
-            "T21",
+            "frame-for-nobody",
             case,
             Sure::Proved,
             format!("{} is cut off from its node", found.title()),
@@ -432,7 +433,7 @@ pub(super) fn nobody_has(case: &Case) -> Explained {
         Some((who.clone(), found.name.clone(), found.mac.clone()?))
     });
     let explained = Explained::new(
-        "T21",
+        "frame-for-nobody",
         case,
         Sure::Proved,
         format!("{title} sends to {mac}, which nobody at {who} has: the neighbor entry of {ip} is stale"),

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::Explained;
 use super::case::{Case, docker_bridge, typed_in};
-use super::{Explained, Sure};
+use crate::diagnose::finding::Sure;
 use crate::forward::topology::{Place, PlaceId};
 use crate::forward::walk::What;
 use crate::state::route::RouteProtocol;
@@ -114,7 +115,7 @@ pub(super) fn not_masqueraded(case: &Case, owner: PlaceId, dst: IpAddr) -> Optio
     let node = &host.node.name;
     let rule = format!("POSTROUTING -s {net} ! -o {} -j MASQUERADE", bridge.name);
     let mut explained = Explained::new(
-        "T40",
+        "masquerade-missing",
         case,
         Sure::Proved,
         format!("{node} sends packets of its containers out with their own addresses: MASQUERADE is missing"),

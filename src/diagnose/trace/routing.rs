@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use super::case::{Case, on_segment, pod_net, typed_in};
 use super::routes::{self, host_text};
-use super::{Explained, Sure, links, neighbors};
+use super::{Explained, links, neighbors};
+use crate::diagnose::finding::Sure;
 use crate::forward::topology::{Place, PlaceId};
 use crate::forward::walk::{Cause, End, Martian, Missing, RefusedBy, Refuses, What};
 
@@ -12,7 +13,7 @@ pub(super) fn forwarding_off(case: &Case, key: &str) -> Explained {
     let who = case.who();
     let inside = typed_in(case.place);
     Explained::new(
-        "T10",
+        "forwarding-off",
         case,
         Sure::Proved,
         format!("{who} does not forward packets"),
@@ -37,7 +38,7 @@ pub(super) fn not_for_us(case: &Case, dst: IpAddr, link: &str) -> Explained {
     });
     let sender = sender.unwrap_or_else(|| "the sender".to_owned());
     let explained = Explained::new(
-        "T11",
+        "packet-for-another-address",
         case,
         Sure::Proved,
         format!("{who} got a packet for {dst}, which is not its address"),
@@ -72,7 +73,7 @@ pub(super) fn no_route(case: &Case, dst: IpAddr, tunnel: Option<&str>) -> Explai
         Some(link) => format!("{what}{who} has no route to {dst}, the other end of {link}"),
         None => format!("{what}{who} has no route to {dst}"),
     };
-    let explained = Explained::new("T12", case, Sure::Likely, title).shown(
+    let explained = Explained::new("no-route", case, Sure::Likely, title).shown(
         format!("ip route get {dst} on {who}"),
         "no route matches, and there is no default route",
     );
@@ -87,7 +88,7 @@ pub(super) fn no_route(case: &Case, dst: IpAddr, tunnel: Option<&str>) -> Explai
             let pool = case
                 .scene
                 .cluster
-                .and_then(|cluster| cluster.pools.iter().find(|pool| pool.contains(&dst)));
+                .and_then(|cluster| cluster.pools.iter().find(|pool| pool.cidr.contains(&dst)));
             match pool {
                 Some(pool) => explained
                     .sure(Sure::Possible)
@@ -138,7 +139,7 @@ fn sent_by_default(case: &Case, dst: IpAddr) -> Option<Explained> {
         },
     );
     let title = format!("{back}{who} has no route to {dst} but its default route");
-    let explained = Explained::new("T12", &sender, Sure::Likely, title)
+    let explained = Explained::new("no-route", &sender, Sure::Likely, title)
         .shown(format!("ip route get {dst} on {who}"), &*step.text)
         .shown(format!("ip route get {dst} on {}", case.who()), "no route");
     Some(other_node(&sender, explained, id, dst))
@@ -174,7 +175,7 @@ pub(super) fn by_default_route(case: &Case) -> Option<Explained> {
     };
     let who = case.who();
     let explained = Explained::new(
-        "T12",
+        "no-route",
         case,
         Sure::Likely,
         format!("{what}{who} has no route to {dst} but its default route"),
@@ -193,7 +194,7 @@ pub(super) fn by_default_route(case: &Case) -> Option<Explained> {
 fn by_unaware_router(case: &Case, route: &str, owner: &str) -> Explained {
     let (who, dst) = (case.who(), case.outcome.state.packet.dst);
     let title = format!("{who} sends packets for {dst}, {owner}, bare to a router that is no node");
-    Explained::new("T63", case, Sure::Likely, title)
+    Explained::new("plain-packet-through-router", case, Sure::Likely, title)
         .because("the node of the pod is in another subnet, and its pool's packets are not encapsulated on the way there")
         .shown(format!("ip route get {dst} on {who}"), route)
         .step("set ipipMode or vxlanMode of the pod's IPPool to CrossSubnet (or Always): netdiag get ippool -o yaml, then netdiag apply -f")
@@ -204,7 +205,7 @@ fn by_unaware_router(case: &Case, route: &str, owner: &str) -> Explained {
 pub(super) fn martian(case: &Case, ip: IpAddr, link: &str, why: Martian) -> Explained {
     let who = case.who();
     let explained = Explained::new(
-        "T17",
+        "martian-packet",
         case,
         Sure::Proved,
         format!("{who} drops it as a martian on {link}"),
@@ -316,7 +317,7 @@ fn other_node(case: &Case, explained: Explained, owner: PlaceId, dst: IpAddr) ->
 
 pub(super) fn refused(case: &Case, how: Refuses, dst: IpAddr, by: &RefusedBy) -> Explained {
     let (who, node, word) = (case.who(), &case.place.node.name, how.word());
-    let explained = |title: String| Explained::new("T13", case, Sure::Proved, title);
+    let explained = |title: String| Explained::new("route-refuses", case, Sure::Proved, title);
     match by {
         RefusedBy::Rule { priority } => {
             explained(format!("ip rule {priority} of {who} refuses packets for {dst}"))
@@ -329,8 +330,11 @@ pub(super) fn refused(case: &Case, how: Refuses, dst: IpAddr, by: &RefusedBy) ->
         }
         RefusedBy::Route { prefix, table } => {
             let block = prefix.parse().is_ok_and(|net: ipnet::IpNet| {
-                let pools = case.scene.cluster.map_or(&[][..], |cluster| &cluster.pools);
-                pools.iter().any(|pool| pool.contains(&net)) || case.place.node.bird.known().is_some()
+                let pools = case
+                    .scene
+                    .cluster
+                    .map_or(&[][..], |cluster| cluster.pools.as_slice());
+                pools.iter().any(|pool| pool.cidr.contains(&net)) || case.place.node.bird.known().is_some()
             });
             let explained = explained(format!("{who} has a {word} route {prefix} for {dst}")).shown(
                 format!("ip route show table {table} on {who}"),
@@ -361,7 +365,7 @@ pub(super) fn refused(case: &Case, how: Refuses, dst: IpAddr, by: &RefusedBy) ->
 pub(super) fn no_way_out(case: &Case, route: &str) -> Explained {
     let who = case.who();
     Explained::new(
-        "T14",
+        "route-without-link",
         case,
         Sure::Proved,
         format!("the route of {who} has no way out that can be used"),
@@ -374,7 +378,7 @@ pub(super) fn no_way_out(case: &Case, route: &str) -> Explained {
 pub(super) fn reverse_path(case: &Case, link: &str, mode: i64, src: IpAddr, way: Option<&str>) -> Explained {
     let (who, node, inside) = (case.who(), &case.place.node.name, typed_in(case.place));
     let explained = Explained::new(
-        "T15",
+        "reverse-path-filter",
         case,
         Sure::Proved,
         format!("{who} drops it by its reverse path filter on {link}"),
@@ -407,7 +411,7 @@ pub(super) fn reverse_path(case: &Case, link: &str, mode: i64, src: IpAddr, way:
 pub(super) fn circle(case: &Case, cause: &Cause) -> Explained {
     let mut seen = Vec::new();
     let mut explained = Explained::new(
-        "T16",
+        "routing-loop",
         case,
         Sure::Likely,
         format!("the packet goes in circles: {cause}"),

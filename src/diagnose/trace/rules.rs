@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
+use super::Explained;
 use super::case::{Case, pod_net, typed_in};
-use super::{Explained, Sure};
+use crate::diagnose::finding::Sure;
 use crate::forward::walk::RuleText;
 use crate::state::netfilter::Dialect;
 
@@ -11,7 +12,7 @@ use crate::state::netfilter::Dialect;
 pub(super) fn untranslated(case: &Case, dst: IpAddr, gateway: IpAddr, rule: &str) -> Explained {
     let who = case.who();
     Explained::new(
-        "T42",
+        "service-not-translated",
         case,
         Sure::Likely,
         format!("{who} does not translate {dst}, the address of a service"),
@@ -30,7 +31,7 @@ pub(super) fn rule(case: &Case, rule: &RuleText, answer: Option<&str>) -> Explai
     let (who, text) = (case.who(), rule.rule.as_deref().unwrap_or_default());
     let does = if answer.is_some() { "refuses" } else { "drops" };
     let explained = Explained::new(
-        "T41",
+        "rule-drops-packet",
         case,
         Sure::Proved,
         format!("a netfilter rule of {who} {does} it"),

@@ -4,7 +4,8 @@
 use std::net::IpAddr;
 
 use super::case::{Case, typed_in};
-use super::{Explained, Sure, links, neighbors};
+use super::{Explained, links, neighbors};
+use crate::diagnose::finding::Sure;
 use crate::forward::fib::Flow;
 use crate::forward::packet::Mac;
 use crate::forward::topology::{At, PlaceId};
@@ -311,7 +312,7 @@ fn wrong(case: &Case, step: &Step) -> Option<Explained> {
     let (wrong, right) = (&used.link.name, &right.link.name);
     Some(
         Explained::new(
-            "T35",
+            "wrong-fdb-entry",
             case,
             Sure::Proved,
             format!("{bridge} of {node} sends frames for {mac} to {wrong}, where nobody has it"),

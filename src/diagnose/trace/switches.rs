@@ -2,14 +2,15 @@
 
 use std::net::IpAddr;
 
+use super::Explained;
 use super::case::Case;
-use super::{Explained, Sure};
+use crate::diagnose::finding::Sure;
 use crate::forward::walk::What;
 
 pub(super) fn switch(case: &Case, bridge: &str, why: &str) -> Explained {
     let (who, node) = (case.who(), &case.place.node.name);
     let explained = Explained::new(
-        "T70",
+        "ovs-flow-drops",
         case,
         Sure::Proved,
         format!("bridge {bridge} of {who} does not send it on"),
@@ -29,7 +30,7 @@ pub(super) fn switch(case: &Case, bridge: &str, why: &str) -> Explained {
 pub(super) fn down(case: &Case, daemon: &str, why: &str) -> Explained {
     let (who, node) = (case.who(), &case.place.node.name);
     Explained::new(
-        "T71",
+        "ovs-daemon-down",
         case,
         Sure::Proved,
         format!("{daemon} of {who} is down, and its bridges with it"),
@@ -48,7 +49,7 @@ pub(super) fn no_tunnel_port(
 ) -> Explained {
     let (who, node) = (case.who(), &case.place.node.name);
     let explained = Explained::new(
-        "T72",
+        "ovs-tunnel-mismatch",
         case,
         Sure::Proved,
         format!("{who} has no {kind} port for {from} with key {key}"),

@@ -1,7 +1,8 @@
 //! Tunnels whose ends don't fit, or don't know each other.
 
+use super::Explained;
 use super::case::{Case, on_segment};
-use super::{Explained, Sure};
+use crate::diagnose::finding::Sure;
 use crate::forward::packet::Mac;
 use crate::forward::walk::{VxlanEnd, What};
 use crate::state::kind::{LinkData, Vxlan};
@@ -11,7 +12,7 @@ pub(super) fn no_vxlan(case: &Case, vni: u32, port: u16, other: Option<&VxlanEnd
     let (who, node) = (case.who(), &case.place.node.name);
     let sender = sender(case);
     let explained = Explained::new(
-        "T50",
+        "vxlan-link-mismatch",
         case,
         Sure::Proved,
         format!("no VXLAN link of {who} takes network {vni} on UDP port {port}"),
@@ -75,7 +76,7 @@ fn sender<'a>(case: &Case<'_, 'a>) -> Option<(String, &'a str, &'a Vxlan)> {
 pub(super) fn no_fdb(case: &Case, link: &str, mac: Mac) -> Explained {
     let (who, node) = (case.who(), &case.place.node.name);
     let explained = Explained::new(
-        "T51",
+        "vxlan-fdb-missing",
         case,
         Sure::Proved,
         format!("{link} of {who} doesn't know which node has {mac}"),
@@ -119,7 +120,7 @@ pub(super) fn no_fdb(case: &Case, link: &str, mac: Mac) -> Explained {
 
 pub(super) fn no_remote(case: &Case, link: &str, dst: std::net::IpAddr) -> Explained {
     Explained::new(
-        "T52",
+        "tunnel-without-remote",
         case,
         Sure::Proved,
         format!("{link} of {} doesn't know where to send packets for {dst}", case.who()),
@@ -147,7 +148,7 @@ pub(super) fn no_tunnel(case: &Case, outer: &str) -> Explained {
         })
         .collect();
     let explained = Explained::new(
-        "T53",
+        "tunnel-link-missing",
         case,
         Sure::Proved,
         format!("{who} has no tunnel link that takes {outer}"),

@@ -14,6 +14,8 @@ pub(super) struct Buffer {
     /// Of `start`, from the beginning of the input.
     offset: u64,
     at_end: bool,
+    /// What isn't there yet isn't read: [`ErrorKind::WouldBlock`] instead, with nothing taken.
+    pub(super) held: bool,
 }
 
 impl Buffer {
@@ -25,7 +27,23 @@ impl Buffer {
             end: 0,
             offset: 0,
             at_end: false,
+            held: false,
         }
+    }
+
+    /// Gives all bytes away, those that were taken and those that were not, and goes on with a copy of the latter in
+    /// `bytes`, whose content doesn't matter.
+    pub(super) fn exchange(&mut self, bytes: &mut Vec<u8>) {
+        let rest = self.bytes.get(self.start..self.end).unwrap_or(&[]);
+        let length = rest.len();
+        if bytes.len() < SIZE.max(length) {
+            bytes.resize(SIZE.max(length), 0);
+        }
+        if let Some(start) = bytes.get_mut(..length) {
+            start.copy_from_slice(rest);
+        }
+        std::mem::swap(&mut self.bytes, bytes);
+        (self.start, self.end) = (0, length);
     }
 
     /// The input, with what was read and not taken in front.
@@ -55,6 +73,9 @@ impl Buffer {
 
     #[cold]
     fn fill(&mut self, length: usize) -> io::Result<()> {
+        if self.held {
+            return Err(ErrorKind::WouldBlock.into());
+        }
         self.bytes.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
@@ -85,6 +106,9 @@ impl Buffer {
 
     /// Passes over bytes, seen or not; false when there are fewer.
     pub(super) fn skip_far(&mut self, mut length: u64) -> io::Result<bool> {
+        if self.held && !self.at_end && length > (self.end - self.start) as u64 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
         while length > 0 {
             let step = usize::try_from(length).unwrap_or(SIZE).min(SIZE);
             let had = self.peek(step)?.len();
@@ -97,12 +121,15 @@ impl Buffer {
         Ok(true)
     }
 
-    /// Takes bytes that were seen by `peek`, and lends them.
-    pub(super) fn take(&mut self, before: usize, length: usize, after: usize) -> &[u8] {
-        let from = self.start.saturating_add(before);
-        self.skip(before.saturating_add(length).saturating_add(after));
-        self.bytes
-            .get(from..from.saturating_add(length).min(self.end))
-            .unwrap_or(&[])
+    /// Takes bytes that were seen by `peek`; where they begin in the buffer.
+    pub(super) fn take(&mut self, length: usize) -> usize {
+        let from = self.start;
+        self.skip(length);
+        from
+    }
+
+    /// The bytes, taken or not; what was taken stays where it is until more is read.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 }

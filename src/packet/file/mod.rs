@@ -2,11 +2,13 @@
 //!
 //! Memory is constant: one buffer is filled again and again, and packets are lent from it.
 
+mod block;
 mod buffer;
 mod compress;
 mod interface;
 mod pcap;
 mod pcapng;
+mod record;
 #[cfg(test)]
 mod tests;
 pub mod write;
@@ -14,8 +16,10 @@ pub mod write;
 use std::io::{self, Read};
 
 use super::link_type::LinkType;
+pub use block::Block;
 use buffer::Buffer;
 pub use interface::Interface;
+use record::Record;
 
 /// Bytes of the longest packet that is believed: more than any link has, less than hurts.
 const LONGEST_PACKET: usize = 16 << 20;
@@ -87,6 +91,8 @@ pub struct Reader {
     format: Format,
     interfaces: Vec<Interface>,
     warnings: Vec<String>,
+    /// Packets so far.
+    taken: u64,
 }
 
 enum Format {
@@ -125,16 +131,27 @@ impl Reader {
             format,
             interfaces,
             warnings: Vec::new(),
+            taken: 0,
         })
     }
 
     /// The next packet, with what the file says of its link; none at the end.
     pub fn next_packet(&mut self) -> Result<Option<(Packet<'_>, Option<&Interface>)>, Error> {
-        let packet = match &mut self.format {
+        let record = self.next_record()?;
+        Ok(record.map(|record| {
+            let packet = record.packet(self.buffer.bytes());
+            (packet, self.interfaces.get(packet.interface))
+        }))
+    }
+
+    #[inline]
+    fn next_record(&mut self) -> Result<Option<Record>, Error> {
+        let record = match &mut self.format {
             Format::Pcap(pcap) => pcap.next(&mut self.buffer, &mut self.warnings),
             Format::Pcapng(pcapng) => pcapng.next(&mut self.buffer, &mut self.interfaces, &mut self.warnings),
         }?;
-        Ok(packet.map(|packet| (packet, self.interfaces.get(packet.interface))))
+        self.taken += u64::from(record.is_some());
+        Ok(record)
     }
 
     /// What the file says of the links it was captured on, as far as it was read.

@@ -3,8 +3,9 @@
 
 use super::buffer::Buffer;
 use super::interface::{Clock, Interface};
-use super::{Error, LONGEST_PACKET, LinkType, Packet, Time};
-use crate::packet::bytes::array;
+use super::record::Record;
+use super::{Error, LONGEST_PACKET, LinkType, Time};
+use crate::packet::bytes::{array, small};
 
 mod field {
     pub(super) const MAJOR: usize = 4;
@@ -95,11 +96,11 @@ impl Pcap {
         }
     }
 
-    pub(super) fn next<'a>(
+    pub(super) fn next(
         &mut self,
-        buffer: &'a mut Buffer,
+        buffer: &mut Buffer,
         warnings: &mut Vec<String>,
-    ) -> Result<Option<Packet<'a>>, Error> {
+    ) -> Result<Option<Record>, Error> {
         let head = buffer.peek(self.header)?;
         if head.len() < self.header {
             if !head.is_empty() {
@@ -126,11 +127,8 @@ impl Pcap {
                 what: format!("a packet of {captured} bytes can't be: the file is damaged here"),
             });
         }
-        let nanoseconds = if self.nanoseconds {
-            fraction
-        } else {
-            fraction.saturating_mul(1000)
-        };
+        // A damaged one may be of more than a second: then it is that much later.
+        let nanoseconds = u64::from(fraction) * if self.nanoseconds { 1 } else { 1000 };
         let whole = self.header + length;
         let had = buffer.peek(whole)?.len();
         if had < whole {
@@ -141,16 +139,16 @@ impl Pcap {
             buffer.skip(had);
             return Ok(None);
         }
-        let header = self.header;
-        Ok(Some(Packet {
+        let start = small(buffer.take(whole));
+        Ok(Some(Record {
             time: Time {
-                seconds: i64::from(seconds) + i64::from(nanoseconds / 1_000_000_000),
-                nanoseconds: nanoseconds % 1_000_000_000,
+                seconds: i64::from(seconds) + i64::try_from(nanoseconds / 1_000_000_000).unwrap_or(0),
+                nanoseconds: u32::try_from(nanoseconds % 1_000_000_000).unwrap_or(0),
             },
             link: self.link,
             interface: 0,
             wire_len,
-            data: buffer.take(header, length, 0),
+            data: start + small(self.header)..start + small(whole),
             comment: None,
             direction: 0,
         }))

@@ -2,8 +2,9 @@
 
 use super::buffer::Buffer;
 use super::interface::{Clock, Interface};
-use super::{Error, LONGEST_PACKET, LinkType, Packet, Time};
-use crate::packet::bytes::array;
+use super::record::Record;
+use super::{Error, LONGEST_PACKET, LinkType, Time};
+use crate::packet::bytes::{array, small};
 
 /// The first bytes of a section, and of a file.
 pub(super) const SECTION: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
@@ -59,12 +60,12 @@ struct Head {
 }
 
 impl Pcapng {
-    pub(super) fn next<'a>(
+    pub(super) fn next(
         &mut self,
-        buffer: &'a mut Buffer,
+        buffer: &mut Buffer,
         interfaces: &mut Vec<Interface>,
         warnings: &mut Vec<String>,
-    ) -> Result<Option<Packet<'a>>, Error> {
+    ) -> Result<Option<Record>, Error> {
         loop {
             let offset = buffer.offset();
             let head = buffer.peek(FRAME)?;
@@ -142,7 +143,7 @@ impl Pcapng {
                             offset,
                             what: what.to_owned(),
                         })?;
-                    return Ok(Some(self.lend(buffer, length, &head, interfaces)));
+                    return Ok(Some(self.take(buffer, length, &head, interfaces)));
                 }
             }
             buffer.skip(length);
@@ -200,17 +201,24 @@ impl Pcapng {
         }
     }
 
-    /// The options of a block, up to the first whose length lies.
+    /// The first option: code, value, and what comes after it; none at the end, and when its length lies.
+    fn option(self, bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+        if bytes.len() < 4 {
+            return None;
+        }
+        let (code, length) = (self.u16(bytes, 0), usize::from(self.u16(bytes, 2)));
+        let value = bytes.get(4..4 + length)?;
+        let after = bytes.get(4 + length.next_multiple_of(4)..).unwrap_or(&[]);
+        (code != option::END).then_some((code, value, after))
+    }
+
+    /// The options of a block.
     fn options(self, bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
         let mut rest = bytes;
         std::iter::from_fn(move || {
-            if rest.len() < 4 {
-                return None;
-            }
-            let (code, length) = (self.u16(rest, 0), usize::from(self.u16(rest, 2)));
-            let value = rest.get(4..4 + length)?;
-            rest = rest.get(4 + length.next_multiple_of(4)..).unwrap_or(&[]);
-            (code != option::END).then_some((code, value))
+            let (code, value, after) = self.option(rest)?;
+            rest = after;
+            Some((code, value))
         })
     }
 
@@ -289,28 +297,28 @@ impl Pcapng {
     }
 
     /// Takes a packet out of the buffer.
-    fn lend<'a>(
-        self,
-        buffer: &'a mut Buffer,
-        length: usize,
-        head: &Head,
-        interfaces: &[Interface],
-    ) -> Packet<'a> {
-        let body = buffer.take(8, length - FRAME, 4);
+    fn take(self, buffer: &mut Buffer, length: usize, head: &Head, interfaces: &[Interface]) -> Record {
+        let start = buffer.take(length) + 8;
+        let body = buffer.bytes().get(start..start + length - FRAME).unwrap_or(&[]);
         let after = head.before + head.captured.next_multiple_of(4);
         let mut comment = None;
         let mut direction = 0;
         // Only blocks with a time have options.
-        let options = body.get(after..).filter(|_| head.time.is_some()).unwrap_or(&[]);
-        for (code, value) in self.options(options) {
+        let mut rest = body.get(after..).filter(|_| head.time.is_some()).unwrap_or(&[]);
+        while let Some((code, value, after)) = self.option(rest) {
             match code {
-                option::COMMENT => comment = Some(value),
+                option::COMMENT => {
+                    let at = small(start + body.len() - rest.len() + 4);
+                    comment = Some(at..at + small(value.len()));
+                }
                 option::FLAGS => direction = self.u32(value, 0).to_le_bytes()[0] & 3,
                 _ => {}
             }
+            rest = after;
         }
         let interface = interfaces.get(head.interface);
-        Packet {
+        let data = small(start + head.before);
+        Record {
             time: match (head.time, interface) {
                 (Some(units), Some(interface)) => interface.clock.time(units),
                 _ => Time::default(),
@@ -318,7 +326,7 @@ impl Pcapng {
             link: interface.map_or(LinkType(u16::MAX), |interface| interface.link),
             interface: head.interface,
             wire_len: head.wire_len,
-            data: body.get(head.before..head.before + head.captured).unwrap_or(&[]),
+            data: data..data + small(head.captured),
             comment,
             direction,
         }

@@ -30,8 +30,8 @@ pub struct Writer<W: Write> {
 }
 
 /// A link that a file has packets of.
-#[derive(Debug, PartialEq, Eq)]
-struct Known {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
     link: LinkType,
     name: Option<String>,
 }
@@ -71,48 +71,50 @@ impl<W: Write> Writer<W> {
         data: &[&[u8]],
         wire_len: u32,
     ) -> io::Result<bool> {
-        let name = name.filter(|_| self.form == Form::Pcapng);
-        let known = self.links.iter().position(|known| known.is(link, name));
-        if known.is_none() {
+        if !record(
+            &mut self.buffer,
+            self.form,
+            &self.links,
+            time,
+            (link, name),
+            data,
+            wire_len,
+        ) {
             if self.form == Form::Pcap && !self.links.is_empty() {
                 return Ok(false);
             }
+            let name = name.filter(|_| self.form == Form::Pcapng);
             self.describe(link, name);
             let name = name.map(str::to_owned);
             self.links.push(Known { link, name });
-        }
-        let captured = small(data.iter().map(|part| part.len()).sum());
-        match self.form {
-            Form::Pcap => {
-                let seconds = u32::try_from(time.seconds.clamp(0, i64::from(u32::MAX))).unwrap_or(0);
-                for number in [seconds, time.nanoseconds, captured, wire_len] {
-                    self.buffer.extend(number.to_le_bytes());
-                }
-                for part in data {
-                    self.buffer.extend_from_slice(part);
-                }
-            }
-            Form::Pcapng => {
-                let interface = small(known.unwrap_or(self.links.len() - 1));
-                let units = u64::try_from(time.nanos()).unwrap_or(0);
-                let [high, low] =
-                    [units >> 32, units & 0xffff_ffff].map(|half| u32::try_from(half).unwrap_or(0));
-                block(&mut self.buffer, 6, |buffer| {
-                    buffer.extend(interface.to_le_bytes());
-                    buffer.extend(high.to_le_bytes());
-                    buffer.extend(low.to_le_bytes());
-                    buffer.extend(captured.to_le_bytes());
-                    buffer.extend(wire_len.to_le_bytes());
-                    for part in data {
-                        buffer.extend_from_slice(part);
-                    }
-                });
-            }
+            let name = self.links.last().and_then(|known| known.name.as_deref());
+            record(
+                &mut self.buffer,
+                self.form,
+                &self.links,
+                time,
+                (link, name),
+                data,
+                wire_len,
+            );
         }
         if self.buffer.len() > ENOUGH {
             self.flush_buffer()?;
         }
         Ok(true)
+    }
+
+    /// The links that packets were written of: what [`record`] needs.
+    pub fn links(&self) -> &[Known] {
+        &self.links
+    }
+
+    /// Adds packets that [`record`] made with the links of this writer.
+    pub fn records(&mut self, records: &[u8]) -> io::Result<()> {
+        self.flush_buffer()?;
+        self.target.write_all(records)?;
+        self.flushed += records.len() as u64;
+        Ok(())
     }
 
     /// Bytes of the file so far.
@@ -184,6 +186,53 @@ impl<W: Write> Writer<W> {
         self.flush_buffer()?;
         self.target.flush()
     }
+}
+
+/// Adds a packet of a link (with its name, which a classic file doesn't keep) to bytes of a file; false if the link is not
+/// among those that the file has.
+pub fn record(
+    buffer: &mut Vec<u8>,
+    form: Form,
+    links: &[Known],
+    time: Time,
+    (link, name): (LinkType, Option<&str>),
+    data: &[&[u8]],
+    wire_len: u32,
+) -> bool {
+    let name = name.filter(|_| form == Form::Pcapng);
+    let Some(known) = links.iter().position(|known| known.is(link, name)) else {
+        return false;
+    };
+    let captured = small(data.iter().map(|part| part.len()).sum());
+    match form {
+        Form::Pcap => {
+            let seconds = u32::try_from(time.seconds.clamp(0, i64::from(u32::MAX))).unwrap_or(0);
+            let mut head = [0; 16];
+            for (place, number) in
+                head.chunks_exact_mut(4)
+                    .zip([seconds, time.nanoseconds, captured, wire_len])
+            {
+                place.copy_from_slice(&number.to_le_bytes());
+            }
+            buffer.extend_from_slice(&head);
+            for part in data {
+                buffer.extend_from_slice(part);
+            }
+        }
+        Form::Pcapng => {
+            let units = u64::try_from(time.nanos()).unwrap_or(0);
+            let [high, low] = [units >> 32, units & 0xffff_ffff].map(|half| u32::try_from(half).unwrap_or(0));
+            block(buffer, 6, |buffer| {
+                for number in [small(known), high, low, captured, wire_len] {
+                    buffer.extend(number.to_le_bytes());
+                }
+                for part in data {
+                    buffer.extend_from_slice(part);
+                }
+            });
+        }
+    }
+    true
 }
 
 /// A block of pcapng: its length is in front of it and behind it.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Finding;
 use super::key::{self, via};
+use super::seen::Remark;
 use crate::packet::checksum::{self, Verdict};
 use crate::packet::layer::{Kind, Layer, Stack};
 use crate::packet::wire::bgp::{self, Messages};
@@ -19,67 +20,99 @@ const MOST: usize = 1000;
 pub(super) struct Complaints(BTreeMap<(&'static str, String), (u64, u64)>);
 
 impl Complaints {
-    pub(super) fn add(&mut self, number: u64, frame: &[u8], stack: &Stack) {
+    pub(super) fn add(&mut self, number: u64, code: &'static str, text: String) {
+        let key = (code, text);
+        if self.0.len() < MOST || self.0.contains_key(&key) {
+            self.0.entry(key).or_insert((0, number)).0 += 1;
+        }
+    }
+
+    pub(super) fn findings(&self) -> impl Iterator<Item = Finding> {
+        self.0.iter().map(|((code, text), (packets, number))| Finding {
+            code,
+            text: text.clone(),
+            packets: *packets,
+            number: *number,
+        })
+    }
+}
+
+/// Looks for what is wrong with a packet by itself.
+pub(super) fn look(frame: &[u8], stack: &Stack, remarks: &mut Vec<Remark>) {
+    Look {
+        frame,
+        stack,
+        remarks,
+    }
+    .all();
+}
+
+struct Look<'a> {
+    frame: &'a [u8],
+    stack: &'a Stack,
+    remarks: &'a mut Vec<Remark>,
+}
+
+impl Look<'_> {
+    fn all(&mut self) {
+        let (frame, stack) = (self.frame, self.stack);
         let layers = stack.travelling();
         let mut ip: Option<&Layer> = None;
         for layer in layers {
             let header = layer.header(frame);
             match layer.kind {
                 Kind::Ipv4 => {
-                    if let Verdict::Wrong(stored, right) = checksum::ipv4(header) {
-                        self.checksum(number, frame, layer, "IPv4 header", stored, right);
+                    if let Verdict::Wrong(..) = checksum::ipv4(header) {
+                        self.checksum(layer, "IPv4 header");
                     }
                     let first = Ipv4(header).more_fragments() && Ipv4(header).fragment_offset() == 0;
                     if first && layer.level == 0 && layers.last().is_some_and(|last| last.level > 0) {
-                        self.fragment(number, frame, layer, stack);
+                        self.fragment(layer);
                     }
                     ip = Some(layer);
                 }
                 Kind::Ipv6 => ip = Some(layer),
                 Kind::Tcp | Kind::Udp => {
                     if let Some(ip) = ip
-                        && let Verdict::Wrong(stored, right) = checksum::transport(frame, ip, layer)
+                        && let Verdict::Wrong(..) = checksum::transport(frame, ip, layer)
                     {
                         let name = if layer.kind == Kind::Tcp { "TCP" } else { "UDP" };
-                        self.checksum(number, frame, ip, name, stored, right);
+                        self.checksum(ip, name);
                     }
                 }
-                Kind::Icmp | Kind::Icmpv6 => self.icmp(number, frame, ip, layer, stack),
-                Kind::Bgp => self.bgp(number, frame, ip, header),
+                Kind::Icmp | Kind::Icmpv6 => self.icmp(ip, layer),
+                Kind::Bgp => self.bgp(ip, header),
                 _ => {}
             }
         }
     }
 
-    fn say(&mut self, number: u64, code: &'static str, text: String) {
-        if self.0.len() < MOST || self.0.contains_key(&(code, text.clone())) {
-            self.0.entry((code, text)).or_insert((0, number)).0 += 1;
-        }
+    fn say(&mut self, code: &'static str, text: String) {
+        self.remarks.push(Remark::Wrong(code, text));
     }
 
-    fn checksum(&mut self, number: u64, frame: &[u8], ip: &Layer, what: &str, stored: u16, right: u16) {
+    fn checksum(&mut self, ip: &Layer, what: &str) {
+        let frame = self.frame;
         let (from, to) = key::addresses(frame, ip);
         let place = if ip.level == 0 { "" } else { " inside the tunnel" };
-        // The numbers of each packet differ: those of the first are told by its number.
-        let _ = (stored, right);
         self.say(
-            number,
             "checksum-wrong",
             format!("wrong {what} checksums{place} from {from} to {to}"),
         );
     }
 
-    fn fragment(&mut self, number: u64, frame: &[u8], ip: &Layer, stack: &Stack) {
+    fn fragment(&mut self, ip: &Layer) {
+        let (frame, stack) = (self.frame, self.stack);
         let (from, to) = key::addresses(frame, ip);
         let name = via(frame, stack).map_or(String::new(), key::Via::text);
         self.say(
-            number,
             "tunnel-fragmented",
             format!("packets of {name} from {from} to {to} are fragmented: the MTU inside is too large"),
         );
     }
 
-    fn icmp(&mut self, number: u64, frame: &[u8], ip: Option<&Layer>, layer: &Layer, stack: &Stack) {
+    fn icmp(&mut self, ip: Option<&Layer>, layer: &Layer) {
+        let (frame, stack) = (self.frame, self.stack);
         let Some(quoted) = stack.quoted().iter().find(|layer| layer.kind.is_ip()) else {
             return;
         };
@@ -113,32 +146,21 @@ impl Complaints {
             }
         };
         self.say(
-            number,
             code,
             format!("{sender} answers packets from {from} to {to}: {what}"),
         );
     }
 
-    fn bgp(&mut self, number: u64, frame: &[u8], ip: Option<&Layer>, bytes: &[u8]) {
-        let Some((from, to)) = ip.map(|ip| key::addresses(frame, ip)) else {
+    fn bgp(&mut self, ip: Option<&Layer>, bytes: &[u8]) {
+        let Some((from, to)) = ip.map(|ip| key::addresses(self.frame, ip)) else {
             return;
         };
         for (code, subcode) in Messages(bytes).filter_map(|message| message.error()) {
             let text = bgp::error_text(code, subcode);
             self.say(
-                number,
                 "bgp-error",
                 format!("BGP: {from} ends the session with {to}: {text} ({code}/{subcode})"),
             );
         }
-    }
-
-    pub(super) fn findings(&self) -> impl Iterator<Item = Finding> {
-        self.0.iter().map(|((code, text), (packets, number))| Finding {
-            code,
-            text: text.clone(),
-            packets: *packets,
-            number: *number,
-        })
     }
 }

@@ -1,8 +1,8 @@
 //! What tells flows apart: the innermost addresses and ports, and what they travel in.
 
-use std::hash::{BuildHasherDefault, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::packet::bytes::be64;
 use crate::packet::decap;
 use crate::packet::layer::{Kind, Layer, Stack};
 use crate::packet::wire::gre::Gre;
@@ -37,35 +37,141 @@ pub struct Key {
     pub b: End,
 }
 
-impl Key {
-    /// Of a packet, and whether it goes from `b` to `a`; none for one without IP inside.
-    pub fn of(frame: &[u8], stack: &Stack) -> Option<(Self, bool)> {
-        let level = stack.innermost();
-        let ip = level.iter().find(|layer| layer.kind.is_ip())?;
-        let last = level.last()?;
-        let (source, destination) = addresses(frame, ip);
-        let speaks = |layer: &&Layer| {
-            matches!(
-                layer.kind,
-                Kind::Tcp | Kind::Udp | Kind::Sctp | Kind::Icmp | Kind::Icmpv6
-            )
+/// A key in few bytes, that is quickly compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Packed {
+    /// Of 16 bytes or, in the second, of 4.
+    a: [u64; 2],
+    b: [u64; 2],
+    a_port: u16,
+    b_port: u16,
+    number: u32,
+    kind: Kind,
+    via: Option<Kind>,
+    flags: u8,
+}
+
+const V6: u8 = 1;
+const NUMBERED: u8 = 2;
+
+impl Packed {
+    pub(super) fn key(&self) -> Key {
+        let address = |[high, low]: [u64; 2]| -> IpAddr {
+            if self.flags & V6 != 0 {
+                Ipv6Addr::from(u128::from(high) << 64 | u128::from(low)).into()
+            } else {
+                Ipv4Addr::from(u32::try_from(low).unwrap_or(0)).into()
+            }
         };
-        let transport = level.iter().rev().find(speaks);
-        let (from, to) = transport.map_or((0, 0), |layer| ports(frame, layer));
-        let from = End {
-            address: source,
-            port: from,
-        };
-        let to = End {
-            address: destination,
-            port: to,
-        };
-        let back = to < from;
-        let (a, b) = if back { (to, from) } else { (from, to) };
-        let kind = transport.unwrap_or(last).kind;
-        let via = via(frame, stack);
-        Some((Self { via, kind, a, b }, back))
+        Key {
+            via: self.via.map(|kind| Via {
+                kind,
+                number: (self.flags & NUMBERED != 0).then_some(self.number),
+            }),
+            kind: self.kind,
+            a: End {
+                address: address(self.a),
+                port: self.a_port,
+            },
+            b: End {
+                address: address(self.b),
+                port: self.b_port,
+            },
+        }
     }
+
+    /// Keys come from captures, and the table is bounded: nothing is gained by flows that collide.
+    pub(super) const fn hash(&self) -> u64 {
+        let mut hash = 0;
+        let ports = (self.a_port as u64) << 32 | (self.b_port as u64) << 48 | self.number as u64;
+        let words = [
+            self.a[0],
+            self.a[1],
+            self.b[0],
+            self.b[1],
+            ports,
+            self.kind as u64,
+        ];
+        let mut at = 0;
+        while at < words.len() {
+            hash = (hash ^ words[at])
+                .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                .rotate_left(23);
+            at += 1;
+        }
+        hash ^ hash >> 32
+    }
+}
+
+impl From<&Key> for Packed {
+    fn from(key: &Key) -> Self {
+        let words = |address: IpAddr| match address {
+            IpAddr::V4(address) => [0, u64::from(address.to_bits())],
+            IpAddr::V6(address) => [be64(&address.octets(), 0), be64(&address.octets(), 8)],
+        };
+        let number = key.via.and_then(|via| via.number);
+        let v6 = if key.a.address.is_ipv6() { V6 } else { 0 };
+        Self {
+            a: words(key.a.address),
+            b: words(key.b.address),
+            a_port: key.a.port,
+            b_port: key.b.port,
+            number: number.unwrap_or(0),
+            kind: key.kind,
+            via: key.via.map(|via| via.kind),
+            flags: v6 | if number.is_some() { NUMBERED } else { 0 },
+        }
+    }
+}
+
+impl Key {
+    /// Of a packet; none for one without IP inside.
+    pub fn of(frame: &[u8], stack: &Stack) -> Option<Self> {
+        packed(frame, stack).map(|(packed, _)| packed.key())
+    }
+}
+
+/// The flow of a packet, and whether it goes from `b` to `a`; none for one without IP inside.
+pub(super) fn packed(frame: &[u8], stack: &Stack) -> Option<(Packed, bool)> {
+    let level = stack.innermost();
+    let ip = level.iter().find(|layer| layer.kind.is_ip())?;
+    let last = level.last()?;
+    let header = ip.header(frame);
+    let words = |address: [u8; 16]| [be64(&address, 0), be64(&address, 8)];
+    let (source, destination, flags) = if ip.kind == Kind::Ipv4 {
+        let short = |address: [u8; 4]| [0, u64::from(u32::from_be_bytes(address))];
+        (short(Ipv4(header).source()), short(Ipv4(header).destination()), 0)
+    } else {
+        (
+            words(Ipv6(header).source()),
+            words(Ipv6(header).destination()),
+            V6,
+        )
+    };
+    let speaks = |layer: &&Layer| {
+        matches!(
+            layer.kind,
+            Kind::Tcp | Kind::Udp | Kind::Sctp | Kind::Icmp | Kind::Icmpv6
+        )
+    };
+    let transport = level.iter().rev().find(speaks);
+    let (from, to) = transport.map_or((0, 0), |layer| ports(frame, layer));
+    let (from, to) = ((source, from), (destination, to));
+    let back = to < from;
+    let ((a, a_port), (b, b_port)) = if back { (to, from) } else { (from, to) };
+    let via = via(frame, stack);
+    let number = via.and_then(|via| via.number);
+    let packed = Packed {
+        a,
+        b,
+        a_port,
+        b_port,
+        number: number.unwrap_or(0),
+        kind: transport.unwrap_or(last).kind,
+        via: via.map(|via| via.kind),
+        flags: flags | if number.is_some() { NUMBERED } else { 0 },
+    };
+    Some((packed, back))
 }
 
 /// The addresses of an IP header.
@@ -142,50 +248,5 @@ impl Via {
             (Kind::Gre, Some(key)) => format!("{name} key {key:#x}"),
             (_, Some(vni)) => format!("{name} vni {vni}"),
         }
-    }
-}
-
-/// A quick hash of few words: keys come from captures, and the table is bounded.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Quick(u64);
-
-/// Makes `Quick` hashers.
-pub type BuildQuick = BuildHasherDefault<Quick>;
-
-impl Quick {
-    const fn add(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-    }
-}
-
-impl Hasher for Quick {
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            if let Some(place) = word.get_mut(..chunk.len()) {
-                place.copy_from_slice(chunk);
-            }
-            self.add(u64::from_le_bytes(word));
-        }
-    }
-
-    fn write_u8(&mut self, number: u8) {
-        self.add(u64::from(number));
-    }
-
-    fn write_u16(&mut self, number: u16) {
-        self.add(u64::from(number));
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.add(u64::from(number));
-    }
-
-    fn write_usize(&mut self, number: usize) {
-        self.add(number as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 32)
     }
 }

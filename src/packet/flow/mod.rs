@@ -5,21 +5,22 @@ pub mod finding;
 pub mod key;
 pub mod questions;
 mod report;
+mod seen;
 pub mod state;
+mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-
 use super::file::{Packet, Time};
-use super::layer::{Kind, Layer, Stack};
-use super::wire::ipv4::Ipv4;
+use super::layer::Stack;
 use complaint::Complaints;
 pub use finding::Finding;
-use key::BuildQuick;
 pub use key::{End, Key, Via};
 use questions::Questions;
+use seen::Remark;
+pub use seen::Seen;
 pub use state::{Flow, Way};
+use table::Table;
 
 /// Flows that are told apart; more cost memory without end.
 pub const MOST_FLOWS: usize = 200_000;
@@ -27,9 +28,11 @@ pub const MOST_FLOWS: usize = 200_000;
 /// The flows of a capture, while it is read.
 #[derive(Debug, Default)]
 pub struct Flows {
-    flows: HashMap<Key, Flow, BuildQuick>,
+    table: Table,
     questions: Questions,
     complaints: Complaints,
+    /// Of the packets that are being added.
+    rows: Vec<Option<u32>>,
     pub packets: u64,
     pub bytes: u64,
     /// Packets of flows that were too many to be told apart.
@@ -43,45 +46,92 @@ pub struct Flows {
 impl Flows {
     /// Adds a packet, which is the `number`th of the file.
     pub fn add(&mut self, number: u64, packet: &Packet, stack: &Stack) {
+        self.add_all(&mut [Seen::of(number, packet, stack)]);
+    }
+
+    /// Adds what was seen of the next packets.
+    pub fn add_all(&mut self, seen: &mut [Seen]) {
+        // First where their flows are, then what that means for them: so the processor waits for many of them at once.
+        let row = |table: &mut Table, seen: &Seen| {
+            let (key, back) = seen.key.as_ref()?;
+            table.row(key, MOST_FLOWS, || Flow::new(seen, *back))
+        };
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.clear();
+        rows.extend(seen.iter().map(|seen| row(&mut self.table, seen)));
+        for (seen, row) in seen.iter_mut().zip(&rows) {
+            self.put(seen, *row);
+        }
+        self.rows = rows;
+    }
+
+    fn put(&mut self, seen: &mut Seen, row: Option<u32>) {
         self.packets += 1;
-        self.bytes += u64::from(packet.wire_len);
-        self.first = Some(self.first.map_or(packet.time, |first| first.min(packet.time)));
-        self.last = Some(self.last.map_or(packet.time, |last| last.max(packet.time)));
-        let frame = packet.data;
-        self.questions.add(packet.time, frame, stack);
-        self.complaints.add(number, frame, stack);
-        let Some((key, back)) = Key::of(frame, stack) else {
+        self.bytes += u64::from(seen.wire_len);
+        self.first = Some(self.first.map_or(seen.time, |first| first.min(seen.time)));
+        self.last = Some(self.last.map_or(seen.time, |last| last.max(seen.time)));
+        for remark in seen.remarks.drain(..) {
+            match remark {
+                Remark::Asks { via, sender, target } => self.questions.ask(via, sender, target, seen.time),
+                Remark::Has { via, who, link } => {
+                    self.questions.answer(who);
+                    if let Some(link) = link {
+                        self.questions
+                            .owner((seen.interface, via, who), link, seen.number);
+                    }
+                }
+                Remark::Wrong(code, text) => self.complaints.add(seen.number, code, text),
+            }
+        }
+        let Some((_, back)) = &seen.key else {
             self.others += 1;
             return;
         };
-        if self.flows.len() >= MOST_FLOWS && !self.flows.contains_key(&key) {
-            self.untold += 1;
-            return;
+        match row.and_then(|row| self.table.flow(row)) {
+            Some(flow) => flow.add(seen, *back),
+            None => self.untold += 1,
         }
-        let way = usize::from(back);
-        let level = stack.innermost();
-        let speaks = |layer: &&Layer| matches!(layer.kind, Kind::Tcp | Kind::Icmp | Kind::Icmpv6);
-        let id = level
-            .iter()
-            .find(|layer| layer.kind == Kind::Ipv4)
-            .map_or(0, |ip| Ipv4(ip.header(frame)).id());
-        self.flows
-            .entry(key)
-            .or_insert_with(|| Flow::new(packet.time, number, way))
-            .add(
-                packet.time,
-                way,
-                packet.wire_len,
-                frame,
-                level.iter().find(speaks),
-                id,
-            );
     }
 
     /// The flows, those of most bytes first.
-    pub fn sorted(&self) -> Vec<(&Key, &Flow)> {
-        let mut flows: Vec<(&Key, &Flow)> = self.flows.iter().collect();
-        flows.sort_unstable_by_key(|(key, flow)| (std::cmp::Reverse(flow.bytes()), flow.number, **key));
-        flows
+    pub fn sorted(&self) -> Sorted<'_> {
+        let mut rows: Vec<u32> = self.table.rows().collect();
+        rows.sort_unstable_by_key(|row| {
+            let flow = self.table.get(*row).map(|(_, flow)| flow);
+            flow.map(|flow| (std::cmp::Reverse(flow.bytes()), flow.number))
+        });
+        Sorted {
+            table: &self.table,
+            rows: rows.into_iter(),
+        }
+    }
+
+    /// The flow of a key.
+    pub fn get(&self, key: &Key) -> Option<&Flow> {
+        self.table.of(&key.into())
+    }
+
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Flows in an order.
+#[derive(Debug)]
+pub struct Sorted<'a> {
+    table: &'a Table,
+    rows: std::vec::IntoIter<u32>,
+}
+
+impl<'a> Iterator for Sorted<'a> {
+    type Item = (Key, &'a Flow);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (key, flow) = self.table.get(self.rows.next()?)?;
+        Some((key.key(), flow))
     }
 }

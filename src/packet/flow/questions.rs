@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Finding;
 use super::key::{self, Via};
+use super::seen::Remark;
 use crate::packet::file::Time;
 use crate::packet::layer::{Kind, Stack};
 use crate::packet::wire::arp::{self, Arp};
@@ -27,60 +28,133 @@ struct Asked {
     answered: bool,
 }
 
+/// Looks for questions and answers in a packet.
+pub(super) fn look(frame: &[u8], stack: &Stack, remarks: &mut Vec<Remark>) {
+    let Some(last) = stack.layers().last() else {
+        return;
+    };
+    match last.kind {
+        Kind::Arp => arp(frame, stack, Arp(last.header(frame)), remarks),
+        Kind::Icmpv6 => neighbor(frame, stack, Icmpv6(last.header(frame)), remarks),
+        _ => {}
+    }
+}
+
+fn arp(frame: &[u8], stack: &Stack, arp: Arp, remarks: &mut Vec<Remark>) {
+    let (Some(sender), Some(target)) = (arp.sender().first_chunk::<4>(), arp.target().first_chunk::<4>())
+    else {
+        return;
+    };
+    let via = key::via(frame, stack);
+    let link = arp.sender_link().first_chunk().copied();
+    let (sender, target) = (Ipv4Addr::from(*sender), Ipv4Addr::from(*target));
+    let (is_question, probes) = (
+        arp.operation() == arp::REQUEST && sender != target,
+        sender.is_unspecified(),
+    );
+    let (sender, target) = (sender.into(), target.into());
+    if is_question {
+        // From nobody: a host asks whether its own new address is taken, and hopes for no answer (RFC 5227).
+        if !probes {
+            remarks.push(Remark::Asks { via, sender, target });
+        }
+    } else {
+        remarks.push(Remark::Has {
+            via,
+            who: sender,
+            link,
+        });
+    }
+}
+
+fn neighbor(frame: &[u8], stack: &Stack, message: Icmpv6, remarks: &mut Vec<Remark>) {
+    let (kind::NEIGHBOR_SOLICITATION | kind::NEIGHBOR_ADVERTISEMENT, Some(target)) =
+        (message.kind(), message.target())
+    else {
+        return;
+    };
+    let via = key::via(frame, stack);
+    let target = Ipv6Addr::from(target).into();
+    if message.kind() == kind::NEIGHBOR_ADVERTISEMENT {
+        remarks.push(Remark::Has {
+            via,
+            who: target,
+            link: None,
+        });
+        return;
+    }
+    let Some(ip) = stack.innermost().iter().find(|layer| layer.kind == Kind::Ipv6) else {
+        return;
+    };
+    let (sender, _) = key::addresses(frame, ip);
+    // As above (RFC 4862, 5.4).
+    if !sender.is_unspecified() {
+        remarks.push(Remark::Asks { via, sender, target });
+    }
+}
+
 /// The questions of a capture.
 #[derive(Debug, Default)]
-pub(super) struct Questions(BTreeMap<Question, Asked>);
+pub(super) struct Questions {
+    asked: BTreeMap<Question, Asked>,
+    owners: BTreeMap<Place, Owner>,
+}
+
+/// Where an address is: link of the capture, tunnel, address.
+type Place = (u32, Option<Via>, IpAddr);
+
+/// Who says to have an address.
+#[derive(Debug, Clone, Copy)]
+struct Owner {
+    now: [u8; 6],
+    before: Option<[u8; 6]>,
+    /// Another than before said so.
+    changes: u64,
+    /// The one before said so again: it had not moved.
+    disputed: bool,
+    number: u64,
+}
 
 impl Questions {
-    pub(super) fn add(&mut self, time: Time, frame: &[u8], stack: &Stack) {
-        let Some(last) = stack.innermost().last() else {
+    /// Somebody says to have an address.
+    pub(super) fn owner(&mut self, place: Place, link: [u8; 6], number: u64) {
+        if self.owners.len() >= MOST {
             return;
-        };
-        match last.kind {
-            Kind::Arp => self.arp(time, frame, stack, Arp(last.header(frame))),
-            Kind::Icmpv6 => self.neighbor(time, frame, stack, Icmpv6(last.header(frame))),
-            _ => {}
+        }
+        let owner = self.owners.entry(place).or_insert(Owner {
+            now: link,
+            before: None,
+            changes: 0,
+            disputed: false,
+            number,
+        });
+        if owner.now != link {
+            owner.disputed |= owner.before == Some(link);
+            owner.changes += 1;
+            owner.before = Some(owner.now);
+            owner.now = link;
         }
     }
 
-    fn arp(&mut self, time: Time, frame: &[u8], stack: &Stack, arp: Arp) {
-        let (Some(sender), Some(target)) = (arp.sender().first_chunk::<4>(), arp.target().first_chunk::<4>())
-        else {
-            return;
-        };
-        let (sender, target) = (Ipv4Addr::from(*sender).into(), Ipv4Addr::from(*target).into());
-        match arp.operation() {
-            arp::REQUEST if sender != target => self.ask(key::via(frame, stack), sender, target, time),
-            _ => self.answer(sender),
-        }
+    fn duplicates(&self) -> impl Iterator<Item = Finding> {
+        let disputed = self.owners.iter().filter(|(_, owner)| owner.disputed);
+        disputed.filter_map(|((_, via, who), owner)| {
+            let inside = via.map_or(String::new(), |via| format!(" in {}", via.text()));
+            let [one, other] = [owner.now, owner.before?].map(link_text);
+            Some(Finding {
+                code: "duplicate-address",
+                text: format!("ARP{inside}: both {one} and {other} say to have {who}, in turn"),
+                packets: owner.changes,
+                number: owner.number,
+            })
+        })
     }
 
-    fn neighbor(&mut self, time: Time, frame: &[u8], stack: &Stack, message: Icmpv6) {
-        let (kind::NEIGHBOR_SOLICITATION | kind::NEIGHBOR_ADVERTISEMENT, Some(target)) =
-            (message.kind(), message.target())
-        else {
-            return;
-        };
-        let target = Ipv6Addr::from(target).into();
-        if message.kind() == kind::NEIGHBOR_ADVERTISEMENT {
-            self.answer(target);
+    pub(super) fn ask(&mut self, via: Option<Via>, sender: IpAddr, target: IpAddr, time: Time) {
+        if self.asked.len() >= MOST {
             return;
         }
-        let Some(ip) = stack.innermost().iter().find(|layer| layer.kind == Kind::Ipv6) else {
-            return;
-        };
-        let (sender, _) = key::addresses(frame, ip);
-        // From nobody: a host asks whether its own new address is taken, and hopes for no answer.
-        if !sender.is_unspecified() {
-            self.ask(key::via(frame, stack), sender, target, time);
-        }
-    }
-
-    fn ask(&mut self, via: Option<Via>, sender: IpAddr, target: IpAddr, time: Time) {
-        if self.0.len() >= MOST {
-            return;
-        }
-        let asked = self.0.entry((target, via, sender)).or_insert(Asked {
+        let asked = self.asked.entry((target, via, sender)).or_insert(Asked {
             last: time,
             count: 0,
             in_vain: 0,
@@ -96,10 +170,10 @@ impl Questions {
         asked.answered = false;
     }
 
-    fn answer(&mut self, who: IpAddr) {
+    pub(super) fn answer(&mut self, who: IpAddr) {
         let first = (who, None, IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         for (_, asked) in self
-            .0
+            .asked
             .range_mut(first..)
             .take_while(|((target, _, _), _)| *target == who)
         {
@@ -109,7 +183,7 @@ impl Questions {
     }
 
     pub(super) fn findings(&self) -> impl Iterator<Item = Finding> {
-        self.0
+        self.asked
             .iter()
             .filter(|(_, asked)| asked.in_vain > 0)
             .map(|((target, via, sender), asked)| {
@@ -133,5 +207,10 @@ impl Questions {
                     number: 0,
                 }
             })
+            .chain(self.duplicates())
     }
+}
+
+fn link_text(link: [u8; 6]) -> String {
+    link.map(|byte| format!("{byte:02x}")).join(":")
 }

@@ -6,6 +6,8 @@ use crate::packet::layer::Kind;
 
 /// Segments sent again that are worth a word: so many, and one in so many.
 const RETRANSMITTED: (u64, u64) = (3, 100);
+/// Segments with a window of 0 that are worth a word: a receiver that is busy for a moment sends one or two.
+const CLOSED: u16 = 3;
 /// A question is unanswered when the capture goes on for so long, in nanoseconds.
 const PATIENCE: i64 = 1_000_000_000;
 
@@ -16,7 +18,7 @@ impl Flows {
         findings.extend(self.complaints.findings());
         let end = self.last.unwrap_or_default();
         for (key, flow) in self.sorted() {
-            findings.extend(judge(key, flow, end));
+            findings.extend(judge(&key, flow, end));
         }
         findings
     }
@@ -24,7 +26,7 @@ impl Flows {
 
 fn judge(key: &Key, flow: &Flow, end: Time) -> Option<Finding> {
     let inside = key.via.map_or(String::new(), |via| format!(" in {}", via.text()));
-    let ends = if flow.opener == 0 {
+    let ends = if flow.opener() == 0 {
         [key.a, key.b]
     } else {
         [key.b, key.a]
@@ -37,12 +39,12 @@ fn judge(key: &Key, flow: &Flow, end: Time) -> Option<Finding> {
             number: flow.number,
         })
     };
-    let long_ago = end.nanos().saturating_sub(flow.last.nanos()) >= PATIENCE;
+    let long_ago = end.nanos().saturating_sub(flow.last().nanos()) >= PATIENCE;
     match key.kind {
         Kind::Tcp => {
             let [from, to] = ends.map(|end| format!("{} port {}", end.address, end.port));
             let [here, there] =
-                [flow.opener, 1 - flow.opener].map(|way| flow.ways.get(way).copied().unwrap_or_default());
+                [flow.opener(), 1 - flow.opener()].map(|way| flow.ways.get(way).copied().unwrap_or_default());
             if flow.refused {
                 return say(
                     "refused",
@@ -52,16 +54,26 @@ fn judge(key: &Key, flow: &Flow, end: Time) -> Option<Finding> {
             }
             if here.syns > 0 && there.packets == 0 && (here.syns > 1 || long_ago) && here.segments == 0 {
                 let text = format!("TCP{inside}: {from} got no answer from {to} to {} SYN", here.syns);
-                return say("syn-unanswered", here.packets, text);
+                return say("syn-unanswered", u64::from(here.packets), text);
             }
-            let [sent, again] = [here, there].iter().fold([0, 0], |[sent, again], way| {
-                [sent + way.segments, again + way.retransmitted]
+            let [sent, again] = [here, there].iter().fold([0u64, 0], |[sent, again], way| {
+                [
+                    sent + u64::from(way.segments),
+                    again + u64::from(way.retransmitted),
+                ]
             });
             if again >= RETRANSMITTED.0 && again.saturating_mul(RETRANSMITTED.1) >= sent {
                 let text = format!(
                     "TCP{inside}: {again} of {sent} segments between {from} and {to} were sent again"
                 );
                 return say("retransmissions", again, text);
+            }
+            let closed = [(here.closed_windows, &from), (there.closed_windows, &to)];
+            if let Some((count, who)) = closed.into_iter().find(|(count, _)| *count >= CLOSED) {
+                let text = format!(
+                    "TCP{inside}: {who} closes its window {count} times: what runs there does not read"
+                );
+                return say("window-closed", u64::from(count), text);
             }
             if here.resets + there.resets > 0 && here.fins + there.fins == 0 {
                 let who = if here.resets > 0 { &from } else { &to };
@@ -86,7 +98,7 @@ fn judge(key: &Key, flow: &Flow, end: Time) -> Option<Finding> {
                 "ping{inside}: {missing} of {} requests from {from} to {to} were not answered",
                 flow.requests
             );
-            say("ping-unanswered", missing, text)
+            say("ping-unanswered", u64::from(missing), text)
         }
         _ => None,
     }

@@ -1,29 +1,31 @@
 //! What is remembered of a flow.
 
+use super::seen::{Says, Seen, Segment};
 use crate::packet::file::Time;
-use crate::packet::layer::{Kind, Layer};
-use crate::packet::wire::icmp::{Icmp, kind as icmp_kind};
-use crate::packet::wire::icmpv6::{Icmpv6, kind as icmpv6_kind};
-use crate::packet::wire::tcp::{Tcp, flag};
+use crate::packet::wire::tcp::flag;
 
-/// One direction.
+/// One direction. Its fields are as small as they may be: there are many flows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Way {
-    pub packets: u64,
     /// On the wire, all headers included.
     pub bytes: u64,
+    pub packets: u32,
     /// TCP: segments with data.
-    pub segments: u64,
+    pub segments: u32,
     /// TCP: segments whose data had been sent before.
-    pub retransmitted: u64,
-    /// TCP.
-    pub syns: u32,
-    pub resets: u32,
-    pub fins: u32,
+    pub retransmitted: u32,
     /// TCP: the first byte that was not sent yet.
-    next: Option<u32>,
-    /// TCP: sequence, length and IP id of the segment before, which other links may have shown again.
-    last: Option<(u32, u32, u16)>,
+    next: u32,
+    /// TCP: sequence and length of the segment before, which other links may have shown again, and its IP id.
+    last: u32,
+    last_id: u16,
+    /// TCP.
+    pub syns: u16,
+    pub resets: u16,
+    pub fins: u16,
+    /// TCP: segments that forbid the other side to send.
+    pub closed_windows: u16,
+    has_sent: bool,
 }
 
 /// A flow.
@@ -31,37 +33,64 @@ pub struct Way {
 pub struct Flow {
     /// From `a` to `b`, and back.
     pub ways: [Way; 2],
-    pub first: Time,
-    pub last: Time,
+    /// Nanoseconds since 1970.
+    first: i64,
+    last: i64,
     /// Number of its first packet.
     pub number: u64,
-    /// Who spoke first: 0 is `a`.
-    pub opener: usize,
-    /// Time of the question that waits for its answer: a SYN, or an echo request with its number.
-    asked: Option<(Time, usize, u32)>,
-    /// The shortest time from a question to its answer, in nanoseconds.
-    pub rtt: Option<i64>,
+    /// When the question was asked that waits for its answer: a SYN, or an echo request.
+    asked: i64,
+    /// The shortest time from a question to its answer, in nanoseconds; none is [`i64::MAX`].
+    rtt: i64,
+    /// What answers the question.
+    wanted: u32,
     /// ICMP: echo requests, and their replies.
-    pub requests: u64,
-    pub replies: u64,
+    pub requests: u32,
+    pub replies: u32,
+    /// Who asked; [`NOBODY`] if nothing is asked.
+    asker: u8,
+    opener: u8,
     /// TCP: a SYN was answered by a reset.
     pub refused: bool,
 }
 
+const NOBODY: u8 = 2;
+
 impl Flow {
-    pub(super) fn new(first: Time, number: u64, way: usize) -> Self {
+    pub(super) fn new(seen: &Seen, back: bool) -> Self {
+        let time = seen.time.nanos();
         Self {
             ways: [Way::default(); 2],
-            first,
-            last: first,
-            number,
-            opener: way,
-            asked: None,
-            rtt: None,
+            first: time,
+            last: time,
+            number: seen.number,
+            asked: 0,
+            rtt: i64::MAX,
+            wanted: 0,
             requests: 0,
             replies: 0,
+            asker: NOBODY,
+            opener: u8::from(back),
             refused: false,
         }
+    }
+
+    pub fn first(&self) -> Time {
+        Time::from_nanos(self.first)
+    }
+
+    pub fn last(&self) -> Time {
+        Time::from_nanos(self.last)
+    }
+
+    /// Who spoke first: 0 is `a`.
+    pub fn opener(&self) -> usize {
+        usize::from(self.opener)
+    }
+
+    /// The shortest time from a question to its answer, in nanoseconds.
+    pub fn rtt(&self) -> Option<i64> {
+        (self.rtt != i64::MAX).then_some(self.rtt)
     }
 
     /// Packets went only one way.
@@ -71,7 +100,7 @@ impl Flow {
 
     /// Both ways.
     pub fn packets(&self) -> u64 {
-        self.ways.iter().map(|way| way.packets).sum()
+        self.ways.iter().map(|way| u64::from(way.packets)).sum()
     }
 
     /// Both ways.
@@ -81,114 +110,105 @@ impl Flow {
 
     /// Both ways.
     pub fn retransmitted(&self) -> u64 {
-        self.ways.iter().map(|way| way.retransmitted).sum()
+        self.ways.iter().map(|way| u64::from(way.retransmitted)).sum()
     }
 
-    /// Adds a packet; `way` is 1 for one from `b` to `a`.
-    pub(super) fn add(
-        &mut self,
-        time: Time,
-        way: usize,
-        bytes: u32,
-        frame: &[u8],
-        layer: Option<&Layer>,
-        id: u16,
-    ) {
+    /// Adds a packet.
+    pub(super) fn add(&mut self, seen: &Seen, back: bool) {
+        let time = seen.time.nanos();
         self.last = self.last.max(time);
-        if let Some(way) = self.ways.get_mut(way) {
-            way.packets += 1;
-            way.bytes += u64::from(bytes);
+        let way = u8::from(back);
+        if let Some(way) = self.ways.get_mut(usize::from(way)) {
+            way.packets = way.packets.saturating_add(1);
+            way.bytes = way.bytes.saturating_add(u64::from(seen.wire_len));
         }
-        let Some(layer) = layer.filter(|layer| !layer.cut) else {
-            return;
-        };
-        let header = layer.header(frame);
-        match layer.kind {
-            Kind::Tcp => self.tcp(time, way, Tcp(header), layer.payload_len(), id),
-            Kind::Icmp => match Icmp(header).kind() {
-                icmp_kind::ECHO => self.ask(time, way, u32::from(Icmp(header).sequence())),
-                icmp_kind::ECHO_REPLY => self.answer(time, way, u32::from(Icmp(header).sequence())),
-                _ => {}
-            },
-            Kind::Icmpv6 => match Icmpv6(header).kind() {
-                icmpv6_kind::ECHO => self.ask(time, way, u32::from(Icmpv6(header).sequence())),
-                icmpv6_kind::ECHO_REPLY => self.answer(time, way, u32::from(Icmpv6(header).sequence())),
-                _ => {}
-            },
-            _ => {}
+        match seen.says {
+            Says::Nothing => {}
+            Says::Tcp(segment) => self.tcp(time, way, &segment),
+            Says::Ask(number) => self.ask(time, way, u32::from(number)),
+            Says::Answer(number) => self.answer(time, way, u32::from(number)),
         }
     }
 
-    fn ask(&mut self, time: Time, way: usize, number: u32) {
+    fn ask(&mut self, time: i64, way: u8, number: u32) {
         // The same request again, as another link shows it.
-        if self
-            .asked
-            .is_some_and(|(_, asker, asked)| (asker, asked) == (way, number))
-        {
+        if (self.asker, self.wanted) == (way, number) {
             return;
         }
-        self.requests += 1;
-        self.asked = Some((time, way, number));
+        self.requests = self.requests.saturating_add(1);
+        (self.asked, self.asker, self.wanted) = (time, way, number);
     }
 
-    fn answer(&mut self, time: Time, way: usize, number: u32) {
-        let Some((asked, asker, wanted)) = self.asked else {
-            // Of a request before the one that waits: slow, but an answer.
-            self.replies = (self.replies + 1).min(self.requests);
-            return;
-        };
-        self.replies = (self.replies + 1).min(self.requests);
-        if asker != way && wanted == number {
-            self.measure(asked, time);
+    fn answer(&mut self, time: i64, way: u8, number: u32) {
+        // Also of a request before the one that waits: slow, but an answer.
+        self.replies = self.replies.saturating_add(1).min(self.requests);
+        if self.asker == 1 - way && self.wanted == number {
+            self.measure(time);
         }
     }
 
-    fn measure(&mut self, asked: Time, time: Time) {
-        let took = time.nanos().saturating_sub(asked.nanos());
+    fn measure(&mut self, time: i64) {
+        let took = time.saturating_sub(self.asked);
         if took >= 0 {
-            self.rtt = Some(self.rtt.map_or(took, |least| least.min(took)));
+            self.rtt = self.rtt.min(took);
         }
     }
 
-    fn tcp(&mut self, time: Time, way: usize, tcp: Tcp, length: u32, id: u16) {
-        let flags = tcp.flags();
-        let (syn, ack) = (flags & flag::SYN != 0, flags & flag::ACK != 0);
+    fn tcp(&mut self, time: i64, way: u8, tcp: &Segment) {
+        let has = |bit: u8| tcp.flags & bit != 0;
+        let (syn, ack, reset) = (has(flag::SYN), has(flag::ACK), has(flag::RST));
         if syn && !ack {
-            self.asked = Some((time, way, tcp.sequence().wrapping_add(1)));
-        } else if let Some((asked, asker, wanted)) = self.asked
-            && asker != way
-            && ack
-            && tcp.ack() == wanted
-        {
-            if flags & flag::RST != 0 {
+            (self.asked, self.asker, self.wanted) = (time, way, tcp.sequence.wrapping_add(1));
+        } else if self.asker == 1 - way && ack && tcp.ack == self.wanted {
+            if reset {
                 self.refused = true;
             } else if syn {
-                self.measure(asked, time);
+                self.measure(time);
             }
-            self.asked = None;
+            self.asker = NOBODY;
         }
-        let Some(way) = self.ways.get_mut(way) else {
+        let Some(way) = self.ways.get_mut(usize::from(way)) else {
             return;
         };
-        let again = way.last == Some((tcp.sequence(), length, id));
-        way.last = Some((tcp.sequence(), length, id));
+        let mark = (tcp.sequence ^ tcp.length.rotate_left(16), tcp.id);
+        let again = way.has_sent && mark == (way.last, way.last_id);
+        let first = !std::mem::replace(&mut way.has_sent, true);
+        (way.last, way.last_id) = mark;
         if again {
             return;
         }
-        way.syns += u32::from(syn && !ack);
-        way.resets += u32::from(flags & flag::RST != 0);
-        way.fins += u32::from(flags & flag::FIN != 0);
-        if length == 0 {
+        let count = |counter: &mut u16, one: bool| *counter = counter.saturating_add(u16::from(one));
+        count(&mut way.syns, syn && !ack);
+        count(&mut way.resets, reset);
+        count(&mut way.fins, has(flag::FIN));
+        count(&mut way.closed_windows, tcp.window == 0 && !syn && !reset);
+        if tcp.length == 0 {
             return;
         }
-        way.segments += 1;
-        let end = tcp.sequence().wrapping_add(length);
-        match way.next {
+        let end = tcp.sequence.wrapping_add(tcp.length);
+        let sent_before = way.segments > 0 && way.next.wrapping_sub(end).cast_signed() >= 0;
+        way.segments = way.segments.saturating_add(1);
+        if sent_before && !first {
             // A byte sent again is a keepalive, not a loss.
-            Some(next) if next.wrapping_sub(end).cast_signed() >= 0 => {
-                way.retransmitted += u64::from(length > 1);
-            }
-            _ => way.next = Some(end),
+            way.retransmitted = way.retransmitted.saturating_add(u32::from(tcp.length > 1));
+        } else {
+            way.next = end;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::key::Packed;
+    use super::*;
+
+    #[test]
+    fn a_flow_costs_little() {
+        // Beside it, its place in the index: at most 16 bytes.
+        assert!(
+            size_of::<(Packed, Flow)>() <= 184,
+            "{}",
+            size_of::<(Packed, Flow)>()
+        );
     }
 }

@@ -69,13 +69,14 @@ fn a_connection_is_one_flow_with_its_time() {
         back(101, 0x10, b""),
     ];
     let flows = flows(&frames);
-    let sorted = flows.sorted();
+    let sorted: Vec<_> = flows.sorted().collect();
     let [(key, flow)] = sorted[..] else {
         panic!("{sorted:?}")
     };
     assert_eq!(key.via.unwrap().text(), "vxlan vni 1");
     assert_eq!((flow.ways[0].packets, flow.ways[1].packets), (2, 2));
-    assert_eq!(flow.rtt, Some(100_000_000));
+    assert_eq!(flow.rtt(), Some(100_000_000));
+    assert_eq!(flows.get(&key).map(Flow::packets), Some(4));
     assert!(!flow.is_one_way());
     assert_eq!(flows.findings(), []);
 }
@@ -125,6 +126,34 @@ fn arp_in_vain_is_asked_again() {
     assert_eq!(codes(&frames), ["arp-unanswered"]);
     frames.push(answer);
     assert_eq!(codes(&frames), [""; 0]);
+}
+
+#[test]
+fn a_receiver_that_does_not_read() {
+    let closed = |sequence: u32| {
+        let mut packet = build::tcp4(B, A, (80, 40000), sequence, 0x10, b"");
+        packet[20 + 14..20 + 16].copy_from_slice(&[0, 0]);
+        inside(1, &packet)
+    };
+    let mut frames = vec![there(7, 0x18, b"hello")];
+    // Sequence numbers differ, so that none is the same packet again.
+    frames.extend((0..3).map(|nth| closed(100 + nth)));
+    let codes = codes(&frames);
+    assert!(codes.contains(&"window-closed"), "{codes:?}");
+    frames.truncate(3);
+    assert!(!self::codes(&frames).contains(&"window-closed"));
+}
+
+#[test]
+fn an_address_that_two_hosts_have() {
+    let has = |link: u8| {
+        let mut arp = build::arp(2, B, A);
+        // The sender's link address.
+        arp[13] = link;
+        build::ethernet(link, 255, 0x0806, &arp)
+    };
+    assert_eq!(codes(&[has(1), has(2)]), [""; 0], "an address may move");
+    assert_eq!(codes(&[has(1), has(2), has(1)]), ["duplicate-address"]);
 }
 
 #[test]

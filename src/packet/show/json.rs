@@ -15,20 +15,34 @@
 //!   length     bytes of the header that were captured
 //!   payload    bytes after it on the wire
 //!   quoted     true for what an ICMP error quotes
+//!   sourceName, destinationName
+//!              of IP addresses that have one, with --names
 //!   …          fields of the protocol, such as source, destination, vni, flags
 //! ended        where decoding ended before the packet did: layer, offset, needed, had, why
 //! ```
+//!
+//! After the packets of links, the last object has only `end`: how many `packets` there were, and of each of the `links`
+//! what the kernel `received` and `dropped`, and what was `notShown`.
 
+use std::sync::Arc;
+
+use super::names::Names;
 use super::text::Text;
 use super::{Shown, json_fields, time};
+use crate::packet::Kind;
+use crate::packet::layer::Layer;
+use crate::packet::wire::ipv4::Ipv4;
+use crate::packet::wire::ipv6::Ipv6;
 
 /// Writes objects.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Json;
+#[derive(Debug, Clone, Default)]
+pub struct Json {
+    pub names: Option<Arc<Names>>,
+}
 
 impl Json {
     /// Writes a packet and the end of its line.
-    pub fn write(self, shown: &Shown, out: &mut Text) {
+    pub fn write(&self, shown: &Shown, out: &mut Text) {
         let packet = &shown.packet;
         out.str("{\"number\":");
         out.number(shown.number);
@@ -68,6 +82,9 @@ impl Json {
                 out.str(",\"quoted\":true");
             }
             json_fields::write(packet.data, layer, out);
+            if let Some(names) = self.names.as_deref().filter(|_| layer.kind.is_ip()) {
+                self::names(names, packet.data, layer, out);
+            }
             out.byte(b'}');
         }
         out.byte(b']');
@@ -85,5 +102,25 @@ impl Json {
             out.str("\"}");
         }
         out.str("}\n");
+    }
+}
+
+fn names(names: &Names, frame: &[u8], layer: &Layer, out: &mut Text) {
+    let header = layer.header(frame);
+    let found = if layer.kind == Kind::Ipv4 {
+        let ip = Ipv4(header);
+        [names.ipv4(ip.source()), names.ipv4(ip.destination())]
+    } else {
+        let ip = Ipv6(header);
+        [names.ipv6(ip.source()), names.ipv6(ip.destination())]
+    };
+    for (key, name) in [",\"sourceName\":", ",\"destinationName\":"]
+        .into_iter()
+        .zip(found)
+    {
+        if let Some(name) = name {
+            out.str(key);
+            out.json(name.as_bytes());
+        }
     }
 }

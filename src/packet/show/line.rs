@@ -1,5 +1,8 @@
 //! One line a packet, with ` | ` between the headers of each encapsulation and the next.
 
+use std::sync::Arc;
+
+use super::names::Names;
 use super::text::{Paint, Text};
 use super::{Clock, Shown, payload, tunnel};
 use crate::packet::layer::{Kind, Layer, Stop};
@@ -15,8 +18,13 @@ use crate::packet::wire::vlan::Vlan;
 pub const SEPARATOR: &str = " | ";
 /// Columns that a pair of addresses is padded to at most: two of IPv4 with ports.
 const WIDEST: usize = 45;
+/// With their names.
+const WIDEST_NAMED: usize = 100;
 /// Levels whose columns line up.
 const LEVELS: usize = 4;
+
+/// See [`Lines::layout`].
+pub type Layout = [usize; LEVELS];
 
 /// Writes lines.
 #[derive(Debug, Clone)]
@@ -24,6 +32,8 @@ pub struct Lines {
     pub clock: Clock,
     /// Also ports of tunnels, link addresses, TTL, windows and options.
     pub wide: bool,
+    /// Shown beside addresses.
+    pub names: Option<Arc<Names>>,
     /// Of the addresses of each level: the widest so far.
     widths: [usize; LEVELS],
 }
@@ -33,8 +43,19 @@ impl Lines {
         Self {
             clock,
             wide,
+            names: None,
             widths: [0; LEVELS],
         }
+    }
+
+    /// What lines take over from those before, if times are the packets' own: writers with the same write the same.
+    pub const fn layout(&self) -> Layout {
+        self.widths
+    }
+
+    /// Goes on as another writer would.
+    pub const fn resume(&mut self, layout: Layout) {
+        self.widths = layout;
     }
 
     /// Writes a packet and the end of its line.
@@ -101,15 +122,21 @@ impl Lines {
                 _ => {}
             }
         }
-        endpoints(frame, level, !outer || self.wide, out);
+        let names = self.names.as_deref();
+        endpoints(frame, level, !outer || self.wide, names, out);
         if self.wide {
             ttl(frame, level, out);
         }
         let index = usize::from(level.first().map_or(0, |layer| layer.level));
         let has_ip = level.iter().any(|layer| layer.kind.is_ip());
         let written = out.len().saturating_sub(start);
+        let widest = if self.names.is_some() {
+            WIDEST_NAMED
+        } else {
+            WIDEST
+        };
         if let Some(width) = self.widths.get_mut(index).filter(|_| has_ip) {
-            *width = (*width).max(written.min(WIDEST));
+            *width = (*width).max(written.min(widest));
             out.pad(width.saturating_sub(written));
         }
     }
@@ -146,8 +173,14 @@ fn link(shown: &Shown, out: &mut Text) {
     }
 }
 
-/// The addresses of one level, with or without ports.
-pub(super) fn endpoints(frame: &[u8], level: &[Layer], with_ports: bool, out: &mut Text) {
+/// The addresses of one level, with or without ports, and with names beside those that have one.
+pub(super) fn endpoints(
+    frame: &[u8],
+    level: &[Layer],
+    with_ports: bool,
+    names: Option<&Names>,
+    out: &mut Text,
+) {
     let mut ip = None;
     let mut ports = None;
     for layer in level {
@@ -168,24 +201,40 @@ pub(super) fn endpoints(frame: &[u8], level: &[Layer], with_ports: bool, out: &m
     let header = ip.header(frame);
     // Ports are at the same place in all three.
     let ports = ports.map(|layer| Tcp(layer.header(frame)));
-    let port = |port: Option<u16>, out: &mut Text| {
-        if let Some(port) = port {
-            out.byte(b'.');
-            out.number(port);
-        }
-    };
+    let (source, destination) = (
+        ports.map(|ports| ports.source()),
+        ports.map(|ports| ports.destination()),
+    );
     if ip.kind == Kind::Ipv4 {
-        out.ipv4(Ipv4(header).source());
-        port(ports.map(|ports| ports.source()), out);
+        let ip = Ipv4(header);
+        let name = |address| names.and_then(|names| names.ipv4(address));
+        out.ipv4(ip.source());
+        port_and_name(source, name(ip.source()), out);
         out.str(" > ");
-        out.ipv4(Ipv4(header).destination());
+        out.ipv4(ip.destination());
+        port_and_name(destination, name(ip.destination()), out);
     } else {
-        out.ipv6(Ipv6(header).source());
-        port(ports.map(|ports| ports.source()), out);
+        let ip = Ipv6(header);
+        let name = |address| names.and_then(|names| names.ipv6(address));
+        out.ipv6(ip.source());
+        port_and_name(source, name(ip.source()), out);
         out.str(" > ");
-        out.ipv6(Ipv6(header).destination());
+        out.ipv6(ip.destination());
+        port_and_name(destination, name(ip.destination()), out);
     }
-    port(ports.map(|ports| ports.destination()), out);
+}
+
+#[inline]
+fn port_and_name(port: Option<u16>, name: Option<&str>, out: &mut Text) {
+    if let Some(port) = port {
+        out.byte(b'.');
+        out.number(port);
+    }
+    if let Some(name) = name {
+        out.byte(b'(');
+        out.raw(name.as_bytes());
+        out.byte(b')');
+    }
 }
 
 /// A frame that carries no IP.

@@ -5,6 +5,7 @@ pub mod hex;
 pub mod json;
 mod json_fields;
 pub mod line;
+pub mod names;
 mod payload;
 pub mod tcpdump;
 pub mod text;
@@ -12,7 +13,8 @@ pub mod time;
 mod tunnel;
 
 pub use json::Json;
-pub use line::Lines;
+pub use line::{Layout, Lines};
+pub use names::Names;
 pub use tcpdump::Tcpdump;
 pub use text::Text;
 pub use time::{Clock, Stamp};

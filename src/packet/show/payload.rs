@@ -303,7 +303,7 @@ fn quote(frame: &[u8], quoted: &[Layer], out: &mut Text) {
     let inner = quoted.partition_point(|layer| layer.level < last);
     let inner = quoted.get(inner..).unwrap_or(quoted);
     out.str(" (about ");
-    super::line::endpoints(frame, inner, true, out);
+    super::line::endpoints(frame, inner, true, None, out);
     for layer in inner {
         match layer.kind {
             Kind::Tcp => out.str(" tcp"),

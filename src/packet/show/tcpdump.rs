@@ -232,8 +232,8 @@ fn ip(frame: &[u8], layer: &Layer, next: Option<&Layer>, missing: u32, out: &mut
     }
     let with_ports = next.filter(|next| matches!(next.kind, Kind::Tcp | Kind::Udp | Kind::Sctp));
     match with_ports {
-        Some(next) => super::line::endpoints(frame, &[*layer, *next], true, out),
-        None => super::line::endpoints(frame, &[*layer], false, out),
+        Some(next) => super::line::endpoints(frame, &[*layer, *next], true, None, out),
+        None => super::line::endpoints(frame, &[*layer], false, None, out),
     }
     out.str(": ");
     let header = layer.header(frame);

@@ -83,7 +83,11 @@ impl Text {
         self.bytes.truncate(length);
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "where the length is known, it is a few moves instead of a call"
+    )]
+    #[inline(always)]
     pub fn str(&mut self, text: &str) {
         self.bytes.extend_from_slice(text.as_bytes());
     }
@@ -102,8 +106,20 @@ impl Text {
     /// Blanks.
     #[inline]
     pub fn pad(&mut self, count: usize) {
+        if count <= 32 {
+            self.most(&[b' '; 32], count);
+        } else {
+            let length = self.bytes.len().saturating_add(count);
+            self.bytes.resize(length, b' ');
+        }
+    }
+
+    /// The first bytes of a few: all are copied, since a fixed number costs less than a call.
+    #[inline]
+    fn most<const N: usize>(&mut self, bytes: &[u8; N], count: usize) {
         let length = self.bytes.len().saturating_add(count);
-        self.bytes.resize(length, b' ');
+        self.bytes.extend_from_slice(bytes);
+        self.bytes.truncate(length);
     }
 
     #[inline]
@@ -131,6 +147,16 @@ impl Text {
         let mut number = number.into();
         if number < 10 {
             self.bytes.push(b'0' + number.to_le_bytes()[0]);
+            return;
+        }
+        if number < 10_000 {
+            let number = usize::try_from(number).unwrap_or(0);
+            let ([a, b], [c, d]) = (PAIRS[number / 100 % 100], PAIRS[number % 100]);
+            match number {
+                0..=99 => self.bytes.extend_from_slice(&[c, d]),
+                100..=999 => self.bytes.extend_from_slice(&[b, c, d]),
+                _ => self.bytes.extend_from_slice(&[a, b, c, d]),
+            }
             return;
         }
         let mut digits = [0; 20];
@@ -204,7 +230,7 @@ impl Text {
             }
             at += 1;
         }
-        self.bytes.extend_from_slice(text.get(..at - 1).unwrap_or(&[]));
+        self.most(&text, at - 1);
     }
 
     /// An IPv6 address (RFC 5952).

@@ -21,6 +21,13 @@ pub enum Stamp {
     First,
 }
 
+impl Stamp {
+    /// Whether a packet's time is written without looking at other packets.
+    pub const fn is_own(self) -> bool {
+        !matches!(self, Self::Delta | Self::First)
+    }
+}
+
 /// Writes times; remembers the second that was written last.
 #[derive(Debug, Clone)]
 pub struct Clock {
@@ -64,12 +71,12 @@ impl Clock {
                 out.byte(b' ');
                 self.clock(time, out);
             }
-            Stamp::Delta | Stamp::First => {
-                let since = match self.stamp {
-                    Stamp::Delta => self.last.unwrap_or(time),
-                    _ => *self.first.get_or_insert(time),
-                };
-                self.last = Some(time);
+            Stamp::Delta => {
+                let since = self.last.replace(time).unwrap_or(time);
+                self.difference(since, time, out);
+            }
+            Stamp::First => {
+                let since = *self.first.get_or_insert(time);
                 self.difference(since, time, out);
             }
         }

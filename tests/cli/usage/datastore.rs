@@ -74,7 +74,7 @@ fn check_tells_what_it_can_see_without_the_datastore() {
             .says("not seen: the objects:")
             .says(&endpoint)
             .says(why)
-            .says("B04");
+            .says("bgp-as-mismatch");
     }
 }
 

@@ -174,7 +174,7 @@ fn the_json_of_a_check_has_the_documented_fields() {
     }
     let finding = &report["findings"][0];
     for (field, value) in [
-        ("code", "A01"),
+        ("code", "node-address-on-bridge"),
         ("severity", "error"),
         ("node", "node1"),
         ("cause", "node-address"),

@@ -5,7 +5,10 @@ mod credentials;
 
 use std::{
     path::PathBuf,
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -157,10 +160,9 @@ impl Kubernetes {
     /// # Errors
     /// The file can't be written.
     pub fn kubeconfig(&self, user: &str, url: &str) -> Result<PathBuf> {
-        let path = self.file(&format!(
-            "{user}-{}.conf",
-            url.replace(|c: char| !c.is_ascii_alphanumeric(), "-")
-        ));
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = self.file(&format!("{user}-{number}.conf"));
         loopback::write(&path, &credentials::kubeconfig(&self.file("ca.pem"), user, url))?;
         Ok(path)
     }

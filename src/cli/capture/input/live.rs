@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 
 use nix::net::if_::{if_indextoname, if_nameindex};
 
-use super::super::{Args, Context, Error, Sink};
+use super::super::cluster::Plan;
+use super::super::select::both;
+use super::super::{Args, Context, Error, Output, Sink};
+use super::spot::Spot;
 use crate::cli::signals;
 use crate::live::{self, Look, Options, Tap, Taps};
 use crate::output::text;
@@ -30,10 +33,12 @@ pub(in super::super) struct Live {
     told: Instant,
     lost: u64,
     taken: u64,
+    /// Packets are shown as JSON.
+    json: bool,
 }
 
 impl Live {
-    pub(super) fn open(args: &Args, cx: &mut Context) -> Result<Self, Error> {
+    pub(super) fn open(args: &Args, plan: &mut Plan, cx: &mut Context) -> Result<Self, Error> {
         let options = Options {
             snap: args
                 .from
@@ -45,15 +50,20 @@ impl Live {
                 }),
             ring: args.from.ring.saturating_mul(1024),
             promiscuous: args.from.promiscuous,
-            expression: args.expression.join(" "),
+            expression: both(&plan.outer, &args.expression.join(" ")),
             never_wait: args.file.write.is_none(),
         };
-        let mut taps = Vec::new();
-        for link in &args.from.links {
-            if args.from.links.iter().filter(|other| *other == link).count() > 1 {
-                return Err(Error::new(format!("{link} is named twice")));
+        let mut spots: Vec<Spot> = args.from.links.iter().map(|link| Spot::here(link)).collect();
+        spots.append(&mut plan.spots);
+        let mut taps: Vec<Tap> = Vec::new();
+        for spot in &spots {
+            if taps.iter().any(|tap| tap.name == spot.name) {
+                return Err(Error::new(format!("{} is named twice", spot.name)));
             }
-            taps.push(Tap::open(link, &options).map_err(|error| explained(&error, &options))?);
+            taps.push(
+                spot.open(&options)?
+                    .map_err(|error| explained(&error, &options))?,
+            );
         }
         if let Err(why) = live::give_up() {
             writeln!(cx.err, "{} {why}", cx.style.warn("warning:"))?;
@@ -63,14 +73,14 @@ impl Live {
             .iter()
             .map(|tap| {
                 // Of `any`, each packet has its own link's name.
-                let name =
-                    (tap.link != LinkType::SLL2 && args.from.links.len() > 1).then(|| tap.name.clone());
+                let name = (tap.link != LinkType::SLL2 && spots.len() > 1).then(|| tap.name.clone());
                 Interface::live(tap.link, name)
             })
             .collect();
         let taps = Taps::start(taps);
+        let names: Vec<&str> = spots.iter().map(|spot| spot.name.as_str()).collect();
         // Whoever waits to begin with what is to be captured, waits for this.
-        writeln!(cx.err, "capturing on {}", args.from.links.join(", "))?;
+        writeln!(cx.err, "capturing on {}", names.join(", "))?;
         Ok(Self {
             taps,
             interfaces,
@@ -79,6 +89,7 @@ impl Live {
             told: Instant::now(),
             lost: 0,
             taken: 0,
+            json: args.output == Output::Json && !args.summary && args.file.write.is_none(),
         })
     }
 
@@ -95,6 +106,9 @@ impl Live {
                     sink.quiet(cx)?;
                     self.look_around(cx)?;
                 }
+            }
+            if sink.has_ended() {
+                return Ok(None);
             }
             if signals::stopped() || self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 self.taps.stop();
@@ -145,8 +159,31 @@ impl Live {
         }
     }
 
+    /// The last object of JSON: what was counted on each link.
+    fn end_object(&self, cx: &mut Context) -> Result<(), Error> {
+        let links: Vec<_> = self
+            .taps
+            .counted()
+            .map(|(name, _, counters, failed)| {
+                serde_json::json!({
+                    "link": name,
+                    "received": counters.received,
+                    "dropped": counters.dropped,
+                    "notShown": counters.not_shown,
+                    "failed": failed,
+                })
+            })
+            .collect();
+        let end = serde_json::json!({"end": {"packets": self.taken, "links": links}});
+        writeln!(cx.out, "{end}")?;
+        Ok(cx.out.flush()?)
+    }
+
     /// What was captured and what was not.
     pub(super) fn report(&self, cx: &mut Context) -> Result<(), Error> {
+        if self.json {
+            self.end_object(cx)?;
+        }
         let warning = cx.style.warn("warning:");
         let count = |number: u64| text::count(usize::try_from(number).unwrap_or(usize::MAX), "packet");
         for (name, link, counters, failed) in self.taps.counted() {

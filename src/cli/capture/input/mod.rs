@@ -2,11 +2,17 @@
 
 #[cfg(feature = "capture")]
 mod live;
-mod recorded;
+pub(super) mod recorded;
+#[cfg(feature = "capture")]
+mod spot;
 
+use super::cluster::Plan;
 use super::{Args, Context, Error, Sink};
 use crate::cli::signals;
 use crate::packet::file::{Interface, Packet};
+
+#[cfg(feature = "capture")]
+pub(super) use spot::{Spot, spots};
 
 /// A source of packets.
 pub(super) enum Input {
@@ -16,7 +22,7 @@ pub(super) enum Input {
 }
 
 impl Input {
-    pub(super) fn open(args: &Args, cx: &mut Context) -> Result<Self, Error> {
+    pub(super) fn open(args: &Args, plan: &mut Plan, cx: &mut Context) -> Result<Self, Error> {
         if let Some(path) = &args.from.read {
             if args.from.follow {
                 signals::watch()?;
@@ -24,10 +30,10 @@ impl Input {
             return Ok(Self::Recorded(recorded::Recorded::open(path, args.from.follow)?));
         }
         #[cfg(feature = "capture")]
-        return Ok(Self::Live(live::Live::open(args, cx)?));
+        return Ok(Self::Live(live::Live::open(args, plan, cx)?));
         #[cfg(not(feature = "capture"))]
         {
-            let _ = (cx, &args.from);
+            let _ = (cx, plan, &args.from);
             Err(Error::new(
                 "links can't be captured: this netdiag was built without libpcap (feature capture)",
             )

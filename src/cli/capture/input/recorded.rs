@@ -21,7 +21,7 @@ pub(in super::super) struct Recorded {
 }
 
 impl Recorded {
-    pub(super) fn open(path: &Path, follow: bool) -> Result<Self, Error> {
+    pub(in super::super) fn open(path: &Path, follow: bool) -> Result<Self, Error> {
         let name = if files::is_stdout(path) {
             "standard input".to_owned()
         } else {
@@ -56,12 +56,21 @@ impl Recorded {
         }
     }
 
+    /// For whoever reads blocks.
+    pub(in super::super) const fn reader(&mut self) -> &mut Reader {
+        &mut self.reader
+    }
+
+    pub(in super::super) fn failed(&self, error: &file::Error) -> Error {
+        failed(&self.name, error)
+    }
+
     pub(super) fn interfaces(&self) -> &[Interface] {
         self.reader.interfaces()
     }
 
     /// Says what was wrong with the file, and what the capture had lost.
-    pub(super) fn warn(&self, cx: &mut Context) -> Result<(), Error> {
+    pub(in super::super) fn warn(&self, cx: &mut Context) -> Result<(), Error> {
         cx.out.flush()?;
         let warning = cx.style.warn("warning:");
         for what in self.reader.warnings() {

@@ -1,0 +1,211 @@
+//! A file that is read by several threads, with the output that one would make.
+
+use std::sync::Mutex;
+
+use super::dump::{Dump, Recipe};
+use super::input::recorded::Recorded;
+use super::output::{Shower, Sink};
+use super::select::Select;
+use super::summary::Summary;
+use super::threads::{Failure, in_order};
+use super::{Context, Error};
+use crate::packet::file::{Block, Interface, Packet, Reader};
+use crate::packet::flow::Seen;
+use crate::packet::show::{Layout, Shown, Text};
+use crate::packet::{Decoder, Stack};
+
+/// What a thread needs to decode packets and to choose among them.
+pub(super) struct Hand<'a> {
+    pub(super) decoder: &'a Decoder,
+    pub(super) select: Select,
+    pub(super) stack: Stack,
+}
+
+impl Hand<'_> {
+    fn another(&self) -> Self {
+        Self {
+            decoder: self.decoder,
+            select: self.select.clone(),
+            stack: Stack::default(),
+        }
+    }
+
+    /// Decodes a packet; none if it isn't wanted.
+    pub(super) fn look<'b>(
+        &'b mut self,
+        number: u64,
+        packet: Packet<'b>,
+        interface: Option<&'b Interface>,
+    ) -> Result<Option<Shown<'b>>, Error> {
+        self.decoder
+            .decode(packet.data, packet.link, packet.wire_len, &mut self.stack);
+        Ok(self.select.takes(&packet, &self.stack)?.then_some(Shown {
+            number,
+            packet,
+            stack: &self.stack,
+            interface,
+        }))
+    }
+
+    /// The packets of a block that are wanted.
+    fn each(
+        &mut self,
+        block: &Block,
+        mut take: impl FnMut(&Shown) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for (number, packet, interface) in block.packets() {
+            if let Some(shown) = self.look(number, packet, interface)? {
+                take(&shown)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What was made of a block.
+#[derive(Default)]
+struct Made<T, S> {
+    thing: T,
+    /// What was known of the blocks before, and what is known after it.
+    before: S,
+    after: S,
+    failed: Option<Error>,
+}
+
+/// Reads all of a file; none if its packets can't be taken side by side.
+pub(super) fn run(
+    threads: usize,
+    cx: &mut Context,
+    sink: &mut Sink,
+    file: &mut Recorded,
+    hand: &Hand,
+) -> Option<Result<(), Error>> {
+    let hands = |count| (0..count).map(|_| hand.another()).collect();
+    let ended = match sink {
+        Sink::Show(shower) if shower.may_be_made_apart() => {
+            show(cx, shower, file.reader(), hands(threads + 1))
+        }
+        Sink::Write(dump) if dump.may_be_made_apart() => self::dump(dump, file.reader(), hands(threads + 1)),
+        Sink::Summary(summary) => self::summary(summary, file.reader(), hands(threads)),
+        _ => return None,
+    };
+    Some(ended.or_else(|failure| {
+        sink.flush(cx)?;
+        Err(match failure {
+            Failure::Read(error) => file.failed(&error),
+            Failure::Taken(error) => error,
+        })
+    }))
+}
+
+/// Lines. A block that was written with other columns than the blocks before turned out to have is written again: that
+/// happens only while columns still grow.
+fn show(
+    cx: &mut Context,
+    shower: &mut Shower,
+    file: &mut Reader,
+    mut hands: Vec<Hand>,
+) -> Result<(), Failure> {
+    let known = Mutex::new(shower.layout());
+    let mut own = hands.pop();
+    let workers = hands.into_iter().map(|mut hand| {
+        let (mut shower, known) = (shower.clone(), &known);
+        move |block: &Block, made: &mut Made<Text, Layout>| {
+            made.before = known.lock().map_or_else(|_| Layout::default(), |known| *known);
+            shower.resume(made.before);
+            std::mem::swap(shower.text(), &mut made.thing);
+            shower.text().clear();
+            let done = hand.each(block, |shown| {
+                shower.write(shown);
+                Ok(())
+            });
+            made.failed = done.err();
+            std::mem::swap(shower.text(), &mut made.thing);
+            made.after = shower.layout();
+        }
+    });
+    let workers: Vec<_> = workers.collect();
+    let ended = in_order(file, workers, |block, made| {
+        if made.before != shower.layout() {
+            shower.text().clear();
+            let done = own.as_mut().map(|own| {
+                own.each(block, |shown| {
+                    shower.write(shown);
+                    Ok(())
+                })
+            });
+            made.failed = done.and_then(Result::err);
+            std::mem::swap(shower.text(), &mut made.thing);
+            made.after = shower.layout();
+            if let Ok(mut known) = known.lock() {
+                *known = made.after;
+            }
+        } else if made.before != made.after {
+            shower.resume(made.after);
+            if let Ok(mut known) = known.lock() {
+                *known = made.after;
+            }
+        }
+        cx.out.write_all(made.thing.bytes())?;
+        made.failed.take().map_or(Ok(()), Err)
+    });
+    // A text that was lent.
+    shower.text().clear();
+    ended
+}
+
+/// Packets for a file. Those that the writer's links were not known for are written one by one.
+fn dump(dump: &mut Dump, file: &mut Reader, mut hands: Vec<Hand>) -> Result<(), Failure> {
+    let known = Mutex::new(dump.recipe());
+    let mut own = hands.pop();
+    let workers = hands.into_iter().map(|mut hand| {
+        let known = &known;
+        let mut recipe = dump.recipe();
+        move |block: &Block, made: &mut Made<Vec<u8>, bool>| {
+            if let Ok(known) = known.lock() {
+                Recipe::clone_from(&mut recipe, &known);
+            }
+            made.thing.clear();
+            made.after = true;
+            let done = hand.each(block, |shown| {
+                made.after &= recipe.write(shown, &mut made.thing);
+                Ok(())
+            });
+            made.failed = done.err();
+        }
+    });
+    let workers: Vec<_> = workers.collect();
+    in_order(file, workers, |block, made| {
+        if made.after {
+            dump.records(&made.thing)?;
+        } else {
+            if let Some(own) = &mut own {
+                own.each(block, |shown| dump.take(shown))?;
+            }
+            if let Ok(mut known) = known.lock() {
+                *known = dump.recipe();
+            }
+        }
+        made.failed.take().map_or(Ok(()), Err)
+    })
+}
+
+/// Flows: what is seen of each packet is told apart from what it means for its flow.
+fn summary(summary: &mut Summary, file: &mut Reader, hands: Vec<Hand>) -> Result<(), Failure> {
+    let workers = hands.into_iter().map(|mut hand| {
+        move |block: &Block, made: &mut Made<Vec<Seen>, ()>| {
+            made.thing.clear();
+            let done = hand.each(block, |shown| {
+                made.thing
+                    .push(Seen::of(shown.number, &shown.packet, shown.stack));
+                Ok(())
+            });
+            made.failed = done.err();
+        }
+    });
+    let workers: Vec<_> = workers.collect();
+    in_order(file, workers, |_, made| {
+        summary.take_all(&mut made.thing);
+        made.failed.take().map_or(Ok(()), Err)
+    })
+}

@@ -1,0 +1,296 @@
+//! Whose rules a node has, and in which back end.
+
+use std::collections::BTreeSet;
+
+use super::shared::{chains, is_cali, pods, rulesets};
+use crate::diagnose::finding::{Finding, Sure};
+use crate::diagnose::world::World;
+use crate::state::NodeState;
+use crate::state::netfilter::{Chain, Dialect, Rule, Statement, Verdict};
+use crate::state::process::DaemonKind;
+
+pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
+    for node in world.nodes {
+        found.extend(both_backends(node));
+        found.extend(leftovers(world, node));
+        found.extend(flannel(node));
+        found.extend(modes(node));
+        found.extend(dispatch(node));
+        found.extend(after_refusal(node));
+    }
+}
+
+/// The program that a chain is of.
+fn owner(chain: &str) -> Option<&'static str> {
+    [
+        ("cali-", "Calico"),
+        ("KUBE-", "kube-proxy"),
+        ("FLANNEL-", "flannel"),
+        ("CILIUM_", "Cilium"),
+        ("WEAVE", "Weave"),
+        ("DOCKER", "Docker"),
+    ]
+    .into_iter()
+    .find_map(|(prefix, owner)| chain.starts_with(prefix).then_some(owner))
+}
+
+/// Programs with rules in a back end of iptables. kubelet makes an empty chain as a hint, which is none.
+fn owners(node: &NodeState, dialect: Dialect) -> BTreeSet<&'static str> {
+    let of = rulesets(node).filter(|ruleset| ruleset.dialect == dialect);
+    let all = of
+        .flat_map(|ruleset| &ruleset.tables)
+        .flat_map(|table| &table.chains);
+    let filled = all.filter(|chain| !chain.rules.is_empty() && &*chain.name != "KUBE-FIREWALL");
+    filled.filter_map(|chain| owner(&chain.name)).collect()
+}
+
+fn both_backends(node: &NodeState) -> Option<Finding> {
+    let [legacy, nft] = [Dialect::IptablesLegacy, Dialect::IptablesNft].map(|dialect| owners(node, dialect));
+    let both: Vec<&str> = legacy.intersection(&nft).copied().collect();
+    let one = both.first()?;
+    let name = &node.name;
+    Some(
+        Finding::of("iptables-in-both-backends", name, format!("{} has rules in both back ends of iptables on {name}: the old ones still drop packets", both.join(" and ")))
+            .about(*one)
+            .shown(format!("iptables-legacy-save on {name}"), format!("chains of {}", legacy.iter().copied().collect::<Vec<_>>().join(", ")))
+            .shown(format!("iptables-nft-save on {name}"), format!("chains of {}", nft.iter().copied().collect::<Vec<_>>().join(", ")))
+            .step("see which back end the agents use now (iptables -V in their containers; FELIX_IPTABLESBACKEND), and flush the other one; a restart of the node does as well"),
+    )
+}
+
+/// Chains of a network that isn't there any more.
+fn leftovers(world: &World, node: &NodeState) -> Option<Finding> {
+    let processes = node
+        .processes
+        .known()
+        .filter(|processes| processes.host_visible)?;
+    let runs = |kinds: &[DaemonKind]| kinds.iter().any(|kind| processes.daemon_of(*kind).is_some());
+    let calico =
+        processes.felix.is_some() || runs(&[DaemonKind::Felix]) || world.object(&node.name).is_some();
+    let present = |owner: &str| match owner {
+        "Calico" => calico || node.net.links.items().iter().any(is_cali),
+        "flannel" => runs(&[DaemonKind::Flanneld, DaemonKind::K3s]) || node.flannel.subnet.known().is_some(),
+        "Cilium" => runs(&[DaemonKind::CiliumAgent]),
+        "Weave" => runs(&[DaemonKind::Weaver]),
+        _ => true,
+    };
+    let all: BTreeSet<&str> = [Dialect::IptablesLegacy, Dialect::IptablesNft]
+        .into_iter()
+        .flat_map(|dialect| owners(node, dialect))
+        .collect();
+    let networks = calico
+        || runs(&[
+            DaemonKind::Flanneld,
+            DaemonKind::K3s,
+            DaemonKind::CiliumAgent,
+            DaemonKind::Weaver,
+        ]);
+    let left = all
+        .into_iter()
+        .find(|owner| !present(owner))
+        .filter(|_| networks)?;
+    let name = &node.name;
+    let prefix = match left {
+        "Calico" => "cali-",
+        "flannel" => "FLANNEL-",
+        "Cilium" => "CILIUM_",
+        _ => "WEAVE",
+    };
+    Some(
+        Finding::of(
+            "rules-left-over",
+            name,
+            format!("{name} has rules of {left}, which doesn't run there"),
+        )
+        .about(left)
+        .sure(Sure::Likely)
+        .shown(format!("iptables-save on {name}"), format!("chains {prefix}…"))
+        .step(format!(
+            "take them out: iptables-save | grep -v {prefix} | iptables-restore; or restart the node"
+        )),
+    )
+}
+
+/// flannel's chain is empty, or nothing jumps there.
+fn flannel(node: &NodeState) -> Option<Finding> {
+    let runs = node.flannel.subnet.known().is_some() && node.net.link_named("cni0").is_some();
+    if !runs {
+        return None;
+    }
+    for (table, hook, name) in [
+        ("nat", "POSTROUTING", "FLANNEL-POSTRTG"),
+        ("filter", "FORWARD", "FLANNEL-FWD"),
+    ] {
+        let Some((ruleset, _, chain)) = chains(node, table).find(|(_, _, chain)| &*chain.name == name) else {
+            continue;
+        };
+        let base = chains(node, table)
+            .find(|(other, _, chain)| other.dialect == ruleset.dialect && &*chain.name == hook);
+        let jumps = base.is_some_and(|(_, _, base)| base.rules.iter().any(|rule| leads_to(rule, name)));
+        if !chain.rules.is_empty() && jumps {
+            continue;
+        }
+        let what = if chain.rules.is_empty() {
+            format!("{name} is empty")
+        } else {
+            format!("nothing in {hook} jumps to {name}")
+        };
+        return Some(
+            Finding::of(
+                "flannel-rules-missing",
+                &node.name,
+                format!("{what} on {}: flannel's rules were flushed", node.name),
+            )
+            .about(name)
+            .shown(format!("iptables-save -t {table} on {}", node.name), what)
+            .step(format!(
+                "restart flanneld on {}; it puts its rules in again",
+                node.name
+            )),
+        );
+    }
+    None
+}
+
+fn leads_to(rule: &Rule, chain: &str) -> bool {
+    rule.statements.iter().any(|statement| {
+        matches!(statement, Statement::Verdict(Verdict::Jump(to) | Verdict::Goto(to)) if &**to == chain)
+    })
+}
+
+/// kube-proxy writes nftables of its own, Felix iptables.
+fn modes(node: &NodeState) -> Option<Finding> {
+    let native = rulesets(node).find(|ruleset| {
+        ruleset.dialect == Dialect::Nft && ruleset.tables.iter().any(|table| &*table.name == "kube-proxy")
+    });
+    native?;
+    let felix = [Dialect::IptablesLegacy, Dialect::IptablesNft]
+        .into_iter()
+        .find(|dialect| owners(node, *dialect).contains("Calico"))?;
+    let name = &node.name;
+    Some(
+        Finding::of(
+            "dataplanes-mixed",
+            name,
+            format!(
+                "kube-proxy uses nftables on {name}, and Felix {}",
+                felix.command()
+            ),
+        )
+        .about("kube-proxy")
+        .sure(Sure::Likely)
+        .shown(format!("nft list tables on {name}"), "table ip kube-proxy")
+        .shown(format!("{}-save on {name}", felix.command()), "chains cali-…")
+        .set("FelixConfiguration", "default", "nftablesMode", "Enabled"),
+    )
+}
+
+/// A pod's link that Felix's chains don't know: "unknown interface" drops its packets.
+fn dispatch(node: &NodeState) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let all: Vec<&Chain> = chains(node, "filter")
+        .map(|(_, _, chain)| chain)
+        .filter(|chain| chain.name.starts_with("cali-from-wl-dispatch"))
+        .collect();
+    let is_map = |rule: &Rule| {
+        rule.statements
+            .iter()
+            .any(|statement| matches!(statement, Statement::Vmap(_)))
+    };
+    if all.is_empty() || all.iter().flat_map(|chain| &chain.rules).any(is_map) {
+        return found;
+    }
+    let known: BTreeSet<&str> = all
+        .iter()
+        .flat_map(|chain| &chain.rules)
+        .filter_map(|rule| argument(&rule.text, "-i"))
+        .collect();
+    let inhabited: BTreeSet<u32> = pods(node)
+        .flat_map(|pod| {
+            pod.net
+                .links
+                .items()
+                .iter()
+                .filter_map(|link| super::shared::host_end(node, pod, link))
+        })
+        .map(|end| end.index.0)
+        .collect();
+    for link in node
+        .net
+        .links
+        .items()
+        .iter()
+        .filter(|link| is_cali(link) && link.is_up() && inhabited.contains(&link.index.0))
+    {
+        if known.contains(link.name.as_str()) {
+            continue;
+        }
+        let name = &node.name;
+        found.push(
+            Finding::of("felix-lacks-interface", name, format!("Felix's rules on {name} don't know {}: they drop all of its packets", link.name))
+                .about(&link.name)
+                .shown(format!("iptables-save -t filter on {name}"), format!("no rule of cali-from-wl-dispatch has -i {}", link.name))
+                .step(format!("restart calico-node on {name}, and look whether the pod's WorkloadEndpoint is in the datastore")),
+        );
+    }
+    found
+}
+
+/// What stands behind an option in a rule's text.
+fn argument<'t>(text: &'t str, option: &str) -> Option<&'t str> {
+    let mut words = text.split(' ');
+    words.find(|word| *word == option)?;
+    words.next()
+}
+
+/// A rule for all packets drops or rejects before Calico's chains are reached.
+fn after_refusal(node: &NodeState) -> Option<Finding> {
+    for (ruleset, _, chain) in chains(node, "filter").filter(|(_, _, chain)| &*chain.name == "FORWARD") {
+        let Some(calico) = chain.rules.iter().position(|rule| leads_to(rule, "cali-FORWARD")) else {
+            continue;
+        };
+        let refusal = chain.rules.iter().take(calico).find(|rule| {
+            let refuses = rule.statements.iter().any(|statement| {
+                matches!(
+                    statement,
+                    Statement::Reject(_) | Statement::Verdict(Verdict::Drop)
+                )
+            });
+            refuses
+                && !rule.statements.iter().any(|statement| {
+                    matches!(
+                        statement,
+                        Statement::Match(_)
+                            | Statement::IpSet(_)
+                            | Statement::Extension(_)
+                            | Statement::Unknown { .. }
+                            | Statement::Stateful(_)
+                    )
+                })
+        });
+        let Some(refusal) = refusal else { continue };
+        let name = &node.name;
+        return Some(
+            Finding::of(
+                "refused-before-calico",
+                name,
+                format!("a rule of {name} refuses all forwarded packets before Calico's rules accept them"),
+            )
+            .about("FORWARD")
+            .shown(
+                format!("{}-save on {name}", ruleset.dialect.command()),
+                &*refusal.text,
+            )
+            .step("set ChainInsertMode of FelixConfiguration to Insert, or delete the rule")
+            .run(
+                format!(
+                    "{} {}",
+                    ruleset.dialect.command(),
+                    refusal.text.replacen("-A ", "-D ", 1)
+                ),
+                format!("{} {}", ruleset.dialect.command(), refusal.text),
+            ),
+        );
+    }
+    None
+}

@@ -1,0 +1,422 @@
+//! BGP as the objects mean it, against itself and against what nodes have.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::shared::route_link;
+use crate::diagnose::finding::{Finding, Sure};
+use crate::diagnose::world::World;
+use crate::intent::Cluster;
+use crate::intent::blocks::blocks;
+use crate::intent::routes::{Intent, MeantRoute, Way};
+use crate::intent::sessions::{By, Session, sessions};
+use crate::state::NodeState;
+use crate::state::route::{Route, TableId};
+use crate::state::socket::TcpState;
+
+/// Routes named in one finding.
+const NAMED: usize = 4;
+
+pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
+    let Ok(cluster) = world.cluster else { return };
+    ports(world, found);
+    if cluster.nodes.len() < 2 {
+        return;
+    }
+    let uses_bgp = cluster
+        .pools
+        .iter()
+        .any(|pool| !pool.disabled && !pool.is_of_felix());
+    // A mesh needs no looking through: all have sessions with all.
+    let plain = cluster.mesh && cluster.peers.is_empty();
+    if !plain && cluster.peers.iter().all(|peer| !peer.undecided) {
+        let all: HashMap<&str, Vec<Session>> = cluster
+            .nodes
+            .iter()
+            .map(|node| (node.name.as_str(), sessions(cluster, node, false)))
+            .collect();
+        if uses_bgp {
+            alone(cluster, &all, found);
+        }
+        one_sided(cluster, &all, found);
+        reflectors(cluster, &all, found);
+    }
+    let blocks = blocks(cluster, world.nodes);
+    let intent = Intent::new(cluster, &blocks, false);
+    for node in world.nodes {
+        missing(world, cluster, &intent, node, found);
+    }
+}
+
+/// The mesh is off, and no BGPPeer is for a node.
+fn alone(cluster: &Cluster, all: &HashMap<&str, Vec<Session>>, found: &mut Vec<Finding>) {
+    let alone: Vec<&str> = cluster
+        .nodes
+        .iter()
+        .filter(|node| node.ipv4.is_some() && all.get(node.name.as_str()).is_none_or(Vec::is_empty))
+        .map(|node| node.name.as_str())
+        .collect();
+    let Some(first) = alone.first().filter(|_| !cluster.mesh) else {
+        return;
+    };
+    let reflector = cluster
+        .nodes
+        .iter()
+        .find(|node| node.route_reflector_cluster_id.is_some());
+    let mut finding = Finding::of(
+        "mesh-off-without-peers",
+        *first,
+        format!("the mesh is off, and no BGPPeer is for {}", names(&alone)),
+    )
+    .about("BGPConfiguration(default)")
+    .shown("BGPConfiguration(default)", "spec.nodeToNodeMeshEnabled is false")
+    .shown(
+        "BGPPeer",
+        format!("{} objects, none for {}", cluster.peers.len(), names(&alone)),
+    );
+    finding = match reflector {
+        Some(node) => finding.step(format!(
+            "{} is a reflector: add a BGPPeer with nodeSelector all() and a peerSelector that chooses it",
+            node.name
+        )),
+        None => finding.set("BGPConfiguration", "default", "nodeToNodeMeshEnabled", true),
+    };
+    found.push(finding);
+}
+
+/// A session between two Nodes that one of them doesn't have.
+fn one_sided(cluster: &Cluster, all: &HashMap<&str, Vec<Session>>, found: &mut Vec<Finding>) {
+    let mut by_peer: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+    for node in &cluster.nodes {
+        for session in all.get(node.name.as_str()).into_iter().flatten() {
+            let (Some(peer), By::Peer(object)) = (session.peer.as_deref(), &session.by) else {
+                continue;
+            };
+            let back = all
+                .get(peer)
+                .is_some_and(|theirs| theirs.iter().any(|back| back.remote == session.local));
+            if !back {
+                by_peer.entry(object).or_default().push((&node.name, peer));
+            }
+        }
+    }
+    for (object, pairs) in by_peer {
+        let Some((node, peer)) = pairs.first() else {
+            continue;
+        };
+        found.push(
+            Finding::of("bgp-peering-one-sided", *peer, format!("BGPPeer({object}) gives {node} a session with {peer}, which has none with {node}"))
+                .about(format!("BGPPeer({object})"))
+                .shown(format!("BGPPeer({object})"), format!("{} sessions that the other side doesn't have", pairs.len()))
+                .step(format!("add a BGPPeer for {peer} with the address of {node}, or replace peerIP by a peerSelector, which configures both sides")),
+        );
+    }
+}
+
+/// Reflectors of one cluster id that don't have the same clients.
+fn reflectors(cluster: &Cluster, all: &HashMap<&str, Vec<Session>>, found: &mut Vec<Finding>) {
+    let mut by: BTreeMap<std::net::Ipv4Addr, Vec<&str>> = BTreeMap::new();
+    for node in &cluster.nodes {
+        if let Some(id) = node.route_reflector_cluster_id {
+            by.entry(id).or_default().push(&node.name);
+        }
+    }
+    for (id, members) in by.into_iter().filter(|(_, members)| members.len() > 1) {
+        let clients = |name: &str| {
+            let mut clients: Vec<&str> = all
+                .get(name)
+                .into_iter()
+                .flatten()
+                .filter(|session| session.client)
+                .filter_map(|session| session.peer.as_deref())
+                .collect();
+            clients.sort_unstable();
+            clients
+        };
+        let Some(first) = members.first() else { continue };
+        let Some(other) = members.iter().find(|other| clients(other) != clients(first)) else {
+            continue;
+        };
+        found.push(
+            Finding::of("reflectors-share-cluster-id", *first, format!("reflectors {first} and {other} have cluster id {id} and different clients: these don't learn of each other"))
+                .about(id.to_string())
+                .sure(Sure::Likely)
+                .shown(format!("clients of {first}"), names(&clients(first)))
+                .shown(format!("clients of {other}"), names(&clients(other)))
+                .set("Node", other, "bgp.routeReflectorClusterID", next(id).to_string()),
+        );
+    }
+}
+
+fn next(id: std::net::Ipv4Addr) -> std::net::Ipv4Addr {
+    u32::from(id).wrapping_add(1).into()
+}
+
+fn names(all: &[&str]) -> String {
+    match all {
+        [] => "nobody".to_owned(),
+        [first, second, third, rest @ ..] if !rest.is_empty() => {
+            format!("{first}, {second}, {third} and {} more", rest.len())
+        }
+        some => some.join(", "),
+    }
+}
+
+/// Somebody else listens where BIRD should.
+fn ports(world: &World, found: &mut Vec<Finding>) {
+    for node in world.nodes {
+        if world
+            .object(&node.name)
+            .is_none_or(|object| object.ipv4.is_none())
+        {
+            continue;
+        }
+        let listens = node
+            .net
+            .tcp
+            .items()
+            .iter()
+            .filter(|socket| socket.state == TcpState::Listen && socket.local.port() == 179);
+        let owner = listens
+            .filter_map(|socket| socket.owner.as_ref())
+            .find(|owner| !owner.program.starts_with("bird"));
+        let Some(owner) = owner else { continue };
+        let runs_bird = node.bird.known().is_some();
+        if !runs_bird {
+            continue;
+        }
+        let name = &node.name;
+        found.push(
+            Finding::of(
+                "bgp-port-taken",
+                name,
+                format!(
+                    "{} listens on BGP's port on {name}, and BIRD can't",
+                    owner.program
+                ),
+            )
+            .about("tcp/179")
+            .shown(
+                format!("ss -ltnp on {name}"),
+                format!("port 179: {} (process {})", owner.program, owner.pid),
+            )
+            .step(format!(
+                "stop {}, or set spec.listenPort of BGPConfiguration(default)",
+                owner.program
+            )),
+        );
+    }
+}
+
+/// Routes that the objects mean and the node doesn't have, or has otherwise.
+fn missing(world: &World, cluster: &Cluster, intent: &Intent, node: &NodeState, found: &mut Vec<Finding>) {
+    let (Some(meant), Some(routes)) = (cluster.node(&node.name), node.net.routes.known()) else {
+        return;
+    };
+    // Where a session is down or an address is wrong, that is the finding.
+    let explained =
+        |name: &str| {
+            world.wrong_address(name, false).is_some()
+                || world.state(name).is_some_and(|state| {
+                    state.bird.known().is_some_and(|bird| {
+                        bird.sessions().any(|(_, session)| session.state != "Established")
+                    }) || state.bird.absence() == Some(crate::state::Absence::Missing)
+                })
+        };
+    let quiet = explained(&node.name);
+    let main: HashMap<ipnet::IpNet, &Route> = routes
+        .iter()
+        .filter(|route| route.table == TableId::MAIN)
+        .map(|route| (route.dst, route))
+        .collect();
+    let mut lacking: BTreeMap<&str, Vec<(&ipnet::IpNet, &Way)>> = BTreeMap::new();
+    let meant = intent.routes(meant);
+    for MeantRoute { dst, way, owner } in &meant {
+        let Some(route) = main.get(dst) else {
+            if *way != Way::Blackhole && !quiet && !explained(owner) {
+                lacking.entry(owner).or_default().push((dst, way));
+            }
+            continue;
+        };
+        found.extend(otherwise(world, cluster, node, route, way, owner));
+    }
+    if lacking.is_empty() {
+        return;
+    }
+    if let Some((link, module)) = tunnel_missing(node, &lacking) {
+        if node.kernel.known().and_then(|kernel| kernel.has(module)) != Some(false) {
+            found.push(no_tunnel(node, link));
+        }
+        return;
+    }
+    let name = &node.name;
+    let of: Vec<&str> = lacking.keys().copied().collect();
+    let count: usize = lacking.values().map(Vec::len).sum();
+    let mut finding = Finding::of(
+        "bgp-routes-missing",
+        name,
+        format!("{name} has no route to {count} of the blocks of {}", names(&of)),
+    )
+    .about(of.join(" "));
+    for (owner, nets) in lacking.iter().take(NAMED) {
+        let Some((net, way)) = nets.first() else {
+            continue;
+        };
+        finding = finding.shown(
+            format!("ip route on {name}"),
+            format!("no route to {net} of {owner}; meant: {way}"),
+        );
+        if let (Way::Direct(ip), true) = (way, lacking.len() == 1) {
+            finding = finding.run(
+                format!("ip route replace {net} via {ip}"),
+                format!("ip route del {net} via {ip}"),
+            );
+        }
+    }
+    found.push(finding.step(format!(
+        "see why BIRD doesn't learn them: netdiag node status   (on {name})"
+    )));
+}
+
+/// The tunnel that the routes are meant to take, where the node doesn't have it, and its module.
+fn tunnel_missing(
+    node: &NodeState,
+    lacking: &BTreeMap<&str, Vec<(&ipnet::IpNet, &Way)>>,
+) -> Option<(&'static str, &'static str)> {
+    let (_, way) = lacking.values().flatten().next()?;
+    let (link, module) = match way {
+        Way::Ipip(_) => ("tunl0", "ipip"),
+        Way::Vxlan(_) => ("vxlan.calico", "vxlan"),
+        Way::Direct(_) | Way::Blackhole => return None,
+    };
+    let links = node.net.links.known()?;
+    links
+        .iter()
+        .all(|known| known.name != link)
+        .then_some((link, module))
+}
+
+fn no_tunnel(node: &NodeState, link: &str) -> Finding {
+    let name = &node.name;
+    Finding::of(
+        "tunnel-link-missing",
+        name,
+        format!("{name} has no {link}, by which it is meant to reach the other nodes' pods"),
+    )
+    .about(link)
+    .shown(format!("ip link on {name}"), format!("no {link}"))
+    .step(format!(
+        "restart calico-node on {name}, and look at Felix's log: it makes the link"
+    ))
+}
+
+/// A route that leads elsewhere than it is meant to.
+fn otherwise(
+    world: &World,
+    cluster: &Cluster,
+    node: &NodeState,
+    route: &Route,
+    way: &Way,
+    owner: &str,
+) -> Option<Finding> {
+    let name = &node.name;
+    let gateway = route.next_hops.first().and_then(|hop| hop.gateway);
+    if route.next_hops.len() > 1 {
+        return Some(
+            Finding::of(
+                "block-with-two-ways",
+                name,
+                format!(
+                    "{name} sends packets for {} of {owner} two ways: half of them are lost",
+                    route.dst
+                ),
+            )
+            .about(route.dst.to_string())
+            .sure(Sure::Likely)
+            .shown(
+                format!("ip route on {name}"),
+                format!("{} has {} next hops", route.dst, route.next_hops.len()),
+            )
+            .step("see which node claims the block as well: netdiag ipam check, birdc show route"),
+        );
+    }
+    let link = route_link(route).and_then(|link| node.net.link(link));
+    let tunnel = link.is_some_and(|link| ["tunl0", "vxlan.calico"].contains(&link.name.as_str()));
+    let elsewhere = || match way {
+        Way::Direct(ip) | Way::Ipip(ip) => {
+            let wrong = gateway.filter(|gateway| gateway != ip)?;
+            let other = cluster
+                .nodes_at(wrong)
+                .find(|other| other.name != owner && other.name != *name)?;
+            Some(
+                Finding::of(
+                    "route-to-wrong-node",
+                    name,
+                    format!(
+                        "{name} sends packets for {} to {}, and {owner} has that block",
+                        route.dst, other.name
+                    ),
+                )
+                .about(route.dst.to_string())
+                .shown(
+                    format!("ip route on {name}"),
+                    format!("{} via {wrong}, which is {}", route.dst, other.name),
+                )
+                .shown("blocks", format!("{} belongs to {owner} ({ip})", route.dst))
+                .run(
+                    format!("ip route replace {} via {ip}", route.dst),
+                    format!("ip route replace {} via {wrong}", route.dst),
+                ),
+            )
+        }
+        Way::Vxlan(_) | Way::Blackhole => None,
+    };
+    elsewhere().or_else(|| {
+        let meant_tunnel = matches!(way, Way::Ipip(_) | Way::Vxlan(_));
+        let direct = link.is_some() && !tunnel && gateway.is_some();
+        let meant_direct = matches!(way, Way::Direct(_));
+        if !((meant_tunnel && direct) || (meant_direct && tunnel)) {
+            return None;
+        }
+        // Only where the other side's way back differs, packets are lost by it.
+        let other = world.state(owner)?;
+        let own = cluster.node(name)?.ipv4?.ip;
+        let back = other.net.routes.items().iter().find(|back| {
+            back.table == TableId::MAIN
+                && back.next_hops.first().is_some_and(|hop| hop.gateway == Some(own))
+                && cluster.pools.iter().any(|pool| pool.cidr.contains(&back.dst))
+        })?;
+        let theirs = route_link(back).and_then(|link| other.net.link(link))?;
+        let is_tunnel = ["tunl0", "vxlan.calico"].contains(&theirs.name.as_str());
+        if is_tunnel == tunnel {
+            return None;
+        }
+        Some(
+            Finding::of(
+                "routes-differ-in-device",
+                name,
+                format!(
+                    "{name} reaches pods of {owner} by {}, and {owner} answers by {}",
+                    link.map_or("?", |link| link.name.as_str()),
+                    theirs.name
+                ),
+            )
+            .about(route.dst.to_string())
+            .sure(Sure::Likely)
+            .shown(
+                format!("ip route on {name}"),
+                format!(
+                    "{} dev {}; meant: {way}",
+                    route.dst,
+                    link.map_or("?", |link| link.name.as_str())
+                ),
+            )
+            .shown(
+                format!("ip route on {owner}"),
+                format!("{} dev {}", back.dst, theirs.name),
+            )
+            .step(format!(
+                "restart calico-node on {name}: its routes are of another mode than the pool's"
+            )),
+        )
+    })
+}

@@ -1,0 +1,292 @@
+//! Felix's sets against the objects, and connections that lead nowhere.
+
+use std::collections::{BTreeSet, HashSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::shared::{addresses, chains, pods};
+use crate::diagnose::finding::{Finding, Sure};
+use crate::diagnose::world::World;
+use crate::intent::Cluster;
+use crate::kubernetes::pod::Pod;
+use crate::state::NodeState;
+use crate::state::ipset::{IpSet, Part};
+use crate::state::netfilter::{Hook, Rule, Statement};
+
+const UDP: u8 = 17;
+
+pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
+    if let Ok(cluster) = world.cluster {
+        for node in world.nodes {
+            found.extend(hosts_set(world, cluster, node));
+            found.extend(masquerade(cluster, node));
+            found.extend(leaves_bare(cluster, node));
+        }
+    }
+    for node in world.nodes {
+        found.extend(docker_bare(node));
+    }
+    dead_endpoints(world, found);
+}
+
+/// Docker's own chains are there, and no rule translates what its bridge's containers send out.
+fn docker_bare(node: &NodeState) -> Option<Finding> {
+    let bridge = node.net.links.items().iter().find(|link| {
+        let mut ports = node.net.links.items().iter();
+        link.name == "docker0" && link.is_bridge() && ports.any(|port| port.master == Some(link.index))
+    })?;
+    let address = node
+        .net
+        .addresses
+        .items()
+        .iter()
+        .find(|address| address.link == bridge.index && address.ip.is_ipv4())?;
+    let net = address.network()?;
+    let off = node
+        .docker
+        .known()
+        .and_then(|docker| docker.networks.known())
+        .is_some_and(|networks| {
+            networks.iter().any(|network| {
+                network.bridge_name().as_deref() == Some("docker0")
+                    && network
+                        .options
+                        .get("com.docker.network.bridge.enable_ip_masquerade")
+                        .is_some_and(|value| value == "false")
+            })
+        });
+    let (ruleset, ..) = chains(node, "nat").find(|(_, _, chain)| &*chain.name == "DOCKER")?;
+    let translates = |rule: &Rule| {
+        rule.statements
+            .iter()
+            .any(|statement| matches!(statement, Statement::Nat(_)))
+    };
+    let any = chains(node, "nat").filter(|(other, _, _)| other.dialect == ruleset.dialect);
+    let masqueraded = any
+        .filter(|(_, _, chain)| {
+            chain
+                .base
+                .as_ref()
+                .is_some_and(|base| base.hook == Hook::Postrouting)
+                || !chain.name.starts_with("DOCKER")
+        })
+        .flat_map(|(_, _, chain)| &chain.rules)
+        .any(|rule| {
+            translates(rule) && (rule.text.contains(&net.to_string()) || !rule.text.contains(" -s "))
+        });
+    if off || masqueraded {
+        return None;
+    }
+    let name = &node.name;
+    let rule = format!("POSTROUTING -s {net} ! -o docker0 -j MASQUERADE");
+    let command = ruleset.dialect.command();
+    Some(
+        Finding::of("masquerade-missing", name, format!("{name} sends packets of its containers out with their own addresses: MASQUERADE of {net} is missing"))
+            .about("docker0")
+            .sure(Sure::Likely)
+            .shown(format!("{command} -t nat -S on {name}"), format!("chains of Docker, and no rule that translates {net}"))
+            .step("a firewall that reloaded its rules took it away: restart Docker after it")
+            .run(format!("{command} -t nat -A {rule}"), format!("{command} -t nat -D {rule}")),
+    )
+}
+
+fn set<'n>(node: &'n NodeState, name: &str) -> Option<&'n IpSet> {
+    node.net.ipsets.known()?.iter().find(|set| &*set.name == name)
+}
+
+fn nets(set: &IpSet) -> BTreeSet<IpNet> {
+    let parts = set.elements.iter().filter_map(|element| element.parts.first());
+    let nets = parts.filter_map(|part| match part {
+        Part::Net(net) => Some(*net),
+        Part::Addr(ip) => Some(IpNet::from(*ip)),
+        _ => None,
+    });
+    nets.collect()
+}
+
+/// Tunnelled packets of hosts that aren't in Felix's set are dropped.
+fn hosts_set(world: &World, cluster: &Cluster, node: &NodeState) -> Option<Finding> {
+    const NAME: &str = "cali40all-hosts-net";
+    let known = nets(set(node, NAME)?);
+    if known.is_empty() {
+        return None;
+    }
+    let missing: Vec<(&str, IpAddr)> = cluster
+        .nodes
+        .iter()
+        .filter(|other| other.name != node.name && world.wrong_address(&other.name, false).is_none())
+        .filter_map(|other| Some((other.name.as_str(), other.ipv4?.ip)))
+        .filter(|(_, ip)| !known.iter().any(|net| net.contains(ip)))
+        .collect();
+    let (other, ip) = missing.first()?;
+    let name = &node.name;
+    let more = if missing.len() > 1 {
+        format!(" and {} more", missing.len() - 1)
+    } else {
+        String::new()
+    };
+    Some(
+        Finding::of(
+            "host-not-in-felix-set",
+            name,
+            format!("{name} drops tunnelled packets of {other}{more}: {ip} is not in {NAME}"),
+        )
+        .about(NAME)
+        .shown(
+            format!("ipset list {NAME} on {name}"),
+            format!("{} members, without {ip}", known.len()),
+        )
+        .shown(format!("Node({other})"), format!("spec.bgp.ipv4Address is {ip}"))
+        .step(format!(
+            "restart calico-node on {name}: Felix is out of step with the datastore"
+        ))
+        .run(format!("ipset add {NAME} {ip}"), format!("ipset del {NAME} {ip}")),
+    )
+}
+
+/// A pool with natOutgoing that Felix's set doesn't have.
+fn masquerade(cluster: &Cluster, node: &NodeState) -> Option<Finding> {
+    const NAME: &str = "cali40masq-ipam-pools";
+    let known = nets(set(node, NAME)?);
+    let pool = cluster.pools.iter().find(|pool| {
+        pool.nat_outgoing && !pool.disabled && pool.cidr.addr().is_ipv4() && !known.contains(&pool.cidr)
+    })?;
+    let name = &node.name;
+    Some(
+        Finding::of(
+            "pool-not-masqueraded",
+            name,
+            format!(
+                "{name} does not masquerade IPPool({}), which has natOutgoing",
+                pool.name
+            ),
+        )
+        .about(format!("IPPool({})", pool.name))
+        .shown(
+            format!("ipset list {NAME} on {name}"),
+            format!("without {}", pool.cidr),
+        )
+        .shown(format!("IPPool({})", pool.name), "spec.natOutgoing is true")
+        .step(format!(
+            "restart calico-node on {name}: Felix is out of step with the datastore"
+        ))
+        .run(
+            format!("ipset add {NAME} {}", pool.cidr),
+            format!("ipset del {NAME} {}", pool.cidr),
+        ),
+    )
+}
+
+/// Connections of pods to the outside that leave with the pod's address and get no answer.
+fn leaves_bare(cluster: &Cluster, node: &NodeState) -> Option<Finding> {
+    const ENOUGH: usize = 3;
+    let entries = node.net.conntrack.known()?.entries.known()?;
+    let bare: Vec<_> = entries
+        .iter()
+        .filter(|flow| flow.status.is_unreplied() && !flow.is_snat() && !flow.is_dnat())
+        .filter(|flow| {
+            let outside = cluster.pool_of(flow.original.dst).is_none()
+                && cluster.nodes_at(flow.original.dst).next().is_none();
+            outside
+                && flow.original.dst.is_ipv4()
+                && cluster
+                    .pool_of(flow.original.src)
+                    .is_some_and(|pool| !pool.nat_outgoing)
+        })
+        .collect();
+    let first = bare.first().filter(|_| bare.len() >= ENOUGH)?;
+    let pool = cluster.pool_of(first.original.src)?;
+    let name = &node.name;
+    Some(
+        Finding::of(
+            "pool-without-nat-outgoing",
+            name,
+            format!(
+                "pods of IPPool({}) on {name} send packets out with their own addresses, and nobody answers",
+                pool.name
+            ),
+        )
+        .about(format!("IPPool({})", pool.name))
+        .sure(Sure::Likely)
+        .shown(
+            format!("conntrack -L on {name}"),
+            format!(
+                "{} connections like {} → {} [UNREPLIED]",
+                bare.len(),
+                first.original.src,
+                first.original.dst
+            ),
+        )
+        .shown(format!("IPPool({})", pool.name), "spec.natOutgoing is not true")
+        .set("IPPool", &pool.name, "natOutgoing", true),
+    )
+}
+
+/// UDP "connections" that are still translated to a pod that is gone.
+fn dead_endpoints(world: &World, found: &mut Vec<Finding>) {
+    let Ok(cluster) = world.cluster else { return };
+    // Who is alive has to be known of all: by Kubernetes, or because every node is seen.
+    let alive: HashSet<IpAddr> = match &cluster.kubernetes {
+        Some(inventory) if !inventory.pods.is_empty() => inventory
+            .pods
+            .iter()
+            .filter(|pod| !pod.is_finished())
+            .flat_map(Pod::ips)
+            .collect(),
+        _ => {
+            let all = cluster.nodes.iter().all(|node| {
+                world
+                    .state(&node.name)
+                    .is_some_and(|state| state.namespaces.known().is_some())
+            });
+            if !all {
+                return;
+            }
+            world
+                .nodes
+                .iter()
+                .flat_map(|node| pods(node).flat_map(addresses))
+                .collect()
+        }
+    };
+    for node in world.nodes {
+        let Some(entries) = node.net.conntrack.known().and_then(|table| table.entries.known()) else {
+            continue;
+        };
+        let dead = entries.iter().find(|flow| {
+            flow.proto == UDP
+                && flow.is_dnat()
+                && flow.status.is_unreplied()
+                && cluster.pool_of(flow.reply.src).is_some()
+                && !alive.contains(&flow.reply.src)
+        });
+        let Some(flow) = dead else { continue };
+        let name = &node.name;
+        found.push(
+            Finding::of(
+                "udp-to-dead-endpoint",
+                name,
+                format!(
+                    "{name} still translates UDP for {} to {}, which no pod has",
+                    flow.original.dst, flow.reply.src
+                ),
+            )
+            .about(flow.original.dst.to_string())
+            .shown(
+                format!("conntrack -L -p udp on {name}"),
+                format!(
+                    "{} → {} [UNREPLIED], reply from {}",
+                    flow.original.src, flow.original.dst, flow.reply.src
+                ),
+            )
+            .run(
+                format!(
+                    "conntrack -D -p udp --orig-dst {} --reply-src {}",
+                    flow.original.dst, flow.reply.src
+                ),
+                "",
+            ),
+        );
+    }
+}

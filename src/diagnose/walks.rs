@@ -1,0 +1,258 @@
+//! Pairs of pods that are walked: each node's first pod to the next node's, and to the second pod of its own node. Few
+//! pairs, so that a thousand nodes take no time; where there are few pods, all pairs.
+//!
+//! What a walk finds is a finding of its own only where nothing else explains it: else it says whom that affects.
+
+use std::net::IpAddr;
+
+use super::checks::shared::{addresses, host_end, is_cali, is_docker};
+use super::finding::{Affected, Finding, Severity};
+use super::trace::{Explained, Scene, explain};
+use super::world::World;
+use crate::forward::packet::{Packet, Transport};
+use crate::forward::topology::{PlaceId, Topology};
+use crate::forward::walk::{Cause, End, Outcome, State, Walker};
+use crate::state::link::IfIndex;
+use crate::state::{Namespace, NodeState};
+
+/// With so many pods, all pairs are walked.
+const ALL: usize = 16;
+
+/// An echo request.
+const PING: Transport = Transport::echo(false, 1);
+
+/// A pod, and how it is joined to its node.
+struct Pod<'w> {
+    node: &'w NodeState,
+    place: PlaceId,
+    ip: IpAddr,
+    title: String,
+    /// None for a link of its own (Calico).
+    bridge: Option<IfIndex>,
+}
+
+/// Walks, and adds what it finds.
+pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
+    let topology = Topology::new(world.nodes);
+    let pods = pods(world, &topology);
+    if pods.len() < 2 {
+        return;
+    }
+    let walker = Walker::new(&topology);
+    let before = found.len();
+    for (from, to) in pairs(world, &pods) {
+        let packet = Packet::new(from.ip, to.ip, PING);
+        let mut lost: Option<(Outcome, Option<Outcome>)> = None;
+        for there in walker.send(State::new(packet).quiet(), from.place) {
+            if there.end == End::Delivered {
+                let backs = walker.send(there.state.answer(), there.place);
+                if let Some(back) = backs.into_iter().find(is_lost) {
+                    lost.get_or_insert((back, Some(there)));
+                }
+            } else if is_lost(&there) {
+                lost.get_or_insert((there, None));
+            }
+        }
+        let Some((outcome, there)) = lost.filter(|(outcome, _)| !is_meant(outcome)) else {
+            continue;
+        };
+        let pair = format!("{} → {}", from.title, to.title);
+        let ends = [from.node.name.as_str(), to.node.name.as_str()];
+        blame(
+            world,
+            &topology,
+            (&outcome, there.as_ref()),
+            ends,
+            pair,
+            found,
+            before,
+        );
+    }
+}
+
+const fn is_lost(outcome: &Outcome) -> bool {
+    matches!(outcome.end, End::Dropped(_) | End::Rejected(_) | End::NotForMe)
+}
+
+/// Whether a policy's rule did it: that is what policies are for.
+fn is_meant(outcome: &Outcome) -> bool {
+    match &outcome.end {
+        End::Dropped(Cause::Rule { rule, .. }) | End::Rejected(Cause::Rule { rule, .. }) => [
+            "cali-",
+            "KUBE-NWPLCY",
+            "KUBE-POD-FW",
+            "KUBE-ROUTER",
+            "CILIUM_",
+            "WEAVE-NPC",
+            "DOCKER",
+        ]
+        .iter()
+        .any(|prefix| rule.chain.starts_with(prefix)),
+        _ => false,
+    }
+}
+
+fn pods<'w>(world: &World<'w>, topology: &Topology<'w>) -> Vec<Pod<'w>> {
+    let mut pods = Vec::new();
+    for node in world.nodes {
+        for namespace in node.namespaces.items() {
+            pods.extend(pod(topology, node, namespace));
+        }
+    }
+    pods
+}
+
+fn pod<'w>(topology: &Topology<'w>, node: &'w NodeState, namespace: &'w Namespace) -> Option<Pod<'w>> {
+    let place = topology.place_of(&namespace.net)?;
+    let ip = addresses(namespace).find(IpAddr::is_ipv4)?;
+    let end = namespace
+        .net
+        .links
+        .items()
+        .iter()
+        .find_map(|link| host_end(node, namespace, link))?;
+    let bridge = end.master.and_then(|master| node.net.link(master));
+    if bridge.is_some_and(is_docker) || !(is_cali(end) || bridge.is_some_and(|bridge| bridge.name == "cni0"))
+    {
+        return None;
+    }
+    Some(Pod {
+        node,
+        place,
+        ip,
+        title: format!("{}/{}", node.name, namespace.title()),
+        bridge: bridge.map(|bridge| bridge.index),
+    })
+}
+
+/// Pairs that are meant to reach each other.
+fn pairs<'p, 'w>(world: &World, pods: &'p [Pod<'w>]) -> Vec<(&'p Pod<'w>, &'p Pod<'w>)> {
+    let in_pool = |pod: &Pod| {
+        world
+            .cluster
+            .is_ok_and(|cluster| cluster.pool_of(pod.ip).is_some())
+            || pod
+                .node
+                .flannel
+                .subnet
+                .known()
+                .is_some_and(|subnet| subnet.networks.iter().any(|network| network.contains(&pod.ip)))
+    };
+    let joined = |from: &Pod, to: &Pod| {
+        if from.node.name == to.node.name {
+            from.bridge == to.bridge && from.place != to.place
+        } else {
+            in_pool(from) && in_pool(to)
+        }
+    };
+    if pods.len() <= ALL {
+        let all = pods.iter().flat_map(|from| pods.iter().map(move |to| (from, to)));
+        return all.filter(|(from, to)| joined(from, to)).collect();
+    }
+    let mut firsts: Vec<&Pod> = Vec::new();
+    let mut pairs = Vec::new();
+    for pod in pods {
+        match firsts.last() {
+            Some(first) if first.node.name == pod.node.name => {
+                // The second one only.
+                if pairs
+                    .last()
+                    .is_none_or(|(last, _): &(&Pod, &Pod)| last.place != first.place)
+                {
+                    pairs.push((*first, pod));
+                }
+            }
+            _ => firsts.push(pod),
+        }
+    }
+    for (at, from) in firsts.iter().enumerate() {
+        if let Some(to) = firsts.get((at + 1) % firsts.len().max(1)) {
+            pairs.push((*from, *to));
+        }
+    }
+    pairs.retain(|(from, to)| joined(from, to));
+    pairs
+}
+
+/// Gives a lost pair to what explains it, or makes a finding of it.
+fn blame(
+    world: &World,
+    topology: &Topology,
+    (outcome, there): (&Outcome, Option<&Outcome>),
+    ends: [&str; 2],
+    pair: String,
+    found: &mut Vec<Finding>,
+    before: usize,
+) {
+    let at = topology.place(outcome.place).node.name.as_str();
+    let concerns = |finding: &&mut Finding| {
+        finding.severity == Severity::Error && (finding.node == at || ends.contains(&finding.node.as_str()))
+    };
+    // A finding of the node where it ended says more than one of the ends.
+    let known = found.iter().take(before).any(|finding| {
+        finding.severity == Severity::Error && (finding.node == at || ends.contains(&finding.node.as_str()))
+    });
+    if known {
+        let mut candidates: Vec<&mut Finding> = found.iter_mut().take(before).filter(concerns).collect();
+        candidates.sort_by_key(|finding| finding.node != at);
+        if let Some(finding) = candidates.into_iter().next() {
+            affect(finding, pair);
+        }
+        return;
+    }
+    let scene = Scene {
+        topology,
+        cluster: world.cluster.ok(),
+        findings: &[],
+    };
+    let Some(explained) = explain(scene, outcome, there) else {
+        return;
+    };
+    let mut finding = finding(explained, outcome);
+    if let Some(same) = found
+        .iter_mut()
+        .skip(before)
+        .find(|known| known.id == finding.id && known.node == finding.node)
+    {
+        affect(same, pair);
+        return;
+    }
+    affect(&mut finding, pair);
+    found.push(finding);
+}
+
+fn affect(finding: &mut Finding, pair: String) {
+    match &mut finding.affected {
+        Some(affected) => affected.pairs += 1,
+        None => {
+            finding.affected = Some(Affected {
+                pairs: 1,
+                example: pair,
+            });
+        }
+    }
+}
+
+/// What `trace` explains, as a finding; a host's rules by who wrote them.
+fn finding(explained: Explained, outcome: &Outcome) -> Finding {
+    let mut finding = explained.finding;
+    if !explained.cause.is_empty() {
+        finding = finding.shown("cause", explained.cause);
+    }
+    finding.fix.commands.extend(explained.commands);
+    if let End::Dropped(Cause::Rule { rule, .. }) | End::Rejected(Cause::Rule { rule, .. }) = &outcome.end {
+        let firewall = rule.chain.starts_with("ufw")
+            || &*rule.table == "firewalld"
+            || rule.chain.starts_with("filter_FWD");
+        let id = if firewall {
+            "firewall-rejects-pods"
+        } else if rule.chain == "FORWARD" {
+            "forward-drops-pods"
+        } else {
+            return finding;
+        };
+        finding.id = id;
+        finding.title = format!("{} of {} drops packets of pods", rule.chain, finding.node);
+    }
+    finding
+}

@@ -1,0 +1,19 @@
+//! `netdiag check`: every check on a state that is broken on purpose, beside its healthy twin.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    clippy::type_complexity,
+    clippy::semicolon_if_nothing_returned,
+    reason = "tests"
+)]
+
+mod bgp;
+mod faults;
+mod healthy;
+mod made;
+mod objects;
+mod plan;
+mod recorded;
+mod thousand;

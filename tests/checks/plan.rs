@@ -1,0 +1,159 @@
+//! `netdiag plan`: what is told beforehand, held against what was recorded afterwards.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use netdiag::diagnose::future::future;
+use netdiag::state::route::{RouteProtocol, RouteType};
+use netdiag::state::{NodeState, Snapshot};
+use netdiag_bench::cluster::Flavour;
+use serde_json::{Value, json};
+
+use crate::made::{found, made, resource, stored};
+use crate::recorded::story;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn netdiag(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_netdiag"))
+        .args(words)
+        .current_dir(ROOT)
+        .env_clear()
+        .env("COLUMNS", "100")
+        .output()
+        .unwrap()
+}
+
+/// Routes to blocks that BIRD has put in: destination and gateway.
+fn learned(node: &NodeState) -> BTreeSet<String> {
+    let routes = node.net.routes.items().iter();
+    routes
+        .filter(|route| route.proto == RouteProtocol::BIRD && route.kind == RouteType::Unicast)
+        .filter_map(|route| Some(format!("{} via {}", route.dst, route.next_hops.first()?.gateway?)))
+        .collect()
+}
+
+#[test]
+fn the_story_comes_out_as_it_was_told_beforehand() {
+    let directory = tempfile::tempdir().unwrap();
+    let fix: PathBuf = directory.path().join("fix.yaml");
+    let fix = fix.to_str().unwrap();
+    let broken = "fixtures/first_found/broken";
+    netdiag(&["check", "--snapshot", broken, "--fix-to", fix]);
+    let output = netdiag(&["plan", "-f", fix, "--snapshot", broken, "-o", "json"]);
+    let plan: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    assert_eq!(plan["sessionsUp"], 12, "{plan:#}");
+    assert_eq!(plan["objects"].as_array().unwrap().len(), 4, "{plan:#}");
+    assert!(plan["pairs"]["gained"].as_u64().unwrap() > 0, "{plan:#}");
+    assert_eq!(plan["pairs"]["lost"], 0, "{plan:#}");
+    assert_eq!(plan["checks"]["appear"], json!([]), "{plan:#}");
+    assert_eq!(plan["checks"]["vanish"].as_array().unwrap().len(), 4, "{plan:#}");
+    // What the kernels had when the same file had been applied.
+    let afterwards = story("healthy");
+    for node in plan["nodes"].as_array().unwrap() {
+        let state = afterwards
+            .nodes
+            .iter()
+            .find(|state| node["node"] == state.name.as_str())
+            .unwrap();
+        let told: BTreeSet<String> = node["routes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|route| route.as_str().unwrap().split(" dev ").next().unwrap().to_owned())
+            .collect();
+        assert_eq!(told, learned(state), "{}", state.name);
+        assert!(!told.is_empty());
+    }
+    let output = netdiag(&["plan", "-f", fix, "--snapshot", broken]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("12 sessions come up"), "{text}");
+    assert!(text.contains("on each node"), "{text}");
+    let output = netdiag(&["check", "--snapshot", broken, "--what-if", fix]);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+/// A manifest as a file has it.
+fn manifest(kind: &str, name: &str, spec: Value) -> Vec<netdiag::calico::manifest::Document> {
+    let text = resource(kind, name, spec).to_string();
+    netdiag::calico::manifest::read(Path::new("test.yaml").to_str().unwrap(), text.as_bytes()).unwrap()
+}
+
+fn told(snapshot: &Snapshot, kind: &str, name: &str, spec: Value) -> netdiag::diagnose::future::Future {
+    future(snapshot, &manifest(kind, name, spec)).unwrap()
+}
+
+#[test]
+fn what_is_stored_already_changes_nothing() {
+    let mut cluster = made(Flavour::CalicoBgp, 3, 2);
+    let pool = stored(&mut cluster)
+        .resources
+        .iter()
+        .find(|object| object["kind"] == "IPPool")
+        .unwrap()
+        .clone();
+    let future = told(&cluster, "IPPool", "default-ipv4-ippool", pool["spec"].clone());
+    assert!(
+        future
+            .nodes
+            .iter()
+            .all(netdiag::diagnose::future::NodeFuture::is_quiet),
+        "{:#?}",
+        future.nodes
+    );
+}
+
+#[test]
+fn a_change_of_encapsulation_moves_all_routes_and_all_still_works() {
+    for (from, fields, device) in [
+        (Flavour::CalicoBgp, json!({"ipipMode": "Always"}), "tunl0"),
+        (Flavour::CalicoIpip, json!({"ipipMode": "Never"}), "eth0"),
+        (Flavour::CalicoBgp, json!({"vxlanMode": "Always"}), "vxlan.calico"),
+        (Flavour::CalicoVxlan, json!({"vxlanMode": "Never"}), "eth0"),
+    ] {
+        let cluster = made(from, 3, 2);
+        let mut spec = json!({"cidr": "10.0.0.0/8", "natOutgoing": true});
+        for (field, value) in fields.as_object().unwrap() {
+            spec[field] = value.clone();
+        }
+        let future = told(&cluster, "IPPool", "default-ipv4-ippool", spec);
+        for node in &future.nodes {
+            assert_eq!(node.routes.len(), 2, "{from:?} {node:#?}");
+            assert!(
+                node.routes.iter().all(|route| route.contains(device)),
+                "{from:?} {node:#?}"
+            );
+        }
+        assert!(!future.warnings.is_empty(), "{from:?}");
+        let findings = found(&future.snapshot);
+        assert!(findings.is_empty(), "{from:?}: {findings:#?}");
+    }
+}
+
+#[test]
+fn without_mesh_and_peers_all_routes_go() {
+    let cluster = made(Flavour::CalicoBgp, 3, 2);
+    let future = told(
+        &cluster,
+        "BGPConfiguration",
+        "default",
+        json!({"nodeToNodeMeshEnabled": false}),
+    );
+    for node in &future.nodes {
+        assert_eq!((node.routes.len(), node.routes_gone.len()), (0, 2), "{node:#?}");
+    }
+    let findings = found(&future.snapshot);
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding.id == "mesh-off-without-peers"),
+        "{findings:#?}"
+    );
+}

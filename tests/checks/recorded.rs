@@ -1,0 +1,97 @@
+//! Recorded networks: real ones, healthy and broken (`fixtures/walks`, `fixtures/first_found`).
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use netdiag::archive;
+use netdiag::diagnose::{Finding, World, check};
+use netdiag::intent::Cluster;
+use netdiag::state::{Fact, Snapshot};
+
+use crate::made::found;
+
+fn fixtures() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures"))
+}
+
+fn recorded(name: &str) -> Vec<Finding> {
+    let file = std::fs::File::open(fixtures().join(format!("walks/{name}.zst"))).unwrap();
+    found(&archive::read(file).unwrap())
+}
+
+#[test]
+fn recorded_healthy_networks_give_no_finding() {
+    let mut asked = 0;
+    for entry in std::fs::read_dir(fixtures().join("walks")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if let Some(name) = name.strip_suffix(".zst").filter(|name| name.contains("healthy")) {
+            let findings = recorded(name);
+            assert!(findings.is_empty(), "{name}: {findings:#?}");
+            asked += 1;
+        }
+    }
+    assert!(asked >= 10, "only {asked} healthy networks");
+}
+
+#[test]
+fn recorded_faults_are_named() {
+    for (name, id) in [
+        ("bgp_bad-as", "bgp-as-mismatch"),
+        ("bgp2_bad-as", "bgp-as-mismatch"),
+        ("bgp_drop", "bgp-port-filtered"),
+        ("bgp2_drop", "bgp-port-filtered"),
+        ("bgp_disabled", "bgp-session-down"),
+        ("bgp_no-forward", "forwarding-off"),
+        ("bgp_no-proxy-arp", "proxy-arp-off"),
+        ("docker_docker0-down", "link-down"),
+        ("docker_no-masq", "masquerade-missing"),
+        ("flannel_forward-drop", "forward-drops-pods"),
+        ("flannel_no-fdb", "vxlan-entry-missing"),
+        ("flannel_pod-detached", "link-without-bridge"),
+        ("flannel_stale-mac", "vtep-mac-stale"),
+        ("flannel_wrong-vni", "tunnel-link-differs"),
+        ("ovs_key-mismatch", "ovs-tunnel-mismatch"),
+    ] {
+        let ids: BTreeSet<&str> = recorded(name).iter().map(|finding| finding.id).collect();
+        assert!(ids.contains(id), "{name}: {ids:?}, and not {id}");
+    }
+}
+
+pub(crate) fn story(state: &str) -> Snapshot {
+    let mut merge = archive::Merge::new(false);
+    for number in 1..=4 {
+        let path = fixtures().join(format!("first_found/{state}/node{number}.json"));
+        let part = archive::read(std::fs::File::open(&path).unwrap()).unwrap();
+        merge.add(path.display().to_string(), part).unwrap();
+    }
+    merge.done().snapshot
+}
+
+#[test]
+fn the_storys_twelve_sessions_are_what_four_addresses_bring_about() {
+    let healthy = found(&story("healthy"));
+    assert!(healthy.is_empty(), "{healthy:#?}");
+    let broken = found(&story("broken"));
+    let ids: Vec<&str> = broken.iter().map(|finding| finding.id).collect();
+    assert_eq!(ids, ["node-address-on-bridge"; 4], "{broken:#?}");
+    let sessions: usize = broken.iter().map(|finding| finding.consequences.len()).sum();
+    assert_eq!(sessions, 12);
+}
+
+#[test]
+fn what_was_there_before_is_not_new() {
+    let [healthy, broken] = ["healthy", "broken"].map(story);
+    let report = |snapshot: &Snapshot| {
+        let Fact::Known(objects) = &snapshot.objects else {
+            panic!("no objects")
+        };
+        let cluster = Cluster::new(objects);
+        check(&World::new(&snapshot.nodes, Ok(&cluster)))
+    };
+    let (old, mut new) = (report(&healthy), report(&broken));
+    new.keep_new(&old);
+    assert_eq!(new.findings.len(), 4);
+    let mut again = report(&broken);
+    again.keep_new(&report(&broken));
+    assert_eq!(again.findings, []);
+}
