@@ -26,11 +26,12 @@ use super::{Context, Error, Outcome};
 use crate::diagnose::check;
 use crate::diagnose::trace::Scene;
 use crate::diagnose::verdicts::Verdicts;
+use crate::forward::outside;
 use crate::forward::packet::{Packet, Transport};
 use crate::forward::topology::{PlaceId, Topology};
 use crate::forward::walk::{End, Outcome as Walked, Walker, What, with_room};
 use crate::output::{document, picture, text};
-use crate::state::{Fact, Objects};
+use crate::state::{Fact, NodeState, Objects};
 
 /// Follow a packet hop by hop, there and back, through routes, neighbors, bridges, tunnels and netfilter
 ///
@@ -124,7 +125,10 @@ impl Args {
         } else {
             self.source.read(cx, Depth::Whole)?
         };
-        let picture = Picture::new(what_if(cx, snapshot, &self.what_if)?);
+        let mut snapshot = what_if(cx, snapshot, &self.what_if)?;
+        let made = self.outside(&snapshot.nodes);
+        snapshot.nodes.extend(made);
+        let picture = Picture::new(snapshot);
         let topology = Topology::new(&picture.snapshot.nodes);
         if self.all {
             let what = self.from.as_deref().unwrap_or("icmp");
@@ -137,7 +141,11 @@ impl Args {
             .map(|policies| objects::compare(&policies, &topology, &ways));
         let live = self.probes(&topology, &packet, question.from, &ways)?;
         for (there, back) in &mut ways {
+            for answer in back.iter_mut() {
+                walker.refuse_strangers(&packet, question.from, answer);
+            }
             back.extend(with_room(|| walker.answer_from_beyond(there)));
+            walker.remembered(there);
         }
         // What check finds explains routes that are missing; where all is well, nobody asks.
         let found = match verdict(&ways) {
@@ -176,6 +184,11 @@ impl Args {
         live::Live::run(topology, packet, from, ways).map(Some)
     }
 
+    /// Whoever asks may be outside: a host that was not seen, on a segment that was.
+    fn outside(&self, nodes: &[NodeState]) -> Option<NodeState> {
+        outside::host(nodes, self.from().parse().ok()?)
+    }
+
     /// Required, unless all pairs are walked.
     fn from(&self) -> &str {
         self.from.as_deref().unwrap_or_default()
@@ -194,7 +207,7 @@ impl Args {
             return Err(Error::new(format!("{}: a packet can't start there", self.from()))
                 .hint("SRC is a node, a pod or a container whose state was seen"));
         };
-        let to = names.meant(self.to())?;
+        let to = names.target(self.to())?;
         let mut own = topology.place(place).net.addresses.items().iter();
         let v4_first = own.any(|address| address.ip.is_ipv4() && !address.ip.is_loopback());
         let dst = match (to.ip, to.place) {
@@ -268,6 +281,7 @@ impl Args {
             .packet(from, dst, transport)
             .unwrap_or_else(|| Packet::new(none, dst, transport));
         if let Some(src) = given.filter(|ip| ip.is_ipv4() == dst.is_ipv4()) {
+            packet.unbound &= packet.src == src;
             packet.src = src;
         }
         packet.size = self.size;
@@ -306,7 +320,7 @@ fn verdict(ways: &Ways) -> Outcome {
         let left = matches!(there.end, End::NotDecidable(_));
         for walked in std::iter::once(there).chain(back) {
             match &walked.end {
-                End::Delivered | End::Answered(_) => {}
+                End::Delivered | End::Answered(_) | End::Heard { .. } => {}
                 End::NotDecidable(_) => outcome = Outcome::NotDecidable,
                 // Of an answer that somebody unseen sends: only what stops it whatever way it comes.
                 End::Dropped(cause) | End::Rejected(cause) if left && !cause.stops_all() => {}
@@ -320,6 +334,10 @@ fn verdict(ways: &Ways) -> Outcome {
 fn end_text(end: &End) -> (&'static str, String) {
     match end {
         End::Delivered | End::Answered(_) => ("delivered", String::new()),
+        End::Heard { entry, .. } => (
+            "answered",
+            format!("by somebody of whom no state was seen ({entry})"),
+        ),
         End::Dropped(why) => ("dropped", why.to_string()),
         End::Rejected(why) => ("rejected", why.to_string()),
         End::NotDecidable(why) => ("not decidable", why.to_string()),

@@ -164,7 +164,7 @@ fn near_misses(policies: &Policies, decision: &Decision) -> Vec<String> {
 
 const fn word(end: &End) -> &'static str {
     match end {
-        End::Delivered | End::Answered(_) => "delivered",
+        End::Delivered | End::Answered(_) | End::Heard { .. } => "delivered",
         End::Dropped(_) | End::NotForMe => "dropped",
         End::Rejected(_) => "rejected",
         End::NotDecidable(_) => "not decidable",

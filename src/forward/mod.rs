@@ -5,6 +5,7 @@ pub mod filter;
 pub mod hooks;
 pub mod matrix;
 pub mod openflow;
+pub mod outside;
 pub mod packet;
 mod prefixes;
 pub mod topology;

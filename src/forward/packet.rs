@@ -93,6 +93,8 @@ impl Transport {
 pub struct Packet {
     pub src: IpAddr,
     pub dst: IpAddr,
+    /// Its program leaves the source to the kernel, which looks for a route before there is one.
+    pub unbound: bool,
     pub transport: Transport,
     /// It answers another one: of TCP, a SYN ACK.
     pub answers: bool,
@@ -202,6 +204,7 @@ impl Packet {
         Self {
             src,
             dst,
+            unbound: false,
             transport,
             answers: false,
             tos: 0,

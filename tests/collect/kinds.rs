@@ -277,9 +277,12 @@ fn calico_by_bird() {
 
 #[test]
 fn networks_with_faults() {
-    let all = broken();
+    let all = broken(2);
     let hold = |some: &[Broken]| {
-        for Broken { what, node, draft } in some {
+        for Broken {
+            what, node, draft, ..
+        } in some
+        {
             let Some(network) = or_skip(draft.clone().up()) else {
                 return;
             };

@@ -130,6 +130,7 @@ fn by_tables(
     new.state = ConnState::New;
     for hook in stations {
         let call = Call {
+            frame: None,
             place,
             hook: *hook,
             in_link: index(from).filter(|_| !matches!(hook, Hook::Output | Hook::Postrouting)),

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use netdiag_lab::kinds::{Draft, link_labs};
+use netdiag_lab::kinds::link_labs;
 use netdiag_lab::{guest, or_skip};
 
-use super::networks::all;
+use super::networks::{State, all};
 
 /// Broken states of each network in a usual run: all of them take many minutes.
 const BROKEN: usize = 1;
@@ -52,24 +52,23 @@ fn chosen(name: &str) -> bool {
 #[ignore = "runs in a guest"]
 fn whole_networks() {
     let labs = link_labs().into_iter();
-    let drafts: Vec<(String, Draft)> = labs
-        .map(|lab| (lab.name.to_owned(), lab.whole))
-        .filter(|(name, _)| chosen(name))
+    let states: Vec<State> = labs
+        .map(|lab| State::whole(lab.name, lab.whole))
+        .filter(|state| chosen(&state.name))
         .collect();
-    all(drafts, true, AT_ONCE, 0);
+    all(states, AT_ONCE, 0);
 }
 
 #[test]
 #[ignore = "runs in a guest"]
 fn broken_networks() {
     let of_each = std::env::var("NETDIAG_ALL").map_or(BROKEN, |_| usize::MAX);
-    let mut drafts: Vec<(String, Draft)> = Vec::new();
+    let mut states: Vec<State> = Vec::new();
     for lab in link_labs() {
         for broken in lab.broken.into_iter().take(of_each) {
-            let name = format!("{}: {} on {}", lab.name, broken.what, broken.node);
-            drafts.push((name, broken.draft));
+            states.push(State::broken(lab.name, broken));
         }
     }
-    drafts.retain(|(name, _)| chosen(name));
-    all(drafts, false, AT_ONCE, 2);
+    states.retain(|state| chosen(&state.name));
+    all(states, AT_ONCE, 2);
 }

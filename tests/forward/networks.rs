@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,19 +11,24 @@ use netdiag::forward::packet::{Packet, Transport};
 use netdiag::forward::topology::Topology;
 use netdiag::forward::walk::{End, Outcome, Walker};
 use netdiag::state::NodeState;
-use netdiag_lab::kinds::{
-    Backend, Docker, Draft, Flannel, Network, OpenVswitch, Probe, ProxyArp, Rip, Router, StaticRoutes,
-    Tunnel, Way, bridge, broken, veth_pair,
-};
-use netdiag_lab::{Node, or_skip};
+use netdiag_lab::kinds::{Broken, Draft, Network, Probe, Way, systems};
+use netdiag_lab::{Node, guest, or_skip, record};
 
 /// The node as netdiag's program, run inside, saves it.
 pub(crate) fn collected(node: &Node) -> NodeState {
+    collected_to(node, None)
+}
+
+/// The same, and kept in a file.
+fn collected_to(node: &Node, file: Option<&Path>) -> NodeState {
     let text = node
         .run([env!("CARGO_BIN_EXE_netdiag"), "snapshot", "save", "--json"])
         .within(Duration::from_secs(60))
         .ok()
         .unwrap();
+    if let Some(file) = file {
+        std::fs::write(file, &text).unwrap();
+    }
     let mut snapshot = netdiag::parse::snapshot::snapshot(text.as_bytes()).unwrap();
     snapshot.nodes.remove(0)
 }
@@ -104,8 +110,53 @@ fn words(walker: &Walker, outcome: &Outcome) -> String {
     )
 }
 
-/// Asks netdiag and the network for every way; what they differ in, and how many ways were not decidable.
-fn compare(what: &str, network: &Network) -> (usize, usize, Vec<String>) {
+/// A network in one state.
+pub(super) struct State {
+    pub(super) name: String,
+    draft: Draft,
+    /// Whether all its ways must be as they are meant.
+    whole: bool,
+    /// Words of the cause.
+    says: &'static str,
+}
+
+impl State {
+    pub(super) fn whole(name: &str, draft: Draft) -> Self {
+        Self {
+            name: name.to_owned(),
+            draft,
+            whole: true,
+            says: "",
+        }
+    }
+
+    pub(super) fn broken(of: &str, broken: Broken) -> Self {
+        Self {
+            name: format!("{of}: {} on {}", broken.what, broken.node),
+            draft: broken.draft,
+            whole: false,
+            says: broken.says,
+        }
+    }
+}
+
+/// What came out of a network.
+#[derive(Default)]
+struct Compared {
+    ways: usize,
+    /// Ways that stayed open: by what netdiag reads itself, and by outputs of commands.
+    undecided: [usize; 2],
+    wrong: Vec<String>,
+}
+
+/// Where the outputs of commands are kept, if they are asked for.
+fn kept(state: &State) -> Option<PathBuf> {
+    let folder = std::env::var_os("NETDIAG_KEEP")?;
+    Some(Path::new(&folder).join(state.name.replace(' ', "-").replace([':', '/', '\''], "")))
+}
+
+/// Asks netdiag and the network for every way.
+fn compare(state: &State, network: &Network) -> Compared {
     let ways = ways(network);
     // Twice: the first packets fill the tables of neighbors and bridges.
     let probe = || -> Vec<bool> {
@@ -119,136 +170,201 @@ fn compare(what: &str, network: &Network) -> (usize, usize, Vec<String>) {
     };
     probe();
     let seen = probe();
-    let nodes: Vec<NodeState> = network.lab().nodes().map(collected).collect();
-    let topology = Topology::new(&nodes);
-    let walker = Walker::new(&topology);
-    let (mut undecided, mut wrong) = (0, Vec::new());
-    for (way, answered) in ways.iter().zip(seen) {
-        let (open, said) = told(&walker, way);
-        match open {
-            Some(open) if open == answered => {}
-            Some(open) => wrong.push(format!(
-                "{what}: {way:?}\n  netdiag: {open}, the network: {answered}\n{said}"
-            )),
-            None => {
-                undecided += 1;
-                if std::env::var_os("NETDIAG_UNDECIDED").is_some() {
-                    wrong.push(format!(
-                        "{what}: {way:?}\n  not decided, the network: {answered}\n{said}"
-                    ));
+    let folder = tempfile::tempdir().unwrap();
+    let [live, outputs] = ["live", "outputs"].map(|name| folder.path().join(name));
+    std::fs::create_dir(&live).unwrap();
+    let nodes: Vec<NodeState> = network
+        .lab()
+        .nodes()
+        .map(|node| collected_to(node, Some(&live.join(format!("{}.json", node.name())))))
+        .collect();
+    let mut sources = vec![("live", live, nodes)];
+    // A guest has not all tools, and what isn't printed isn't known.
+    if !guest::inside() {
+        record(network.lab(), &outputs).unwrap();
+        if let Some(kept) = kept(state) {
+            std::fs::create_dir_all(&kept).unwrap();
+            let copied = std::process::Command::new("cp")
+                .arg("-r")
+                .arg(&outputs)
+                .arg(kept)
+                .status();
+            assert!(copied.unwrap().success());
+        }
+        let snapshot = netdiag::collect::bundle::read(&outputs).unwrap();
+        sources.push(("outputs", outputs, snapshot.nodes));
+    }
+    let mut compared = Compared {
+        ways: ways.len(),
+        ..Compared::default()
+    };
+    for (at, (source, path, nodes)) in sources.into_iter().enumerate() {
+        let what = format!("{} ({source})", state.name);
+        let topology = Topology::new(&nodes);
+        let walker = Walker::new(&topology);
+        for (way, answered) in ways.iter().zip(&seen) {
+            let (open, said) = told(&walker, way);
+            match open {
+                Some(open) if open == *answered => {}
+                Some(open) => compared.wrong.push(format!(
+                    "{what}: {way:?}\n  netdiag: {open}, the network: {answered}\n{said}"
+                )),
+                None => {
+                    compared.undecided[at] += 1;
+                    if std::env::var_os("NETDIAG_UNDECIDED").is_some() {
+                        compared.wrong.push(format!(
+                            "{what}: {way:?}\n  not decided, the network: {answered}\n{said}"
+                        ));
+                    }
                 }
             }
         }
+        if !state.whole {
+            let pairs: Vec<(&Way, bool)> = ways.iter().zip(seen.iter().copied()).collect();
+            compared.wrong.extend(explained(state, &what, &pairs, &path));
+        }
     }
-    (ways.len(), undecided, wrong)
+    compared
 }
 
-/// One network: how many ways were asked for, how many stayed open, and what was wrong; none when labs can't be.
-fn one(what: &str, draft: Draft, settle: bool) -> Option<(usize, usize, Vec<String>)> {
-    let begun = Instant::now();
-    let network = or_skip(draft.up())?;
-    if settle && let Err(error) = network.works() {
-        return Some((0, 0, vec![format!("{what}: {error}")]));
+/// What is wrong with what netdiag's program says of a broken network's ways: they must be lost for the right reason.
+fn explained(state: &State, what: &str, ways: &[(&Way, bool)], path: &Path) -> Option<String> {
+    if ways.iter().all(|(way, seen)| way.answered == *seen) {
+        return Some(format!("{what}: all ways are as they are meant"));
     }
-    let compared = compare(what, &network);
+    let lost = ways.iter().filter(|(way, seen)| way.answered && !seen);
+    let mut said = String::new();
+    for (way, _) in lost.take(4) {
+        let from = way
+            .pod
+            .as_ref()
+            .map_or_else(|| way.node.clone(), |pod| format!("{}/{pod}", way.node));
+        let (to, size, proto) = match &way.probe {
+            Probe::Ping(to) => (to, 84, "icmp".to_owned()),
+            Probe::Sized { to, size, .. } => (to, *size, "icmp".to_owned()),
+            Probe::Tcp(to, port) => (to, 60, format!("tcp/{port}")),
+        };
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_netdiag"))
+            .args([
+                "trace",
+                &from,
+                to,
+                &proto,
+                "--size",
+                &size.to_string(),
+                "--snapshot",
+            ])
+            .arg(path)
+            .env_clear()
+            .env("COLUMNS", "400")
+            .output()
+            .unwrap();
+        let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+        writeln!(said, "{}{out}{err}", output.status).unwrap();
+        if output.status.code() == Some(2) && !state.says.is_empty() && out.contains(state.says) {
+            return None;
+        }
+    }
+    if state.says.is_empty() && std::env::var_os("NETDIAG_SAYS").is_none() {
+        return None;
+    }
+    Some(format!("{what}: it is not said that {:?}:\n{said}", state.says))
+}
+
+/// One state of a network, compared; none when labs can't be.
+fn one(state: &State) -> Option<Compared> {
+    let begun = Instant::now();
+    let network = or_skip(state.draft.clone().up())?;
+    if state.whole
+        && let Err(error) = network.works()
+    {
+        return Some(Compared {
+            wrong: vec![format!("{}: {error}", state.name)],
+            ..Compared::default()
+        });
+    }
+    let compared = compare(state, &network);
     // Seen with --nocapture: which one takes long, and what is wrong before the last one is done.
     #[expect(clippy::print_stdout, reason = "a test that takes minutes")]
     {
-        println!("{:.1?}: {what}\n{}", begun.elapsed(), compared.2.join("\n"));
+        let [live, outputs] = compared.undecided;
+        let wrong = compared.wrong.join("\n");
+        println!(
+            "{:.1?}: {}: {} ways, not decidable {live} {outputs}\n{wrong}",
+            begun.elapsed(),
+            state.name,
+            compared.ways
+        );
     }
     Some(compared)
 }
 
 /// Compares all these networks, so many at a time; of a hundred ways, at most `undecidable` may stay open.
-pub(super) fn all(drafts: Vec<(String, Draft)>, settle: bool, at_once: usize, undecidable: usize) {
-    let queue = Mutex::new(drafts.into_iter());
+pub(super) fn all(states: Vec<State>, at_once: usize, undecidable: usize) {
+    let queue = Mutex::new(states.into_iter());
     let next = || queue.lock().unwrap().next();
-    let work = || -> Vec<_> {
-        let networks = std::iter::from_fn(next);
-        networks
-            .map_while(|(what, draft)| one(&what, draft, settle))
-            .collect()
+    let work = || -> Vec<Compared> {
+        let states = std::iter::from_fn(next);
+        states.map_while(|state| one(&state)).collect()
     };
     let results = thread::scope(|scope| {
-        let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(work)).collect();
+        // Long ways take room where nothing is optimised.
+        let big = || thread::Builder::new().stack_size(64 << 20);
+        let workers: Vec<_> = (0..at_once)
+            .map(|_| big().spawn_scoped(scope, work).unwrap())
+            .collect();
         let results = workers.into_iter().map(|worker| worker.join().unwrap());
         results.flatten().collect::<Vec<_>>()
     });
-    let (mut asked, mut undecided, mut wrong) = (0, 0, Vec::new());
-    for (ways, open, mut bad) in results {
-        asked += ways;
-        undecided += open;
-        wrong.append(&mut bad);
+    let mut total = Compared::default();
+    for mut compared in results {
+        total.ways += compared.ways;
+        for (sum, part) in total.undecided.iter_mut().zip(compared.undecided) {
+            *sum += part;
+        }
+        total.wrong.append(&mut compared.wrong);
     }
     assert!(
-        wrong.is_empty(),
-        "{} of {asked} wrong:\n{}",
-        wrong.len(),
-        wrong.join("\n")
+        total.wrong.is_empty(),
+        "{} of {} wrong:\n{}",
+        total.wrong.len(),
+        total.ways,
+        total.wrong.join("\n")
     );
-    assert!(
-        undecided * 100 <= asked * undecidable,
-        "{undecided} of {asked} ways were not decidable"
-    );
+    for undecided in total.undecided {
+        assert!(
+            undecided * 100 <= total.ways * undecidable,
+            "{:?} of {} ways were not decidable",
+            total.undecided,
+            total.ways
+        );
+    }
+}
+
+/// `NETDIAG_LAB`: only networks with one of these words in their name.
+fn chosen(states: Vec<State>) -> Vec<State> {
+    let Ok(words) = std::env::var("NETDIAG_LAB") else {
+        return states;
+    };
+    let is_meant = |state: &State| words.split(',').any(|word| state.name.contains(word));
+    states.into_iter().filter(is_meant).collect()
 }
 
 #[test]
 fn whole_networks_are_walked_as_packets_go() {
-    let named = |name: &str, draft| (name.to_owned(), draft);
-    let flannel = |backend| Flannel {
-        backend,
-        ..Flannel::default()
-    };
-    all(
-        vec![
-            named("veth", veth_pair()),
-            named("bridge", bridge()),
-            named("proxy_arp", ProxyArp::default().draft()),
-            named("docker", Docker::default().draft()),
-            named("vxlan", flannel(Backend::Vxlan).draft()),
-            named("direct routing", flannel(Backend::DirectRouting).draft()),
-            named("host-gw", flannel(Backend::HostGateway).draft()),
-            named("static", StaticRoutes::default().draft()),
-            named("rip", Rip::new(Router::Bird).draft()),
-            named(
-                "ovs gre",
-                OpenVswitch {
-                    tunnel: Tunnel::Gre,
-                    hosts: 2,
-                }
-                .draft(),
-            ),
-            named(
-                "ovs vxlan",
-                OpenVswitch {
-                    tunnel: Tunnel::Vxlan,
-                    hosts: 3,
-                }
-                .draft(),
-            ),
-            named(
-                "ovs geneve",
-                OpenVswitch {
-                    tunnel: Tunnel::Geneve,
-                    hosts: 2,
-                }
-                .draft(),
-            ),
-        ],
-        true,
-        1,
-        1,
-    );
+    let states = systems();
+    let states = states
+        .into_iter()
+        .map(|system| State::whole(system.name, system.whole))
+        .collect();
+    all(chosen(states), 2, 1);
 }
 
 #[test]
 fn broken_networks_are_walked_as_packets_go() {
-    // `NETDIAG_BROKEN`: only those with this in their name.
-    let only = std::env::var("NETDIAG_BROKEN").unwrap_or_default();
-    let drafts = broken()
-        .into_iter()
-        .filter(|broken| broken.what.contains(&only))
-        .map(|broken| (format!("{} on {}", broken.what, broken.node), broken.draft))
-        .collect();
-    all(drafts, false, 1, 5);
+    let states = systems().into_iter().flat_map(|system| {
+        let broken = system.broken.into_iter();
+        broken.map(move |broken| State::broken(system.name, broken))
+    });
+    all(chosen(states.collect()), 2, 5);
 }

@@ -59,7 +59,10 @@ impl Leg<'_> {
     }
 
     pub(super) const fn is_good(&self) -> bool {
-        matches!(self.walked.end, End::Delivered | End::Answered(_))
+        matches!(
+            self.walked.end,
+            End::Delivered | End::Answered(_) | End::Heard { .. }
+        )
     }
 
     pub(super) const fn is_open(&self) -> bool {

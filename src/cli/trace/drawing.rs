@@ -29,6 +29,7 @@ pub(super) fn way(answer: &Answer, leg: &Leg) -> Way {
         stop.arrow = trail.get(at + 1).map(|next| arrow(topology, hop, next));
         stops.push(stop);
     }
+    shorten(&mut stops);
     if let Some(last) = stops.last_mut() {
         finish(answer, leg, &trail, last);
     }
@@ -45,9 +46,26 @@ pub(super) fn way(answer: &Answer, leg: &Leg) -> Way {
     }
 }
 
+/// A way with more boxes than this goes in circles: the first rounds tell it.
+const LONGEST: usize = 12;
+const ROUNDS: usize = 6;
+
+fn shorten(stops: &mut Vec<Stop>) {
+    if stops.len() <= LONGEST {
+        return;
+    }
+    let left_out = stops.drain(ROUNDS..stops.len() - 1).count();
+    if let Some(stop) = stops.get_mut(ROUNDS - 1) {
+        stop.arrow = Some(Arrow {
+            text: format!("and so on, {left_out} times more"),
+            assumed: true,
+        });
+    }
+}
+
 pub(super) const fn mark(end: &End) -> Mark {
     match end {
-        End::Delivered | End::Answered(_) => Mark::Good,
+        End::Delivered | End::Answered(_) | End::Heard { .. } => Mark::Good,
         End::NotDecidable(_) => Mark::Unsure,
         End::Dropped(_) | End::Rejected(_) | End::NotForMe => Mark::Bad,
     }

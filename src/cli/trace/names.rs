@@ -70,6 +70,20 @@ impl Names<'_, '_> {
         Err(self.unknown(word))
     }
 
+    /// The same of whom a packet is for: of an address that many have, the way decides whose is meant.
+    pub(super) fn target(&self, word: &str) -> Result<Meant, Error> {
+        if let Ok(ip) = word.parse::<IpAddr>() {
+            let mut found = self.topology.places().filter(|(_, place)| place.has(ip));
+            let (first, second) = (found.next(), found.next());
+            return Ok(Meant {
+                place: first.filter(|_| second.is_none()).map(|(id, _)| id),
+                ip: Some(ip),
+                known_as: None,
+            });
+        }
+        self.meant(word)
+    }
+
     /// The one namespace that fits; several are an error that lists them.
     fn one(&self, word: &str, fits: impl Fn(PlaceId, &Place) -> bool) -> Result<Option<PlaceId>, Error> {
         let found: Vec<PlaceId> = self

@@ -177,7 +177,7 @@ fn who(topology: &Topology, place: Option<PlaceId>, address: Option<String>) -> 
 fn way(topology: &Topology, leg: &Leg) -> WayDocument {
     let (end, text) = super::end_text(&leg.walked.end);
     let kind = match &leg.walked.end {
-        End::Delivered | End::Answered(_) => None,
+        End::Delivered | End::Answered(_) | End::Heard { .. } => None,
         End::Dropped(cause) | End::Rejected(cause) => Some(cause.kind()),
         End::NotDecidable(missing) => Some(missing.kind()),
         End::NotForMe => Some("nobodyHas"),

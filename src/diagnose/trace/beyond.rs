@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Explained;
-use super::case::Case;
+use super::case::{Case, docker_bridge};
 use crate::diagnose::finding::Sure;
 use crate::forward::walk::{Missing, Unclear, What};
 
@@ -110,4 +110,35 @@ fn beyond(case: &Case, link: &str, next: IpAddr) -> Explained {
 fn named(case: &Case, ip: IpAddr) -> Option<String> {
     let node = case.scene.cluster?.nodes_at(ip).next()?;
     Some(node.name.clone())
+}
+
+/// It left for somebody unseen, and others like it got no answer.
+pub(super) fn unanswered(case: &Case, src: IpAddr, dst: IpAddr, entry: &str) -> Explained {
+    let who = case.who();
+    let explained = Explained::new(
+        "beyond-silent",
+        case,
+        Sure::Possible,
+        format!("{dst} gets packets from {src}, and {who} sees no answer"),
+    )
+    .shown(format!("conntrack -L on {who}"), entry);
+    let (_, host) = case.host_of(case.id);
+    if let Some((bridge, net)) = docker_bridge(host, src) {
+        let (node, name) = (&host.node.name, &bridge.name);
+        let rule = format!("POSTROUTING -s {net} ! -o {name} -j MASQUERADE");
+        return explained
+            .sure(Sure::Likely)
+            .because(format!(
+                "{node} sends packets of its containers out with their own addresses, to which {dst} has no way back: MASQUERADE is missing"
+            ))
+            .run(node, format!("iptables -t nat -A {rule}"), format!("iptables -t nat -D {rule}"))
+            .step("for good: systemctl restart docker writes all its rules anew");
+    }
+    explained
+        .because(format!(
+            "nothing of {dst} was seen: it is off, drops what comes, or has no way back to {src}"
+        ))
+        .step(format!(
+            "look there whether the packets come (netdiag capture), and at its route to {src}"
+        ))
 }

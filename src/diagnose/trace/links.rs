@@ -9,6 +9,9 @@ use crate::forward::packet::Mac;
 use crate::forward::topology::Place;
 use crate::forward::walk::{Cause, What};
 
+/// Of flannel's UDP back end.
+const FLANNEL_UDP: u16 = 8285;
+
 pub(super) fn down(case: &Case, link: &str) -> Explained {
     let (who, node, inside) = (case.who(), &case.place.node.name, typed_in(case.place));
     let explained = Explained::new(
@@ -117,6 +120,9 @@ pub(super) fn too_big(case: &Case, link: &str, mtu: u32, size: u32) -> Explained
 }
 
 pub(super) fn port_closed(case: &Case, proto: &str, port: u16) -> Explained {
+    if let Some(explained) = of_somebody_else(case) {
+        return explained;
+    }
     let (who, inside) = (case.who(), typed_in(case.place));
     let explained = Explained::new(
         "port-not-listening",
@@ -138,6 +144,9 @@ pub(super) fn port_closed(case: &Case, proto: &str, port: u16) -> Explained {
         .chain(case.place.net.udp.items().iter().map(|socket| socket.local))
         .find(|local| local.port() == port && local.ip().is_loopback());
     let explained = match local {
+        _ if port == FLANNEL_UDP && proto == "udp" => explained
+            .because("flanneld is not running there: it carries what goes by flannel0, in UDP")
+            .step("systemctl start flanneld"),
         Some(local) => explained
             .because("the program listens on the loopback address only")
             .shown(format!("ss -ln in {who}"), local.to_string())
@@ -151,6 +160,37 @@ pub(super) fn port_closed(case: &Case, proto: &str, port: u16) -> Explained {
         &case.place.node.name,
         format!("{inside}ss -l{flag}np"),
         String::new(),
+    )
+}
+
+/// An answer that comes from another address than was asked: its way leads past whoever translated the question.
+fn of_somebody_else(case: &Case) -> Option<Explained> {
+    let there = &case.there?.state.trail;
+    let asked = there.first()?.packet.as_deref()?.dst;
+    let from = case.first_packet()?.src;
+    let nat = there
+        .iter()
+        .rev()
+        .find(|step| step.what == What::Nat && asked != from)?;
+    let translator = case.scene.topology.place(nat.place).title();
+    let who = case.who();
+    Some(
+        Explained::new(
+            "answer-from-elsewhere",
+            case,
+            Sure::Proved,
+            format!("the answer comes from {from}, but {who} asked {asked}, and takes no other's"),
+        )
+        .because(format!(
+            "{translator} translated the destination and not the source, so the answer goes past it, as it is: MASQUERADE is missing there"
+        ))
+        .shown(format!("netfilter of {translator}"), nat.text.clone())
+        .run(
+            &case.scene.topology.place(nat.place).node.name,
+            "iptables-save -c -t nat | grep -i masq",
+            "",
+        )
+        .step("of a service: see that KUBE-MARK-MASQ and KUBE-POSTROUTING are whole, and restart kube-proxy"),
     )
 }
 

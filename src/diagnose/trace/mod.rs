@@ -9,6 +9,7 @@ mod neighbors;
 mod routes;
 mod routing;
 mod rules;
+mod segment;
 mod shell;
 mod switches;
 mod tunnels;
@@ -105,8 +106,16 @@ fn explained(case: &Case) -> Option<Explained> {
     if let Some(explained) = routing::by_default_route(case) {
         return Some(explained);
     }
+    let elsewhere = matches!(
+        &case.outcome.end,
+        End::NotForMe
+            | End::Dropped(Cause::HairpinOff { .. } | Cause::WrongMac { .. } | Cause::NobodyHas { .. })
+    );
+    if elsewhere && let Some(explained) = segment::wrong_entry(case) {
+        return Some(explained);
+    }
     match &case.outcome.end {
-        End::Delivered | End::Answered(_) => None,
+        End::Delivered | End::Answered(_) | End::Heard { .. } => None,
         End::Dropped(cause) | End::Rejected(cause) => Some(by_cause(case, cause)),
         End::NotForMe => Some(neighbors::nobody_has(case)),
         End::NotDecidable(missing) => Some(beyond::missing(case, missing)),
@@ -163,6 +172,7 @@ fn by_cause(case: &Case, cause: &Cause) -> Explained {
         Cause::Martian { ip, link, why } => routing::martian(case, *ip, link, *why),
         Cause::Astray { .. } => Explained::new("no-route", case, Sure::Possible, cause.to_string()),
         Cause::Untranslated { dst, gateway, rule } => rules::untranslated(case, *dst, *gateway, rule),
+        Cause::Unanswered { src, dst, entry } => beyond::unanswered(case, *src, *dst, entry),
         Cause::Other(why) => Explained::new("packet-lost", case, Sure::Possible, why.clone()),
     }
 }

@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use super::case::{Case, link_named, namespace, typed_in};
-use super::{Explained, links};
+use super::{Explained, links, segment};
 use crate::diagnose::finding::Sure;
+use crate::forward::fib::{Flow, Refused};
 use crate::forward::packet::Mac;
 use crate::forward::topology::{At, PlaceId};
 use crate::forward::walk::{Cause, Step, What};
@@ -49,6 +50,9 @@ pub(super) fn no_answer(
         return detached;
     }
     if let Some((id, owner)) = case.owner(target) {
+        if let Some(apart) = segment::apart(case, &explained, link, id, target, heard) {
+            return apart;
+        }
         return owned(case, explained, target, link, id, &owner.title());
     }
     on_no_segment(case, explained, target, link)
@@ -177,7 +181,26 @@ fn proxy(case: &Case, explained: &Explained, target: IpAddr, at: At) -> Option<E
                 ),
         );
     }
-    let routed = host.fib.lookup(&crate::forward::fib::Flow::to(target));
+    let asked = case.first_packet().map(|packet| Flow {
+        src: Some(packet.src),
+        iif: at.link,
+        ..Flow::to(target)
+    });
+    if let Some(asked) = asked
+        && let Err(refused) = host.fib.lookup(&asked)
+        && let Some(by) = refused_by(&refused)
+    {
+        return Some(
+            explained
+                .because(format!(
+                    "a host answers as a proxy only for what it has a route to, and on {node} {by} takes what {} asks for",
+                    case.who()
+                ))
+                .shown(format!("ip rule; ip route show table all on {node}"), by)
+                .step("delete that rule or route, or let its table know the way"),
+        );
+    }
+    let routed = host.fib.lookup(&Flow::to(target));
     routed.is_err().then(|| {
         explained
             .because(format!(
@@ -189,8 +212,22 @@ fn proxy(case: &Case, explained: &Explained, target: IpAddr, at: At) -> Option<E
     })
 }
 
+/// The rule or route that refuses, in words; nothing where there is just no route.
+fn refused_by(refused: &Refused) -> Option<String> {
+    match (refused.route, refused.rule) {
+        (Some(route), _) => Some(format!(
+            "route {} {} of table {}",
+            format!("{:?}", route.kind).to_lowercase(),
+            route.dst,
+            route.table
+        )),
+        (None, Some(rule)) => Some(format!("ip rule {}", rule.priority)),
+        (None, None) => None,
+    }
+}
+
 /// The pod's veth ends at a host's link that is in no bridge, while a bridge has the pod's gateway.
-fn detached(case: &Case, explained: &Explained, pod: PlaceId) -> Option<Explained> {
+pub(super) fn detached(case: &Case, explained: &Explained, pod: PlaceId) -> Option<Explained> {
     let outer = case.host_end(pod)?;
     let host = case.scene.topology.place(outer.place);
     let seen = case.scene.topology.link(outer)?;

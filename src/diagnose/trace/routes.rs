@@ -192,6 +192,21 @@ pub(super) fn who_writes(case: &Case, owner: &Place, net: IpNet) -> (String, Opt
         links.iter().any(|link| link.name.starts_with("flannel"))
             || place.node.flannel.subnet.known().is_some()
     };
+    let down = case.place.net.links.items().iter();
+    let mut down = down.filter(|link| link.name.starts_with("flannel") && !link.is_up());
+    if let Some(link) = down.next() {
+        let why = format!(
+            "{} of {} is down, and the routes over it went with it: flanneld writes them anew when it starts",
+            link.name, here.name
+        );
+        return (
+            why,
+            Some(format!(
+                "ip link set {} up; systemctl restart flanneld",
+                link.name
+            )),
+        );
+    }
     if flannel(case.place) || flannel(owner) {
         let why = format!(
             "flanneld writes a route for every lease: it is down on {}, or {} has no lease for {net}",

@@ -6,7 +6,7 @@ use super::case::{Case, on_segment, pod_net, typed_in};
 use super::routes::{self, host_text};
 use super::{Explained, links, neighbors};
 use crate::diagnose::finding::Sure;
-use crate::forward::topology::PlaceId;
+use crate::forward::topology::{Place, PlaceId};
 use crate::forward::walk::{Cause, End, Martian, Missing, RefusedBy, Refuses, What};
 
 pub(super) fn forwarding_off(case: &Case, key: &str) -> Explained {
@@ -60,6 +60,9 @@ pub(super) fn not_for_us(case: &Case, dst: IpAddr, link: &str) -> Explained {
 }
 
 pub(super) fn no_route(case: &Case, dst: IpAddr, tunnel: Option<&str>) -> Explained {
+    if let Some(explained) = sent_by_default(case, dst) {
+        return explained;
+    }
     let who = case.who();
     let what = if case.is_answer() {
         "the way back is missing: "
@@ -101,6 +104,45 @@ pub(super) fn no_route(case: &Case, dst: IpAddr, tunnel: Option<&str>) -> Explai
             }
         }
     }
+}
+
+/// A node that should know the pod's way sent it to a router by its default route; that router need not know pods.
+fn sent_by_default(case: &Case, dst: IpAddr) -> Option<Explained> {
+    let (id, owner) = case.owner(dst)?;
+    owner.namespace.as_ref()?;
+    let topology = case.scene.topology;
+    // Who is in the pods' network has bridges, tunnels or pods of its own.
+    let has_pods = |place: &Place| !place.node.namespaces.items().is_empty();
+    if has_pods(case.place) {
+        return None;
+    }
+    let step = case.trail().iter().find(|step| {
+        let place = topology.place(step.place);
+        step.what == What::Route
+            && step.place != case.id
+            && step.text.starts_with("default ")
+            && place.namespace.is_none()
+            && has_pods(place)
+            && !std::ptr::eq(place.node, owner.node)
+    })?;
+    let sender = Case {
+        id: step.place,
+        place: topology.place(step.place),
+        ..*case
+    };
+    let (who, back) = (
+        sender.who(),
+        if case.is_answer() {
+            "the way back is missing: "
+        } else {
+            ""
+        },
+    );
+    let title = format!("{back}{who} has no route to {dst} but its default route");
+    let explained = Explained::new("no-route", &sender, Sure::Likely, title)
+        .shown(format!("ip route get {dst} on {who}"), &*step.text)
+        .shown(format!("ip route get {dst} on {}", case.who()), "no route");
+    Some(other_node(&sender, explained, id, dst))
 }
 
 /// The packet is for somebody who is known, on this node or another, and yet follows the default route: the route that

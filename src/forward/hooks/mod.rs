@@ -23,10 +23,10 @@ pub use rule_at::{Doubt, Note, RuleAt};
 
 use std::cmp::Reverse;
 
-use super::packet::Packet;
+use super::packet::{Mac, Packet};
 use super::topology::Place;
 use crate::state::link::IfIndex;
-use crate::state::netfilter::{Base, Chain, Dialect, Hook, Policy, Table};
+use crate::state::netfilter::{Base, Chain, Dialect, Family, Hook, Policy, Table};
 use crate::state::{Absence, Fact, Netns};
 use chains::Chains;
 pub(super) use chains::{Demand, demand, demands};
@@ -45,11 +45,34 @@ pub struct Call<'p, 'a> {
     /// The ports, where the packet crosses a bridge whose frames iptables sees.
     pub physdev: (Option<IfIndex>, Option<IfIndex>),
     pub packet: Packet,
+    /// The frame, for tables that see frames.
+    pub frame: Option<Head>,
     pub conn: Option<Conn>,
     /// The connection that conntrack will find for it: rules in front of that don't see it.
     pub known: Option<Conn>,
     /// Nobody reads what the rules did: no notes of it.
     pub quiet: bool,
+}
+
+/// What tables that see frames know of one, and where they see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    pub at: Layer,
+    pub src: Mac,
+    pub dst: Mac,
+    /// It carries ARP, and no packet.
+    pub arp: bool,
+}
+
+/// Who looks at frames (`NFPROTO_BRIDGE`, `NFPROTO_NETDEV`, `NFPROTO_ARP`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// Links of the call are ports.
+    Bridge,
+    /// A link itself: `ingress` and `egress`.
+    Link,
+    /// What a namespace is asked by ARP.
+    Arp,
 }
 
 /// How a hook ends.
@@ -80,6 +103,8 @@ pub struct Passed<'a> {
 #[derive(Debug, Default)]
 pub struct Hooks<'a> {
     bases: Vec<BaseChain<'a>>,
+    /// Whether a chain sees frames.
+    pub frames: bool,
     tables: Vec<Ready<'a>>,
     ipsets: IpSets<'a>,
     /// Why rules may be missing, and how.
@@ -98,6 +123,27 @@ struct BaseChain<'a> {
 }
 
 impl<'a> BaseChain<'a> {
+    fn sees_frames(&self) -> bool {
+        matches!(self.base.hook, Hook::Ingress | Hook::Egress)
+            || matches!(self.table.family, Family::Bridge | Family::Arp)
+    }
+
+    /// Whether it is called for this frame.
+    fn is_for(&self, call: &Call, at: Layer) -> bool {
+        let family = self.table.family;
+        let name = |link: Option<IfIndex>| Some(&*call.place.fib.link(link?)?.name);
+        self.base.hook == call.hook
+            && match at {
+                Layer::Bridge => family == Family::Bridge,
+                Layer::Arp => family == Family::Arp,
+                Layer::Link => {
+                    let link = name(call.in_link.or(call.out_link));
+                    matches!(family, Family::Netdev | Family::Inet)
+                        && self.base.devices.iter().any(|device| Some(&**device) == link)
+                }
+            }
+    }
+
     /// The chain itself, as what decided.
     const fn as_rule(&self) -> RuleAt<'a> {
         RuleAt {
@@ -150,6 +196,7 @@ impl<'a> Hooks<'a> {
         // by the dump's order, among tables it can't be told.
         bases.sort_by_key(|base| (base.base.priority, Reverse(base.at)));
         Self {
+            frames: bases.iter().any(BaseChain::sees_frames),
             bases,
             tables,
             ipsets: IpSets::new(net),

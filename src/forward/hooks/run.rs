@@ -72,6 +72,15 @@ pub(super) fn hook<'r, 'a>(
 
 impl<'r, 'a> Run<'r, '_, 'a> {
     fn all(&mut self, hooks: &'r Hooks<'a>) -> Verdict<'a> {
+        if let Some(frame) = self.call.frame {
+            let bases: Vec<_> = hooks
+                .bases
+                .iter()
+                .filter(|base| base.is_for(&self.call, frame.at))
+                .collect();
+            let mut ends = bases.into_iter().filter_map(|base| self.base(hooks, base));
+            return ends.next().unwrap_or(Verdict::Accept);
+        }
         let v6 = self.call.packet.is_v6();
         let at = self.call.hook;
         let entry = matches!(at, Hook::Prerouting | Hook::Output);

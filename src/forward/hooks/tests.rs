@@ -258,6 +258,7 @@ proptest! {
         let plain = Hooks::new(place.net).plain();
         for (packet, input, output) in packets {
             let call = Call {
+                frame: None,
                 place,
                 hook: Hook::Forward,
                 in_link: Some(IfIndex(input)),

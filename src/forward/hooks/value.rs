@@ -273,6 +273,19 @@ impl<'a> Values<'_, '_, '_, 'a> {
         let packet = &call.packet;
         let is_v6 = packet.is_v6();
         let ports = packet.transport.ports();
+        if let Some(frame) = call.frame {
+            match key {
+                Key::Mac(Dir::Src) => return Some(Value::Mac(frame.src.0)),
+                Key::Mac(Dir::Dst) => return Some(Value::Mac(frame.dst.0)),
+                // Bridges have a conntrack of their own.
+                Key::Ct { .. } | Key::NfProto => return None,
+                Key::EtherType if frame.arp => return Some(Value::Number(0x0806)),
+                Key::Link { .. } | Key::Meta(MetaKey::Mark) => {}
+                Key::Payload(_) | Key::Raw { .. } | Key::Other(_) if frame.arp => return None,
+                _ if frame.arp => return Some(Value::Without),
+                _ => {}
+            }
+        }
         Some(match key {
             Key::Addr { v6, .. } | Key::IpProto { v6 } | Key::Ttl { v6 } | Key::Dscp { v6 }
                 if *v6 != is_v6 =>
@@ -320,6 +333,10 @@ impl<'a> Values<'_, '_, '_, 'a> {
                 way,
                 by: LinkBy::Port,
             } => self.link_name(*way, true),
+            Key::Link {
+                way,
+                by: LinkBy::Bridge,
+            } => self.bridge_name(*way),
             Key::Bridged(way) => {
                 let (from, to) = call.physdev;
                 let holds = match way {
@@ -362,6 +379,17 @@ impl<'a> Values<'_, '_, '_, 'a> {
             (Way::Out, true) => call.physdev.1,
         };
         Value::Name(index.and_then(|index| Some(&*call.place.fib.link(index)?.name)))
+    }
+
+    /// The bridge that a port is of.
+    fn bridge_name(&self, way: Way) -> Value<'a> {
+        let call = &self.0.call;
+        let port = match way {
+            Way::In => call.in_link,
+            Way::Out => call.out_link,
+        };
+        let of = |port| call.place.fib.link(call.place.fib.link(port)?.master?);
+        Value::Name(port.and_then(of).map(|bridge| &*bridge.name))
     }
 
     fn ct(&self, key: CtKey, tuple: Option<crate::state::netfilter::Tuple>) -> Option<Value<'a>> {

@@ -167,7 +167,7 @@ pub fn reach(
 
 fn worse(worst: &mut (Reach, PlaceId, bool, End), outcome: Outcome, back: bool) {
     let reach = match outcome.end {
-        End::Delivered | End::Answered(_) => Reach::Good,
+        End::Delivered | End::Answered(_) | End::Heard { .. } => Reach::Good,
         End::NotDecidable(_) => Reach::Undecided,
         _ => Reach::Lost,
     };

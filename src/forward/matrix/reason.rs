@@ -10,7 +10,7 @@ impl Reason {
     /// Of what isn't delivered.
     pub(super) fn of(end: &End) -> Self {
         Self(match end {
-            End::Delivered | End::Answered(_) => String::new(),
+            End::Delivered | End::Answered(_) | End::Heard { .. } => String::new(),
             End::NotForMe => "not for me".to_owned(),
             End::Dropped(cause) | End::Rejected(cause) => of_cause(cause),
             End::NotDecidable(missing) => of_missing(missing),
@@ -37,6 +37,7 @@ fn of_cause(cause: &Cause) -> String {
         Cause::NoTunnel { .. } => "no tunnel".to_owned(),
         Cause::Astray { gateway, .. } => format!("astray {gateway}"),
         Cause::Untranslated { gateway, .. } => format!("untranslated {gateway}"),
+        Cause::Unanswered { .. } => "unanswered".to_owned(),
         Cause::WrongMac { .. } => "wrong mac".to_owned(),
         other => format!("{other:?}"),
     }

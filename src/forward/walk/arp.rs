@@ -228,6 +228,11 @@ impl Walker<'_, '_> {
         if let Some(why) = unread(place.net) {
             return state.undecided(at.place, why);
         }
+        if target.is_ipv4()
+            && let Some(end) = self.arp_filter(&mut state, at, target, sender, asker)
+        {
+            return state.ends(at.place, end);
+        }
         let answers = if target.is_ipv4() {
             answers_arp(place, at, &link.name, target, sender)
         } else {
@@ -285,6 +290,8 @@ fn heard(outcomes: &[Outcome]) -> Vec<At> {
 /// Why a question got no farther, and where.
 fn lost(outcomes: Vec<Outcome>) -> Option<(PlaceId, Box<Cause>)> {
     outcomes.into_iter().find_map(|outcome| match outcome.end {
+        // No flood goes back where it came from.
+        End::Dropped(Cause::HairpinOff { .. }) => None,
         End::Dropped(cause) => Some((outcome.place, Box::new(cause))),
         _ => None,
     })

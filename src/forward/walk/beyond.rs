@@ -1,6 +1,6 @@
 //! What can be said of the answer of somebody who was not seen.
 
-use super::super::packet::{Inner, Packet, Payload};
+use super::super::packet::{Frame, Inner, Mac, Packet, Payload};
 use super::super::topology::At;
 use super::{End, Missing, Outcome, State, Walker, What};
 
@@ -41,7 +41,30 @@ impl Walker<'_, '_> {
         let text = format!("an answer comes back by {name}");
         state.note_packet(at.place, Some(index), What::Start);
         state.note(at.place, Some(index), What::Assumption, text);
+        if encap.is_none()
+            && let Some(mac) = self.sent_from(outcome)
+        {
+            let frame = Frame {
+                src: Mac::ZERO,
+                dst: mac,
+                vlan: None,
+                payload: Payload::Ip(state.packet.clone()),
+            };
+            return self.receive(state, at, frame);
+        }
         self.ip_input(state, at)
+    }
+
+    /// The address of the link that the packet was last routed to, as frames have it that answer.
+    fn sent_from(&self, outcome: &Outcome) -> Option<Mac> {
+        let steps = outcome.state.trail.iter().rev();
+        let mut asked = steps.filter(|step| step.what == What::Neighbor);
+        let step = asked.next()?;
+        let at = At {
+            place: step.place,
+            link: step.link?,
+        };
+        self.topology.link(at)?.mac.as_deref().and_then(Mac::parse)
     }
 }
 

@@ -7,6 +7,7 @@ use super::{Cause, End, Missing, Outcome, State, Walker, What};
 use crate::state::kind::{BridgePort, LinkData, PortState};
 use crate::state::link::{IfIndex, Link};
 use crate::state::neighbor::{FdbEntry, NeighborFlags};
+use crate::state::netfilter::Hook;
 
 impl<'a> Walker<'_, 'a> {
     /// A frame in a bridge: from a port, or (none) from the bridge's own namespace.
@@ -30,6 +31,12 @@ impl<'a> Walker<'_, 'a> {
             if !matches!(data.state, PortState::Forwarding) {
                 return state.dropped(at.place, port_state(port, &bridge.name, data.state));
             }
+        }
+        if let Some(port) = from
+            && let Some(end) =
+                self.bridge_filter(&mut state, at, Hook::Prerouting, (Some(port.index), None), &frame)
+        {
+            return state.ends(at.place, end);
         }
         // bridge-nf-filter-vlan-tagged is off as a rule.
         let filtered = frame.vlan.is_none() && self.is_filtered(at, &frame);
@@ -87,7 +94,14 @@ impl<'a> Walker<'_, 'a> {
                 up.vlan = None;
             }
             if within != Some(None) {
-                outcomes.extend(self.to_bridge(state.clone(), at, bridge, up, own || local));
+                let mut state = state.clone();
+                let ports = (from.map(|port| port.index), None);
+                outcomes.extend(
+                    match self.bridge_filter(&mut state, at, Hook::Input, ports, &up) {
+                        Some(end) => state.ends(at.place, end),
+                        None => self.to_bridge(state, at, bridge, up, own || local),
+                    },
+                );
             }
         }
         if own || local {
@@ -164,7 +178,7 @@ impl<'a> Walker<'_, 'a> {
     /// Out by one port, if the port lets it.
     fn to_port(
         &self,
-        state: State,
+        mut state: State,
         at: At,
         from: Option<&Link>,
         port: IfIndex,
@@ -210,6 +224,22 @@ impl<'a> Walker<'_, 'a> {
                     return state.dropped(at.place, why);
                 }
                 Some(untagged) => frame.vlan = (!untagged).then_some(vlan),
+            }
+        }
+        let ports = (from.map(|from| from.index), Some(port.index));
+        let forwards = if from.is_some() {
+            Hook::Forward
+        } else {
+            Hook::Output
+        };
+        for hook in [forwards, Hook::Postrouting] {
+            let ports = if hook == Hook::Postrouting {
+                (None, ports.1)
+            } else {
+                ports
+            };
+            if let Some(end) = self.bridge_filter(&mut state, at, hook, ports, &frame) {
+                return state.ends(at.place, end);
             }
         }
         if let Some(from) = from

@@ -157,6 +157,12 @@ pub enum Cause {
         gateway: IpAddr,
         rule: String,
     },
+    /// It left what was seen, and conntrack remembers that its like were not answered.
+    Unanswered {
+        src: IpAddr,
+        dst: IpAddr,
+        entry: String,
+    },
     /// A frame for an address that no link has; the link that it ended at has another one.
     WrongMac {
         mac: Mac,
@@ -280,6 +286,7 @@ impl Cause {
             Self::Rule { .. } => "rule",
             Self::Astray { .. } => "astray",
             Self::Untranslated { .. } => "untranslated",
+            Self::Unanswered { .. } => "unanswered",
             Self::WrongMac { .. } => "wrongMac",
             Self::Elsewhere { .. } => "elsewhere",
             Self::Switch { .. } => "switch",

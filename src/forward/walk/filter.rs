@@ -52,6 +52,7 @@ impl Walker<'_, '_> {
             out_link: links.output,
             physdev: links.physdev,
             packet: state.packet.clone(),
+            frame: None,
             conn: state.conn.clone(),
             known,
             quiet: state.quiet,

@@ -7,6 +7,8 @@ use super::super::topology::At;
 use super::{Cause, End, Missing, Outcome, State, Walker, What};
 use crate::state::kind::{Bond, LinkData};
 use crate::state::link::{Link, LinkFlags};
+use crate::state::neighbor::NeighborState;
+use crate::state::netfilter::Hook;
 
 impl Walker<'_, '_> {
     /// Sends an IP packet out by a link, to the next hop.
@@ -72,6 +74,9 @@ impl Walker<'_, '_> {
         state.note_with(at.place, Some(at.link), What::Out, || {
             format!("dev {}", link.name)
         });
+        if let Some(end) = self.link_filter(&mut state, at, Hook::Egress, &frame) {
+            return state.ends(at.place, end);
+        }
         if let Some(port) = self.topology.switches().port(at)
             && port.internal
         {
@@ -157,6 +162,9 @@ impl Walker<'_, '_> {
             return state.dropped(at.place, Cause::LinkDown { link });
         }
         state.note_with(at.place, Some(at.link), What::In, || format!("dev {}", link.name));
+        if let Some(end) = self.link_filter(&mut state, at, Hook::Ingress, &frame) {
+            return state.ends(at.place, end);
+        }
         match self.topology.switches().port(at) {
             Some(port) if !port.internal => self.port_receives(state, at, port, &frame),
             _ => match self.topology.dead_port(at) {
@@ -310,6 +318,9 @@ impl Walker<'_, '_> {
 
     /// Nothing was seen of where the cable leads.
     fn beyond(&self, state: State, at: At, frame: &Frame) -> Vec<Outcome> {
+        if let Some(cause) = self.mistaken(at, frame.dst) {
+            return state.dropped(at.place, cause);
+        }
         let neighbors = self.topology.place(at.place).net.neighbors.items();
         let (next, mac, dst) = match &frame.payload {
             Payload::Ip(packet) => {
@@ -328,6 +339,28 @@ impl Walker<'_, '_> {
             dst,
         };
         state.undecided(at.place, missing)
+    }
+
+    /// By hand, a neighbor that was seen has another address here than its link has. (What the network itself answers
+    /// may differ: clouds answer ARP for everybody.)
+    fn mistaken(&self, at: At, mac: Mac) -> Option<Cause> {
+        let parse = |mac: &Option<String>| mac.as_deref().and_then(Mac::parse);
+        let mut entries = self.topology.place(at.place).net.neighbors.items().iter();
+        let entry = entries.find(|entry| {
+            entry.link == at.link && entry.state == NeighborState::Permanent && parse(&entry.mac) == Some(mac)
+        })?;
+        let mut owners = self.topology.places().filter(|(_, place)| place.has(entry.ip));
+        let (_, owner) = owners.next().filter(|_| owners.next().is_none())?;
+        let mut addresses = owner.net.addresses.items().iter();
+        let link = owner
+            .net
+            .link(addresses.find(|address| address.ip == entry.ip)?.link)?;
+        let own = parse(&link.mac).filter(|own| *own != mac)?;
+        Some(Cause::WrongMac {
+            mac,
+            link: format!("{} of {}", link.name, owner.title()),
+            own: Some(own),
+        })
     }
 
     /// Over a cable, into another namespace as a rule.

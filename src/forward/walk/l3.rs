@@ -290,6 +290,9 @@ impl<'a> Walker<'_, 'a> {
             return Err(End::NotDecidable(why));
         }
         let mut flow = state.packet.flow(iif);
+        if iif == LOOPBACK && std::mem::take(&mut state.packet.unbound) {
+            flow.src = None;
+        }
         flow.oif = state.output.filter(|_| iif == LOOPBACK);
         match seen.fib.lookup(&flow) {
             Ok(hit) => {

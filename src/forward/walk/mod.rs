@@ -12,6 +12,8 @@ mod bridge;
 mod cause;
 mod either;
 mod filter;
+mod frames;
+mod heard;
 mod hops;
 mod ipvlan;
 mod ipvs;
@@ -109,6 +111,9 @@ pub enum End {
     Rejected(Cause),
     /// What decides was not seen.
     NotDecidable(Missing),
+    /// It left what was seen, and its like were answered a moment ago: by this entry of a namespace's conntrack or
+    /// table of neighbors.
+    Heard { place: PlaceId, entry: String },
     /// A link that it reached has another address: a copy of a flood that nobody takes.
     NotForMe,
     /// Of a question for an address: who answered.
@@ -381,7 +386,11 @@ impl<'t, 'a> Walker<'t, 'a> {
                 .map(|address| address.ip)
                 .next()
         };
-        Some(Packet::new(src.or_else(global)?, dst, transport))
+        // Of IPv4's connections, a route is looked for again once there is a source (`ip_route_connect`).
+        let again = dst.is_ipv4() && matches!(transport, Transport::Tcp { .. });
+        let mut packet = Packet::new(src.or_else(global)?, dst, transport);
+        packet.unbound = !again;
+        Some(packet)
     }
 
     /// Sends a packet, and an answer from wherever it is delivered.

@@ -310,7 +310,7 @@ fn stopped(bridge: &ovs::Bridge) -> Option<End> {
 /// Of copies of a frame one has to arrive: what became of the others doesn't matter then.
 fn copies(outcomes: Vec<Outcome>) -> Vec<Outcome> {
     let rank = |end: &End| match end {
-        End::Delivered | End::Answered(_) => 0,
+        End::Delivered | End::Answered(_) | End::Heard { .. } => 0,
         End::NotDecidable(_) => 1,
         End::Rejected(_) => 2,
         End::Dropped(_) => 3,

@@ -61,6 +61,10 @@ fn read(folder: &Folder, path: &str, cut: Option<&str>) -> Reading {
             reading.lose(*item, Absence::Unreadable, &why);
         }
     }
+    if leaves_out_the_empty(folder) && seen.insert(Item::Sockets) {
+        reading.node.net.tcp = Fact::Known(Vec::new());
+        reading.node.net.udp = Fact::Known(Vec::new());
+    }
     for Row { item, .. } in READERS {
         if seen.insert(*item) {
             let file = READERS
@@ -77,6 +81,25 @@ fn read(folder: &Folder, path: &str, cut: Option<&str>) -> Reading {
     finish(&mut reading);
     bridges(&mut reading, folder, path);
     reading
+}
+
+/// What a recorder of whole nodes prints of each, whatever state it is in.
+const OF_ANY_NODE: [&str; 8] = [
+    "link.json",
+    "addr.json",
+    "route.json",
+    "rule.json",
+    "neigh.json",
+    "fdb.json",
+    "nft.json",
+    "sysctl.txt",
+];
+
+/// Whether the folder is of a recorder that keeps no file of a command that printed nothing: all is there that any node
+/// has something of, and no file is empty. `ss` prints nothing where there is no socket.
+fn leaves_out_the_empty(folder: &Folder) -> bool {
+    let empty = |content: &Content| matches!(content, Content::Text(text) if text.is_empty());
+    OF_ANY_NODE.iter().all(|file| folder.files.contains_key(*file)) && !folder.files.values().any(empty)
 }
 
 /// Flows, groups and learned addresses of bridges, which have a file each.

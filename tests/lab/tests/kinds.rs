@@ -70,7 +70,7 @@ fn rip() {
 
 #[test]
 fn every_fault_breaks_its_network() {
-    let all = broken();
+    let all = broken(2);
     // Most of the time is spent on waiting for answers that don't come.
     let healthy = |some: &[Broken]| {
         some.iter()

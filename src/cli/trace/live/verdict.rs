@@ -34,7 +34,8 @@ pub(super) fn agreement(answers: &[Answer], ways: &Ways, spots: &[(Spot, Seen)],
     if all().any(|walked| matches!(walked.end, End::NotDecidable(_))) {
         return Agreement::Open;
     }
-    let arrives = |walked: &Walked| matches!(walked.end, End::Delivered | End::Answered(_));
+    let arrives =
+        |walked: &Walked| matches!(walked.end, End::Delivered | End::Answered(_) | End::Heard { .. });
     let open = ways
         .iter()
         .filter(|(there, back)| arrives(there) && back.iter().all(arrives))

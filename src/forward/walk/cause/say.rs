@@ -7,6 +7,12 @@ use super::{Cause, Martian, RefusedBy, VxlanEnd};
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Unanswered { dst, entry, .. } => {
+                write!(
+                    f,
+                    "leaves for {dst}, which does not answer now; conntrack: {entry}"
+                )
+            }
             Self::ForwardingOff { key, .. } => write!(f, "it does not forward: {key} = 0"),
             Self::NotForUs { dst, link } => {
                 write!(

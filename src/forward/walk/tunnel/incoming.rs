@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::super::super::packet::{Frame, Header, Inner, Mac, Packet, Payload, proto};
 use super::super::super::topology::At;
 use super::super::{Cause, End, Outcome, State, VxlanEnd, Walker, What};
-use super::programs::{is_flannel, is_flannels, stands_in};
+use super::programs::{FLANNEL_UDP, is_flannel, is_flannels, stands_in};
 use crate::state::kind::{LinkData, Tunnel};
 use crate::state::link::Link;
 use crate::state::neighbor::NeighborState;
@@ -35,6 +35,11 @@ impl Walker<'_, '_> {
                 Ok(link) => self.unpacked(state, at, link, frame, &format!("by {}", link.name), outer.mark),
                 Err(end) => state.ends(at.place, end),
             },
+            // A program takes it, as any other datagram.
+            Inner::Packet { .. } if is_flannel(&outer) && self.nobody_listens(at, FLANNEL_UDP) => {
+                let (proto, port) = ("udp", FLANNEL_UDP);
+                state.ends(at.place, End::Rejected(Cause::PortClosed { proto, port }))
+            }
             Inner::Packet { packet, header } => match self.taker(at, &outer, header, false) {
                 Ok(link) => {
                     state.packet = packet;

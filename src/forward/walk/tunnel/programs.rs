@@ -5,18 +5,24 @@ use std::net::IpAddr;
 
 use super::super::super::packet::{Header, Inner, Packet, Transport, proto};
 use super::super::super::topology::At;
-use super::super::{Outcome, State, Walker, What};
+use super::super::{Cause, Outcome, State, Walker, What};
 use super::Outer;
 use crate::state::kind::LinkData;
 use crate::state::link::Link;
 
 /// Its port.
-const FLANNEL_UDP: u16 = 8285;
+pub(super) const FLANNEL_UDP: u16 = 8285;
 
 /// What Calico calls its IPIP link.
 const STAND_IN: &str = "tunl0";
 
 impl Walker<'_, '_> {
+    /// Whether no socket of UDP has this port.
+    pub(super) fn nobody_listens(&self, at: At, port: u16) -> bool {
+        let sockets = self.topology.place(at.place).net.udp.known();
+        sockets.is_some_and(|all| all.iter().all(|socket| socket.local.port() != port))
+    }
+
     /// Into flannel's UDP back end: flanneld reads the TUN link and sends to the node whose subnet holds the address.
     pub(in super::super) fn tun(&self, mut state: State, at: At, link: &Link, next: IpAddr) -> Vec<Outcome> {
         if link.name == STAND_IN && next != state.packet.dst {
@@ -27,6 +33,11 @@ impl Walker<'_, '_> {
                 at.place,
                 format!("which program reads {}, and what it does", link.name),
             );
+        }
+        // `tun_net_xmit` drops what no program reads.
+        if self.nobody_listens(at, FLANNEL_UDP) {
+            let (proto, port) = ("udp", FLANNEL_UDP);
+            return state.dropped(at.place, Cause::PortClosed { proto, port });
         }
         let dst = state.packet.dst;
         let Some((remote, text)) = self.flannel_node(at, dst) else {

@@ -38,6 +38,7 @@ pub fn bridge() -> Draft {
         .pings("n1", "10.22.0.13")
         .pings("n1/a", "10.22.0.12")
         .pings("n1/a", "10.22.0.13")
+        .sized("n1/a", "10.22.0.13", 1500, true, true)
         .pings("n2/c", "fd22::b")
         .never_pings("n2", "10.22.0.13")
 }

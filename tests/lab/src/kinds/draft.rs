@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Network, PodSite, Probe, Way, frr};
-use crate::{Bird, Plan, Result, bird, ovs};
+use crate::{Bird, Daemon, Plan, Result, bird, ovs};
 
 /// A network that is not up yet.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +46,12 @@ enum Step {
     OvsSh {
         node: String,
         script: String,
+    },
+    /// a program in Perl that runs until the end
+    Program {
+        node: String,
+        called: String,
+        text: String,
     },
     Kill {
         node: String,
@@ -138,6 +144,16 @@ impl Draft {
         self
     }
 
+    /// Runs a program in Perl, under the name of what it stands for.
+    pub(super) fn program(mut self, node: &str, called: &str, text: &str) -> Self {
+        self.steps.push(Step::Program {
+            node: node.into(),
+            called: called.into(),
+            text: text.into(),
+        });
+        self
+    }
+
     /// Lines for the shell of a node that has Open vSwitch and its tools.
     pub fn also_ovs(mut self, node: &str, script: &str) -> Self {
         self.steps.push(Step::OvsSh {
@@ -203,6 +219,18 @@ impl Draft {
                 Step::Ovs { node, script } => {
                     ovs::start(lab.node(node))?;
                     ovs::sh(lab.node(node), script)?;
+                }
+                Step::Program { node, called, text } => {
+                    let path = format!("/run/lab/{called}.pl");
+                    lab.node(node).write(&path, text)?;
+                    let daemon = Daemon {
+                        program: "/usr/bin/perl".into(),
+                        called: called.clone(),
+                        arguments: vec![path],
+                        environment: Vec::new(),
+                        log: format!("/var/log/{called}.log"),
+                    };
+                    lab.node(node).start(called, &daemon)?;
                 }
                 Step::OvsSh { node, script } => ovs::sh(lab.node(node), script).map(drop)?,
                 Step::Kill { node, daemon } => lab.node(node).kill(daemon)?,

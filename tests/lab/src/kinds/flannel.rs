@@ -16,6 +16,8 @@ pub enum Backend {
     DirectRouting,
     /// by routes; all nodes are on one segment then
     HostGateway,
+    /// all in UDP by a program, which takes it from a TUN link
+    Udp,
 }
 
 /// Nodes `n1`, `n2`, `n3` with two pods each, `pod1` and `pod2`. But for host-gw, `n3` is behind the router `r`.
@@ -81,6 +83,7 @@ impl Flannel {
         match self.backend {
             Backend::HostGateway => 1500,
             Backend::Vxlan | Backend::DirectRouting => 1450,
+            Backend::Udp => 1472,
         }
     }
 
@@ -133,6 +136,10 @@ impl Flannel {
                     self.configuration(),
                 )
         });
+        let draft = hosts.iter().fold(draft, |draft, host| match self.backend {
+            Backend::Udp => draft.program(&host.name, "flanneld", &carrier(host, &hosts)),
+            _ => draft,
+        });
         draft
             .pods(all)
             .pings("n1/pod1", "10.244.1.3")
@@ -140,11 +147,19 @@ impl Flannel {
             .pings("n1/pod2", "10.244.3.2")
             .pings("n3/pod1", "10.244.2.3")
             .pings("n1", "10.244.2.2")
+            .sized("n1/pod1", "10.244.2.2", self.mtu(), true, true)
     }
 
     fn tunnel(&self, node: NodePlan, host: &Host) -> NodePlan {
         if self.backend == Backend::HostGateway {
             return node;
+        }
+        if self.backend == Backend::Udp {
+            return node
+                .ip("tuntap add dev flannel0 mode tun")
+                .ip("link set flannel0 mtu 1472 up")
+                .ip(&format!("address add {}/32 dev flannel0", host.subnet()))
+                .route("10.244.0.0/16 dev flannel0");
         }
         node.ip(&format!(
             "link add flannel.1 mtu 1450 address {} type vxlan id 1 dev eth0 local {} dstport 8472 nolearning",
@@ -162,6 +177,8 @@ impl Flannel {
             Backend::HostGateway => true,
             Backend::DirectRouting => host.segment == other.segment,
             Backend::Vxlan => false,
+            // That program knows where to.
+            Backend::Udp => return node,
         };
         if direct {
             return node.route(&format!("{subnet}/24 via {address} dev eth0"));
@@ -188,10 +205,47 @@ impl Flannel {
             Backend::Vxlan => r#"{"Type": "vxlan"}"#,
             Backend::DirectRouting => r#"{"Type": "vxlan", "Directrouting": true}"#,
             Backend::HostGateway => r#"{"Type": "host-gw"}"#,
+            Backend::Udp => r#"{"Type": "udp", "Port": 8285}"#,
         };
         format!("{{\"Network\": \"10.244.0.0/16\", \"Backend\": {backend}}}\n")
     }
 }
+
+/// The lines of a program that does what flanneld does with flannel0: each packet goes in UDP to the host of its subnet,
+/// and what comes in UDP goes to flannel0.
+fn carrier(host: &Host, hosts: &[Host]) -> String {
+    let others = hosts.iter().filter(|other| other.number != host.number);
+    let leases: Vec<String> = others
+        .map(|other| format!("'{}' => '{}'", other.subnet(), other.address))
+        .collect();
+    CARRIER
+        .replace("OWN", &host.address)
+        .replace("LEASES", &leases.join(", "))
+}
+
+/// `TUNSETIFF` is 0x400454ca, `IFF_TUN | IFF_NO_PI` 0x1001 (linux/if_tun.h).
+const CARRIER: &str = r#"
+use strict; use Socket; use Fcntl;
+my %leases = (LEASES);
+sysopen(my $tun, '/dev/net/tun', O_RDWR) or die "tun: $!";
+my $named = pack('a16 s x22', 'flannel0', 0x1001);
+ioctl($tun, 0x400454ca, $named) or die "flannel0: $!";
+socket(my $udp, PF_INET, SOCK_DGRAM, 0) or die "udp: $!";
+bind($udp, pack_sockaddr_in(8285, inet_aton('OWN'))) or die "8285: $!";
+while (1) {
+    my $ready = '';
+    vec($ready, fileno($_), 1) = 1 for $tun, $udp;
+    select($ready, undef, undef, undef);
+    if (vec($ready, fileno($tun), 1) && sysread($tun, my $packet, 65536)) {
+        my $subnet = join('.', (unpack('x16 C4', $packet))[0 .. 2], 0);
+        my $to = $leases{$subnet} or next;
+        send($udp, $packet, 0, pack_sockaddr_in(8285, inet_aton($to)));
+    }
+    if (vec($ready, fileno($udp), 1) && recv($udp, my $packet, 65536, 0)) {
+        syswrite($tun, $packet);
+    }
+}
+"#;
 
 /// The rules of flanneld 0.20 and later.
 fn rules(subnet: &str) -> String {

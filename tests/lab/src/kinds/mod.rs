@@ -2,7 +2,7 @@
 //!
 //! Each kind makes a [`Draft`]; brought up, it is a [`Network`], which says what pods there are and which ways packets
 //! must and must not go. What is to be broken is broken by commands in the nodes: [`Draft::also`] before, or
-//! [`Network::lab`] after it is up; [`broken`] has many of them.
+//! [`Network::lab`] after it is up; [`systems`] has them all, whole and broken in many ways.
 //!
 //! | kind | what it is |
 //! |---|---|
@@ -20,7 +20,6 @@
 
 mod attach;
 mod bridge;
-mod broken;
 mod docker;
 mod draft;
 mod flannel;
@@ -31,19 +30,22 @@ mod ovs;
 mod proxy_arp;
 mod rip;
 mod static_routes;
+mod system;
+mod systems;
 mod veth;
 
 pub use bridge::bridge;
-pub use broken::{Broken, broken};
 pub use docker::Docker;
 pub use draft::Draft;
 pub use flannel::{Backend, Flannel};
-pub use links::{LinkLab, link_labs, museum};
+pub use links::{link_labs, museum};
 pub use network::{Network, PodSite, Probe, Way};
 pub use ovs::{OpenVswitch, Tunnel};
 pub use proxy_arp::ProxyArp;
 pub use rip::{Rip, Router};
 pub use static_routes::StaticRoutes;
+pub use system::{Broken, System};
+pub use systems::{broken, systems};
 pub use veth::veth_pair;
 
 /// Which iptables writes a network's rules.

@@ -65,6 +65,7 @@ impl ProxyArp {
             .pings("host0", "10.20.1.2")
             .pings("host0/ns0", "10.20.1.3")
             .pings("host0/ns0", "192.168.1.16")
+            .sized("host0/ns0", "10.20.1.3", 1500, true, true)
             .pings("host1/ns1", "10.20.1.2")
     }
 }

@@ -22,12 +22,44 @@ pub enum Router {
 #[derive(Debug, Clone)]
 pub struct Rip {
     pub router: Router,
+    /// The node that runs no daemon.
+    absent: &'static str,
+    /// The host that announces its segment only.
+    silent: &'static str,
+    /// The node that announces what it learned as unreachable.
+    infinite: &'static str,
 }
 
 impl Rip {
     /// With this program on all nodes.
     pub fn new(router: Router) -> Self {
-        Self { router }
+        Self {
+            router,
+            absent: "",
+            silent: "",
+            infinite: "",
+        }
+    }
+
+    /// A node that runs no daemon.
+    pub(super) fn without(&self, node: &'static str) -> Self {
+        let mut other = self.clone();
+        other.absent = node;
+        other
+    }
+
+    /// A host that announces its segment only.
+    pub(super) fn silent_about_its_bridge(&self, node: &'static str) -> Self {
+        let mut other = self.clone();
+        other.silent = node;
+        other
+    }
+
+    /// A node that announces what it learned as unreachable: with metric 16.
+    pub(super) fn infinite(&self, node: &'static str) -> Self {
+        let mut other = self.clone();
+        other.infinite = node;
+        other
     }
 
     /// The network.
@@ -65,32 +97,47 @@ impl Rip {
             ("h1", "10.0.1.2", vec!["10.0.1.0/24"]),
             ("h2", "10.0.2.2", vec!["10.0.2.0/24"]),
         ] {
+            if node == self.absent {
+                continue;
+            }
             draft = match self.router {
-                Router::Frr => draft.frr(node, frr(node, &nets)),
-                Router::Bird => draft.bird(node, bird(id)),
+                Router::Frr => draft.frr(node, self.frr(node, &nets)),
+                Router::Bird => draft.bird(node, self.bird(node, id)),
             };
         }
         draft
     }
-}
 
-fn frr(node: &str, nets: &[&str]) -> String {
-    let nets = nets.join("\n network ");
-    format!(
-        "hostname {node}\nrouter rip\n version 2\n network {nets}\n redistribute connected\n timers basic 5 15 10\n"
-    )
-}
+    fn frr(&self, node: &str, nets: &[&str]) -> String {
+        let nets = nets.join("\n network ");
+        let connected = if node == self.silent {
+            ""
+        } else {
+            " redistribute connected\n"
+        };
+        let (far, list) = if node == self.infinite {
+            (" offset-list all out 16\n", "access-list all seq 5 permit any\n")
+        } else {
+            ("", "")
+        };
+        format!(
+            "hostname {node}\n{list}router rip\n version 2\n network {nets}\n{connected}{far} timers basic 5 15 10\n"
+        )
+    }
 
-fn bird(id: &str) -> String {
-    format!(
-        r#"router id {id};
+    fn bird(&self, node: &str, id: &str) -> String {
+        let direct = if node == self.silent { "" } else { r#", "docker0""# };
+        let far = if node == self.infinite { " metric 16;" } else { "" };
+        format!(
+            r#"router id {id};
 protocol device {{ scan time 2; }}
-protocol direct {{ ipv4; interface "eth*", "docker0"; }}
+protocol direct {{ ipv4; interface "eth*"{direct}; }}
 protocol kernel {{ scan time 2; ipv4 {{ import none; export where source = RTS_RIP; }}; }}
 protocol rip rip1 {{
   ipv4 {{ import all; export all; }};
-  interface "eth*" {{ version 2; update time 5; timeout time 15; garbage time 10; }};
+  interface "eth*" {{ version 2; update time 5; timeout time 15; garbage time 10;{far} }};
 }}
 "#
-    )
+        )
+    }
 }

@@ -71,6 +71,7 @@ impl StaticRoutes {
             draft
                 .pings("node1/pod1", "10.244.2.3")
                 .pings("node2/pod2", "10.244.1.6")
+                .sized("node1/pod1", "10.244.2.3", 1500, true, true)
                 .pings("node1", "10.244.2.3")
         } else {
             draft.never_pings("node1/pod1", "10.244.2.3")

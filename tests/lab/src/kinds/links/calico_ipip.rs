@@ -1,6 +1,6 @@
 //! Calico's IPIP: routes by way of `tunl0` to the other nodes, `onlink`.
 
-use super::{Draft, LinkLab};
+use super::{Draft, System};
 use crate::{NodePlan, Plan, PodPlan, kinds::PodSite};
 
 /// Which packets go by the tunnel.
@@ -102,9 +102,9 @@ fn routes(node: NodePlan, mode: Mode, own: &[&str; 5]) -> NodePlan {
         })
 }
 
-pub(super) fn labs() -> Vec<LinkLab> {
+pub(super) fn labs() -> Vec<System> {
     vec![
-        LinkLab::new("calico ipip always", network(Mode::Always))
+        System::new("calico ipip always", network(Mode::Always))
             .wrong("tunl0 is down", "m2", "ip link set tunl0 down")
             .wrong(
                 "the router drops protocol 4",
@@ -133,10 +133,10 @@ pub(super) fn labs() -> Vec<LinkLab> {
                 "m1",
                 "iptables -A FORWARD -o tunl0 -j DROP",
             ),
-        LinkLab::new("calico ipip cross subnet", network(Mode::CrossSubnet))
+        System::new("calico ipip cross subnet", network(Mode::CrossSubnet))
             .wrong("tunl0 is down", "m3", "ip link set tunl0 down")
             .wrong("no forwarding", "m2", "echo 0 >/proc/sys/net/ipv4/ip_forward"),
-        LinkLab::new("calico ipip never", network(Mode::Never)).wrong(
+        System::new("calico ipip never", network(Mode::Never)).wrong(
             "the router knows one of the blocks",
             "gw",
             "ip route add 10.244.3.0/26 via 192.168.81.25",

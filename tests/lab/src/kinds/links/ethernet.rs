@@ -1,9 +1,9 @@
 //! VLANs, bridges that know them, bonds, and links that lead nowhere.
 
-use super::{Draft, LinkLab, behind, joined, site};
+use super::{Draft, System, behind, joined, site};
 use crate::Plan;
 
-pub(super) fn labs() -> Vec<LinkLab> {
+pub(super) fn labs() -> Vec<System> {
     let vlan = joined(&[
         "link add name eth0.5 link eth0 type vlan id 5",
         "link set eth0.5 up",
@@ -22,11 +22,11 @@ pub(super) fn labs() -> Vec<LinkLab> {
     ])
     .pings("n1/a", "10.9.8.2");
     vec![
-        LinkLab::new("vlan", vlan)
+        System::new("vlan", vlan)
             .wrong("another VLAN", "n2", other)
             .wrong("the VLAN is down", "n2", "ip link set eth0.5 down")
             .wrong("the link below is down", "n1", "ip link set eth0 down"),
-        LinkLab::new("dummy", dummy)
+        System::new("dummy", dummy)
             .wrong(
                 "a route leads into it",
                 "n1",
@@ -45,7 +45,7 @@ pub(super) fn labs() -> Vec<LinkLab> {
 
 /// A bridge with VLANs on each node, joined by a trunk: pods `a` and `b` are in VLAN 10, `c` is in 20; the bridge of
 /// `n1` has addresses in both.
-fn tagging_bridge() -> LinkLab {
+fn tagging_bridge() -> System {
     let bridge = |links: &[(&str, u8)]| {
         let mut lines = vec![
             "link add br0 type bridge forward_delay 0 mcast_snooping 0 vlan_filtering 1 vlan_default_pvid 1"
@@ -121,7 +121,7 @@ fn tagging_bridge() -> LinkLab {
         .pings("n1", "10.9.7.12")
         .never_pings("n1/a", "10.9.7.13")
         .never_pings("n1/a", "10.9.7.14");
-    LinkLab::new("bridge with VLANs", whole)
+    System::new("bridge with VLANs", whole)
         .wrong("the trunk lacks a VLAN", "n2", "bridge vlan del dev eth1 vid 10")
         .wrong(
             "a pod is in the wrong VLAN",
@@ -156,7 +156,7 @@ fn tagging_bridge() -> LinkLab {
 }
 
 /// Each node has two cables to the segment, as one link.
-fn bond(mode: &'static str) -> LinkLab {
+fn bond(mode: &'static str) -> System {
     let node = |node: crate::NodePlan, number: u8, other: u8, pod: &str| {
         let node = node
             .link("eth1", "wire", "")
@@ -185,7 +185,7 @@ fn bond(mode: &'static str) -> LinkLab {
     } else {
         "bond, in turn"
     };
-    LinkLab::new(name, whole)
+    System::new(name, whole)
         .wrong("one port is down", "n1", "ip link set eth1 down; sleep 0.3")
         .wrong(
             "both ports are down",

@@ -1,6 +1,6 @@
 //! Tunnels: packets in packets, and frames in packets.
 
-use super::{Draft, LinkLab, joined};
+use super::{Draft, System, joined};
 
 /// A tunnel `t0` of this kind, and routes between the pods over it.
 fn tunnel(kind: &str) -> Draft {
@@ -28,14 +28,14 @@ fn bridged(kind: &str) -> Draft {
 
 const ENDS: &str = "local 10.9.0.{l} remote 10.9.0.{r}";
 
-pub(super) fn labs() -> Vec<LinkLab> {
+pub(super) fn labs() -> Vec<System> {
     [ip(), gre(), six(), frames()].concat()
 }
 
-fn ip() -> Vec<LinkLab> {
+fn ip() -> Vec<System> {
     let closed = "iptables -A INPUT -p ipencap -j DROP";
     vec![
-        LinkLab::new("ipip", tunnel(&format!("ipip {ENDS}")))
+        System::new("ipip", tunnel(&format!("ipip {ENDS}")))
             .wrong(
                 "the other end is somebody else",
                 "n2",
@@ -64,7 +64,7 @@ fn ip() -> Vec<LinkLab> {
                 "n1",
                 "ip tunnel change t0 mode ipip local 10.9.9.1",
             ),
-        LinkLab::new(
+        System::new(
             "ipip without a remote",
             joined(&[
                 "link add t0 type ipip local 10.9.0.{l}",
@@ -85,20 +85,20 @@ fn ip() -> Vec<LinkLab> {
     ]
 }
 
-fn gre() -> Vec<LinkLab> {
+fn gre() -> Vec<System> {
     let external = [
         "link add t0 type gre external",
         "link set t0 up",
         "route add 10.9.{r}.0/24 encap ip id 7 key dst 10.9.0.{r} dev t0",
     ];
     vec![
-        LinkLab::new("gre", tunnel(&format!("gre {ENDS}")))
+        System::new("gre", tunnel(&format!("gre {ENDS}")))
             .wrong("one end has a key", "n2", "ip tunnel change t0 mode gre key 5")
             .wrong("protocol 47 is refused", "n1", "iptables -A INPUT -p gre -j REJECT"),
-        LinkLab::new("gre with a key, checksums and numbers", tunnel(&format!("gre {ENDS} key 5 csum seq")))
+        System::new("gre with a key, checksums and numbers", tunnel(&format!("gre {ENDS} key 5 csum seq")))
             .wrong("another key", "n2", "ip tunnel change t0 mode gre key 6 csum seq")
             .wrong("no checksums at one end", "n2", "ip tunnel change t0 mode gre key 5 icsum seq"),
-        LinkLab::new("gre by the route", joined(&external))
+        System::new("gre by the route", joined(&external))
             .wrong(
                 "the route says nothing of a tunnel",
                 "n1",
@@ -118,7 +118,7 @@ fn gre() -> Vec<LinkLab> {
     ]
 }
 
-fn six() -> Vec<LinkLab> {
+fn six() -> Vec<System> {
     let six_in_four = |kind: &str| {
         joined(&[
             &format!("link add t0 type {kind}"),
@@ -149,7 +149,7 @@ fn six() -> Vec<LinkLab> {
     ])
     .pings("n1/a", "fd09:2::2");
     vec![
-        LinkLab::new("sit", six_in_four(&format!("sit {ENDS}")))
+        System::new("sit", six_in_four(&format!("sit {ENDS}")))
             .wrong(
                 "the other end is somebody else",
                 "n2",
@@ -160,8 +160,8 @@ fn six() -> Vec<LinkLab> {
                 "n1",
                 "iptables -A INPUT -p ipv6 -j DROP",
             ),
-        LinkLab::new("sit without a remote", compatible),
-        LinkLab::new("ip6tnl", over_six("ip6tnl mode any"))
+        System::new("sit without a remote", compatible),
+        System::new("ip6tnl", over_six("ip6tnl mode any"))
             .wrong(
                 "the other end is somebody else",
                 "n2",
@@ -173,7 +173,7 @@ fn six() -> Vec<LinkLab> {
                 "ip address del fd09::1/64 dev eth0",
             )
             .wrong("protocol 4 is dropped", "n2", "ip6tables -A INPUT -p 4 -j DROP"),
-        LinkLab::new("ip6gre", over_six("ip6gre key 3")).wrong(
+        System::new("ip6gre", over_six("ip6gre key 3")).wrong(
             "protocol 47 is dropped",
             "n2",
             "ip6tables -A INPUT -p gre -j DROP",
@@ -181,7 +181,7 @@ fn six() -> Vec<LinkLab> {
     ]
 }
 
-fn frames() -> Vec<LinkLab> {
+fn frames() -> Vec<System> {
     let geneve = |bridged: fn(&str) -> Draft| bridged("geneve id 10 remote 10.9.0.{r}");
     let vni =
         "ip link del t0; ip link add t0 type geneve id 11 remote 10.9.0.1; ip link set t0 up master br0";
@@ -190,7 +190,7 @@ fn frames() -> Vec<LinkLab> {
     let remote =
         "ip link del t0; ip link add t0 type geneve id 10 remote 10.9.0.9; ip link set t0 up master br0";
     vec![
-        LinkLab::new("gretap", bridged(&format!("gretap {ENDS} key 4")))
+        System::new("gretap", bridged(&format!("gretap {ENDS} key 4")))
             .wrong("no port of the bridge", "n2", "ip link set t0 nomaster")
             .wrong(
                 "another key",
@@ -198,7 +198,7 @@ fn frames() -> Vec<LinkLab> {
                 "ip link del t0; ip link add t0 type gretap local 10.9.0.2 remote 10.9.0.1 key 9
                  ip link set t0 up master br0",
             ),
-        LinkLab::new("geneve on a bridge", geneve(bridged))
+        System::new("geneve on a bridge", geneve(bridged))
             .wrong("another VNI", "n2", vni)
             .wrong("another port", "n2", port)
             .wrong("another remote", "n2", remote)
@@ -208,8 +208,8 @@ fn frames() -> Vec<LinkLab> {
                 "n2",
                 "iptables -A INPUT -p udp --dport 6081 -j DROP",
             ),
-        LinkLab::new("geneve with an address", geneve(tunnel_with_gateway)),
-        LinkLab::new("geneve over IPv6", bridged("geneve id 10 remote fd09::{r}")).wrong(
+        System::new("geneve with an address", geneve(tunnel_with_gateway)),
+        System::new("geneve over IPv6", bridged("geneve id 10 remote fd09::{r}")).wrong(
             "its port is closed",
             "n2",
             "ip6tables -A INPUT -p udp --dport 6081 -j DROP",

@@ -1,6 +1,6 @@
 //! Services as kube-proxy makes them with IPVS: `kube-ipvs0` has their addresses, IPVS hands connections on.
 
-use super::{Draft, LinkLab, joined};
+use super::{Draft, System, joined};
 use crate::unpacked;
 
 /// The rules that masquerade what doesn't come from pods.
@@ -21,7 +21,7 @@ COMMIT
 END
 ";
 
-pub(super) fn labs() -> Vec<LinkLab> {
+pub(super) fn labs() -> Vec<System> {
     // Without it the networks can't be; that is said when they come up.
     let tool = unpacked("ipvsadm", "sbin/ipvsadm").unwrap_or_else(|_| "ipvsadm".into());
     let sh = |script: &str| script.replace("ipvsadm", &tool);
@@ -38,7 +38,7 @@ fn segment() -> Draft {
         .listens("n2", "b", 8080)
 }
 
-fn translated(sh: &impl Fn(&str) -> String) -> LinkLab {
+fn translated(sh: &impl Fn(&str) -> String) -> System {
     let up = [
         RULES,
         "echo 1 >/proc/sys/net/ipv4/vs/conntrack\n",
@@ -50,7 +50,7 @@ fn translated(sh: &impl Fn(&str) -> String) -> LinkLab {
         .connects("n1/a", "10.96.0.10", 80)
         .connects("n1", "10.96.0.10", 80)
         .pings("n1/a", "10.96.0.10");
-    LinkLab::new("ipvs", whole)
+    System::new("ipvs", whole)
         .wrong("no servers", "n1", &sh("ipvsadm -d -t 10.96.0.10:80 -r 10.9.2.2:8080"))
         .wrong(
             "the only server takes nothing new",
@@ -72,7 +72,7 @@ fn translated(sh: &impl Fn(&str) -> String) -> LinkLab {
 /// Answers don't come back to IPVS but pass `n1` with its own address as their source.
 const ANSWERS_PASS: &str = "echo 1 >/proc/sys/net/ipv4/conf/eth0/accept_local";
 
-fn routed(sh: &impl Fn(&str) -> String) -> LinkLab {
+fn routed(sh: &impl Fn(&str) -> String) -> System {
     let whole = segment()
         .also("n1", ANSWERS_PASS)
         .also(
@@ -83,14 +83,14 @@ fn routed(sh: &impl Fn(&str) -> String) -> LinkLab {
         .also("n2", "ip -n b address add 10.96.0.10/32 dev lo")
         .also("n2", "ip route add 10.96.0.10/32 via 10.9.2.2")
         .connects("n1/a", "10.96.0.10", 8080);
-    LinkLab::new("ipvs, direct routing", whole).wrong(
+    System::new("ipvs, direct routing", whole).wrong(
         "the server doesn't know the address",
         "n2",
         "ip -n b address del 10.96.0.10/32 dev lo",
     )
 }
 
-fn tunneled(sh: &impl Fn(&str) -> String) -> LinkLab {
+fn tunneled(sh: &impl Fn(&str) -> String) -> System {
     let whole = segment()
         .also("n1", ANSWERS_PASS)
         .also(
@@ -102,7 +102,7 @@ fn tunneled(sh: &impl Fn(&str) -> String) -> LinkLab {
             "modprobe ipip; ip -n b link set tunl0 up; ip -n b address add 10.96.0.10/32 dev tunl0",
         )
         .connects("n1/a", "10.96.0.10", 8080);
-    LinkLab::new("ipvs, tunnel", whole)
+    System::new("ipvs, tunnel", whole)
         .wrong("the server has no tunnel", "n2", "ip -n b link set tunl0 down")
         .wrong(
             "the server doesn't know the address",

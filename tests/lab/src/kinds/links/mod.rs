@@ -13,42 +13,11 @@ mod stacked;
 
 pub use museum::museum;
 
-use super::{Broken, Draft, PodSite};
+use super::{Draft, PodSite, System};
 use crate::{NodePlan, Plan};
 
-/// A network, and what can be wrong with it.
-#[derive(Debug, Clone)]
-#[must_use = "nothing exists before `up`"]
-pub struct LinkLab {
-    pub name: &'static str,
-    /// as it must be
-    pub whole: Draft,
-    /// with one thing wrong each
-    pub broken: Vec<Broken>,
-}
-
-impl LinkLab {
-    fn new(name: &'static str, whole: Draft) -> Self {
-        Self {
-            name,
-            whole,
-            broken: Vec::new(),
-        }
-    }
-
-    /// One thing is wrong on that node.
-    fn wrong(mut self, what: &'static str, node: &'static str, script: &str) -> Self {
-        self.broken.push(Broken {
-            what,
-            node,
-            draft: self.whole.clone().also(node, script),
-        });
-        self
-    }
-}
-
 /// All of them.
-pub fn link_labs() -> Vec<LinkLab> {
+pub fn link_labs() -> Vec<System> {
     [
         calico_ipip::labs(),
         ip_tunnels::labs(),

@@ -1,8 +1,8 @@
 //! Sizes: what fits, with and without a tunnel's header.
 
-use super::{Draft, LinkLab, joined};
+use super::{Draft, System, joined};
 
-pub(super) fn labs() -> Vec<LinkLab> {
+pub(super) fn labs() -> Vec<System> {
     vec![plain(), ipip(), unpinned(), geneve(), narrow_wire()]
 }
 
@@ -14,10 +14,10 @@ fn asks(draft: Draft, size: u32, uncut: bool, cut: bool) -> Draft {
 }
 
 /// Without a tunnel, over a segment of 1400 bytes.
-fn plain() -> LinkLab {
+fn plain() -> System {
     let draft = joined(&["link set eth0 mtu 1400", "route add 10.9.{r}.0/24 via 10.9.0.{r}"]);
     let whole = asks(asks(draft, 1400, true, true), 1401, false, true);
-    LinkLab::new("sizes", whole)
+    System::new("sizes", whole)
         .wrong(
             "a pod's link takes less than its other end sends",
             "n2",
@@ -31,14 +31,14 @@ fn plain() -> LinkLab {
 }
 
 /// By a tunnel with the MTU that fits.
-fn ipip() -> LinkLab {
+fn ipip() -> System {
     let draft = joined(&[
         "link add t0 type ipip local 10.9.0.{l} remote 10.9.0.{r}",
         "link set t0 mtu 1480 up",
         "route add 10.9.{r}.0/24 dev t0",
     ]);
     let whole = asks(asks(draft, 1480, true, true), 1481, false, true);
-    LinkLab::new("sizes in ipip", whole).wrong(
+    System::new("sizes in ipip", whole).wrong(
         "the wire takes less than the tunnel thinks",
         "n1",
         "ip link set eth0 mtu 1400",
@@ -46,19 +46,19 @@ fn ipip() -> LinkLab {
 }
 
 /// By a tunnel that takes more than the wire: its outer packets may be cut, or not.
-fn unpinned() -> LinkLab {
+fn unpinned() -> System {
     let draft = joined(&[
         "link add t0 type gre local 10.9.0.{l} remote 10.9.0.{r} nopmtudisc",
         "link set t0 mtu 1500 up",
         "route add 10.9.{r}.0/24 dev t0",
     ]);
-    LinkLab::new(
+    System::new(
         "sizes in gre without PMTU discovery",
         asks(draft, 1500, false, true),
     )
 }
 
-fn geneve() -> LinkLab {
+fn geneve() -> System {
     let draft = joined(&[
         "link add t0 type geneve id 3 remote 10.9.0.{r}",
         "link set t0 mtu 1450 up",
@@ -66,11 +66,11 @@ fn geneve() -> LinkLab {
         "route add 10.9.{r}.0/24 via 10.9.9.{r}",
     ]);
     let whole = asks(asks(draft, 1450, true, true), 1451, false, true);
-    LinkLab::new("sizes in geneve", whole)
+    System::new("sizes in geneve", whole)
 }
 
 /// The tunnel's MTU is right on one side only.
-fn narrow_wire() -> LinkLab {
+fn narrow_wire() -> System {
     let draft = joined(&[
         "link set eth0 mtu 1300",
         "link add t0 type sit local 10.9.0.{l} remote 10.9.0.{r}",
@@ -81,5 +81,5 @@ fn narrow_wire() -> LinkLab {
     ])
     .sized("n1/a", "fd09:2::2", 1280, true, true)
     .sized("n1/a", "fd09:2::2", 1281, true, false);
-    LinkLab::new("sizes in sit", draft)
+    System::new("sizes in sit", draft)
 }

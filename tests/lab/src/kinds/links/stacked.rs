@@ -1,14 +1,14 @@
 //! VRFs, and ipvlan.
 
-use super::{Draft, LinkLab, behind, site};
+use super::{Draft, System, behind, site};
 use crate::{NodePlan, Plan, kinds::PodSite};
 
-pub(super) fn labs() -> Vec<LinkLab> {
+pub(super) fn labs() -> Vec<System> {
     vec![vrf(), leaks(), ipvlan("l2"), ipvlan("l3"), ipvlan("l3s")]
 }
 
 /// A router with two tenants, red (table 10) and blue (table 20): pods `a` and `b` are red, `c` and `d` blue.
-fn vrf() -> LinkLab {
+fn vrf() -> System {
     let plan = Plan::new().node("r", |node| {
         let mut node = node.forward();
         for (vrf, table) in [("red", 10), ("blue", 20)] {
@@ -38,7 +38,7 @@ fn vrf() -> LinkLab {
         .pings("r/a", "10.9.2.1")
         .never_pings("r/a", "10.9.3.2")
         .never_pings("r/a", "10.9.3.1");
-    LinkLab::new("vrf", whole)
+    System::new("vrf", whole)
         .wrong("a link is in the other VRF", "r", "ip link set to-b master blue")
         .wrong("a link is in none", "r", "ip link set to-b nomaster")
         .wrong("the VRF is down", "r", "ip link set red down")
@@ -65,7 +65,7 @@ fn vrf() -> LinkLab {
 }
 
 /// A VRF beside the main table, with routes from one into the other.
-fn leaks() -> LinkLab {
+fn leaks() -> System {
     let plan = Plan::new().node("r", |node| {
         let node = node.forward();
         let node = behind(behind(node, "a", 1), "b", 2);
@@ -79,7 +79,7 @@ fn leaks() -> LinkLab {
         .pods([site("r", "a", 1), site("r", "b", 2)])
         .pings("r/a", "10.9.2.2")
         .pings("r/b", "10.9.1.2");
-    LinkLab::new("vrf with leaks", whole)
+    System::new("vrf with leaks", whole)
         .wrong(
             "nothing leads into the VRF",
             "r",
@@ -93,7 +93,7 @@ fn leaks() -> LinkLab {
 }
 
 /// Pods `a` and `b` on `n1` share its `eth0`; `c` is on `n2`. With mode l3, `n2` has routes to the pods by way of `n1`.
-fn ipvlan(mode: &'static str) -> LinkLab {
+fn ipvlan(mode: &'static str) -> System {
     let layer2 = mode == "l2";
     let pod = |node: NodePlan, name: &str, last: u8| {
         let mut inside = vec![
@@ -147,7 +147,7 @@ fn ipvlan(mode: &'static str) -> LinkLab {
         "l3" => "ipvlan l3",
         _ => "ipvlan l3s",
     };
-    let lab = LinkLab::new(name, whole)
+    let lab = System::new(name, whole)
         .wrong("the link below is down", "n1", "ip link set eth0 down")
         .wrong("a pod's link is down", "n1", "ip -n b link set eth0 down")
         .wrong("the host lets nothing out", "n1", "iptables -P OUTPUT DROP")
