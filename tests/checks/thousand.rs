@@ -121,6 +121,6 @@ fn of_a_thousand_nodes_the_25_that_are_broken_are_found_and_no_others() {
         .collect();
     assert_eq!(told, planted);
     assert_eq!(findings.len(), 25);
-    // Twenty seconds as released; this is built for debugging.
-    assert!(took.as_secs() < 120, "{took:?}");
+    // Twenty seconds as released, on two cores; this is built for debugging, and runs beside other tests.
+    assert!(took.as_secs() < 300, "{took:?}");
 }

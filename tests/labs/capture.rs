@@ -209,7 +209,16 @@ fn a_silent_link_ends_on_time_and_on_a_signal() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("out.pcapng");
     let words = [
-        "timeout", "-s", "INT", "2", PROGRAM, "capture", "-i", "eth0", "-w",
+        "timeout",
+        "--foreground",
+        "-s",
+        "INT",
+        "2",
+        PROGRAM,
+        "capture",
+        "-i",
+        "eth0",
+        "-w",
     ];
     let capture = Beside::start(node, &[&words[..], &[file.to_str().unwrap()]].concat());
     node.run(["ping", "-nc2", "-i0.2", "10.1.1.1"]).ok().unwrap();

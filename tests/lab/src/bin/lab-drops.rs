@@ -10,17 +10,17 @@ use std::io::{self, BufRead, BufReader, IoSlice, Write};
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use netdiag_lab::{Error, Lab, Plan, Result};
-use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, sendmmsg};
-use nix::unistd::Pid;
 
 const RECEIVER: &str = "10.9.0.2";
+/// How much longer than its packets a capture runs.
+const AFTER: Duration = Duration::from_secs(3);
 /// Datagrams of one call.
 const BURST: usize = 64;
 /// A VXLAN header, and a frame with a TCP segment: 64 bytes of payload.
@@ -129,11 +129,22 @@ impl std::fmt::Display for Round {
     }
 }
 
-/// Captures while the neighbor sends, and interrupts the capture when it is done.
+/// Captures while the neighbor sends, and a while longer: what is in the ring is still written. The interrupt comes from
+/// within the node, whose processes have numbers of their own.
 fn one(lab: &Lab, command: &str, rate: u32, time: Duration) -> Result<Round> {
     let mut capture = lab.node("receiver").enter();
     let mut child = capture
-        .args(["sh", "-c", command])
+        .args([
+            // Without the word, timeout(1) signals its whole group as well: twice, for whom it started.
+            "timeout",
+            "--foreground",
+            "-s",
+            "INT",
+            &(time + AFTER).as_secs().to_string(),
+            "sh",
+            "-c",
+            command,
+        ])
         .stdin(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -151,21 +162,14 @@ fn one(lab: &Lab, command: &str, rate: u32, time: Duration) -> Result<Round> {
         .in_network(|| send(rate, time))?
         .map_err(failed)?;
     let rate = sent * 1000 / u64::try_from(started.elapsed().as_millis()).unwrap_or(1).max(1);
-    // What is in the ring is still written.
-    thread::sleep(Duration::from_millis(300));
-    interrupt(&child)?;
-    let taken = errors.map_while(io::Result::ok).find_map(|line| {
+    let said: Vec<String> = errors.map_while(io::Result::ok).collect();
+    let taken = said.iter().find_map(|line| {
         let (number, rest) = line.split_once(' ')?;
         rest.ends_with(" captured").then(|| number.parse().ok())?
     });
     child.wait().map_err(failed)?;
-    let taken = taken.ok_or_else(|| failed(format!("{command}: it doesn't say how many packets it took")))?;
+    let taken = taken.ok_or_else(|| failed(format!("{command}: {}", said.join("; "))))?;
     Ok(Round { sent, taken, rate })
-}
-
-fn interrupt(child: &Child) -> Result<()> {
-    let pid = i32::try_from(child.id()).map_err(failed)?;
-    kill(Pid::from_raw(pid), Signal::SIGINT).map_err(failed)
 }
 
 /// Sends so many datagrams a second, in bursts; how many were sent.
