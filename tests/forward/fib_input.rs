@@ -79,9 +79,10 @@ fn case(seed: u64) -> (usize, usize, Vec<String>) {
     let build = fib::network(&mut random, false);
     fib::ip(&["-force", "-batch", "-"], &build);
     settings(&mut random);
-    let mut node = NodeState::default();
-    node.net = collect::of_thread(false, &[]);
-    let nodes = [node];
+    let nodes = [NodeState {
+        net: collect::of_thread(false, &[]),
+        ..NodeState::default()
+    }];
     let topology = Topology::new(&nodes);
     let walker = Walker::new(&topology);
     let net = &nodes[0].net;
@@ -195,8 +196,8 @@ fn told(topology: &Topology, way: &Outcome) -> String {
             Cause::ReversePath { .. } => "cross-device",
             Cause::Martian { .. } => "Invalid argument",
             Cause::NotForUs { .. } | Cause::ForwardingOff { .. } => "No route",
-            Cause::NoRoute { .. } => "Network is unreachable",
-            Cause::RouteRefuses {
+            Cause::NoRoute { .. }
+            | Cause::RouteRefuses {
                 how: Refuses::Unreachable,
                 by: RefusedBy::Rule { .. },
                 ..

@@ -190,19 +190,19 @@ impl Told {
 
 /// Types and codes of the ICMP errors that an end makes (`icmp.c`, `route.c`, `ip6_forward`).
 fn errors(outcome: &Outcome) -> Vec<(u8, u8)> {
-    let cause = match &outcome.end {
-        End::Rejected(cause) | End::Dropped(cause) => cause,
-        _ => return Vec::new(),
+    let (End::Rejected(cause) | End::Dropped(cause)) = &outcome.end else {
+        return Vec::new();
     };
     let v6 = outcome.state.packet.is_v6();
     let of = |v4: (u8, u8), of_v6: (u8, u8)| vec![if v6 { of_v6 } else { v4 }];
     match cause {
         Cause::TtlOver => of((11, 0), (3, 0)),
         Cause::TooBig { .. } => of((3, 4), (2, 0)),
-        Cause::NoRoute { .. } | Cause::NotForUs { .. } => of((3, 0), (1, 0)),
         // The error of a host that doesn't forward is of IPv4 only.
         Cause::ForwardingOff { .. } => of((3, 1), (1, 0)),
-        Cause::RouteRefuses {
+        Cause::NoRoute { .. }
+        | Cause::NotForUs { .. }
+        | Cause::RouteRefuses {
             how: Refuses::Unreachable,
             by: RefusedBy::Rule { .. },
             ..
