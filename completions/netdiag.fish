@@ -227,7 +227,10 @@ node-not-seen\t''
 plain-packet-through-router\t''
 next-hop-not-seen\t''
 ovs-flow-drops\t''
-ovs-daemon-down\t''"
+ovs-daemon-down\t''
+wrong-fdb-entry\t''
+answer-from-elsewhere\t''
+beyond-silent\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l skip -d 'All checks but these' -r -f -a "node-address-on-bridge\t''
 node-address-unreachable\t''
 node-address-shared\t''
@@ -350,7 +353,10 @@ node-not-seen\t''
 plain-packet-through-router\t''
 next-hop-not-seen\t''
 ovs-flow-drops\t''
-ovs-daemon-down\t''"
+ovs-daemon-down\t''
+wrong-fdb-entry\t''
+answer-from-elsewhere\t''
+beyond-silent\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l what-if -d 'As it will be when these manifests are applied' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l since -d 'Only what an older snapshot didn\'t show' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -s o -l output -d 'How to show it' -r -f -a "table\t''
