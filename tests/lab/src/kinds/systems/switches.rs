@@ -47,10 +47,11 @@ fn gre(system: System) -> System {
             "VLAN 100",
         )
         .lost_by_switch(
-            "a rule drops answers of ARP",
+            "rules drop a container's ARP",
             "h2",
-            "ovs-ofctl add-flow br0 'priority=50,arp,arp_op=1,arp_tpa=172.17.2.1,actions=drop'",
-            "arp_tpa=172.17.2.1",
+            "ovs-ofctl add-flow br0 'priority=50,arp,arp_tpa=172.17.2.1,actions=drop'
+             ovs-ofctl add-flow br0 'priority=50,arp,arp_spa=172.17.2.1,actions=drop'",
+            "172.17.2.1",
         )
         .lost(
             "the bridge of the tunnel has lost its address",
@@ -67,7 +68,7 @@ fn vxlan(system: System) -> System {
             "one side has no tunnel",
             "h2",
             "ovs-vsctl del-port br0 tun1",
-            "no vxlan port",
+            "no VXLAN link for VNI 7",
         )
         .lost_by_switch(
             "one side takes VXLAN on another port",
@@ -79,7 +80,7 @@ fn vxlan(system: System) -> System {
             "a container's link is no port",
             "h1",
             &format!("{PORT}; ovs-vsctl del-port br0 $port"),
-            "no port",
+            "is not on the segment",
         )
         .lost_by_switch(
             "a rule drops what goes to a container",
