@@ -230,7 +230,8 @@ fn compare(state: &State, network: &Network) -> Compared {
 /// What is wrong with what netdiag's program says of a broken network's ways: they must be lost for the right reason.
 fn explained(state: &State, what: &str, ways: &[(&Way, bool)], path: &Path) -> Option<String> {
     if ways.iter().all(|(way, seen)| way.answered == *seen) {
-        return Some(format!("{what}: all ways are as they are meant"));
+        // A bond with one port down still works.
+        return (!state.says.is_empty()).then(|| format!("{what}: all ways are as they are meant"));
     }
     let lost = ways.iter().filter(|(way, seen)| way.answered && !seen);
     let mut said = String::new();
