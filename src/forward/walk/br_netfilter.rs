@@ -95,27 +95,16 @@ impl Walker<'_, '_> {
     /// The frame goes on in the bridge, to another link-layer address.
     fn to_neighbor(
         &self,
-        mut state: State,
+        state: State,
         (at, port): (At, &Link),
         next: IpAddr,
         frame: &Frame,
         vlan: Option<u16>,
     ) -> Vec<Outcome> {
-        let found = match self.neighbor(&mut state, at, next) {
-            Ok(found) => found,
-            Err(end) => return state.ends(at.place, end),
-        };
-        let several = u32::try_from(found.len()).unwrap_or(1);
-        found
-            .into_iter()
-            .flat_map(|(dst, learned)| {
-                let mut state = state.clone();
-                state.share = state.share.of(1, several);
-                state.learned = learned;
-                let frame = Frame { dst, ..frame.clone() };
-                self.bridge_on(state, at, Some(port), frame, vlan)
-            })
-            .collect()
+        self.to_each_neighbor(state, at, next, |state, dst| {
+            let frame = Frame { dst, ..frame.clone() };
+            self.bridge_on(state, at, Some(port), frame, vlan)
+        })
     }
 
     /// FORWARD and POSTROUTING of a packet that goes from port to port, then out.

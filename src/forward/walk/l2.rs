@@ -36,11 +36,30 @@ impl Walker<'_, '_> {
         let Some(src) = link.mac.as_deref().and_then(Mac::parse) else {
             return state.undecided(at.place, format!("the MAC of {} is not known", link.name));
         };
+        self.to_each_neighbor(state, at, next, |state, dst| {
+            let frame = Frame {
+                src,
+                dst,
+                vlan: None,
+                payload: Payload::Ip(state.packet.clone()),
+            };
+            self.xmit(state, at, frame)
+        })
+    }
+
+    /// Goes on with each link-layer address that the next hop may have: of several that answer for an address, any may
+    /// be the first.
+    pub(super) fn to_each_neighbor(
+        &self,
+        mut state: State,
+        at: At,
+        next: IpAddr,
+        go_on: impl Fn(State, Mac) -> Vec<Outcome>,
+    ) -> Vec<Outcome> {
         let found = match self.neighbor(&mut state, at, next) {
             Ok(found) => found,
             Err(end) => return state.ends(at.place, end),
         };
-        // Of several that answer for an address, any may be the first.
         let several = u32::try_from(found.len()).unwrap_or(1);
         found
             .into_iter()
@@ -48,13 +67,7 @@ impl Walker<'_, '_> {
                 let mut state = state.clone();
                 state.share = state.share.of(1, several);
                 state.learned = learned;
-                let frame = Frame {
-                    src,
-                    dst,
-                    vlan: None,
-                    payload: Payload::Ip(state.packet.clone()),
-                };
-                self.xmit(state, at, frame)
+                go_on(state, dst)
             })
             .collect()
     }
