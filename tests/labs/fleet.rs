@@ -209,6 +209,18 @@ fn trace_fetches_the_nodes_it_is_told_of() {
     let auto = trace(&["--nodes", "auto", "--push", "-o", "json"]);
     assert_eq!(auto.code(), Some(0), "{}{}", auto.stdout, auto.stderr);
     let found: Value = serde_json::from_str(&auto.stdout).unwrap();
-    assert_eq!(found["ways"], answer["ways"], "{}", auto.stderr);
+    assert_eq!(lasting(&found), lasting(&answer), "{}", auto.stderr);
     assert!(auto.stderr.contains("2 of 2 nodes answered"), "{}", auto.stderr);
+}
+
+/// The ways, without neighbor entries: the kernel learns and forgets those from one reading to the next.
+fn lasting(answer: &Value) -> Value {
+    let mut ways = answer["ways"].clone();
+    for way in ways.as_array_mut().unwrap() {
+        for hop in way["hops"].as_array_mut().unwrap() {
+            let steps = hop["steps"].as_array_mut().unwrap();
+            steps.retain(|step| step["kind"] != "neighbor");
+        }
+    }
+    ways
 }
