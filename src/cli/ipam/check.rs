@@ -40,15 +40,7 @@ impl Args {
         if !to_stdout {
             self.tell(cx.out, &stock, &findings)?;
         }
-        for bad in &stock.unreadable {
-            writeln!(
-                cx.err,
-                "{} can't read {}: {}",
-                cx.style.warn("warning:"),
-                bad.key,
-                bad.why
-            )?;
-        }
+        super::warn_unreadable(cx, &stock)?;
         if let Some(path) = &self.output {
             let version = concat!("netdiag ", env!("CARGO_PKG_VERSION"));
             let report = document::json(&Report::new(&stock, &findings, version));

@@ -10,7 +10,8 @@ use std::net::IpAddr;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::{Context, Error, Outcome};
+use super::{Context, Error, Outcome, source};
+use crate::ipam::stock::Stock;
 
 /// Addresses that Calico gives out: who has them, what doesn't fit, and giving them back
 #[derive(Debug, ClapArgs)]
@@ -53,4 +54,13 @@ impl From<crate::ipam::Error> for Error {
 fn address(text: &str) -> Result<IpAddr, Error> {
     text.parse()
         .map_err(|_| Error::new(format!("invalid IP address specified: {text}")))
+}
+
+/// Tells which keys hold nothing that can be read.
+fn warn_unreadable(cx: &mut Context, stock: &Stock) -> Result<(), Error> {
+    let told = stock.unreadable.iter();
+    let told: Vec<String> = told
+        .map(|bad| format!("can't read {}: {}", bad.key, bad.why))
+        .collect();
+    source::warn(cx, &told)
 }

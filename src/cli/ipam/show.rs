@@ -84,15 +84,7 @@ impl Args {
             return self.configuration(cx, &*store);
         }
         let stock = cx.block_on(Stock::blocks_and_pools(&*store))?;
-        for bad in &stock.unreadable {
-            writeln!(
-                cx.err,
-                "{} can't read {}: {}",
-                cx.style.warn("warning:"),
-                bad.key,
-                bad.why
-            )?;
-        }
+        super::warn_unreadable(cx, &stock)?;
         if self.show_borrowed {
             return self.borrowed(cx, &stock);
         }

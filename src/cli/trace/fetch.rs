@@ -22,14 +22,12 @@ pub(super) fn on_the_way(args: &Args, cx: &mut Context) -> Result<Snapshot, Erro
                 .hint("name the nodes: --nodes node1,node2"));
         }
     };
-    let mut wanted = BTreeSet::new();
-    for word in [args.from(), args.to()] {
-        wanted.extend(known.nodes_of(word));
-    }
-    if known.nodes_of(args.from()).is_empty() {
+    let mut wanted = known.nodes_of(args.from());
+    if wanted.is_empty() {
         let message = format!("--nodes auto: no node or pod of the datastore is {}", args.from());
         return Err(Error::new(message).hint("name the nodes: --nodes node1,node2"));
     }
+    wanted.extend(known.nodes_of(args.to()));
     let mut asked = BTreeSet::new();
     let mut nodes: Vec<NodeState> = Vec::new();
     loop {
