@@ -78,7 +78,7 @@ impl<const REQUIRED: bool> Input<REQUIRED> {
     /// As [`Self::read`], with a way of reading texts.
     pub(super) fn read_with(
         &self,
-        reading: &dyn Fn(&str, &[u8]) -> Result<Vec<Document>, Vec<Problem>>,
+        reading: &dyn Fn(&str, &[u8]) -> Checked,
         namespace: &Namespace,
         stdin: &mut dyn Read,
     ) -> Result<Checked, Error> {

@@ -38,6 +38,14 @@ fn made(
     (resource, notes)
 }
 
+/// Whether a v1 name has enough in it to be one of v3.
+fn is_name(v1: &str, v3: &str) -> Result<(), (String, String)> {
+    names::check_name(v3).map_err(|why| {
+        let why = format!("{v1:?} can't be made a v3 name: {why}");
+        ("metadata.name".into(), why)
+    })
+}
+
 fn text(text: &str) -> Option<Value> {
     (!text.is_empty()).then(|| text.into())
 }
@@ -206,6 +214,7 @@ pub(super) fn profile(v1: &Value) -> Made {
 pub(super) fn tier(v1: &Value) -> Made {
     let given = metadata(v1, "name");
     let name = names::converted_without_dots(given);
+    is_name(given, &name)?;
     let order = v1.pointer("/spec/order").cloned();
     let (mut resource, notes) = made(Kind::Tier, ("tier", given), &name, vec![("order", order)]);
     kinds::prepare(&mut resource);
@@ -222,6 +231,7 @@ pub(super) fn host_endpoint(v1: &Value) -> Made {
     let given = metadata(v1, "name");
     let node = names::normalize_node_name(metadata(v1, "node"));
     let name = names::converted(&format!("{node}.{given}"));
+    is_name(given, &name)?;
     let spec = v1.get("spec").cloned().unwrap_or_default();
     let mut fields = copied(&spec, &["interfaceName", "expectedIPs"]);
     fields.extend([
