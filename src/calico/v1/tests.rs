@@ -6,12 +6,9 @@ use crate::calico::kinds;
 use crate::calico::manifest::{Document, read, read_to_convert};
 
 fn documents(text: &str) -> Result<Vec<Document>, String> {
-    let found = read("f", text.as_bytes());
-    found.map_err(|problems| {
-        problems
-            .iter()
-            .map(|problem| format!("{problem}\n"))
-            .collect::<String>()
+    read("f", text.as_bytes()).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        lines.join("\n")
     })
 }
 
