@@ -277,7 +277,7 @@ fn another_node_is_captured_by_ssh() {
     // The shell at the other end: the last word is its command line.
     put(
         "ssh",
-        "#!/bin/sh\nfor last; do :; done\n[ \"$5\" = gone ] && exit 255\nexec sh -c \"$last\"\n".to_owned(),
+        "#!/bin/sh\nfor last; do :; done\n[ \"$7\" = gone ] && exit 255\nexec sh -c \"$last\"\n".to_owned(),
     );
     let there = fs_path("fixtures/captures/ipip.pcap");
     let program = env!("CARGO_BIN_EXE_netdiag");
@@ -295,6 +295,8 @@ fn another_node_is_captured_by_ssh() {
     let output = remote(&["-i", "eth0", "it's"]);
     output.exits(0).says("capture -i eth0 it's");
     assert_eq!(output.stdout.lines().count(), 2);
+    let pushed = remote(&["--push", "-i", "lo", "--duration", "0.1", "--count", "0"]);
+    pushed.exits(0);
     remote(&["-i", "eth1"]).exits(1).says("the capture on n2 failed");
     let local = directory.path().join("local");
     let output = remote(&["-i", "eth0", "-w", local.to_str().unwrap()]);
@@ -304,7 +306,7 @@ fn another_node_is_captured_by_ssh() {
         .env("PATH", &search)
         .run()
         .exits(1)
-        .says("gone was not reached by ssh");
+        .says("ssh to gone");
 }
 
 fn fs_path(path: &str) -> String {
