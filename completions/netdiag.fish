@@ -48,6 +48,7 @@ complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "delete" -d 'Delete 
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "patch" -d 'Change fields of one resource'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "label" -d 'Set, update or remove a label of one resource'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "validate" -d 'Check manifests without a datastore: everything that is wrong, with file, line, column and field'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "convert" -d 'Print manifests of Calico v1, and Kubernetes\' NetworkPolicy, as Calico v3'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "ipam" -d 'Addresses that Calico gives out: who has them, what doesn\'t fit, and giving them back'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "datastore" -d 'The datastore as a whole'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "trace" -d 'Follow a packet hop by hop, there and back, through routes, neighbors, bridges, tunnels and netfilter'
@@ -572,6 +573,22 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s R -l recurs
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand convert" -s f -l filename -d 'Manifest: a file, a directory (its .yaml, .yml and .json files), or - for standard input; repeatable' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand convert" -s o -l output -d 'Form of the result' -r -f -a "yaml\t''
+json\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand convert" -s n -l namespace -d 'Namespace, for kinds that have namespaces (default: that of the manifest, else default)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand convert" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand convert" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand convert" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand convert" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand convert" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand convert" -s R -l recursive -d 'Read the sub-directories of a directory, too'
+complete -c netdiag -n "__fish_netdiag_using_subcommand convert" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
+complete -c netdiag -n "__fish_netdiag_using_subcommand convert" -l ignore-validation -d 'Print results that v3 would refuse, too'
+complete -c netdiag -n "__fish_netdiag_using_subcommand convert" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand convert" -s h -l help -d 'Print help'
 complete -c netdiag -n "__fish_netdiag_using_subcommand ipam; and not __fish_seen_subcommand_from show check release split configure" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"

@@ -2,10 +2,11 @@
 //!
 //! Accepted, as calicoctl does: several `---` documents, JSON, a list of resources as one document, `NodeList` and its
 //! like; and
-//! what calicoctl v3 refuses, the v1 form of old articles (`apiVersion: v1`, `kind: node`), converted to v3.
+//! what calicoctl v3 refuses, the v1 form of old articles (`apiVersion: v1`, `kind: node` and all others), converted to v3.
 
 use super::kinds;
 use super::nearest::nearest;
+use super::network_policy;
 use super::resource::{API_VERSION, Kind, Resource};
 use super::schema::{self, Fault};
 use super::tree::{self, Data, Mark, Tree};
@@ -57,8 +58,23 @@ pub struct Problem {
 /// # Errors
 /// Everything that is wrong in the whole text, in its order.
 pub fn read(file: &str, text: &[u8]) -> Result<Vec<Document>, Vec<Problem>> {
+    read_with(file, text, false, false)
+}
+
+/// As [`read`], for documents that are to be converted: Kubernetes' own NetworkPolicy and lists are read as well. With
+/// `lenient`, what v3 doesn't allow of a conversion's result is no problem.
+///
+/// # Errors
+/// Everything that is wrong in the whole text, in its order.
+pub fn read_to_convert(file: &str, text: &[u8], lenient: bool) -> Result<Vec<Document>, Vec<Problem>> {
+    read_with(file, text, true, lenient)
+}
+
+fn read_with(file: &str, text: &[u8], converts: bool, lenient: bool) -> Result<Vec<Document>, Vec<Problem>> {
     let mut reader = Reader {
         file,
+        converts,
+        lenient,
         documents: Vec::new(),
         faults: Vec::new(),
     };
@@ -91,6 +107,9 @@ fn position(before: &[u8]) -> Mark {
 
 struct Reader<'f> {
     file: &'f str,
+    /// Whether Kubernetes' own objects are read, too.
+    converts: bool,
+    lenient: bool,
     documents: Vec<Document>,
     faults: Vec<Fault>,
 }
@@ -156,8 +175,19 @@ impl Reader<'_> {
         let list = || kind.strip_suffix("List").and_then(Kind::from_document);
         match (version, Kind::from_document(kind), kind) {
             (API_VERSION, Some(kind), _) => self.v3(kind, tree),
-            (v1::API_VERSION, _, "node") => self.v1_node(tree),
-            (v1::API_VERSION, _, "nodeList") if inherited.is_none() => self.list(tree, (version, "node")),
+            (v1::API_VERSION, _, kind) if v1::kinds().any(|name| name == kind) => self.v1(kind, tree),
+            (v1::API_VERSION, _, kind)
+                if inherited.is_none()
+                    && let Some(kind) = v1::of_list(kind) =>
+            {
+                self.list(tree, (version, kind));
+            }
+            (v1::API_VERSION, _, "List") if self.converts && inherited.is_none() => self.any_list(tree),
+            (version, _, "NetworkPolicy")
+                if self.converts && network_policy::API_VERSIONS.contains(&version) =>
+            {
+                self.of_kubernetes(tree);
+            }
             (API_VERSION, ..)
                 if inherited.is_none()
                     && let Some(kind) = list() =>
@@ -214,16 +244,36 @@ impl Reader<'_> {
         });
     }
 
-    fn v1_node(&mut self, tree: &Tree) {
-        if let Some(node) = v1::node(tree, &mut self.faults) {
+    fn v1(&mut self, kind: &str, tree: &Tree) {
+        if let Some(found) = v1::read(kind, tree, self.lenient, &mut self.faults) {
             self.documents.push(Document {
                 file: self.file.to_owned(),
                 at: tree.at,
-                form: Form::V1 {
-                    assumed: node.assumed,
-                },
-                resource: node.resource,
-                notes: node.notes,
+                form: found.form,
+                resource: found.resource,
+                notes: found.notes,
+            });
+        }
+    }
+
+    /// A `v1 List` of Kubernetes: each item says what it is.
+    fn any_list(&mut self, tree: &Tree) {
+        schema::read(&kinds::LIST, tree, &mut self.faults);
+        if let Some(Data::Sequence(items)) = tree.get("items").map(|items| &items.data) {
+            for item in items {
+                self.resource(item, None);
+            }
+        }
+    }
+
+    fn of_kubernetes(&mut self, tree: &Tree) {
+        if let Some(resource) = network_policy::read(tree, &mut self.faults) {
+            self.documents.push(Document {
+                file: self.file.to_owned(),
+                at: tree.at,
+                form: Form::V3,
+                resource,
+                notes: Vec::new(),
             });
         }
     }
@@ -317,17 +367,19 @@ fn refusal_of_kind(version: &str, kind: &str) -> String {
     };
     match (version, meant) {
         (API_VERSION, meant) => format!(": the kind is spelled {meant}{list}"),
-        (v1::API_VERSION, Kind::Node) => format!(": the kind is spelled node{list}"),
+        (v1::API_VERSION, meant) if let Some(name) = v1_name(meant) => {
+            format!(": the kind is spelled {name}{list}")
+        }
         (_, Kind::Node) => {
             format!(": the version of a Calico node is {API_VERSION}, or v1 for old manifests")
         }
-        (v1::API_VERSION, meant) => {
-            format!(
-                ": this is the old form, of which netdiag reads nodes only; write apiVersion: {API_VERSION}, kind: {meant}"
-            )
-        }
         (_, meant) => format!(": the version of a {meant} is {API_VERSION}"),
     }
+}
+
+/// How v1 spells a kind that it has, in first letters' case alone another.
+fn v1_name(kind: Kind) -> Option<&'static str> {
+    v1::kinds().find(|name| name.eq_ignore_ascii_case(kind.name()))
 }
 
 #[cfg(test)]

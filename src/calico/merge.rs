@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::kinds;
 use super::manifest::{Document, Form};
 use super::resource::Resource;
 
@@ -37,6 +38,7 @@ pub fn merge(stored: Option<&Resource>, document: &Document) -> Result<Merged, M
         if let Form::V1 { assumed } = &document.form {
             needs_address(&resource)?;
             notes.extend(assumed.iter().map(|field| assumption(&resource, field)));
+            complete(&mut resource);
         }
         return Ok(Merged {
             resource,
@@ -55,6 +57,7 @@ pub fn merge(stored: Option<&Resource>, document: &Document) -> Result<Merged, M
             }
             let mut resource = stored.clone();
             overlay(&mut resource.body, &named.body);
+            complete(&mut resource);
             resource
         }
     };
@@ -63,6 +66,16 @@ pub fn merge(stored: Option<&Resource>, document: &Document) -> Result<Merged, M
         resource,
         notes,
     })
+}
+
+/// What a v1 document said no to isn't written, and what nobody named has its default.
+fn complete(resource: &mut Resource) {
+    for field in ["natOutgoing", "disabled"] {
+        if resource.field(&["spec", field]) == Some(&Value::Bool(false)) {
+            resource.set(&["spec", field], None);
+        }
+    }
+    kinds::prepare(resource);
 }
 
 fn needs_address(resource: &Resource) -> Result<(), MergeError> {

@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod merge;
 pub mod names;
 pub mod nearest;
+pub mod network_policy;
 pub mod node;
 pub mod patch;
 pub mod release;

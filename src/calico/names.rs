@@ -1,5 +1,11 @@
 //! Names, labels and annotations: what Kubernetes and Calico allow.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::hash::sha1;
+
 /// Bytes of a resource name at most.
 const MAX_NAME: usize = 253;
 /// Bytes of a label's value, and of a key after its prefix, at most.
@@ -130,29 +136,68 @@ fn is_label_text(text: &str) -> bool {
         && ends(text.as_bytes().last())
 }
 
-/// The v3 name of a v1 node: lower case, `/` as `.`, other bad characters as `-`, runs of dots and dashes as one,
-/// none at the ends (libcalico-go `lib/upgrade/converters`; nodes get no hash).
+/// The v3 name of a v1 node: lower case, `/` as `.`, other bad characters as `-`, runs with a dot in them as one dot,
+/// neither at the ends (libcalico-go `lib/upgrade/converters/names.go`; nodes get no hash).
 pub fn normalize_node_name(name: &str) -> String {
-    let mut normal = String::new();
+    let mut plain = String::new();
+    let mut bad = false;
     for character in name.to_lowercase().chars() {
-        let character = match character {
-            '/' | '.' => '.',
-            'a'..='z' | '0'..='9' => character,
-            _ => '-',
-        };
-        let separator = |character| matches!(character, '.' | '-');
-        match normal.chars().last() {
-            // Of a mixed run the dot stays: around it, dashes would be illegal.
-            Some(last) if separator(character) && separator(last) => {
-                if character == '.' {
-                    normal.pop();
-                    normal.push('.');
-                }
-            }
-            _ => normal.push(character),
+        let known = matches!(character, 'a'..='z' | '0'..='9' | '.' | '-' | '/');
+        match character {
+            '/' => plain.push('.'),
+            _ if known => plain.push(character),
+            _ if !bad => plain.push('-'),
+            _ => {}
+        }
+        bad = !known;
+    }
+    let separator = |character| matches!(character, '.' | '-');
+    let mut normal = String::new();
+    let mut rest = plain.as_str();
+    while let Some(first) = rest.chars().next() {
+        let same = |character| separator(character) == separator(first);
+        let (run, after) = rest.split_at(rest.find(|character| !same(character)).unwrap_or(rest.len()));
+        normal.push_str(if separator(first) && run.contains('.') {
+            "."
+        } else {
+            run
+        });
+        rest = after;
+    }
+    normal.trim_matches(separator).to_owned()
+}
+
+/// The v3 name of what v1 called this: the normal form, and where that differs a hash of the old name.
+pub fn converted(name: &str) -> String {
+    qualified(name, normalize_node_name(name))
+}
+
+/// The same, of names that may have no dots.
+pub fn converted_without_dots(name: &str) -> String {
+    qualified(name, normalize_node_name(name).replace('.', "-"))
+}
+
+fn qualified(old: &str, new: String) -> String {
+    if old == new {
+        return new;
+    }
+    format!("{new}-{}", sha1(old, 8))
+}
+
+/// An address as a name: `10-0-0-1`; of IPv6, eight groups of four digits.
+pub fn of_address(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string().replace('.', "-"),
+        IpAddr::V6(address) => {
+            let groups = address.segments();
+            groups.map(|group| format!("{group:04x}")).join("-")
         }
     }
-    normal.trim_matches(['.', '-']).to_owned()
+}
+
+/// A network as a name: `10-0-0-0-16`.
+pub fn of_network(network: &IpNet) -> String {
+    format!("{}-{}", of_address(network.addr()), network.prefix_len())
 }
 
 #[cfg(test)]
@@ -203,12 +248,27 @@ mod tests {
             ("node1", "node1"),
             ("Node_1", "node-1"),
             ("rack/Node1", "rack.node1"),
-            ("a--b..c", "a-b.c"),
+            ("a--b..c", "a--b.c"),
+            ("a__b", "a-b"),
+            ("a.-.b", "a.b"),
             ("a-.b", "a.b"),
             ("_node_", "node"),
         ] {
             assert_eq!(normalize_node_name(v1), v3, "{v1}");
         }
+    }
+
+    #[test]
+    fn other_v1_names_get_a_hash_when_they_change() {
+        assert_eq!(converted("web-1.a"), "web-1.a");
+        // SHA-1 of "Web_1" begins with these digits (sha1sum).
+        assert_eq!(converted("Web_1"), "web-1-61ba330d");
+        assert_eq!(converted_without_dots("a.b"), "a-b-69f6642c");
+        assert_eq!(
+            of_address("fd00::1".parse().unwrap()),
+            "fd00-0000-0000-0000-0000-0000-0000-0001"
+        );
+        assert_eq!(of_network(&"10.1.0.0/16".parse().unwrap()), "10-1-0-0-16");
     }
 
     proptest! {

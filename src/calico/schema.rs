@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::tree::Mark;
 
-pub use form::{Ordered, complete};
+pub use form::{Ordered, complete, serialize_ordered};
 pub use read::read;
 
 /// Says whether a text is right, or why not.

@@ -72,11 +72,21 @@ impl<const REQUIRED: bool> Input<REQUIRED> {
     /// # Errors
     /// A file that can't be read, or without `--skip-empty` holds nothing; a namespace that doesn't fit.
     pub(super) fn read(&self, namespace: &Namespace, stdin: &mut dyn Read) -> Result<Checked, Error> {
+        self.read_with(&manifest::read, namespace, stdin)
+    }
+
+    /// As [`Self::read`], with a way of reading texts.
+    pub(super) fn read_with(
+        &self,
+        reading: &dyn Fn(&str, &[u8]) -> Checked,
+        namespace: &Namespace,
+        stdin: &mut dyn Read,
+    ) -> Result<Checked, Error> {
         let (mut documents, mut problems) = (Vec::new(), Vec::new());
         for path in &self.filename {
             let before = (documents.len(), problems.len());
             for (name, text) in self.texts(path, stdin)? {
-                match manifest::read(&name, &text) {
+                match reading(&name, &text) {
                     Ok(found) => documents.extend(found),
                     Err(found) => problems.extend(found),
                 }

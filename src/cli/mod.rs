@@ -4,6 +4,7 @@ mod apply;
 mod capture;
 mod check;
 mod completion;
+mod convert;
 mod create;
 mod datastore;
 mod datastore_migrate;
@@ -124,6 +125,7 @@ enum Command {
     Patch(patch::Patch),
     Label(label::Label),
     Validate(validate::Validate),
+    Convert(convert::Convert),
     Ipam(ipam::Args),
     Datastore(datastore_migrate::Args),
     Trace(trace::Args),
@@ -150,6 +152,7 @@ impl Command {
             Self::Patch(patch) => patch.run(cx),
             Self::Label(label) => label.run(cx),
             Self::Validate(validate) => validate.run(cx),
+            Self::Convert(convert) => convert.run(cx),
             Self::Ipam(ipam) => ipam.run(cx),
             Self::Datastore(datastore) => datastore.run(cx),
             Self::Trace(trace) => trace.run(cx),

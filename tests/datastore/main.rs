@@ -10,6 +10,7 @@
 mod certificates;
 mod command;
 mod concurrent;
+mod convert;
 mod failures;
 mod ipam;
 mod kinds;

@@ -16,7 +16,7 @@ pub(super) const KIND: Field = Field::optional("kind", Shape::Ignored);
 pub(super) const API_VERSION: Field = Field::optional("apiVersion", Shape::Ignored);
 
 /// Metadata of most kinds.
-pub(super) const PLAIN: &[Field] = &with_name(names::check_name);
+pub(crate) const PLAIN: &[Field] = &with_name(names::check_name);
 pub(super) const OF_TIER: &[Field] = &with_name(names::check_tier_name);
 pub(super) const OF_NETWORK_POLICY: &[Field] = &with_name(names::check_network_policy_name);
 pub(super) const OF_GLOBAL_POLICY: &[Field] = &with_name(names::check_global_policy_name);

@@ -20,6 +20,7 @@ mod staged_kubernetes;
 mod tier;
 mod workload;
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::kind::Kind;
@@ -30,7 +31,7 @@ pub(super) use pool::pool_defaults;
 pub use tier::BUILT_IN as BUILT_IN_TIERS;
 
 pub use columns::{Column, Inherited, UnknownColumn};
-pub(super) use metadata::LIST;
+pub(super) use metadata::{LIST, PLAIN as ANY_METADATA};
 
 /// The table of a kind.
 struct Definition {
@@ -83,6 +84,16 @@ pub fn shape(kind: Kind) -> &'static Shape {
 pub fn ordered(kind: Kind, value: &Value) -> Ordered<'_> {
     let shape = shape(kind);
     Ordered { shape, value }
+}
+
+/// A resource that is written with its fields in Calico's order.
+pub struct InOrder<'a>(pub &'a Resource);
+
+impl Serialize for InOrder<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Resource { kind, body } = self.0;
+        schema::serialize_ordered(shape(*kind), body, serializer)
+    }
 }
 
 /// Fills in what Calico's own client fills in before it writes a resource: defaults, and fields of the spec that are

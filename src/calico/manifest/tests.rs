@@ -200,7 +200,7 @@ fn a_wrong_kind_gets_the_right_one_as_a_hint() {
     f.yaml:2:7: unknown resource type (Node) and/or version (crd.projectcalico.org/v1): this is the form Calico stores in Kubernetes; write apiVersion: projectcalico.org/v3
     f.yaml:2:7: unknown resource type (Node) and/or version (projectcalico.org/v2): the version of a Calico node is projectcalico.org/v3, or v1 for old manifests
     f.yaml:1:1: metadata: is missing
-    f.yaml:2:7: unknown resource type (ipPool) and/or version (v1): this is the old form, of which netdiag reads nodes only; write apiVersion: projectcalico.org/v3, kind: IPPool
+    f.yaml:1:1: metadata: is missing
     f.yaml:2:7: unknown resource type (Nod) and/or version (projectcalico.org/v3): did you mean Node?
     ");
 }

@@ -39,7 +39,7 @@ fn empty(zero: Zero) -> Value {
 
 /// A value that is written with its fields in the order of its shape; those that the shape doesn't know come last.
 pub struct Ordered<'v> {
-    pub shape: &'static Shape,
+    pub shape: &'v Shape,
     pub value: &'v Value,
 }
 
@@ -54,21 +54,33 @@ impl Serialize for Ordered<'_> {
                 list.end()
             }
             (shape, Value::Object(object)) if !shape.fields().is_empty() => {
-                let mut map = serializer.serialize_map(Some(object.len()))?;
-                let fields = shape.fields();
-                for field in fields {
-                    if let Some(value) = object.get(field.name) {
-                        let shape = &field.shape;
-                        map.serialize_entry(field.name, &Ordered { shape, value })?;
-                    }
-                }
-                let known = |key: &str| fields.iter().any(|field| field.name == key);
-                for (key, value) in object.iter().filter(|(key, _)| !known(key)) {
-                    map.serialize_entry(key, value)?;
-                }
-                map.end()
+                serialize_ordered(shape, object, serializer)
             }
             (_, value) => value.serialize(serializer),
         }
     }
+}
+
+/// Writes an object as [`Ordered`] does.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn serialize_ordered<S: Serializer>(
+    shape: &Shape,
+    object: &Map<String, Value>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(object.len()))?;
+    let fields = shape.fields();
+    for field in fields {
+        if let Some(value) = object.get(field.name) {
+            let shape = &field.shape;
+            map.serialize_entry(field.name, &Ordered { shape, value })?;
+        }
+    }
+    let known = |key: &str| fields.iter().any(|field| field.name == key);
+    for (key, value) in object.iter().filter(|(key, _)| !known(key)) {
+        map.serialize_entry(key, value)?;
+    }
+    map.end()
 }

@@ -10,7 +10,7 @@ use super::format::Format;
 use super::select::Group;
 use crate::calico::as_number::AsNumber;
 use crate::calico::kind::Kind;
-use crate::calico::kinds::{self, Inherited};
+use crate::calico::kinds::{self, InOrder, Inherited};
 use crate::calico::resource::{API_VERSION, Resource};
 use crate::calico::schema::{Field, Shape};
 use crate::cli::Error;
@@ -160,33 +160,23 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// A resource with its fields in Calico's order.
-struct Ordered<'a>(&'a Resource);
-
-impl Serialize for Ordered<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let body = Value::Object(self.0.body.clone());
-        kinds::ordered(self.0.kind, &body).serialize(serializer)
-    }
-}
-
 impl Serialize for Answer<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let list = |items: &[&Resource], serializer: S| {
             let mut list = serializer.serialize_seq(Some(items.len()))?;
             items
                 .iter()
-                .try_for_each(|item| list.serialize_element(&Ordered(item)))?;
+                .try_for_each(|item| list.serialize_element(&InOrder(item)))?;
             list.end()
         };
         match self {
-            Self::One(resource) => Ordered(resource).serialize(serializer),
+            Self::One(resource) => InOrder(resource).serialize(serializer),
             Self::Several(items) => list(items, serializer),
             Self::List(Group { kind, items, version }) => {
                 let metadata = version
                     .as_ref()
                     .map_or(json!({}), |version| json!({ "resourceVersion": version }));
-                let items: Vec<Ordered<'_>> = items.iter().map(Ordered).collect();
+                let items: Vec<InOrder<'_>> = items.iter().map(InOrder).collect();
                 let mut map = serializer.serialize_map(Some(4))?;
                 map.serialize_entry("kind", &format!("{kind}List"))?;
                 map.serialize_entry("apiVersion", API_VERSION)?;

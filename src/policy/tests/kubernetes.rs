@@ -1,9 +1,31 @@
 //! Kubernetes' NetworkPolicy without Calico, rule kind by rule kind.
 
 use super::*;
+use crate::calico::kind::Kind;
+use crate::calico::{kinds, manifest};
 
 /// Two namespaces, a web pod that a policy is for, and others that ask it.
 fn cluster(spec: &str) -> Policies {
+    with_policy(&kubernetes_policy(spec))
+}
+
+fn kubernetes_policy(spec: &str) -> String {
+    format!(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: p, namespace: shop}}\nspec: {spec}\n"
+    )
+}
+
+/// The same cluster, with the policy that `netdiag convert` makes of the other.
+fn converted(spec: &str) -> Policies {
+    let documents = manifest::read_to_convert("f", kubernetes_policy(spec).as_bytes(), false).unwrap();
+    let mut resource = documents.into_iter().next().unwrap().resource;
+    kinds::prepare(&mut resource);
+    let value = Value::Object(resource.body);
+    manifest::check(Kind::NetworkPolicy, &value).unwrap();
+    with_policy(&value.to_string())
+}
+
+fn with_policy(policy: &str) -> Policies {
     let pods = [
         pod("shop", "web", "10.1.0.2", "{app: web}"),
         pod("shop", "front", "10.1.0.3", "{app: front}"),
@@ -14,8 +36,7 @@ fn cluster(spec: &str) -> Policies {
         "apiVersion: v1\nkind: List\nitems:\n\
          - {{apiVersion: v1, kind: Namespace, metadata: {{name: shop, labels: {{team: shop}}}}}}\n\
          - {{apiVersion: v1, kind: Namespace, metadata: {{name: tools, labels: {{team: ops}}}}}}\n\
-         {pods}---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: p, namespace: shop}}\n\
-         spec: {spec}\n"
+         {pods}---\n{policy}\n"
     ))
 }
 
@@ -132,13 +153,14 @@ fn each_part_of_a_rule_decides() {
             true,
         ),
     ] {
-        let policies = cluster(spec);
-        let decision = at_pod(&policies, Direction::Ingress, &tcp(src, "10.1.0.2", port));
-        assert_eq!(
-            decision.allowed,
-            Some(allowed),
-            "{spec} from {src} to {port}: {decision}"
-        );
+        for policies in [cluster(spec), converted(spec)] {
+            let decision = at_pod(&policies, Direction::Ingress, &tcp(src, "10.1.0.2", port));
+            assert_eq!(
+                decision.allowed,
+                Some(allowed),
+                "{spec} from {src} to {port}: {decision}"
+            );
+        }
     }
 }
 

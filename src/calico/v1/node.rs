@@ -1,15 +1,12 @@
-//! The v1 manifests of old articles, as v3 resources (libcalico-go `lib/upgrade/converters`).
+//! A v1 node.
 
 use serde_json::{Map, Value};
 
-use super::kinds::node::{NODE_V1, with_full_prefix};
-use super::names;
-use super::resource::{Kind, Resource};
-use super::schema::{self, Fault};
-use super::tree::Tree;
-
-/// `apiVersion` of every v1 manifest; Kubernetes uses the same.
-pub const API_VERSION: &str = "v1";
+use crate::calico::kinds::node::{NODE_V1, with_full_prefix};
+use crate::calico::names;
+use crate::calico::resource::{Kind, Resource};
+use crate::calico::schema::{self, Fault};
+use crate::calico::tree::Tree;
 
 /// A v1 node in v3 form.
 pub(super) struct Node {
@@ -20,7 +17,7 @@ pub(super) struct Node {
 }
 
 /// Checks and converts a v1 node; `None` when a fault was added.
-pub(super) fn node(tree: &Tree, faults: &mut Vec<Fault>) -> Option<Node> {
+pub(super) fn read(tree: &Tree, faults: &mut Vec<Fault>) -> Option<Node> {
     let before = faults.len();
     let value = schema::read(&NODE_V1, tree, faults);
     if faults.len() > before {
