@@ -144,6 +144,17 @@ pub struct Frame {
     pub payload: Payload,
 }
 
+impl Frame {
+    /// Bytes behind its header: of ARP 28; of neighbor discovery 72, with the option that names a link-layer address.
+    pub const fn length(&self) -> u32 {
+        match &self.payload {
+            Payload::Ip(packet) => packet.on_wire(),
+            Payload::Ask { target, .. } | Payload::Tell { target, .. } if target.is_ipv6() => 72,
+            Payload::Ask { .. } | Payload::Tell { .. } => 28,
+        }
+    }
+}
+
 /// What a frame carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payload {
@@ -219,8 +230,11 @@ impl Packet {
     }
 
     /// Bytes of the longest piece that goes over links.
-    pub fn on_wire(&self) -> u32 {
-        self.fragment.unwrap_or(self.size)
+    pub const fn on_wire(&self) -> u32 {
+        match self.fragment {
+            Some(piece) => piece,
+            None => self.size,
+        }
     }
 
     /// Whether it is a tunnel's, and carries one of several pieces of a packet.

@@ -12,38 +12,20 @@ use netdiag::forward::topology::{At, PlaceId, Topology};
 use netdiag::forward::walk::{Cause, End, Outcome, RefusedBy, Refuses, Walker, What, with_room};
 use netdiag::state::link::Link;
 use netdiag::state::{Netns, NodeState};
-use netdiag_lab::{Random, in_netns, or_skip};
+use netdiag_lab::Random;
 
 use super::fib;
+use super::seeds::{self, Found};
 
 const CASES: u64 = 60;
 const PACKETS: usize = 100;
 
 #[test]
 fn packets_that_come_in_go_where_the_kernel_says() {
-    let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
-    let seeds: Vec<u64> = match number("NETDIAG_SEED") {
-        Some(seed) => vec![seed],
-        None => (0..number("NETDIAG_CASES").unwrap_or(CASES)).collect(),
+    let Some(found) = seeds::run(&[], CASES, case) else {
+        return;
     };
-    let (mut packets, mut refused, mut wrong) = (0, 0, Vec::new());
-    for seed in seeds {
-        let Some((asked, bad, mut differ)) = or_skip(in_netns(move || case(seed))) else {
-            return;
-        };
-        packets += asked;
-        refused += bad;
-        wrong.append(&mut differ);
-        if wrong.len() > 20 {
-            break;
-        }
-    }
-    assert!(
-        wrong.is_empty(),
-        "{} of {packets} wrong:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    let (packets, refused) = (found.asked, found.refused);
     assert!(
         packets >= PACKETS && refused * 10 > packets,
         "{refused} of {packets} are refused"
@@ -74,7 +56,7 @@ fn settings(random: &mut Random) {
 }
 
 /// Makes one network and asks; gives how many answers there were, how many of them refusals, and what was wrong.
-fn case(seed: u64) -> (usize, usize, Vec<String>) {
+fn case(seed: u64) -> Found {
     let mut random = Random::new(seed);
     let build = fib::network(&mut random, false);
     fib::ip(&["-force", "-batch", "-"], &build);
@@ -118,7 +100,11 @@ fn case(seed: u64) -> (usize, usize, Vec<String>) {
             ));
         }
     }
-    (asks.len(), answers.errors.len(), wrong)
+    Found {
+        asked: asks.len(),
+        refused: answers.errors.len(),
+        wrong,
+    }
 }
 
 fn errno(error: &str) -> String {

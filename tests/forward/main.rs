@@ -11,5 +11,6 @@ mod networks;
 mod ovs;
 mod properties;
 mod recorded;
+mod seeds;
 mod verdicts;
 mod whole;

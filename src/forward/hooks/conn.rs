@@ -73,6 +73,8 @@ pub struct Conn {
     /// IPS_DST_NAT_DONE, IPS_SRC_NAT_DONE: decided, even if for nothing.
     pub dnat_done: bool,
     pub snat_done: bool,
+    /// IPS_SEEN_REPLY: before that, all of its packets are new.
+    pub answered: bool,
 }
 
 impl Conn {
@@ -114,6 +116,7 @@ impl Conn {
             mark: 0,
             dnat_done: false,
             snat_done: false,
+            answered: false,
         }
     }
 
@@ -138,11 +141,17 @@ impl Conn {
         } else {
             return None;
         };
+        let answered = self.answered || direction == Direction::Reply;
         Some(Self {
-            state: ConnState::Established,
+            state: if answered {
+                ConnState::Established
+            } else {
+                ConnState::New
+            },
             direction,
             dnat_done: true,
             snat_done: true,
+            answered,
             ..self.clone()
         })
     }

@@ -17,6 +17,7 @@ mod rule_at;
 mod run;
 mod sets;
 mod settle;
+mod tracking;
 mod value;
 
 pub use conn::{Conn, ConnState, Direction, Tuple};
@@ -115,6 +116,8 @@ pub struct Hooks<'a> {
     pub frames: bool,
     tables: Vec<Ready<'a>>,
     ipsets: IpSets<'a>,
+    /// Whether conntrack looks at IPv4, and at IPv6.
+    tracks: [bool; 2],
     /// Why rules may be missing, and how.
     pub absent: Option<(String, Absence)>,
 }
@@ -208,6 +211,7 @@ impl<'a> Hooks<'a> {
             bases,
             tables,
             ipsets: IpSets::new(net),
+            tracks: tracking::tracks(net),
             absent: match &net.netfilter {
                 Fact::Known(_) => None,
                 Fact::Absent { why, absence } => Some((why.clone(), *absence)),

@@ -100,7 +100,7 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         for tied in bases.chunk_by(|a, b| a.base.priority == b.base.priority) {
             let priority = tied.first().map_or(0, |base| base.base.priority);
             if !tracked && priority >= CONNTRACK {
-                self.track();
+                self.track(hooks);
                 tracked = true;
             }
             if !translated && priority >= self.nat_priority() {
@@ -112,7 +112,7 @@ impl<'r, 'a> Run<'r, '_, 'a> {
             }
         }
         if !tracked {
-            self.track();
+            self.track(hooks);
         }
         if !translated {
             self.translate_known();
@@ -196,8 +196,8 @@ impl<'r, 'a> Run<'r, '_, 'a> {
     }
 
     /// A packet without a connection belongs to the one that is known, or begins one.
-    fn track(&mut self) {
-        if self.call.conn.is_none() {
+    fn track(&mut self, hooks: &Hooks) {
+        if self.call.conn.is_none() && hooks.tracks[usize::from(self.call.packet.is_v6())] {
             let known = self.call.known.take();
             self.call.conn = Some(known.unwrap_or_else(|| Conn::begun_by(&self.call.packet)));
         }
@@ -362,7 +362,7 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                 }
                 Statement::Match(matched) => Values(self).holds(matched),
                 Statement::IpSet(matched) => self.ipsets.holds(&self.call, matched),
-                Statement::Stateful(stateful) => Some(self.stateful(stateful)),
+                Statement::Stateful(stateful) => self.stateful(stateful),
                 Statement::RpFilter {
                     loose,
                     valid_mark,
@@ -443,33 +443,27 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         }
     }
 
-    /// Chance goes both ways; limits are not reached by one packet.
-    fn stateful(&mut self, stateful: &Stateful) -> bool {
-        match stateful {
+    /// Chance goes both ways; limits are not reached by one packet. None where nobody knows.
+    fn stateful(&mut self, stateful: &Stateful) -> Option<bool> {
+        let mut chance = |share: f64| {
+            let of_way = |way| if way == 0 { share } else { 1.0 - share };
+            self.choices.among(2, of_way) == 0
+        };
+        Some(match stateful {
             Stateful::Random { negated, probability } => {
-                let share = f64::from(*probability) / f64::from(1_u32 << 31);
-                let holds = self
-                    .choices
-                    .among(2, |way| if way == 0 { share } else { 1.0 - share })
-                    == 0;
-                holds != *negated
+                chance(f64::from(*probability) / f64::from(1_u32 << 31)) != *negated
             }
-            Stateful::Nth { negated, every, .. } => {
-                let share = 1.0 / f64::from((*every).max(1));
-                let holds = self
-                    .choices
-                    .among(2, |way| if way == 0 { share } else { 1.0 - share })
-                    == 0;
-                holds != *negated
-            }
+            Stateful::Nth { negated, every, .. } => chance(1.0 / f64::from((*every).max(1))) != *negated,
             Stateful::Limit(limit) => !limit.over,
             Stateful::CtCount { over, .. } => !over,
             Stateful::HashLimit { options } => !options.contains("above"),
             Stateful::ConnLimit { options } => options.contains("upto"),
-            Stateful::Recent { options } => options.contains("--set") != options.contains('!'),
+            // Whom the list has already was not read.
+            Stateful::Recent { options } if !options.contains("--set") => return None,
+            Stateful::Recent { options } => !options.contains('!'),
             Stateful::Quota { .. } => true,
-            Stateful::ConnBytes { .. } | Stateful::Time { .. } | Stateful::Last => self.choices.unknown(),
-        }
+            Stateful::ConnBytes { .. } | Stateful::Time { .. } | Stateful::Last => return None,
+        })
     }
 }
 

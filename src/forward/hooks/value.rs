@@ -352,6 +352,8 @@ impl<'a> Values<'_, '_, '_, 'a> {
             // Other pieces of what a tunnel carries are shorter.
             Key::Meta(MetaKey::Length) if packet.carries_piece() => return None,
             Key::Meta(MetaKey::Length) => Value::Number(packet.size.into()),
+            // Whether it is a program's that is behind it.
+            Key::Meta(MetaKey::SkUid | MetaKey::SkGid) if packet.inner.is_some() => return None,
             Key::Meta(MetaKey::SkUid | MetaKey::SkGid) if self.is_own() => match packet.transport {
                 // The kernel itself answers pings; of a program, and of one that listens, the user isn't known.
                 Transport::Icmp { .. } if packet.answers => Value::Without,

@@ -32,8 +32,8 @@ impl Walker<'_, '_> {
             // A router that BIRD tells of pods may well know them.
             return None;
         }
-        let owner = self.owner(dst).filter(|owner| *owner != place)?;
-        if self.owner(gateway).is_some() || self.topology.place(owner).namespace.is_none() {
+        let owner = self.whose(dst).filter(|owner| *owner != place)?;
+        if self.whose(gateway).is_some() || self.topology.place(owner).namespace.is_none() {
             return None;
         }
         Some(Cause::Astray {
@@ -49,7 +49,7 @@ impl Walker<'_, '_> {
         self.topology.cables().has(at) || self.topology.switches().port(at).is_some()
     }
 
-    fn owner(&self, ip: IpAddr) -> Option<PlaceId> {
+    fn whose(&self, ip: IpAddr) -> Option<PlaceId> {
         let mut places = self.topology.places();
         let found = places.find(|(_, place)| place.has(ip));
         found.map(|(id, _)| id)

@@ -138,7 +138,10 @@ impl State {
         };
         let known = |(other, old): &&mut (PlaceId, Conn)| *other == place && old.original == conn.original;
         match self.conns.iter_mut().find(known) {
-            Some((_, old)) => old.mark = conn.mark,
+            Some((_, old)) => {
+                old.mark = conn.mark;
+                old.answered |= conn.answered;
+            }
             None => self.conns.push((place, conn.clone())),
         }
     }

@@ -1,6 +1,6 @@
 //! What a namespace's conntrack knows of packets like one that left what was seen: whether they were answered.
 
-use super::super::hooks::{Conn, ConnState, Direction, Tuple};
+use super::super::hooks::{Conn, Tuple};
 use super::super::packet::{Packet, Transport};
 use super::super::topology::PlaceId;
 use super::{Cause, End, Missing, Outcome, Walker, What};
@@ -127,13 +127,10 @@ impl Walker<'_, '_> {
                 original,
                 reply,
                 mark: flow.mark,
+                answered: !flow.status.is_unreplied(),
                 ..Conn::begun_by(packet)
             };
-            let mut conn = seen.seen_by(packet)?;
-            if conn.direction == Direction::Original && flow.status.is_unreplied() {
-                conn.state = ConnState::New;
-            }
-            Some(conn)
+            seen.seen_by(packet)
         })
     }
 

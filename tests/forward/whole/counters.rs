@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use netdiag::collect::netfilter::rulesets;
 use netdiag::forward::packet::Packet;
-use netdiag::forward::walk::{End, Outcome, RuleNumber};
+use netdiag::forward::walk::{Cause, End, Outcome, RuleNumber};
 use netdiag::state::netfilter::{Dialect, Family};
 
 use super::judge::{Told, errors};
@@ -95,7 +95,7 @@ pub(crate) struct Foretold {
 
 impl Foretold {
     /// None where the walk doesn't say.
-    pub(crate) fn new(told: &Told, probe: &Probe) -> Option<Self> {
+    pub(crate) fn new(told: &Told, probe: &Probe, tunnels: bool) -> Option<Self> {
         let all = || {
             told.walks
                 .iter()
@@ -106,8 +106,9 @@ impl Foretold {
             return None;
         }
         let counted = |way: &Outcome| way.state.counted.clone().unwrap_or_default();
-        // Of several ways, any may be the one.
-        let single = told.walks.len() == 1 && backs.len() <= 1;
+        // Of several ways, any may be the one; and what goes round in circles ends by another bound in the kernel.
+        let loops = |way: &Outcome| matches!(way.end, End::Dropped(Cause::Loop { .. }));
+        let single = told.walks.len() == 1 && backs.len() <= 1 && !all().any(loops);
         let surely: Vec<RuleNumber> = if single {
             let ways = std::iter::once(first).chain(backs);
             ways.flat_map(|way| counted(way).surely).collect()
@@ -123,7 +124,9 @@ impl Foretold {
         Some(Self {
             least: tally(told, &surely),
             most: tally(told, &counted(first).maybe()),
+            // Tunnels carry questions for neighbors, too.
             alone: probe.kind != Kind::Tcp
+                && !tunnels
                 && probe.size < 1280
                 && all().all(|way| silent(way) && whole(&way.state.packet)),
             v6: probe.dst.is_ipv6(),

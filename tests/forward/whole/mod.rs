@@ -27,6 +27,7 @@ use netdiag::forward::walk::Walker;
 use netdiag::state::NodeState;
 use netdiag_lab::{Random, Result, or_skip};
 
+use super::seeds::number;
 use counters::{Counters, Foretold};
 use draft::Draft;
 use judge::{Judgement, Told};
@@ -34,15 +35,16 @@ use network::Network;
 use probe::{Heard, Kind, Listening, Probe, What};
 
 /// Seeds of networks that once were told wrongly.
-const REGRESSIONS: [u64; 52] = [
+const REGRESSIONS: [u64; 60] = [
     41, 67, 91, 144, 3, 6, 12, 17, 21, 33, 39, 5, 68, 69, 76, 331, 337, 1062, 1126, 1138, 1145, 1172, 1206,
     1228, 1241, 1272, 1292, 1320, 1395, 1443, 1623, 1727, 1962, 3786, 4006, 4130, 4401, 4487, 5513, 5326,
     1_000_064, 1_000_282, 1_000_714, 4836, 4712, 15, 1_000_081, 1_010_039, 1_010_410, 1_010_637, 1_010_664,
-    4294,
+    4294, 1_020_103, 1_020_115, 1_020_175, 1_020_290, 1_020_520, 1_020_643, 1_030_205, 1_030_411,
 ];
 
-/// Networks in a usual run, and packets in each.
+/// Networks in a usual run, so many with rules of more kinds, and packets in each.
 const CASES: u64 = 30;
+const WIDE_CASES: u64 = 40;
 const PACKETS: usize = 20;
 
 /// Seeds from here on have rules of more kinds.
@@ -99,8 +101,12 @@ fn random_networks_are_walked_as_packets_go() {
         vec![seed]
     } else {
         let first = number("NETDIAG_FIRST").unwrap_or(0);
-        let cases = number("NETDIAG_CASES").unwrap_or(CASES);
-        REGRESSIONS.into_iter().chain(first..first + cases).collect()
+        let (cases, wide) = match number("NETDIAG_CASES") {
+            Some(cases) => (cases, 0),
+            None => (CASES, WIDE_CASES),
+        };
+        let usual = (first..first + cases).chain(WIDE..WIDE + wide);
+        REGRESSIONS.into_iter().chain(usual).collect()
     };
     let begun = Instant::now();
     let Some(sum) = or_skip(all(seeds, only.is_some())) else {
@@ -145,11 +151,6 @@ fn random_networks_are_walked_as_packets_go() {
     assert!(only.is_some() || sum.delivered * 4 >= sum.packets, "{words}");
 }
 
-/// A number of the environment.
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
 /// Runs all seeds, several at a time.
 fn all(seeds: Vec<u64>, show: bool) -> Result<Sum> {
     let todo = Mutex::new(seeds.into_iter());
@@ -161,8 +162,18 @@ fn all(seeds: Vec<u64>, show: bool) -> Result<Sum> {
             };
             let mut one = Sum::default();
             case(seed, show, &mut one)?;
+            #[expect(clippy::print_stdout, reason = "long runs are looked at before they end")]
+            if !one.wrong.is_empty() {
+                println!("{}", one.wrong.join("\n"));
+            }
             let mut sum = sum.lock().unwrap();
             sum.add(one);
+            #[expect(clippy::print_stdout, reason = "as above")]
+            if sum.networks.is_multiple_of(500) {
+                let open: usize = sum.open.values().sum();
+                let (networks, wrong) = (sum.networks, sum.wrong.len());
+                println!("{networks} networks, {wrong} wrong, {open} not decidable");
+            }
             if sum.wrong.len() > 40 {
                 return Ok(());
             }
@@ -356,7 +367,10 @@ fn try_out(walker: &Walker, listening: &mut Listening, probe: &mut Probe, least:
         miscounted: None,
         counted: (0, 0),
     };
-    let foretold = tried.told.as_ref().and_then(|told| Foretold::new(told, probe));
+    let foretold = tried
+        .told
+        .as_ref()
+        .and_then(|told| Foretold::new(told, probe, listening.network.has_tunnels));
     let before = Counters::read(listening.network);
     tried.error = listening.ask(probe, least, |heard| tried.judged(heard) == Judgement::Right);
     if let Some(foretold) = foretold.filter(|_| !before.is_empty()) {

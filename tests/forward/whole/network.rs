@@ -20,6 +20,7 @@ use super::draft::Draft;
 pub(crate) struct Network {
     pub(crate) spaces: Vec<Up>,
     pub(crate) v6: bool,
+    pub(crate) has_tunnels: bool,
     /// What ip(8) and others refused.
     pub(crate) refused: Vec<String>,
 }
@@ -181,7 +182,14 @@ impl Network {
                 _open: open,
             });
         }
-        let network = Self { spaces, v6, refused };
+        let mut links = draft.spaces.iter().flat_map(|space| &space.links);
+        let has_tunnels = links.any(|line| line.contains("type vxlan"));
+        let network = Self {
+            spaces,
+            v6,
+            has_tunnels,
+            refused,
+        };
         network.settle();
         Ok(network)
     }

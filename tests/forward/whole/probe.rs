@@ -79,6 +79,8 @@ pub(crate) struct Listening<'n> {
     pub(crate) network: &'n Network,
     ears: Vec<Ears>,
     current: u16,
+    /// The packet before may have taught somebody a path MTU.
+    large: bool,
     /// Sequence numbers of SYNs, with the probe that each is of.
     syns: Vec<(u32, u16)>,
     /// By the number of the probe.
@@ -147,6 +149,7 @@ impl<'n> Listening<'n> {
             network,
             ears,
             current: 0,
+            large: false,
             syns: Vec::new(),
             heard: HashMap::new(),
         }
@@ -166,8 +169,9 @@ impl<'n> Listening<'n> {
     ) -> Option<String> {
         self.current = probe.id;
         for up in &self.network.spaces {
-            up.flush(self.network.v6);
+            up.flush(self.network.v6, self.large);
         }
+        self.large = probe.size >= 1280;
         let sent = {
             let (up, probe) = (&self.network.spaces[probe.from], probe.clone());
             up.net.run(move || send(&probe))
@@ -340,15 +344,16 @@ fn known(payload: &[u8]) -> Option<(u16, bool)> {
 impl Up {
     /// Forgets what the kernel learned of routes (path MTUs, redirects), and the connections of packets before: each walk
     /// is that of a first packet.
-    fn flush(&self, v6: bool) {
+    fn flush(&self, v6: bool, large: bool) {
         let tracks = self.has_rules;
         self.net.run(move || {
             if tracks {
                 let _ = netdiag_lab::feed(&["conntrack", "-F"], "");
             }
             let _ = std::fs::write("/proc/sys/net/ipv4/route/flush", "1");
-            if v6 {
-                let _ = std::fs::write("/proc/sys/net/ipv6/route/flush", "1");
+            if v6 && large {
+                // The setting of that name leaves path MTUs.
+                let _ = netdiag_lab::feed(&["ip", "-6", "route", "flush", "cache"], "");
             }
         });
     }

@@ -16,7 +16,6 @@ const IPV6: u32 = 40 + 8;
 /// `struct gre_base_hdr`, and each of its options.
 const GRE: u32 = 4;
 const ETHERNET: u32 = 14;
-const ARP: u32 = 28;
 
 impl Walker<'_, '_> {
     /// Into a link without Ethernet: to its remote, to the one that the route names, or, where it has none, to the
@@ -104,7 +103,7 @@ impl Walker<'_, '_> {
                 .or_else(|| metadata.and_then(|metadata| metadata.local)),
             remote,
             transport: Transport::Other(proto::GRE),
-            size: packet.map_or(ARP, Packet::on_wire) + ETHERNET + overhead(remote, proto::GRE, header),
+            size: frame.length() + ETHERNET + overhead(remote, proto::GRE, header),
             df: tunnel.pmtudisc || packet.is_some_and(|packet| !packet.is_v6() && packet.df),
             link: tunnel.link,
         };

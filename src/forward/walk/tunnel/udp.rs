@@ -14,7 +14,6 @@ use crate::state::link::IfIndex;
 
 /// Ethernet, UDP, and eight bytes of VXLAN or Geneve.
 const HEADERS: u32 = 14 + 8 + 8;
-const ARP: u32 = 28;
 
 /// One end that a frame is sent to.
 struct Remote {
@@ -156,7 +155,7 @@ impl Walker<'_, '_> {
                 sport: 50_000,
                 dport: remote.port,
             },
-            size: packet.map_or(ARP, Packet::on_wire) + header,
+            size: frame.length() + header,
             df: false,
             link: remote.link,
         };
