@@ -19,6 +19,7 @@ mod replay;
 mod server;
 mod tls;
 mod v2;
+mod v2_objects;
 mod v3;
 
 use std::time::{Duration, Instant};
