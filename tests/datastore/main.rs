@@ -15,6 +15,7 @@ mod failures;
 mod ipam;
 mod kinds;
 mod kubernetes;
+mod migrate;
 mod replay;
 mod server;
 mod tls;

@@ -138,6 +138,7 @@ pub(super) fn policy(v1: &Value) -> Made {
         tier => tier,
     };
     let own = names::converted_without_dots(given);
+    is_name(given, &own)?;
     let name = if tier == "default" {
         own
     } else {

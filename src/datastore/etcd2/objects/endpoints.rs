@@ -84,7 +84,7 @@ fn ports(new: &Resource) -> Value {
 }
 
 /// Those texts of a list that are of a family.
-fn of_family<'v>(values: &'v [Value], v6: bool) -> impl Iterator<Item = &'v str> {
+fn of_family(values: &[Value], v6: bool) -> impl Iterator<Item = &str> {
     let texts = values.iter().filter_map(Value::as_str);
     texts.filter(move |text| text.contains(':') == v6)
 }
@@ -94,7 +94,7 @@ fn labels(new: &Resource) -> Map<String, Value> {
     labels.cloned().unwrap_or_default()
 }
 
-pub(super) fn write_host(tree: &Tree, keys: &[String], new: &Resource) -> Result<Writes, String> {
+pub(super) fn write_host(tree: &Tree, keys: &[String], new: &Resource) -> Writes {
     let node = new.text(&["spec", "node"]).unwrap_or_default();
     let own = new.name().strip_prefix(&format!("{node}.")).unwrap_or(new.name());
     let key = keys
@@ -115,7 +115,7 @@ pub(super) fn write_host(tree: &Tree, keys: &[String], new: &Resource) -> Result
             ("ports", Some(ports(new)).filter(|ports| ports != &json!([]))),
         ],
     );
-    Ok(vec![(key, Some(value))])
+    vec![(key, Some(value))]
 }
 
 const OF_WORKLOAD: [(&str, &str); 6] = [
@@ -156,7 +156,7 @@ pub(super) fn workloads(tree: &Tree) -> Vec<Object> {
     objects
 }
 
-pub(super) fn write_workload(tree: &Tree, keys: &[String], new: &Resource) -> Result<Writes, String> {
+pub(super) fn write_workload(tree: &Tree, keys: &[String], new: &Resource) -> Writes {
     let text = |field: &str| new.text(&["spec", field]).unwrap_or_default();
     let workload = match text("orchestrator") {
         "k8s" => format!("{}.{}", new.namespace().unwrap_or("default"), text("pod")),
@@ -214,5 +214,5 @@ pub(super) fn write_workload(tree: &Tree, keys: &[String], new: &Resource) -> Re
             ("ports", filled(ports(new))),
         ],
     );
-    Ok(vec![(key, Some(value))])
+    vec![(key, Some(value))]
 }

@@ -98,14 +98,14 @@ pub(super) fn list(found: Found) -> List {
 /// Names what etcd v2 can't hold.
 pub(super) fn changes(tree: &Tree, keys: &[String], new: &Resource) -> Result<Vec<Change>, String> {
     let writes = match new.kind {
-        Kind::BgpConfiguration | Kind::BgpPeer | Kind::IpPool => settings::write(tree, keys, new),
+        Kind::BgpConfiguration | Kind::BgpPeer | Kind::IpPool => settings::write(tree, keys, new)?,
         Kind::GlobalNetworkPolicy => policies::write_policy(tree, keys, new),
         Kind::Tier => policies::write_tier(tree, keys, new),
         Kind::Profile => policies::write_profile(tree, keys, new),
         Kind::HostEndpoint => endpoints::write_host(tree, keys, new),
         Kind::WorkloadEndpoint => endpoints::write_workload(tree, keys, new),
         kind => return Err(format!("{kind} came with Calico v3")),
-    }?;
+    };
     read_back(tree, &writes, new)?;
     let change = |(key, value)| guarded(tree, key, value);
     Ok(writes.into_iter().filter_map(change).collect())

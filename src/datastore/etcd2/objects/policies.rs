@@ -155,7 +155,7 @@ fn policy(tier: &str, name: &str, stored: &Map<String, Value>) -> Value {
     json!({"metadata": metadata, "spec": spec})
 }
 
-pub(super) fn write_policy(tree: &Tree, keys: &[String], new: &Resource) -> Result<Writes, String> {
+pub(super) fn write_policy(tree: &Tree, keys: &[String], new: &Resource) -> Writes {
     let tier = new.text(&["spec", "tier"]).unwrap_or("default");
     let own = new.name().strip_prefix(&format!("{tier}.")).unwrap_or(new.name());
     let key = keys
@@ -183,7 +183,7 @@ pub(super) fn write_policy(tree: &Tree, keys: &[String], new: &Resource) -> Resu
             ("annotations", new.field(&["metadata", "annotations"]).cloned()),
         ],
     );
-    Ok(vec![(key, Some(value))])
+    vec![(key, Some(value))]
 }
 
 pub(super) fn tiers(tree: &Tree) -> Vec<Object> {
@@ -203,7 +203,7 @@ pub(super) fn tiers(tree: &Tree) -> Vec<Object> {
     objects
 }
 
-pub(super) fn write_tier(tree: &Tree, keys: &[String], new: &Resource) -> Result<Writes, String> {
+pub(super) fn write_tier(tree: &Tree, keys: &[String], new: &Resource) -> Writes {
     let key = keys
         .first()
         .cloned()
@@ -213,7 +213,7 @@ pub(super) fn write_tier(tree: &Tree, keys: &[String], new: &Resource) -> Result
         &key,
         vec![("order", new.field(&["spec", "order"]).cloned())],
     );
-    Ok(vec![(key, Some(value))])
+    vec![(key, Some(value))]
 }
 
 pub(super) fn profiles(tree: &Tree) -> Vec<Object> {
@@ -244,17 +244,16 @@ pub(super) fn profiles(tree: &Tree) -> Vec<Object> {
         .collect()
 }
 
-pub(super) fn write_profile(tree: &Tree, keys: &[String], new: &Resource) -> Result<Writes, String> {
-    let root = match keys.first().and_then(|key| key.rsplit_once('/')) {
-        Some((root, _)) => root.to_owned(),
-        None => {
-            let name = match new.name().strip_prefix("kns.") {
-                Some(namespace) => format!("k8s_ns.{namespace}"),
-                None => new.name().to_owned(),
-            };
-            format!("{PROFILES}/{}", escaped(&name))
-        }
+pub(super) fn write_profile(tree: &Tree, keys: &[String], new: &Resource) -> Writes {
+    let new_root = || {
+        let name = match new.name().strip_prefix("kns.") {
+            Some(namespace) => format!("k8s_ns.{namespace}"),
+            None => new.name().to_owned(),
+        };
+        format!("{PROFILES}/{}", escaped(&name))
     };
+    let old = keys.first().and_then(|key| key.rsplit_once('/'));
+    let root = old.map_or_else(new_root, |(root, _)| root.to_owned());
     let key = |leaf: &str| format!("{root}/{leaf}");
     let stored = tree.get(&key("tags"));
     let stored: Vec<String> = stored
@@ -274,9 +273,9 @@ pub(super) fn write_profile(tree: &Tree, keys: &[String], new: &Resource) -> Res
         ("inbound_rules", Some(rules("ingress"))),
         ("outbound_rules", Some(rules("egress"))),
     ];
-    Ok(vec![
+    vec![
         (key("rules"), Some(updated(tree, &key("rules"), both))),
         (key("labels"), Some(Value::Object(labels).to_string())),
         (key("tags"), Some(tags.to_string())),
-    ])
+    ]
 }
