@@ -223,7 +223,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__capture)
-            opts="-r -i -s -B -w -C -G -W -c -o -x -t -l -h --read --join --follow --interface --link --pod --node --snap --ring --promiscuous --duration --write --decap --rotate-size --rotate-time --files --count --output --style --hex --nano --port --summary --tui --names --snapshot --objects --bird-socket --vni --inner --flow --line-buffered --threads --color --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-r -i -s -B -w -C -G -W -c -o -x -t -l -h --read --join --follow --interface --link --pod --node --via --push --kube-namespace --kube-selector --host --ssh-user --sudo --snap --ring --promiscuous --duration --write --decap --rotate-size --rotate-time --files --count --output --style --hex --nano --port --summary --flows --tui --names --snapshot --objects --bird-socket --vni --inner --flow --line-buffered --threads --color --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -258,6 +258,26 @@ _netdiag() {
                     return 0
                     ;;
                 --node)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=($(compgen -W "ssh kubectl" -- "${cur}"))
+                    return 0
+                    ;;
+                --kube-namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kube-selector)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ssh-user)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -412,11 +432,11 @@ _netdiag() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "node-address-on-bridge node-address-unreachable node-address-shared node-address-not-local node-address-mask-differs bgp-session-down bgp-port-filtered bgp-port-taken bgp-as-mismatch bgp-peer-address-unknown bgp-peer-is-self bird-config-out-of-step bird-not-running mesh-off-without-peers reflectors-share-cluster-id bgp-peering-one-sided bgp-routes-missing forwarding-off link-forwarding-off bridge-nf-call-off felix-refuses-loose-rp-filter kernel-module-missing arp-ignored ipv6-disabled conntrack-table-full neighbor-table-full tunnel-checksum-offload default-route-missing machine-id-shared mac-shared policy-rule-hides-routes environment-hides-setting datastore-unreachable cni-configuration-shadowed address-range-exhausted link-down pod-route-missing proxy-arp-off gateway-unanswered bridge-address-outside-subnet bridge-without-address link-without-bridge bridge-loop docker-range-overlaps hairpin-off wireguard-without-address wireguard-key-differs tunnel-mtu-too-large pod-mtu-too-large tunnel-link-down tunnel-link-differs vxlan-port-shared tunnel-source-differs vtep-mac-stale vxlan-entry-missing vtep-at-wrong-node vxlan-fdb-missing tunnel-link-missing block-with-two-ways route-to-wrong-node routes-differ-in-device own-subnet-leaves-node ovs-tunnel-mismatch iptables-in-both-backends rules-left-over flannel-rules-missing dataplanes-mixed felix-lacks-interface refused-before-calico forward-drops-pods firewall-rejects-pods host-not-in-felix-set pool-not-masqueraded pool-without-nat-outgoing udp-to-dead-endpoint masquerade-missing service-without-endpoints node-port-on-some-nodes target-port-closed service-rules-missing pool-overlaps-node-network no-pool-enabled block-of-one-address pools-overlap pool-exhausted block-claimed-twice block-of-dead-node borrowed-address-without-route pod-address-shared node-object-stale pod-cidr-missing policy-selects-nobody policy-denies-dns host-endpoint-without-policy profile-missing packet-lost packet-for-another-address no-route route-refuses route-without-link reverse-path-filter routing-loop martian-packet neighbor-unanswered frame-for-nobody mtu-too-small port-not-listening bridge-port-not-forwarding bridge-ports-isolated vlan-not-on-port bridge-without-ports frame-without-port rule-drops-packet service-not-translated vxlan-link-mismatch tunnel-without-remote state-not-seen rule-not-understood node-not-seen plain-packet-through-router next-hop-not-seen ovs-flow-drops ovs-daemon-down wrong-fdb-entry answer-from-elsewhere beyond-silent" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "node-address-on-bridge node-address-unreachable node-address-shared node-address-not-local node-address-mask-differs bgp-session-down bgp-port-filtered bgp-port-taken bgp-as-mismatch bgp-peer-address-unknown bgp-peer-is-self bird-config-out-of-step bird-not-running mesh-off-without-peers reflectors-share-cluster-id bgp-peering-one-sided bgp-routes-missing forwarding-off link-forwarding-off bridge-nf-call-off felix-refuses-loose-rp-filter kernel-module-missing arp-ignored ipv6-disabled conntrack-table-full neighbor-table-full tunnel-checksum-offload default-route-missing machine-id-shared mac-shared policy-rule-hides-routes environment-hides-setting datastore-unreachable cni-configuration-shadowed address-range-exhausted link-down pod-route-missing proxy-arp-off gateway-unanswered bridge-address-outside-subnet bridge-without-address link-without-bridge bridge-loop docker-range-overlaps hairpin-off wireguard-without-address wireguard-key-differs tunnel-mtu-too-large pod-mtu-too-large tunnel-link-down tunnel-link-differs vxlan-port-shared tunnel-source-differs vtep-mac-stale vxlan-entry-missing vtep-at-wrong-node vxlan-fdb-missing tunnel-link-missing block-with-two-ways route-to-wrong-node routes-differ-in-device own-subnet-leaves-node ovs-tunnel-mismatch iptables-in-both-backends rules-left-over flannel-rules-missing dataplanes-mixed felix-lacks-interface refused-before-calico forward-drops-pods firewall-rejects-pods host-not-in-felix-set pool-not-masqueraded pool-without-nat-outgoing udp-to-dead-endpoint masquerade-missing service-without-endpoints node-port-on-some-nodes target-port-closed service-rules-missing pool-overlaps-node-network no-pool-enabled block-of-one-address pools-overlap pool-exhausted block-claimed-twice block-of-dead-node borrowed-address-without-route pod-address-shared node-object-stale pod-cidr-missing policy-selects-nobody policy-denies-dns host-endpoint-without-policy profile-missing packet-lost packet-for-another-address no-route route-refuses route-without-link reverse-path-filter routing-loop martian-packet neighbor-unanswered frame-for-nobody mtu-too-small port-not-listening bridge-port-not-forwarding bridge-ports-isolated vlan-not-on-port bridge-without-ports frame-without-port rule-drops-packet service-not-translated vxlan-link-mismatch tunnel-without-remote state-not-seen rule-not-understood node-not-seen plain-packet-through-router next-hop-not-seen ovs-flow-drops ovs-daemon-down wrong-fdb-entry answer-from-elsewhere beyond-silent syn-unanswered connection-refused connection-reset segments-sent-again sent-again-one-way window-closed ping-unanswered destination-unreachable fragmentation-needed tunnel-fragmented tunnel-inner-too-large tunnel-number-differs tunnel-port-differs checksum-wrong ttl-expired fragments-missing bgp-error duplicate-address" -- "${cur}"))
                     return 0
                     ;;
                 --skip)
-                    COMPREPLY=($(compgen -W "node-address-on-bridge node-address-unreachable node-address-shared node-address-not-local node-address-mask-differs bgp-session-down bgp-port-filtered bgp-port-taken bgp-as-mismatch bgp-peer-address-unknown bgp-peer-is-self bird-config-out-of-step bird-not-running mesh-off-without-peers reflectors-share-cluster-id bgp-peering-one-sided bgp-routes-missing forwarding-off link-forwarding-off bridge-nf-call-off felix-refuses-loose-rp-filter kernel-module-missing arp-ignored ipv6-disabled conntrack-table-full neighbor-table-full tunnel-checksum-offload default-route-missing machine-id-shared mac-shared policy-rule-hides-routes environment-hides-setting datastore-unreachable cni-configuration-shadowed address-range-exhausted link-down pod-route-missing proxy-arp-off gateway-unanswered bridge-address-outside-subnet bridge-without-address link-without-bridge bridge-loop docker-range-overlaps hairpin-off wireguard-without-address wireguard-key-differs tunnel-mtu-too-large pod-mtu-too-large tunnel-link-down tunnel-link-differs vxlan-port-shared tunnel-source-differs vtep-mac-stale vxlan-entry-missing vtep-at-wrong-node vxlan-fdb-missing tunnel-link-missing block-with-two-ways route-to-wrong-node routes-differ-in-device own-subnet-leaves-node ovs-tunnel-mismatch iptables-in-both-backends rules-left-over flannel-rules-missing dataplanes-mixed felix-lacks-interface refused-before-calico forward-drops-pods firewall-rejects-pods host-not-in-felix-set pool-not-masqueraded pool-without-nat-outgoing udp-to-dead-endpoint masquerade-missing service-without-endpoints node-port-on-some-nodes target-port-closed service-rules-missing pool-overlaps-node-network no-pool-enabled block-of-one-address pools-overlap pool-exhausted block-claimed-twice block-of-dead-node borrowed-address-without-route pod-address-shared node-object-stale pod-cidr-missing policy-selects-nobody policy-denies-dns host-endpoint-without-policy profile-missing packet-lost packet-for-another-address no-route route-refuses route-without-link reverse-path-filter routing-loop martian-packet neighbor-unanswered frame-for-nobody mtu-too-small port-not-listening bridge-port-not-forwarding bridge-ports-isolated vlan-not-on-port bridge-without-ports frame-without-port rule-drops-packet service-not-translated vxlan-link-mismatch tunnel-without-remote state-not-seen rule-not-understood node-not-seen plain-packet-through-router next-hop-not-seen ovs-flow-drops ovs-daemon-down wrong-fdb-entry answer-from-elsewhere beyond-silent" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "node-address-on-bridge node-address-unreachable node-address-shared node-address-not-local node-address-mask-differs bgp-session-down bgp-port-filtered bgp-port-taken bgp-as-mismatch bgp-peer-address-unknown bgp-peer-is-self bird-config-out-of-step bird-not-running mesh-off-without-peers reflectors-share-cluster-id bgp-peering-one-sided bgp-routes-missing forwarding-off link-forwarding-off bridge-nf-call-off felix-refuses-loose-rp-filter kernel-module-missing arp-ignored ipv6-disabled conntrack-table-full neighbor-table-full tunnel-checksum-offload default-route-missing machine-id-shared mac-shared policy-rule-hides-routes environment-hides-setting datastore-unreachable cni-configuration-shadowed address-range-exhausted link-down pod-route-missing proxy-arp-off gateway-unanswered bridge-address-outside-subnet bridge-without-address link-without-bridge bridge-loop docker-range-overlaps hairpin-off wireguard-without-address wireguard-key-differs tunnel-mtu-too-large pod-mtu-too-large tunnel-link-down tunnel-link-differs vxlan-port-shared tunnel-source-differs vtep-mac-stale vxlan-entry-missing vtep-at-wrong-node vxlan-fdb-missing tunnel-link-missing block-with-two-ways route-to-wrong-node routes-differ-in-device own-subnet-leaves-node ovs-tunnel-mismatch iptables-in-both-backends rules-left-over flannel-rules-missing dataplanes-mixed felix-lacks-interface refused-before-calico forward-drops-pods firewall-rejects-pods host-not-in-felix-set pool-not-masqueraded pool-without-nat-outgoing udp-to-dead-endpoint masquerade-missing service-without-endpoints node-port-on-some-nodes target-port-closed service-rules-missing pool-overlaps-node-network no-pool-enabled block-of-one-address pools-overlap pool-exhausted block-claimed-twice block-of-dead-node borrowed-address-without-route pod-address-shared node-object-stale pod-cidr-missing policy-selects-nobody policy-denies-dns host-endpoint-without-policy profile-missing packet-lost packet-for-another-address no-route route-refuses route-without-link reverse-path-filter routing-loop martian-packet neighbor-unanswered frame-for-nobody mtu-too-small port-not-listening bridge-port-not-forwarding bridge-ports-isolated vlan-not-on-port bridge-without-ports frame-without-port rule-drops-packet service-not-translated vxlan-link-mismatch tunnel-without-remote state-not-seen rule-not-understood node-not-seen plain-packet-through-router next-hop-not-seen ovs-flow-drops ovs-daemon-down wrong-fdb-entry answer-from-elsewhere beyond-silent syn-unanswered connection-refused connection-reset segments-sent-again sent-again-one-way window-closed ping-unanswered destination-unreachable fragmentation-needed tunnel-fragmented tunnel-inner-too-large tunnel-number-differs tunnel-port-differs checksum-wrong ttl-expired fragments-missing bgp-error duplicate-address" -- "${cur}"))
                     return 0
                     ;;
                 --what-if)
@@ -881,7 +901,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__explain)
-            opts="-c -h --color --config --timeout --allow-version-mismatch --context --log-level --help node-address-on-bridge node-address-unreachable node-address-shared node-address-not-local node-address-mask-differs bgp-session-down bgp-port-filtered bgp-port-taken bgp-as-mismatch bgp-peer-address-unknown bgp-peer-is-self bird-config-out-of-step bird-not-running mesh-off-without-peers reflectors-share-cluster-id bgp-peering-one-sided bgp-routes-missing forwarding-off link-forwarding-off bridge-nf-call-off felix-refuses-loose-rp-filter kernel-module-missing arp-ignored ipv6-disabled conntrack-table-full neighbor-table-full tunnel-checksum-offload default-route-missing machine-id-shared mac-shared policy-rule-hides-routes environment-hides-setting datastore-unreachable cni-configuration-shadowed address-range-exhausted link-down pod-route-missing proxy-arp-off gateway-unanswered bridge-address-outside-subnet bridge-without-address link-without-bridge bridge-loop docker-range-overlaps hairpin-off wireguard-without-address wireguard-key-differs tunnel-mtu-too-large pod-mtu-too-large tunnel-link-down tunnel-link-differs vxlan-port-shared tunnel-source-differs vtep-mac-stale vxlan-entry-missing vtep-at-wrong-node vxlan-fdb-missing tunnel-link-missing block-with-two-ways route-to-wrong-node routes-differ-in-device own-subnet-leaves-node ovs-tunnel-mismatch iptables-in-both-backends rules-left-over flannel-rules-missing dataplanes-mixed felix-lacks-interface refused-before-calico forward-drops-pods firewall-rejects-pods host-not-in-felix-set pool-not-masqueraded pool-without-nat-outgoing udp-to-dead-endpoint masquerade-missing service-without-endpoints node-port-on-some-nodes target-port-closed service-rules-missing pool-overlaps-node-network no-pool-enabled block-of-one-address pools-overlap pool-exhausted block-claimed-twice block-of-dead-node borrowed-address-without-route pod-address-shared node-object-stale pod-cidr-missing policy-selects-nobody policy-denies-dns host-endpoint-without-policy profile-missing packet-lost packet-for-another-address no-route route-refuses route-without-link reverse-path-filter routing-loop martian-packet neighbor-unanswered frame-for-nobody mtu-too-small port-not-listening bridge-port-not-forwarding bridge-ports-isolated vlan-not-on-port bridge-without-ports frame-without-port rule-drops-packet service-not-translated vxlan-link-mismatch tunnel-without-remote state-not-seen rule-not-understood node-not-seen plain-packet-through-router next-hop-not-seen ovs-flow-drops ovs-daemon-down wrong-fdb-entry answer-from-elsewhere beyond-silent"
+            opts="-c -h --color --config --timeout --allow-version-mismatch --context --log-level --help node-address-on-bridge node-address-unreachable node-address-shared node-address-not-local node-address-mask-differs bgp-session-down bgp-port-filtered bgp-port-taken bgp-as-mismatch bgp-peer-address-unknown bgp-peer-is-self bird-config-out-of-step bird-not-running mesh-off-without-peers reflectors-share-cluster-id bgp-peering-one-sided bgp-routes-missing forwarding-off link-forwarding-off bridge-nf-call-off felix-refuses-loose-rp-filter kernel-module-missing arp-ignored ipv6-disabled conntrack-table-full neighbor-table-full tunnel-checksum-offload default-route-missing machine-id-shared mac-shared policy-rule-hides-routes environment-hides-setting datastore-unreachable cni-configuration-shadowed address-range-exhausted link-down pod-route-missing proxy-arp-off gateway-unanswered bridge-address-outside-subnet bridge-without-address link-without-bridge bridge-loop docker-range-overlaps hairpin-off wireguard-without-address wireguard-key-differs tunnel-mtu-too-large pod-mtu-too-large tunnel-link-down tunnel-link-differs vxlan-port-shared tunnel-source-differs vtep-mac-stale vxlan-entry-missing vtep-at-wrong-node vxlan-fdb-missing tunnel-link-missing block-with-two-ways route-to-wrong-node routes-differ-in-device own-subnet-leaves-node ovs-tunnel-mismatch iptables-in-both-backends rules-left-over flannel-rules-missing dataplanes-mixed felix-lacks-interface refused-before-calico forward-drops-pods firewall-rejects-pods host-not-in-felix-set pool-not-masqueraded pool-without-nat-outgoing udp-to-dead-endpoint masquerade-missing service-without-endpoints node-port-on-some-nodes target-port-closed service-rules-missing pool-overlaps-node-network no-pool-enabled block-of-one-address pools-overlap pool-exhausted block-claimed-twice block-of-dead-node borrowed-address-without-route pod-address-shared node-object-stale pod-cidr-missing policy-selects-nobody policy-denies-dns host-endpoint-without-policy profile-missing packet-lost packet-for-another-address no-route route-refuses route-without-link reverse-path-filter routing-loop martian-packet neighbor-unanswered frame-for-nobody mtu-too-small port-not-listening bridge-port-not-forwarding bridge-ports-isolated vlan-not-on-port bridge-without-ports frame-without-port rule-drops-packet service-not-translated vxlan-link-mismatch tunnel-without-remote state-not-seen rule-not-understood node-not-seen plain-packet-through-router next-hop-not-seen ovs-flow-drops ovs-daemon-down wrong-fdb-entry answer-from-elsewhere beyond-silent syn-unanswered connection-refused connection-reset segments-sent-again sent-again-one-way window-closed ping-unanswered destination-unreachable fragmentation-needed tunnel-fragmented tunnel-inner-too-large tunnel-number-differs tunnel-port-differs checksum-wrong ttl-expired fragments-missing bgp-error duplicate-address"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1825,7 +1845,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__snapshot__subcmd__save)
-            opts="-o -c -h --snapshot --objects --bird-socket --output --json --only-node --nodes --via --parallel --node-timeout --push --script --kube-namespace --kube-selector --host --ssh-user --sudo --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-o -c -h --snapshot --objects --bird-socket --output --json --only-node --nodes --parallel --node-timeout --script --via --push --kube-namespace --kube-selector --host --ssh-user --sudo --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1855,16 +1875,16 @@ _netdiag() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --via)
-                    COMPREPLY=($(compgen -W "ssh kubectl" -- "${cur}"))
-                    return 0
-                    ;;
                 --parallel)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --node-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=($(compgen -W "ssh kubectl" -- "${cur}"))
                     return 0
                     ;;
                 --kube-namespace)
@@ -1999,7 +2019,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__trace)
-            opts="-o -c -h --snapshot --objects --bird-socket --all --between --size --live --what-if --output --ascii --nodes --via --parallel --node-timeout --push --script --kube-namespace --kube-selector --host --ssh-user --sudo --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-o -c -h --snapshot --objects --bird-socket --all --between --size --live --what-if --output --ascii --nodes --parallel --node-timeout --script --via --push --kube-namespace --kube-selector --host --ssh-user --sudo --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2041,16 +2061,16 @@ _netdiag() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --via)
-                    COMPREPLY=($(compgen -W "ssh kubectl" -- "${cur}"))
-                    return 0
-                    ;;
                 --parallel)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --node-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=($(compgen -W "ssh kubectl" -- "${cur}"))
                     return 0
                     ;;
                 --kube-namespace)

@@ -231,7 +231,25 @@ ovs-flow-drops\t''
 ovs-daemon-down\t''
 wrong-fdb-entry\t''
 answer-from-elsewhere\t''
-beyond-silent\t''"
+beyond-silent\t''
+syn-unanswered\t''
+connection-refused\t''
+connection-reset\t''
+segments-sent-again\t''
+sent-again-one-way\t''
+window-closed\t''
+ping-unanswered\t''
+destination-unreachable\t''
+fragmentation-needed\t''
+tunnel-fragmented\t''
+tunnel-inner-too-large\t''
+tunnel-number-differs\t''
+tunnel-port-differs\t''
+checksum-wrong\t''
+ttl-expired\t''
+fragments-missing\t''
+bgp-error\t''
+duplicate-address\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l skip -d 'All checks but these' -r -f -a "node-address-on-bridge\t''
 node-address-unreachable\t''
 node-address-shared\t''
@@ -357,7 +375,25 @@ ovs-flow-drops\t''
 ovs-daemon-down\t''
 wrong-fdb-entry\t''
 answer-from-elsewhere\t''
-beyond-silent\t''"
+beyond-silent\t''
+syn-unanswered\t''
+connection-refused\t''
+connection-reset\t''
+segments-sent-again\t''
+sent-again-one-way\t''
+window-closed\t''
+ping-unanswered\t''
+destination-unreachable\t''
+fragmentation-needed\t''
+tunnel-fragmented\t''
+tunnel-inner-too-large\t''
+tunnel-number-differs\t''
+tunnel-port-differs\t''
+checksum-wrong\t''
+ttl-expired\t''
+fragments-missing\t''
+bgp-error\t''
+duplicate-address\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l what-if -d 'As it will be when these manifests are applied' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -l since -d 'Only what an older snapshot didn\'t show' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand check" -s o -l output -d 'How to show it' -r -f -a "table\t''
@@ -405,7 +441,13 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s r -l read -d
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l join -d 'Two captures of the same packets at two places: which left the one and never arrived at the other, and how long they took' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s i -l link -l interface -d 'Link to capture on, `any` for all; may be repeated' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l pod -d 'Pod to capture, in its namespace and on the host\'s side, by its name as `netdiag trace` takes it; may be repeated' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l node -d 'Capture on another node, by ssh; netdiag must be there' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l node -d 'Capture on another node, whose output comes here' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l via -d 'How nodes are reached: ssh, the system\'s own with its configuration, or kubectl, by exec into a pod on each node with the rights that kubectl has' -r -f -a "ssh\t''
+kubectl\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l kube-namespace -d 'Namespaces of the pods to exec into (default: kube-system and calico-system)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l kube-selector -d 'Label of the pods to exec into: one on each node, in its network' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l host -d 'Where a node is reached (default: its name, its InternalIP, its BGP address); repeatable' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l ssh-user -d 'User to log in as (default: what ssh\'s configuration says)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s s -l snap -d 'Bytes to keep of a packet, 0 for all (default: 512, and all for --write and --hex)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s B -l ring -d 'KiB of memory in which the kernel keeps packets of a link until they are taken' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l duration -d 'End the capture after so many seconds' -r
@@ -434,12 +476,15 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l timeout -d '
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l follow -d 'With --read: wait at the end of the file for what is still written to it'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l push -d 'Bring this netdiag along to nodes that don\'t have it; nothing of it stays there (always with --via kubectl)'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l sudo -d 'Run netdiag by sudo on the nodes; it must not ask for a password'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l promiscuous -d 'Also packets that are for other hosts'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l decap -d 'With --write: without the outer headers, so that every tool sees what is inside. Packets that came without a frame get a made-up one'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s x -l hex -d 'Also show the bytes of each layer'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s t -d 'Time of a packet: -t none, -tt seconds since 1970, -ttt since the packet before, -tttt date and time, -ttttt since the first packet'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l nano -d 'Nanoseconds instead of microseconds'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l summary -d 'Show flows instead of packets, and what is wrong with them; -o wide shows all flows'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l flows -d 'Show flows instead of packets, and only count: faster than --summary; -o wide shows all flows'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l tui -d 'Show flows as they come in the terminal; pick one to see its packets, and one of those to see its layers'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l names -d 'Show the names of pods, nodes and services beside their addresses, as this host and its datastore have them, or --snapshot and --objects. Names are never looked up in DNS'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s l -l line-buffered -d 'Write each line at once, for a pipe'
@@ -704,10 +749,10 @@ yaml\t''
 svg\t'A picture'
 dot\t'A graph for Graphviz'"
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l nodes -d 'Ask these nodes, commas between, in place of this one; `all` are the Nodes of the datastore; for trace, `auto` are those on the way' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l via -d 'How nodes are reached: ssh, the system\'s own with its configuration, or kubectl, by exec into a pod on each node with the rights that kubectl has' -r -f -a "ssh\t''
-kubectl\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l parallel -d 'How many nodes are asked at a time' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l node-timeout -d 'Seconds that each node may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l via -d 'How nodes are reached: ssh, the system\'s own with its configuration, or kubectl, by exec into a pod on each node with the rights that kubectl has' -r -f -a "ssh\t''
+kubectl\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l kube-namespace -d 'Namespaces of the pods to exec into (default: kube-system and calico-system)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l kube-selector -d 'Label of the pods to exec into: one on each node, in its network' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l host -d 'Where a node is reached (default: its name, its InternalIP, its BGP address); repeatable' -r
@@ -722,8 +767,8 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l log-level -d '
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l all -d 'Walk every pair of nodes or pods, and say who can\'t reach whom, and why; what is sent is then the only word'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l live -d 'Also send three probes from SRC, which must be on this host, and watch the links that they should pass'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l ascii -d 'Draw with ASCII only (default where the locale is not UTF-8)'
-complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l push -d 'Bring this netdiag along to nodes that don\'t have it; nothing of it stays there (always with --via kubectl)'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l script -d 'Bring a shell script along that writes down what the node\'s own tools print, for nodes on which netdiag can\'t run'
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l push -d 'Bring this netdiag along to nodes that don\'t have it; nothing of it stays there (always with --via kubectl)'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l sudo -d 'Run netdiag by sudo on the nodes; it must not ask for a password'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -746,10 +791,10 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_see
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -s o -l output -d 'Where to write: plain JSON if the name ends in .json, else compressed (zstd); `-` is standard output' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l nodes -d 'Ask these nodes, commas between, in place of this one; `all` are the Nodes of the datastore; for trace, `auto` are those on the way' -r
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l via -d 'How nodes are reached: ssh, the system\'s own with its configuration, or kubectl, by exec into a pod on each node with the rights that kubectl has' -r -f -a "ssh\t''
-kubectl\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l parallel -d 'How many nodes are asked at a time' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l node-timeout -d 'Seconds that each node may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l via -d 'How nodes are reached: ssh, the system\'s own with its configuration, or kubectl, by exec into a pod on each node with the rights that kubectl has' -r -f -a "ssh\t''
+kubectl\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l kube-namespace -d 'Namespaces of the pods to exec into (default: kube-system and calico-system)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l kube-selector -d 'Label of the pods to exec into: one on each node, in its network' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l host -d 'Where a node is reached (default: its name, its InternalIP, its BGP address); repeatable' -r
@@ -763,8 +808,8 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_see
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l json -d 'Write plain JSON, whatever the name'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l only-node -d 'Leave the datastore alone: this node only'
-complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l push -d 'Bring this netdiag along to nodes that don\'t have it; nothing of it stays there (always with --via kubectl)'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l script -d 'Bring a shell script along that writes down what the node\'s own tools print, for nodes on which netdiag can\'t run'
+complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l push -d 'Bring this netdiag along to nodes that don\'t have it; nothing of it stays there (always with --via kubectl)'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l sudo -d 'Run netdiag by sudo on the nodes; it must not ask for a password'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand snapshot; and __fish_seen_subcommand_from save" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -12,6 +12,7 @@ mod select;
 mod summary;
 mod threads;
 mod tui;
+mod vteps;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args as ClapArgs, ValueEnum};
 
+use super::snapshot::Ways;
 use super::source::Source;
 use super::{Context, Error, Outcome, seconds};
 use crate::packet::{Decoder, Stack, Tunnel};
@@ -76,8 +78,11 @@ pub(super) struct Args {
     /// Show flows instead of packets, and what is wrong with them; -o wide shows all flows
     #[arg(long, conflicts_with_all = ["write", "hex", "style"])]
     summary: bool,
+    /// Show flows instead of packets, and only count: faster than --summary; -o wide shows all flows
+    #[arg(long, conflicts_with_all = ["write", "hex", "style", "summary", "tui"])]
+    flows: bool,
     /// Show flows as they come in the terminal; pick one to see its packets, and one of those to see its layers
-    #[arg(long, conflicts_with_all = ["write", "hex", "style", "summary", "node", "join"])]
+    #[arg(long, conflicts_with_all = ["write", "hex", "style", "summary", "nodes", "join"])]
     tui: bool,
     /// Show the names of pods, nodes and services beside their addresses, as this host and its datastore have them, or
     /// --snapshot and --objects. Names are never looked up in DNS
@@ -113,7 +118,7 @@ struct From {
     read: Option<PathBuf>,
     /// Two captures of the same packets at two places: which left the one and never arrived at the other, and how long
     /// they took
-    #[arg(long, num_args = 2, value_names = ["FILE", "FILE"], conflicts_with_all = ["read", "link", "pods", "node"])]
+    #[arg(long, num_args = 2, value_names = ["FILE", "FILE"], conflicts_with_all = ["read", "link", "pods", "nodes"])]
     join: Vec<PathBuf>,
     /// With --read: wait at the end of the file for what is still written to it
     #[arg(long, requires = "read")]
@@ -137,9 +142,11 @@ struct From {
         conflicts_with = "read"
     )]
     pods: Vec<String>,
-    /// Capture on another node, by ssh; netdiag must be there
-    #[arg(long, value_name = "HOST", conflicts_with = "read")]
+    /// Capture on another node, whose output comes here
+    #[arg(id = "nodes", long = "node", value_name = "NODE", conflicts_with = "read")]
     node: Option<String>,
+    #[command(flatten)]
+    ways: Ways,
     /// Bytes to keep of a packet, 0 for all (default: 512, and all for --write and --hex)
     #[arg(short, long, value_name = "BYTES", conflicts_with = "read")]
     snap: Option<u32>,
@@ -217,7 +224,7 @@ fn tunnel_port(text: &str) -> Result<(Tunnel, u16), String> {
 impl Args {
     pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
         if let Some(node) = &self.from.node {
-            return remote::run(self, node, std::env::args());
+            return remote::run(self, node, cx, std::env::args());
         }
         let mut plan = Plan::new(self, cx)?;
         let mut decoder = Decoder::default();
@@ -232,7 +239,7 @@ impl Args {
         if !self.from.join.is_empty() {
             return join::run(cx, &self.from.join, self.output, plan.names.as_deref(), &mut hand);
         }
-        let mut sink = Sink::new(self, plan.names.take(), cx)?;
+        let mut sink = Sink::new(self, &mut plan, cx)?;
         let mut input = Input::open(self, &mut plan, cx)?;
         let done = match &mut input {
             Input::Recorded(file) if self.may_be_parallel() => {

@@ -1,6 +1,7 @@
 //! By exec into a pod that runs on each node in its network, such as Calico's own.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
@@ -8,7 +9,8 @@ use kube::api::{Api, AttachParams, AttachedProcess, ListParams};
 use kube::{Client, Config};
 use tokio::io::AsyncWriteExt;
 
-use super::remote::{self, MAX_ANSWER, MAX_COMPLAINT, up_to};
+use super::relay::{Ends, Relay};
+use super::remote::{self, MAX_ANSWER, MAX_COMPLAINT, NO_ROOM, NOT_EXECUTABLE, NOT_FOUND, SNAPSHOT, up_to};
 use super::{Answer, Failure, Program, Target, the_node};
 
 /// Where Calico's pods are, by manifest and by operator.
@@ -80,6 +82,40 @@ impl Kube {
 
     /// Asks one node.
     pub async fn ask(&self, target: &Target) -> Answer {
+        let (process, name) = self.start(target, &SNAPSHOT).await?;
+        self.answer(process, &name).await
+    }
+
+    /// Runs netdiag with these words on a node; see [`super::Way::run`].
+    pub(super) async fn run(
+        &self,
+        target: &Target,
+        words: &[&str],
+        relay: &mut Relay<'_>,
+        stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<i32, Failure> {
+        let (mut process, name) = self.start(target, words).await?;
+        let ends = Ends {
+            input: process.stdin(),
+            output: process.stdout(),
+            complaints: process.stderr(),
+        };
+        let status = process.take_status();
+        let (status, said) = relay
+            .until(ends, self.program.input(), stop, ended(status))
+            .await?;
+        match status.as_ref().map(exit_code) {
+            Some(Ok(code @ (NO_ROOM | NOT_EXECUTABLE | NOT_FOUND))) => {
+                Err(remote::explain(&name, code, &said))
+            }
+            Some(Ok(code)) => Ok(code),
+            Some(Err(why)) => Err(Failure::new(format!("{name}: {why}"))),
+            None => Err(cut(&name)),
+        }
+    }
+
+    /// Starts netdiag with these words in the node's pod; also its name.
+    async fn start(&self, target: &Target, words: &[&str]) -> Result<(AttachedProcess, String), Failure> {
         let Some(place) = self.pods.get(&target.node) else {
             return Err(Failure::new("no running pod to exec into is on this node"));
         };
@@ -93,10 +129,10 @@ impl Kube {
             .max_stdin_buf_size(BUFFER)
             .max_stdout_buf_size(BUFFER);
         let process = api
-            .exec(&place.pod, self.program.words(), &parameters)
+            .exec(&place.pod, self.program.words(words), &parameters)
             .await
             .map_err(|error| failed(&name, &error))?;
-        self.answer(process, &name).await
+        Ok((process, name))
     }
 
     async fn answer(&self, mut process: AttachedProcess, name: &str) -> Answer {
@@ -109,17 +145,11 @@ impl Kube {
                 let _ = stdin.flush().await;
             }
         };
-        let status = async {
-            match status {
-                Some(status) => status.await,
-                None => None,
-            }
-        };
         let ((), answer, complaint, status) = tokio::join!(
             feed,
             up_to(stdout, MAX_ANSWER),
             up_to(stderr, MAX_COMPLAINT),
-            status
+            ended(status)
         );
         // Open till here: its end tells the other side to stop.
         drop(stdin);
@@ -127,11 +157,21 @@ impl Kube {
             Some(Ok(0)) => the_node(&self.program, &answer, name),
             Some(Ok(code)) => Err(remote::explain(name, code, &String::from_utf8_lossy(&complaint))),
             Some(Err(why)) => Err(Failure::new(format!("{name}: {why}"))),
-            None => Err(Failure::new(format!(
-                "{name}: the connection ended before netdiag did"
-            ))),
+            None => Err(cut(name)),
         }
     }
+}
+
+/// How a command ended, once it did.
+async fn ended(status: Option<impl Future<Output = Option<Status>>>) -> Option<Status> {
+    match status {
+        Some(status) => status.await,
+        None => None,
+    }
+}
+
+fn cut(name: &str) -> Failure {
+    Failure::new(format!("{name}: the connection ended before netdiag did"))
 }
 
 const CONFIGURATION: &str = "set KUBECONFIG, or run where kubectl works";
@@ -239,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_pod_is_given_words_and_no_line_for_a_login_shell() {
-        let words = Program::Pushed(b"x".as_slice().into()).words();
+        let words = Program::Pushed(b"x".as_slice().into()).words(&SNAPSHOT);
         assert_eq!(words[..2], ["sh", "-c"]);
         assert!(words[2].starts_with("umask 077; d=$(mktemp -d"), "{}", words[2]);
         assert_eq!(words.len(), 3);

@@ -3,6 +3,7 @@
 pub mod kube;
 pub mod ssh;
 
+mod relay;
 mod remote;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use futures_util::stream;
 
 use crate::state::NodeState;
 
+pub use relay::Relay;
 pub use remote::Program;
 
 /// A node to ask.
@@ -38,6 +40,25 @@ impl Way {
         match self {
             Self::Ssh(ssh) => ssh.ask(target).await,
             Self::Kube(kube) => kube.ask(target).await,
+        }
+    }
+
+    /// Runs netdiag with these words on a node, until it ends or until `stop`: then it is told to end, and waited for.
+    /// Its output goes on as it comes.
+    ///
+    /// # Errors
+    /// Says why it could not be run, or what became of the connection or of the output. What it ended with is no error.
+    pub async fn run(
+        &self,
+        target: &Target,
+        words: &[&str],
+        relay: &mut Relay<'_>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<i32, Failure> {
+        let stop = std::pin::pin!(stop);
+        match self {
+            Self::Ssh(ssh) => ssh.run(target, words, relay, stop).await,
+            Self::Kube(kube) => kube.run(target, words, relay, stop).await,
         }
     }
 }

@@ -22,23 +22,29 @@ pub enum Program {
     },
 }
 
-/// What netdiag is asked on a node.
-const ARGUMENTS: &str = "snapshot save --only-node -o -";
+/// What netdiag is asked on a node for its snapshot.
+pub(super) const SNAPSHOT: [&str; 5] = ["snapshot", "save", "--only-node", "-o", "-"];
 
 impl Program {
-    /// The command line for a login shell. The script has no single quotes and no line breaks, and so passes them all.
-    pub(super) fn command(&self, sudo: bool) -> String {
-        format!("exec sh -c '{}'", self.script(sudo))
+    /// The command line for a login shell, that runs netdiag with these words. In single quotes and without line breaks of
+    /// its own, the script passes them all.
+    pub(super) fn command(&self, sudo: bool, words: &[&str]) -> String {
+        format!("exec sh -c '{}'", self.script(sudo, words).replace('\'', r"'\''"))
     }
 
     /// The same as words.
-    pub(super) fn words(&self) -> Vec<String> {
-        vec!["sh".to_owned(), "-c".to_owned(), self.script(false)]
+    pub(super) fn words(&self, words: &[&str]) -> Vec<String> {
+        vec!["sh".to_owned(), "-c".to_owned(), self.script(false, words)]
     }
 
     /// While netdiag runs, another process reads the connection's input: when that ends, whoever asked is gone, and
     /// netdiag is stopped. A trap takes what was brought along away again, however it ends.
-    fn script(&self, sudo: bool) -> String {
+    fn script(&self, sudo: bool, words: &[&str]) -> String {
+        let words = words
+            .iter()
+            .map(|word| quoted(word))
+            .collect::<Vec<_>>()
+            .join(" ");
         let sudo = if sudo { "sudo -n " } else { "" };
         let run = |program: &str| {
             format!(
@@ -48,12 +54,12 @@ impl Program {
             )
         };
         match self {
-            Self::Installed => run(&format!("netdiag {ARGUMENTS}")),
+            Self::Installed => run(&format!("netdiag {words}")),
             Self::Pushed(_) | Self::Script { .. } => {
                 let size = self.input().len();
                 let run = match self {
                     Self::Script { .. } => run("sh \"$d/netdiag\""),
-                    _ => run(&format!("\"$d/netdiag\" {ARGUMENTS}")),
+                    _ => run(&format!("\"$d/netdiag\" {words}")),
                 };
                 format!(
                     "umask 077; d=$(mktemp -d \"${{TMPDIR:-/tmp}}/netdiag.XXXXXX\") || exit {NO_ROOM}; \
@@ -83,11 +89,28 @@ impl Program {
     }
 }
 
+/// A word for a shell, as it is.
+fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,@+%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.to_owned();
+    }
+    let mut text = String::from('"');
+    for character in word.chars() {
+        if ['\\', '"', '$', '`'].contains(&character) {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text.push('"');
+    text
+}
+
 /// Exit status when the program could not be put down there (EX_CANTCREAT of sysexits(3)).
-const NO_ROOM: i32 = 73;
+pub(super) const NO_ROOM: i32 = 73;
 /// As shells have it.
-const NOT_EXECUTABLE: i32 = 126;
-const NOT_FOUND: i32 = 127;
+pub(super) const NOT_EXECUTABLE: i32 = 126;
+pub(super) const NOT_FOUND: i32 = 127;
 
 /// Packed bytes that one node may send.
 pub(super) const MAX_ANSWER: u64 = 512 << 20;

@@ -1,12 +1,16 @@
 //! By the system's own `ssh`, so that its configuration, keys, agents and jump hosts count.
 
+use std::pin::Pin;
 use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
-use super::remote::{self, MAX_ANSWER, MAX_COMPLAINT, up_to, with};
+use super::relay::{Ends, Relay};
+use super::remote::{
+    self, MAX_ANSWER, MAX_COMPLAINT, NO_ROOM, NOT_EXECUTABLE, NOT_FOUND, SNAPSHOT, up_to, with,
+};
 use super::{Answer, Failure, Program, Target, the_node};
 
 /// ssh's own failures.
@@ -46,30 +50,71 @@ impl Ssh {
     }
 
     /// The arguments of ssh.
-    pub(super) fn arguments(&self, host: &str) -> Vec<String> {
+    pub(super) fn arguments(&self, host: &str, words: &[&str]) -> Vec<String> {
         let seconds = self.connect.as_secs().max(1);
         let mut arguments: Vec<String> = ["-T", "-o", "BatchMode=yes", "-o"].map(str::to_owned).into();
         arguments.push(format!("ConnectTimeout={seconds}"));
         if let Some(user) = &self.user {
             arguments.extend(["-l".to_owned(), user.clone()]);
         }
-        arguments.extend(["--".to_owned(), host.to_owned(), self.program.command(self.sudo)]);
+        arguments.extend([
+            "--".to_owned(),
+            host.to_owned(),
+            self.program.command(self.sudo, words),
+        ]);
         arguments
     }
 
-    async fn ask_host(&self, host: &str) -> Result<Vec<u8>, Miss> {
-        let mut child = Command::new("ssh")
-            .args(self.arguments(host))
+    fn start(&self, host: &str, words: &[&str]) -> Result<Child, Failure> {
+        Command::new("ssh")
+            .args(self.arguments(host, words))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| {
-                Miss::Other(
-                    Failure::new(format!("ssh: {error}")).hint("install OpenSSH's client on this machine"),
-                )
-            })?;
+                Failure::new(format!("ssh: {error}")).hint("install OpenSSH's client on this machine")
+            })
+    }
+
+    /// Runs netdiag with these words on a node; see [`super::Way::run`].
+    pub(super) async fn run(
+        &self,
+        target: &Target,
+        words: &[&str],
+        relay: &mut Relay<'_>,
+        mut stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<i32, Failure> {
+        let mut first = None;
+        for host in &target.hosts {
+            let mut child = self.start(host, words)?;
+            let ends = Ends {
+                input: child.stdin.take(),
+                output: child.stdout.take(),
+                complaints: child.stderr.take(),
+            };
+            let (status, said) = relay
+                .until(ends, self.program.input(), stop.as_mut(), ended(&mut child))
+                .await?;
+            let code = status.map_err(|error| Failure::new(format!("ssh: {error}")))?;
+            match code {
+                Some(code) if ![SSH_FAILED, NO_ROOM, NOT_EXECUTABLE, NOT_FOUND].contains(&code) => {
+                    return Ok(code);
+                }
+                _ => match miss(host, code, &said) {
+                    Miss::Other(failure) => return Err(failure),
+                    Miss::UnknownHost(failure) => {
+                        first.get_or_insert(failure);
+                    }
+                },
+            }
+        }
+        Err(first.unwrap_or_else(|| Failure::new("no address is known")))
+    }
+
+    async fn ask_host(&self, host: &str) -> Result<Vec<u8>, Miss> {
+        let mut child = self.start(host, &SNAPSHOT).map_err(Miss::Other)?;
         // Kept open till the answer is there: its end tells the other side to stop.
         let mut stdin = child.stdin.take();
         let feed = async {

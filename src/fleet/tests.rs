@@ -92,7 +92,7 @@ fn two_names_of_one_host_are_one_node() {
 
 #[test]
 fn ssh_is_asked_without_questions_and_hosts_are_no_options() {
-    let arguments = ssh(Some("core"), Program::Installed).arguments("-oProxyCommand=x");
+    let arguments = ssh(Some("core"), Program::Installed).arguments("-oProxyCommand=x", &remote::SNAPSHOT);
     assert_eq!(
         arguments[..9],
         [
@@ -182,7 +182,7 @@ fn run_pushed(script: &str, keep_open: bool) -> (Option<i32>, String, usize) {
 fn run_program(program: &Program, keep_open: bool) -> (Option<i32>, String, usize) {
     let directory = tempfile::tempdir().unwrap();
     let mut child = Command::new("sh")
-        .args(["-c", &program.command(false)])
+        .args(["-c", &program.command(false, &remote::SNAPSHOT)])
         .env("TMPDIR", directory.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -242,4 +242,40 @@ fn when_the_asker_is_gone_what_was_pushed_stops_and_leaves_nothing() {
     assert!(start.elapsed() < Duration::from_secs(20));
     assert_ne!(code, Some(0));
     assert_eq!(left, 0);
+}
+
+/// Runs a program as a node would, without a connection.
+#[test]
+fn words_come_through_both_shells_as_they_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("netdiag");
+    std::fs::write(
+        &program,
+        "#!/bin/sh\nfor word; do printf '%s\\n' \"$word\"; done\n",
+    )
+    .unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let words = [
+        "capture",
+        "",
+        "it's",
+        "a b",
+        "$HOME `id` \\ \"x\"",
+        "tcp[13] & 2 != 0",
+        "*",
+        "(a)|b;c>d",
+    ];
+    let mut child = Command::new("sh")
+        .args(["-c", &Program::Installed.command(false, &words)])
+        .env("PATH", format!("{}:/usr/bin:/bin", directory.path().display()))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Its end would end the program.
+    let stdin = child.stdin.take();
+    let output = child.wait_with_output().unwrap();
+    drop(stdin);
+    let lines: Vec<_> = std::str::from_utf8(&output.stdout).unwrap().lines().collect();
+    assert_eq!(lines, words);
 }

@@ -13,6 +13,10 @@ const FLANNEL: &str = "fixtures/walks/flannel_healthy-vxlan.zst";
 
 /// A ping from pod to pod of that network, as the underlay sees it.
 fn carried(from: [u8; 4], to: [u8; 4], sequence: u8, reply: bool) -> Vec<u8> {
+    tunneled(8472, 1, from, to, sequence, reply)
+}
+
+fn tunneled(port: u16, vni: u32, from: [u8; 4], to: [u8; 4], sequence: u8, reply: bool) -> Vec<u8> {
     let kind = if reply { 0 } else { 8 };
     let mut packet = build::ipv4(
         from,
@@ -21,9 +25,12 @@ fn carried(from: [u8; 4], to: [u8; 4], sequence: u8, reply: bool) -> Vec<u8> {
         &build::icmp(kind, 0, [0, 7, 0, sequence], b"abcdefgh"),
     );
     packet[4..6].copy_from_slice(&[sequence, kind]);
+    packet[10..12].fill(0);
+    let sum = !build::sum(&[&packet[..20]]);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
     let frame = build::ethernet(5, 6, 0x0800, &packet);
     let node = |pod: [u8; 4]| [192, 168, 100, 10 + pod[2]];
-    let udp = build::udp_plain(50000, 8472, &build::vxlan(8, [0; 3], 1, &frame));
+    let udp = build::udp_plain(50000, port, &build::vxlan(8, [0; 3], vni, &frame));
     build::ethernet(1, 2, 0x0800, &build::ipv4(node(from), node(to), 17, &udp))
 }
 
@@ -267,6 +274,44 @@ fn threads_change_nothing() {
 }
 
 #[test]
+fn a_tunnel_that_the_other_node_does_not_have_is_a_finding() {
+    for (port, vni, words) in [
+        (8472, 1, "No findings."),
+        (
+            8472,
+            7,
+            "tunnel-number-differs error: vxlan: 192.168.100.11 sends vni 7 to 192.168.100.12 port 8472, and n2 has \
+             flannel.1 (vni 1, port 8472)",
+        ),
+        (
+            4789,
+            1,
+            "tunnel-port-differs error: vxlan vni 1: 192.168.100.11 sends to port 4789 of 192.168.100.12, and n2 has \
+             flannel.1 (vni 1, port 8472)",
+        ),
+    ] {
+        let frames = [
+            tunneled(port, vni, POD1, POD2, 1, false),
+            tunneled(port, vni, POD2, POD1, 1, true),
+        ];
+        let file = capture(1, &frames);
+        let known = ["capture", "--summary", "--snapshot", FLANNEL, "-r", path(&file)];
+        let output = netdiag(known).run();
+        let said = output.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(words), "{}", output.stdout);
+        let ended = if vni == 1 && port == 8472 { 0 } else { 2 };
+        output.exits(ended);
+        // Who only counts is told of no fault.
+        let counted = netdiag(["capture", "--flows", "-r", path(&file)]).run();
+        assert!(
+            counted.exits(0).stdout.starts_with("2 packets"),
+            "{}",
+            counted.stdout
+        );
+    }
+}
+
+#[test]
 fn another_node_is_captured_by_ssh() {
     let directory = tempfile::tempdir().unwrap();
     let put = |name: &str, text: String| {
@@ -277,7 +322,7 @@ fn another_node_is_captured_by_ssh() {
     // The shell at the other end: the last word is its command line.
     put(
         "ssh",
-        "#!/bin/sh\nfor last; do :; done\n[ \"$5\" = gone ] && exit 255\nexec sh -c \"$last\"\n".to_owned(),
+        "#!/bin/sh\nfor last; do :; done\n[ \"$7\" = gone ] && exit 255\nexec sh -c \"$last\"\n".to_owned(),
     );
     let there = fs_path("fixtures/captures/ipip.pcap");
     let program = env!("CARGO_BIN_EXE_netdiag");
@@ -295,6 +340,8 @@ fn another_node_is_captured_by_ssh() {
     let output = remote(&["-i", "eth0", "it's"]);
     output.exits(0).says("capture -i eth0 it's");
     assert_eq!(output.stdout.lines().count(), 2);
+    let pushed = remote(&["--push", "-i", "lo", "--duration", "0.1", "--count", "0"]);
+    pushed.exits(0);
     remote(&["-i", "eth1"]).exits(1).says("the capture on n2 failed");
     let local = directory.path().join("local");
     let output = remote(&["-i", "eth0", "-w", local.to_str().unwrap()]);
@@ -304,7 +351,7 @@ fn another_node_is_captured_by_ssh() {
         .env("PATH", &search)
         .run()
         .exits(1)
-        .says("gone was not reached by ssh");
+        .says("ssh to gone");
 }
 
 fn fs_path(path: &str) -> String {

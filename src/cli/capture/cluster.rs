@@ -5,18 +5,21 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Args, Context, Error, names};
+use super::{Args, Context, Error, names, vteps};
 use crate::cli::source::{Depth, Picture};
 use crate::cli::trace::names::{Meant, Names as Known};
 use crate::forward::packet::{Inner, Packet, Payload, Transport};
 use crate::forward::topology::Topology;
 use crate::forward::walk::Walker;
+use crate::packet::flow::Vteps;
 use crate::packet::show::Names;
 
 /// What the cluster adds to a capture.
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) names: Option<Arc<Names>>,
+    /// Who has which tunnels, for `--summary`.
+    pub(super) vteps: Option<Arc<Vteps>>,
     /// Which packets of the underlay and of the overlay are a flow's; empty for all.
     pub(super) outer: String,
     pub(super) inner: String,
@@ -28,7 +31,8 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(args: &Args, cx: &mut Context) -> Result<Self, Error> {
         let mut plan = Self::default();
-        if !args.names && args.flow.is_empty() && args.from.pods.is_empty() {
+        let tunnels = args.summary && args.source.is_snapshot();
+        if !args.names && !tunnels && args.flow.is_empty() && args.from.pods.is_empty() {
             return Ok(plan);
         }
         let picture = Picture::new(args.source.read(cx, Depth::Whole)?);
@@ -40,6 +44,11 @@ impl Plan {
             plan.names = Some(Arc::new(names));
         }
         let topology = Topology::new(&picture.snapshot.nodes);
+        if args.summary {
+            plan.vteps = Some(vteps::vteps(&topology))
+                .filter(|vteps| !vteps.is_empty())
+                .map(Arc::new);
+        }
         let known = Known {
             topology: &topology,
             objects: &picture.snapshot.objects,

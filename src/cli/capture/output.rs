@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::cluster::Plan;
 use super::dump::Dump;
-use super::summary::Summary;
+use super::summary::{Look, Summary};
 use super::tui::Tui;
 use super::{Args, Context, Error, Outcome, Output, Style};
 use crate::packet::file::Interface;
@@ -21,12 +22,18 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    pub(super) fn new(args: &Args, names: Option<Arc<Names>>, cx: &Context) -> Result<Self, Error> {
+    pub(super) fn new(args: &Args, plan: &mut Plan, cx: &Context) -> Result<Self, Error> {
+        let names = plan.names.take();
         if args.tui {
             return Ok(Self::Tui(Box::new(Tui::new(names, cx)?)));
         }
-        if args.summary {
-            return Ok(Self::Summary(Summary::new(args.output, names)));
+        let look = match (args.summary, args.flows) {
+            (true, _) => Some(Look::Faults(plan.vteps.take())),
+            (false, true) => Some(Look::Flow),
+            (false, false) => None,
+        };
+        if let Some(look) = look {
+            return Ok(Self::Summary(Summary::new(args.output, names, look)));
         }
         Ok(match &args.file.write {
             Some(path) => Self::Write(Dump::new(path, &args.file)?),

@@ -192,12 +192,13 @@ fn dump(dump: &mut Dump, file: &mut Reader, mut hands: Vec<Hand>) -> Result<(), 
 
 /// Flows: what is seen of each packet is told apart from what it means for its flow.
 fn summary(summary: &mut Summary, file: &mut Reader, hands: Vec<Hand>) -> Result<(), Failure> {
+    let look = summary.look().clone();
     let workers = hands.into_iter().map(|mut hand| {
+        let look = &look;
         move |block: &Block, made: &mut Made<Vec<Seen>, ()>| {
             made.thing.clear();
             let done = hand.each(block, |shown| {
-                made.thing
-                    .push(Seen::of(shown.number, &shown.packet, shown.stack));
+                made.thing.push(look.at(shown));
                 Ok(())
             });
             made.failed = done.err();

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{Context, Error, Outcome, Output};
+use crate::diagnose::{Severity, catalogue};
 use crate::output::{document, table, text};
 use crate::packet::file::Time;
-use crate::packet::flow::{End, Finding, Flow, Flows, Key, Seen, Via};
+use crate::packet::flow::{End, Finding, Flow, Flows, Key, Seen, Via, Vteps};
 use crate::packet::show::{Names, Shown, Text, time};
 
 /// Flows that are shown when not all are asked for.
@@ -22,20 +23,44 @@ pub(super) struct Summary {
     seen: Vec<Seen>,
     output: Output,
     names: Option<Arc<Names>>,
+    look: Look,
+}
+
+/// What is looked at in a packet.
+#[derive(Clone)]
+pub(super) enum Look {
+    /// Its flow.
+    Flow,
+    /// Also what is wrong with it; with its tunnels, where it is known who has which.
+    Faults(Option<Arc<Vteps>>),
+}
+
+impl Look {
+    pub(super) fn at(&self, shown: &Shown) -> Seen {
+        match self {
+            Self::Flow => Seen::counted(shown.number, &shown.packet, shown.stack),
+            Self::Faults(vteps) => Seen::of(shown.number, &shown.packet, shown.stack, vteps.as_deref()),
+        }
+    }
 }
 
 impl Summary {
-    pub(super) fn new(output: Output, names: Option<Arc<Names>>) -> Self {
+    pub(super) fn new(output: Output, names: Option<Arc<Names>>, look: Look) -> Self {
         Self {
             flows: Flows::default(),
             seen: Vec::new(),
             output,
             names,
+            look,
         }
     }
 
+    pub(super) const fn look(&self) -> &Look {
+        &self.look
+    }
+
     pub(super) fn take(&mut self, shown: &Shown) {
-        self.seen.push(Seen::of(shown.number, &shown.packet, shown.stack));
+        self.seen.push(self.look.at(shown));
         if self.seen.len() >= TOGETHER {
             self.add_seen();
         }
@@ -52,7 +77,10 @@ impl Summary {
 
     pub(super) fn show(&mut self, cx: &mut Context) -> Result<Outcome, Error> {
         self.add_seen();
-        let findings = self.flows.findings();
+        let findings = match self.look {
+            Look::Flow => Vec::new(),
+            Look::Faults(_) => self.flows.findings(),
+        };
         if self.output == Output::Json {
             cx.out.write_all(
                 document::json(&Json::new(&self.flows, &findings, self.names.as_deref())).as_bytes(),
@@ -102,6 +130,9 @@ impl Summary {
             let line = format!("{} more: -o wide shows all", text::count(number - most, "flow"));
             writeln!(cx.out, "{}", style.faint(&line))?;
         }
+        if matches!(self.look, Look::Flow) {
+            return Ok(());
+        }
         writeln!(cx.out)?;
         if findings.is_empty() {
             writeln!(cx.out, "{}", style.good("No findings."))?;
@@ -117,16 +148,27 @@ impl Summary {
                     count(finding.packets, "packet")
                 ),
             };
+            let severity = severity(finding);
+            let head = format!("{} {}: ", finding.code, severity.name());
             let line = text::wrap(
                 &format!("{}{place}", finding.text),
                 usize::from(style.width),
-                "  ",
+                &head,
                 "    ",
             );
-            writeln!(cx.out, "{}", style.warn(&line))?;
+            let line = match severity {
+                Severity::Error => style.bad(&line),
+                Severity::Warning => style.warn(&line),
+            };
+            writeln!(cx.out, "{line}")?;
         }
         Ok(())
     }
+}
+
+/// What a finding is, by its page.
+fn severity(finding: &Finding) -> Severity {
+    catalogue::find(finding.code).map_or(Severity::Error, |check| check.severity)
 }
 
 /// `0.5 ms`.
@@ -232,6 +274,7 @@ struct JsonEnd {
 #[derive(Debug, Serialize)]
 struct JsonFinding {
     code: &'static str,
+    severity: &'static str,
     text: String,
     packets: u64,
     first: u64,
@@ -253,6 +296,7 @@ impl Json {
                 .iter()
                 .map(|finding| JsonFinding {
                     code: finding.code,
+                    severity: severity(finding).name(),
                     text: finding.text.clone(),
                     packets: finding.packets,
                     first: finding.number,

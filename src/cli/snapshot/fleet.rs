@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::progress::Progress;
 use super::script::SCRIPT;
 use super::targets;
+use super::ways::Ways;
 use crate::cli::source::{Depth, Source};
 use crate::cli::{Context, Error, Outcome, seconds, source};
 use crate::collect;
-use crate::fleet::kube::{self, Kube};
-use crate::fleet::ssh::Ssh;
-use crate::fleet::{Answer, Failure, Program, Target, Way, gather, once_each};
+use crate::fleet::{Answer, Program, Target, Way, gather, once_each};
 use crate::output::{table, text};
 use crate::state::{Fact, NodeState, Objects, Snapshot, snapshot};
 
@@ -25,61 +24,17 @@ pub(in crate::cli) struct Fleet {
     /// those on the way
     #[arg(long, value_name = "NODE,…|all", value_delimiter = ',', conflicts_with_all = ["snapshot", "bird_socket"])]
     nodes: Vec<String>,
-    /// How nodes are reached: ssh, the system's own with its configuration, or kubectl, by exec into a pod on each node
-    /// with the rights that kubectl has
-    #[arg(long, value_enum, default_value_t = Via::Ssh, requires = "nodes")]
-    via: Via,
     /// How many nodes are asked at a time
     #[arg(long, value_name = "NUMBER", default_value = "20", requires = "nodes", value_parser = clap::value_parser!(u16).range(1..))]
     parallel: u16,
     /// Seconds that each node may take
     #[arg(long, value_name = "SECONDS", default_value = "60", requires = "nodes", value_parser = seconds)]
     node_timeout: Duration,
-    /// Bring this netdiag along to nodes that don't have it; nothing of it stays there (always with --via kubectl)
-    #[arg(long, requires = "nodes")]
-    push: bool,
     /// Bring a shell script along that writes down what the node's own tools print, for nodes on which netdiag can't run
     #[arg(long, requires = "nodes", conflicts_with = "push")]
     script: bool,
-    /// Namespaces of the pods to exec into (default: kube-system and calico-system)
-    #[arg(long, value_name = "NAMESPACE", requires = "nodes", value_delimiter = ',')]
-    kube_namespace: Vec<String>,
-    /// Label of the pods to exec into: one on each node, in its network
-    #[arg(long, value_name = "KEY=VALUE", requires = "nodes", default_value = kube::SELECTOR)]
-    kube_selector: String,
-    /// Where a node is reached (default: its name, its InternalIP, its BGP address); repeatable
-    #[arg(long = "host", value_name = "NODE=HOST", requires = "nodes", value_parser = host)]
-    hosts: Vec<(String, String)>,
-    /// User to log in as (default: what ssh's configuration says)
-    #[arg(long, value_name = "USER", requires = "nodes")]
-    ssh_user: Option<String>,
-    /// Run netdiag by sudo on the nodes; it must not ask for a password
-    #[arg(long, requires = "nodes")]
-    sudo: bool,
-}
-
-/// The way to other nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Via {
-    Ssh,
-    Kubectl,
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        let error = Self::new(failure.why);
-        match failure.hint {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
-    }
-}
-
-fn host(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((node, host)) if !node.is_empty() && !host.is_empty() => Ok((node.to_owned(), host.to_owned())),
-        _ => Err("give a node and where it is reached: node1=192.168.80.23".to_owned()),
-    }
+    #[command(flatten)]
+    ways: Ways,
 }
 
 impl Fleet {
@@ -125,7 +80,7 @@ impl Fleet {
         objects: &Fact<Objects>,
         names: &[String],
     ) -> Result<(Vec<NodeState>, Outcome), Error> {
-        let mut given: BTreeMap<String, String> = self.hosts.iter().cloned().collect();
+        let mut given: BTreeMap<String, String> = self.ways.hosts.iter().cloned().collect();
         if self.is_auto() {
             given.retain(|node, _| names.contains(node));
         }
@@ -177,51 +132,16 @@ impl Fleet {
         Ok((nodes, outcome))
     }
 
-    /// ssh needs no preparation; of Kubernetes the pods are asked first.
     fn way(&self, cx: &Context) -> Result<Way, Error> {
-        match self.via {
-            Via::Ssh => Ok(Way::Ssh(Ssh {
-                user: self.ssh_user.clone(),
-                sudo: self.sudo,
-                program: self.program()?,
-                connect: self.node_timeout.min(Duration::from_secs(10)),
-            })),
-            Via::Kubectl => {
-                let namespaces = if self.kube_namespace.is_empty() {
-                    kube::NAMESPACES.map(str::to_owned).into()
-                } else {
-                    self.kube_namespace.clone()
-                };
-                let program = self.program()?;
-                cx.block_on(async {
-                    let kube = Kube::connect(&namespaces, &self.kube_selector, program);
-                    match tokio::time::timeout(self.node_timeout, kube).await {
-                        Ok(Ok(kube)) => Ok(Way::Kube(kube)),
-                        Ok(Err(failure)) => Err(Error::from(failure)),
-                        Err(_) => Err(Error::new(format!(
-                            "Kubernetes: no answer within {} s",
-                            self.node_timeout.as_secs_f64()
-                        ))),
-                    }
-                })
-            }
-        }
-    }
-
-    fn program(&self) -> Result<Program, Error> {
-        if self.script {
-            return Ok(Program::Script {
+        let program = if self.script {
+            Program::Script {
                 text: SCRIPT,
                 read: collect::bundle::read_archive,
-            });
-        }
-        if !self.push && self.via == Via::Ssh {
-            return Ok(Program::Installed);
-        }
-        let fail = |error: std::io::Error| Error::new(format!("this program can't be copied: {error}"));
-        // Of a program that was replaced while it runs, the path is gone, but not what it leads to.
-        let binary = std::fs::read("/proc/self/exe").map_err(fail)?;
-        Ok(Program::Pushed(binary.into()))
+            }
+        } else {
+            self.ways.program()?
+        };
+        self.ways.way(cx, program, self.node_timeout)
     }
 }
 

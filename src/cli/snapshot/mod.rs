@@ -9,8 +9,10 @@ mod script;
 mod show;
 mod target;
 mod targets;
+mod ways;
 
 pub(super) use fleet::Fleet;
+pub(super) use ways::Ways;
 
 use clap::{Args as ClapArgs, Subcommand};
 

@@ -3,6 +3,7 @@
 //! An id is stable: it is never given to another fault, and not changed.
 
 mod bgp;
+mod capture;
 mod host;
 mod links;
 mod objects;
@@ -34,7 +35,7 @@ pub struct Check {
 }
 
 /// The families, each with its checks.
-pub const FAMILIES: [(&str, &[Check]); 7] = [
+pub const FAMILIES: [(&str, &[Check]); 8] = [
     ("Addresses and BGP", bgp::CHECKS),
     ("Hosts and kernels", host::CHECKS),
     ("Links and bridges", links::CHECKS),
@@ -42,6 +43,7 @@ pub const FAMILIES: [(&str, &[Check]); 7] = [
     ("Rules and services", rules::CHECKS),
     ("Objects", objects::CHECKS),
     ("What a packet meets", packets::CHECKS),
+    ("What packets show", capture::CHECKS),
 ];
 
 /// All checks, family by family.

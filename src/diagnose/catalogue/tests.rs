@@ -5,7 +5,7 @@ use regex::Regex;
 
 use super::*;
 
-/// What the sources of this room give findings by.
+/// What the sources of a room give findings by.
 fn used(directory: &Path, ids: &mut BTreeSet<String>) {
     let quoted = Regex::new(r#""([a-z0-9]+(?:-[a-z0-9]+)+)""#).unwrap();
     for entry in std::fs::read_dir(directory).unwrap() {
@@ -24,10 +24,9 @@ fn used(directory: &Path, ids: &mut BTreeSet<String>) {
 #[test]
 fn each_id_is_there_once_and_findings_come_by_it() {
     let mut ids = BTreeSet::new();
-    used(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/diagnose"),
-        &mut ids,
-    );
+    for room in ["src/diagnose", "src/packet/flow", "src/cli/capture"] {
+        used(&Path::new(env!("CARGO_MANIFEST_DIR")).join(room), &mut ids);
+    }
     let mut seen = BTreeSet::new();
     for check in all() {
         assert!(seen.insert(check.id), "{} is there twice", check.id);

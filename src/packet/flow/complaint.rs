@@ -63,7 +63,7 @@ impl Look<'_> {
             match layer.kind {
                 Kind::Ipv4 => {
                     if let Verdict::Wrong(..) = checksum::ipv4(header) {
-                        self.checksum(layer, "IPv4 header");
+                        self.checksum(layer, layer, "IPv4 header");
                     }
                     let first = Ipv4(header).more_fragments() && Ipv4(header).fragment_offset() == 0;
                     if first && layer.level == 0 && layers.last().is_some_and(|last| last.level > 0) {
@@ -77,7 +77,7 @@ impl Look<'_> {
                         && let Verdict::Wrong(..) = checksum::transport(frame, ip, layer)
                     {
                         let name = if layer.kind == Kind::Tcp { "TCP" } else { "UDP" };
-                        self.checksum(ip, name);
+                        self.checksum(ip, layer, name);
                     }
                 }
                 Kind::Icmp | Kind::Icmpv6 => self.icmp(ip, layer),
@@ -91,14 +91,22 @@ impl Look<'_> {
         self.remarks.push(Remark::Wrong(code, text));
     }
 
-    fn checksum(&mut self, ip: &Layer, what: &str) {
-        let frame = self.frame;
+    /// The checksum of a layer, or of what it belongs to.
+    fn checksum(&mut self, ip: &Layer, layer: &Layer, what: &str) {
+        let (frame, layers) = (self.frame, self.stack.travelling());
+        // Of VXLAN and Geneve, cards have got both the outer and the inner ones wrong.
+        let tunnel = layers
+            .iter()
+            .position(|layer| matches!(layer.kind, Kind::Vxlan | Kind::Geneve));
+        let in_tunnel = tunnel.is_some() && layer.kind != Kind::Ipv4;
+        let code = if in_tunnel {
+            "tunnel-checksum-offload"
+        } else {
+            "checksum-wrong"
+        };
         let (from, to) = key::addresses(frame, ip);
         let place = if ip.level == 0 { "" } else { " inside the tunnel" };
-        self.say(
-            "checksum-wrong",
-            format!("wrong {what} checksums{place} from {from} to {to}"),
-        );
+        self.say(code, format!("wrong {what} checksums{place} from {from} to {to}"));
     }
 
     fn fragment(&mut self, ip: &Layer) {
@@ -128,9 +136,11 @@ impl Look<'_> {
                     "fragmentation-needed",
                     format!("needs packets of at most {} bytes", message.mtu()),
                 ),
-                (icmp::kind::UNREACHABLE, code) => ("unreachable", icmp::unreachable(code).to_owned()),
+                (icmp::kind::UNREACHABLE, code) => {
+                    ("destination-unreachable", icmp::unreachable(code).to_owned())
+                }
                 (icmp::kind::TIME_EXCEEDED, 0) => ("ttl-expired", "TTL expired: a loop?".to_owned()),
-                (icmp::kind::TIME_EXCEEDED, _) => ("reassembly", "fragments were missing".to_owned()),
+                (icmp::kind::TIME_EXCEEDED, _) => ("fragments-missing", "fragments were missing".to_owned()),
                 _ => return,
             }
         } else {
@@ -140,7 +150,10 @@ impl Look<'_> {
                     "fragmentation-needed",
                     format!("needs packets of at most {} bytes", message.mtu()),
                 ),
-                icmpv6::kind::UNREACHABLE => ("unreachable", icmpv6::unreachable(message.code()).to_owned()),
+                icmpv6::kind::UNREACHABLE => (
+                    "destination-unreachable",
+                    icmpv6::unreachable(message.code()).to_owned(),
+                ),
                 icmpv6::kind::TIME_EXCEEDED => ("ttl-expired", "hop limit expired: a loop?".to_owned()),
                 _ => return,
             }

@@ -3,7 +3,7 @@
 /// A finding, with what shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// A word that programs can look for, such as `arp-unanswered`.
+    /// An id of the catalogue of checks, such as `syn-unanswered`: `netdiag explain` has its page.
     pub code: &'static str,
     /// What is wrong, with addresses and numbers.
     pub text: String,

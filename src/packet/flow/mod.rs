@@ -10,6 +10,7 @@ pub mod state;
 mod table;
 #[cfg(test)]
 mod tests;
+mod vtep;
 
 use super::file::{Packet, Time};
 use super::layer::Stack;
@@ -21,6 +22,7 @@ use seen::Remark;
 pub use seen::Seen;
 pub use state::{Flow, Way};
 use table::Table;
+pub use vtep::{TunnelLink, Vtep, Vteps};
 
 /// Flows that are told apart; more cost memory without end.
 pub const MOST_FLOWS: usize = 200_000;
@@ -46,7 +48,7 @@ pub struct Flows {
 impl Flows {
     /// Adds a packet, which is the `number`th of the file.
     pub fn add(&mut self, number: u64, packet: &Packet, stack: &Stack) {
-        self.add_all(&mut [Seen::of(number, packet, stack)]);
+        self.add_all(&mut [Seen::of(number, packet, stack, None)]);
     }
 
     /// Adds what was seen of the next packets.

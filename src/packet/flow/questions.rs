@@ -194,11 +194,7 @@ impl Questions {
                     "neighbor discovery"
                 };
                 Finding {
-                    code: if target.is_ipv4() {
-                        "arp-unanswered"
-                    } else {
-                        "neighbor-unanswered"
-                    },
+                    code: "neighbor-unanswered",
                     text: format!(
                         "{word}{inside}: {sender} asked {} times who has {target}, and got no answer",
                         asked.count

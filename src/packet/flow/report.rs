@@ -47,7 +47,7 @@ fn judge(key: &Key, flow: &Flow, end: Time) -> Option<Finding> {
                 [flow.opener(), 1 - flow.opener()].map(|way| flow.ways.get(way).copied().unwrap_or_default());
             if flow.refused {
                 return say(
-                    "refused",
+                    "connection-refused",
                     flow.packets(),
                     format!("TCP{inside}: {to} refuses {from}"),
                 );
@@ -62,11 +62,17 @@ fn judge(key: &Key, flow: &Flow, end: Time) -> Option<Finding> {
                     again + u64::from(way.retransmitted),
                 ]
             });
+            if again > 0 && there.packets == 0 {
+                let text = format!(
+                    "TCP{inside}: {from} sends {again} of {sent} segments to {to} again, and nothing comes back here"
+                );
+                return say("sent-again-one-way", again, text);
+            }
             if again >= RETRANSMITTED.0 && again.saturating_mul(RETRANSMITTED.1) >= sent {
                 let text = format!(
                     "TCP{inside}: {again} of {sent} segments between {from} and {to} were sent again"
                 );
-                return say("retransmissions", again, text);
+                return say("segments-sent-again", again, text);
             }
             let closed = [(here.closed_windows, &from), (there.closed_windows, &to)];
             if let Some((count, who)) = closed.into_iter().find(|(count, _)| *count >= CLOSED) {
@@ -78,7 +84,7 @@ fn judge(key: &Key, flow: &Flow, end: Time) -> Option<Finding> {
             if here.resets + there.resets > 0 && here.fins + there.fins == 0 {
                 let who = if here.resets > 0 { &from } else { &to };
                 let text = format!("TCP{inside}: {who} resets the connection of {from} and {to}");
-                return say("reset", u64::from(here.resets + there.resets), text);
+                return say("connection-reset", u64::from(here.resets + there.resets), text);
             }
             None
         }

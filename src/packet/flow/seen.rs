@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::complaint;
 use super::key::{self, Packed, Via};
 use super::questions;
+use super::vtep::Vteps;
 use crate::packet::file::{Packet, Time};
 use crate::packet::layer::{Kind, Layer, Stack};
 use crate::packet::wire::icmp::{Icmp, kind as icmp_kind};
@@ -72,20 +73,33 @@ pub(super) enum Remark {
 }
 
 impl Seen {
-    /// Looks at a packet, which is the `number`th of the file.
-    pub fn of(number: u64, packet: &Packet, stack: &Stack) -> Self {
+    /// Looks at a packet, which is the `number`th of the file; at its tunnels, too, where it is known who has which.
+    pub fn of(number: u64, packet: &Packet, stack: &Stack, vteps: Option<&Vteps>) -> Self {
         let frame = packet.data;
         let mut remarks = Vec::new();
         questions::look(frame, stack, &mut remarks);
         complaint::look(frame, stack, &mut remarks);
+        if let Some(vteps) = vteps {
+            vteps.look(frame, stack, &mut remarks);
+        }
+        Self {
+            says: says(frame, stack.innermost()),
+            remarks,
+            ..Self::counted(number, packet, stack)
+        }
+    }
+
+    /// Only counts a packet: nothing is said of what is wrong, and no times are taken.
+    #[inline]
+    pub fn counted(number: u64, packet: &Packet, stack: &Stack) -> Self {
         Self {
             number,
             time: packet.time,
             wire_len: packet.wire_len,
             interface: u32::try_from(packet.interface).unwrap_or(u32::MAX),
-            key: key::packed(frame, stack),
-            says: says(frame, stack.innermost()),
-            remarks,
+            key: key::packed(packet.data, stack),
+            says: Says::Nothing,
+            remarks: Vec::new(),
         }
     }
 }

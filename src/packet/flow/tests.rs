@@ -98,8 +98,14 @@ fn a_syn_that_nobody_answers() {
 
 #[test]
 fn refused_and_reset() {
-    assert_eq!(codes(&[there(6, 2, b""), back(0, 0x14, b"")]), ["refused"]);
-    assert_eq!(codes(&[there(7, 0x18, b"x"), back(1, 0x14, b"")]), ["reset"]);
+    assert_eq!(
+        codes(&[there(6, 2, b""), back(0, 0x14, b"")]),
+        ["connection-refused"]
+    );
+    assert_eq!(
+        codes(&[there(7, 0x18, b"x"), back(1, 0x14, b"")]),
+        ["connection-reset"]
+    );
     assert_eq!(
         codes(&[there(7, 0x11, b""), back(1, 0x11, b""), there(8, 4, b"")]),
         [""; 0]
@@ -113,7 +119,9 @@ fn segments_that_are_sent_again() {
         frames.push(there(100, 0x18, &[1; 50]));
         frames.push(there(150, 0x10, b""));
     }
-    assert_eq!(codes(&frames), ["retransmissions"]);
+    assert_eq!(codes(&frames), ["sent-again-one-way"]);
+    frames.insert(1, back(1, 0x10, b""));
+    assert_eq!(codes(&frames), ["segments-sent-again"]);
 }
 
 #[test]
@@ -123,7 +131,7 @@ fn arp_in_vain_is_asked_again() {
     let mut frames = vec![build::ethernet(1, 2, 0x0800, &build::udp4(A, B, (1, 2), b"")); 10];
     frames.insert(0, ask.clone());
     frames.push(ask);
-    assert_eq!(codes(&frames), ["arp-unanswered"]);
+    assert_eq!(codes(&frames), ["neighbor-unanswered"]);
     frames.push(answer);
     assert_eq!(codes(&frames), [""; 0]);
 }
@@ -173,7 +181,11 @@ fn wrong_checksums_inside_and_none_on_healthy_traffic() {
     let mut frame = there(7, 0x18, b"hello");
     let last = frame.len() - 1;
     frame[last] ^= 1;
-    assert_eq!(codes(&[frame]), ["checksum-wrong"]);
+    assert_eq!(codes(&[frame]), ["tunnel-checksum-offload"]);
+    let mut bare = build::ethernet(1, 2, 0x0800, &build::tcp4(A, B, (40000, 80), 7, 0x18, b"hello"));
+    let last = bare.len() - 1;
+    bare[last] ^= 1;
+    assert_eq!(codes(&[bare]), ["checksum-wrong"]);
 }
 
 #[test]
