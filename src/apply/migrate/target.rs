@@ -68,7 +68,7 @@ pub async fn lock(store: &dyn Datastore, cluster: Option<&Resource>) -> Result<(
 /// What the datastore answers.
 pub async fn set_ready(store: &dyn Datastore, ready: bool) -> Result<(), Error> {
     change(store, &|there| {
-        there.set(&["spec", "datastoreReady"], Some(ready.into()))
+        there.set(&["spec", "datastoreReady"], Some(ready.into()));
     })
     .await
 }
