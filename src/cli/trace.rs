@@ -157,7 +157,11 @@ impl Args {
             cluster: picture.cluster(),
             findings: &found,
         };
-        let answer = Answer::new(scene, question, &ways);
+        let mut answer = Answer::new(scene, question, &ways);
+        let of_service = verdicts.as_ref().and_then(|verdicts| verdicts.service.as_ref());
+        if let Some(verdict) = of_service {
+            answer.of_service(verdict);
+        }
         let beside = Beside { verdicts, live };
         self.show(cx, &answer, &beside)?;
         let Beside { verdicts, live } = beside;

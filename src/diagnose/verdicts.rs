@@ -8,7 +8,7 @@ use crate::forward::topology::Topology;
 use crate::forward::walk::{Cause, End, Outcome, RuleText};
 use crate::policy::{Cause as Denied, Decision, Policies};
 
-pub use services::ServiceVerdict;
+pub use services::{Fault, ServiceVerdict};
 
 /// Both verdicts on one packet.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use super::names::Meant;
 use super::{Ways, end_text};
 use crate::cli::Outcome;
-use crate::diagnose::trace::{Explained, Scene, explain};
+use crate::diagnose::trace::{Explained, Scene, explain, service};
+use crate::diagnose::verdicts::ServiceVerdict;
 use crate::forward::topology::{PlaceId, Topology};
 use crate::forward::walk::{End, Outcome as Walked};
 use crate::intent::Cluster;
@@ -114,6 +115,28 @@ impl<'w, 't, 'a> Answer<'w, 't, 'a> {
             }
         }
         answer
+    }
+
+    /// What a service's objects say stands before what becomes of its packets.
+    pub(super) fn of_service(&mut self, verdict: &ServiceVerdict) {
+        let Some((explained, better)) = service(self.topology, verdict) else {
+            return;
+        };
+        let before = std::mem::take(&mut self.explained);
+        self.explained.push(explained);
+        let places: Vec<usize> = before
+            .into_iter()
+            .map(|old| {
+                if better.contains(&old.finding.id) {
+                    return 0;
+                }
+                self.explained.push(old);
+                self.explained.len() - 1
+            })
+            .collect();
+        for leg in &mut self.legs {
+            leg.why = leg.why.and_then(|why| places.get(why).copied());
+        }
     }
 
     fn add(&mut self, scene: Scene<'t, 'a>, walked: &'w Walked, there: Option<&'w Walked>) {

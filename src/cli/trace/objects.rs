@@ -49,6 +49,7 @@ pub(super) fn write(cx: &mut Context, verdicts: &Verdicts) -> Result<(), Error> 
     }
     if let Some(service) = &verdicts.service
         && service.differences.is_empty()
+        && !service.kernel.is_empty()
     {
         let ends: Vec<String> = service
             .expected

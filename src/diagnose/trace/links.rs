@@ -6,7 +6,7 @@ use super::Explained;
 use super::case::{Case, link_named, typed_in};
 use crate::diagnose::finding::Sure;
 use crate::forward::packet::Mac;
-use crate::forward::topology::Place;
+use crate::forward::topology::{Place, PlaceId};
 use crate::forward::walk::{Cause, What};
 
 /// Of flannel's UDP back end.
@@ -64,6 +64,34 @@ pub(super) fn holder_down(explained: &Explained, owner: &Place, ip: IpAddr) -> O
                 format!("{inside}ip link set {name} down"),
             )
             .step("routes over it went with it: see that they are back (ip route)"),
+    )
+}
+
+/// The host's end of a pod's cable is down.
+pub(super) fn cable_down(case: &Case, explained: &Explained, pod: PlaceId) -> Option<Explained> {
+    let owner = case.scene.topology.place(pod);
+    owner.namespace.as_ref()?;
+    let end = case.host_end(pod)?;
+    let link = case.scene.topology.link(end).filter(|link| !link.is_up())?;
+    let host = case.scene.topology.place(end.place);
+    let (title, name) = (owner.title(), &link.name);
+    Some(
+        explained
+            .clone()
+            .sure(Sure::Proved)
+            .because(format!(
+                "{name} of {}, the other end of the cable of {title}, is down",
+                host.title()
+            ))
+            .shown(
+                format!("ip link show dev {name} on {}", host.title()),
+                "without the flag UP",
+            )
+            .run(
+                &host.node.name,
+                format!("ip link set {name} up"),
+                format!("ip link set {name} down"),
+            ),
     )
 }
 
@@ -174,6 +202,9 @@ fn of_somebody_else(case: &Case) -> Option<Explained> {
         .find(|step| step.what == What::Nat && asked != from)?;
     let translator = case.scene.topology.place(nat.place).title();
     let who = case.who();
+    if let Some(explained) = past_netfilter(case, nat.place, asked) {
+        return Some(explained);
+    }
     Some(
         Explained::new(
             "answer-from-elsewhere",
@@ -191,6 +222,35 @@ fn of_somebody_else(case: &Case) -> Option<Explained> {
             "",
         )
         .step("of a service: see that KUBE-MARK-MASQ and KUBE-POSTROUTING are whole, and restart kube-proxy"),
+    )
+}
+
+/// An answer that a bridge of the translator carries without asking netfilter.
+fn past_netfilter(case: &Case, translator: PlaceId, asked: IpAddr) -> Option<Explained> {
+    let here = || case.trail().iter().filter(|step| step.place == translator);
+    if !here().any(|step| step.what == What::Out) || here().any(|step| step.what == What::Route) {
+        return None;
+    }
+    let (who, from) = (case.who(), case.first_packet()?.src);
+    let place = case.scene.topology.place(translator);
+    Some(
+        Explained::new(
+            "answer-from-elsewhere",
+            case,
+            Sure::Proved,
+            format!("the answer comes from {from}, but {who} asked {asked}, and takes no other's"),
+        )
+        .because(format!(
+            "asker and endpoint are on one bridge of {}, which carries the answer past netfilter, where it would be translated back: \
+             net.bridge.bridge-nf-call-iptables is not 1 there, or the module br_netfilter is not loaded",
+            place.title()
+        ))
+        .run(
+            &place.node.name,
+            "modprobe br_netfilter; sysctl -w net.bridge.bridge-nf-call-iptables=1",
+            "sysctl -w net.bridge.bridge-nf-call-iptables=0",
+        )
+        .step("keep it: br_netfilter in /etc/modules-load.d, the setting in /etc/sysctl.d"),
     )
 }
 

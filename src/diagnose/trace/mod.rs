@@ -10,6 +10,7 @@ mod routes;
 mod routing;
 mod rules;
 mod segment;
+mod services;
 mod shell;
 mod switches;
 mod tunnels;
@@ -19,6 +20,8 @@ use crate::forward::topology::Topology;
 use crate::forward::walk::{Cause, End, Outcome};
 use crate::intent::Cluster;
 use case::Case;
+
+pub use services::service;
 
 /// What explanations may look at beside the walk.
 #[derive(Debug, Clone, Copy)]

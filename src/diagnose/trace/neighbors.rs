@@ -292,7 +292,8 @@ fn owned(
         ),
         None => explained,
     };
-    if let Some(down) = links::holder_down(&explained, owner, target) {
+    let down = links::holder_down(&explained, owner, target);
+    if let Some(down) = down.or_else(|| links::cable_down(case, &explained, id)) {
         return down;
     }
     let macvlan =

@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
+use crate::forward::hooks::Note;
 use crate::forward::topology::{PlaceId, Topology};
-use crate::forward::walk::{Cause, End, Outcome};
+use crate::forward::walk::{Cause, End, Missing, Outcome, What};
 use crate::policy::Policies;
 use crate::policy::frontend::{Ends, Expected, Frontend};
 
@@ -19,6 +20,25 @@ pub struct ServiceVerdict {
     /// Where the objects want it sent.
     pub expected: Expected,
     pub differences: Vec<String>,
+    /// The worst of them.
+    pub fault: Option<Fault>,
+}
+
+/// In what the objects and the rules part, or the objects and the pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// No rule of the node knows it.
+    Untranslated,
+    /// The rules know other endpoints, or refuse it.
+    Behind,
+    /// An entry of conntrack leads to what is no endpoint any more.
+    Tracked,
+    /// Nothing is behind it.
+    Empty,
+    /// It has not the port that was asked for.
+    NoPort,
+    /// Its endpoint does not listen on the port that it is sent to.
+    TargetClosed(IpAddr, u16),
 }
 
 /// Compares the ways of one packet with the service that has its destination, if one has.
@@ -45,32 +65,86 @@ pub(super) fn verdict<'w>(
             .hosts()
             .any(|(_, place)| place.node.name == node && place.has(packet.src));
     let expected = services.expected(&frontend, packet.is_v6(), &node, inside);
-    let mut kernel = Ends::new();
-    let mut untranslated: Option<&Outcome> = None;
-    for way in &ways {
-        match end_of(way, packet.dst, dport) {
-            Some(end) => {
-                kernel.insert(end);
-            }
-            None => untranslated = Some(way),
-        }
-    }
+    let seen = Seen::of(&ways, packet.dst, dport);
     let title = frontend.title(packet.dst, dport);
-    let differences = differences(
-        policies,
-        &frontend,
-        &title,
-        &node,
-        &kernel,
-        &expected,
-        untranslated,
-    );
+    let differences = differences(policies, &frontend, &title, &node, &seen, &expected);
+    let fault = if differences.is_empty() {
+        closed(&ways, &seen.kernel)
+    } else {
+        Some(seen.fault(&expected))
+    };
     Some(ServiceVerdict {
         title,
         node,
-        kernel,
+        kernel: seen.kernel,
         expected,
         differences,
+        fault,
+    })
+}
+
+/// What the kernel does with a packet to a service.
+struct Seen<'w> {
+    kernel: Ends,
+    /// A way on which nobody translates it.
+    untranslated: Option<&'w Outcome>,
+    /// By an entry of conntrack, not by rules.
+    tracked: bool,
+}
+
+impl<'w> Seen<'w> {
+    fn of(ways: &[&'w Outcome], vip: IpAddr, port: u16) -> Self {
+        let mut seen = Self {
+            kernel: Ends::new(),
+            untranslated: None,
+            tracked: false,
+        };
+        for way in ways {
+            match translation(way, vip, port) {
+                Some(end) => {
+                    seen.tracked |= is_tracked(way);
+                    seen.kernel.insert(end);
+                }
+                None => seen.untranslated = Some(way),
+            }
+        }
+        seen
+    }
+
+    /// What is wrong, where something is.
+    fn fault(&self, expected: &Expected) -> Fault {
+        if self.tracked {
+            Fault::Tracked
+        } else if !self.kernel.is_empty() {
+            Fault::Behind
+        } else if expected.ends.is_empty() {
+            Fault::Empty
+        } else if self.untranslated.is_some_and(by_rule) {
+            Fault::Behind
+        } else {
+            Fault::Untranslated
+        }
+    }
+}
+
+/// Whether a rule ends it.
+const fn by_rule(way: &Outcome) -> bool {
+    matches!(
+        way.end,
+        End::Dropped(Cause::Rule { .. }) | End::Rejected(Cause::Rule { .. })
+    )
+}
+
+/// An endpoint that refuses what comes by the service.
+fn closed(ways: &[&Outcome], ends: &Ends) -> Option<Fault> {
+    let mut refused = ways
+        .iter()
+        .filter(|way| matches!(way.end, End::Rejected(Cause::PortClosed { .. })));
+    refused.find_map(|way| {
+        let packet = &way.state.packet;
+        let (_, port) = packet.transport.ports()?;
+        ends.contains(&(packet.dst, port))
+            .then_some(Fault::TargetClosed(packet.dst, port))
     })
 }
 
@@ -106,6 +180,7 @@ fn without_port(policies: &Policies, topology: &Topology<'_>, way: &Outcome) -> 
             protocol(packet.proto()),
             ports.join(", ")
         )],
+        fault: Some(Fault::NoPort),
     })
 }
 
@@ -130,8 +205,14 @@ fn stopped_at(topology: &Topology<'_>, way: &Outcome) -> PlaceId {
     hosts.next_back().unwrap_or(way.place)
 }
 
+/// Whether it was translated as a connection that was there before.
+fn is_tracked(way: &Outcome) -> bool {
+    let first = way.state.trail.iter().find(|step| step.what == What::Nat);
+    first.is_some_and(|step| step.text == Note::Translates(None).to_string())
+}
+
 /// Where one way of the packet is translated to.
-fn end_of(way: &Outcome, vip: IpAddr, port: u16) -> Option<(IpAddr, u16)> {
+fn translation(way: &Outcome, vip: IpAddr, port: u16) -> Option<(IpAddr, u16)> {
     let mut conns = way.state.conns.iter().map(|(_, conn)| conn);
     let conn = conns.find(|conn| {
         let ports = conn.original.transport.ports();
@@ -153,11 +234,17 @@ fn differences(
     frontend: &Frontend<'_>,
     title: &str,
     node: &str,
-    kernel: &Ends,
+    seen: &Seen,
     expected: &Expected,
-    untranslated: Option<&Outcome>,
 ) -> Vec<String> {
+    let (kernel, untranslated, tracked) = (&seen.kernel, seen.untranslated, seen.tracked);
     let mut lines = Vec::new();
+    let whence = if tracked {
+        "a connection that is tracked on"
+    } else {
+        "the rules of"
+    };
+    let send = if tracked { "goes" } else { "send" };
     let whose = |(ip, _): &(IpAddr, u16)| match policies.pod_at(*ip) {
         Some(pod) => format!(" ({})", pod.title()),
         None => " (no pod has that address)".to_owned(),
@@ -168,11 +255,11 @@ fn differences(
         lines.push(match other_port {
             Some((_, port)) => {
                 format!(
-                    "{title}: the rules of node {node} send to {end_text}, its endpoint there has port {port}"
+                    "{title}: {whence} node {node} {send} to {end_text}, its endpoint there has port {port}"
                 )
             }
             None => format!(
-                "{title}: the rules of node {node} send to {end_text}{}, which is no endpoint of it",
+                "{title}: {whence} node {node} {send} to {end_text}{}, which is no endpoint of it",
                 whose(end)
             ),
         });
@@ -184,8 +271,13 @@ fn differences(
         .filter(is_known)
         .copied()
         .collect();
-    let may_be_fewer = expected.by_zone && missing.len() < expected.ends.len();
-    let decided = untranslated.is_none_or(|way| !matches!(way.end, End::NotDecidable(_)));
+    // A connection, and a client that is remembered, has one end only.
+    let one_end = tracked || (frontend.service.has_affinity() && !kernel.is_empty());
+    let may_be_fewer = (expected.by_zone && missing.len() < expected.ends.len()) || one_end;
+    // What left the node went through all of its rules.
+    let decided = untranslated.is_none_or(
+        |way| !matches!(&way.end, End::NotDecidable(why) if !matches!(why, Missing::Beyond { .. })),
+    );
     if !missing.is_empty() && !may_be_fewer && decided {
         lines.push(if kernel.is_empty() {
             let rule = untranslated.and_then(|way| match &way.end {

@@ -185,7 +185,9 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         let Some(conn) = self.call.conn.clone() else {
             return;
         };
-        if conn.state != ConnState::Established {
+        // Of one that nobody answered yet, packets are new, and translated as the first was all the same.
+        let decided = conn.state == ConnState::New && conn.dnat_done && conn.snat_done;
+        if conn.state != ConnState::Established && !decided {
             return;
         }
         let (src, dst) = (self.call.packet.src, self.call.packet.dst);

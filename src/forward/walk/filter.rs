@@ -30,6 +30,8 @@ impl Walker<'_, '_> {
         let known = (begins && state.conn.is_none())
             .then(|| here.find_map(|(_, conn)| conn.seen_by(&state.packet)))
             .flatten();
+        let tracked = || self.tracked(place, &state.packet);
+        let known = known.or_else(|| (begins && state.conn.is_none()).then(tracked).flatten());
         let hooks = self.hooks(place);
         match &hooks.absent {
             None | Some((_, Absence::Missing)) => {}

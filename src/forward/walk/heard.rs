@@ -1,6 +1,6 @@
 //! What a namespace's conntrack knows of packets like one that left what was seen: whether they were answered.
 
-use super::super::hooks::Tuple;
+use super::super::hooks::{Conn, ConnState, Direction, Tuple};
 use super::super::packet::{Packet, Transport};
 use super::super::topology::PlaceId;
 use super::{Cause, End, Missing, Outcome, Walker, What};
@@ -108,6 +108,35 @@ impl Walker<'_, '_> {
             .collect()
     }
 
+    /// The connection that conntrack has of a datagram: it is translated as that one is, whatever the rules say now. With
+    /// TCP, whoever asks anew begins another one.
+    pub(super) fn tracked(&self, place: PlaceId, packet: &Packet) -> Option<Conn> {
+        let Transport::Udp { .. } = packet.transport else {
+            return None;
+        };
+        let entries = self.topology.place(place).net.conntrack.known()?.entries.items();
+        let alive = |flow: &&Flow| {
+            flow.proto == UDP
+                && flow.zone == 0
+                && flow.original.zone.is_none()
+                && !flow.status.has(FlowStatus::DYING)
+        };
+        entries.iter().filter(alive).find_map(|flow| {
+            let (original, reply) = (datagrams(&flow.original)?, datagrams(&flow.reply)?);
+            let seen = Conn {
+                original,
+                reply,
+                mark: flow.mark,
+                ..Conn::begun_by(packet)
+            };
+            let mut conn = seen.seen_by(packet)?;
+            if conn.direction == Direction::Original && flow.status.is_unreplied() {
+                conn.state = ConnState::New;
+            }
+            Some(conn)
+        })
+    }
+
     fn fresh(&self, place: PlaceId) -> impl Iterator<Item = &Flow> {
         let tracked = self.topology.place(place).net.conntrack.known();
         let entries = tracked.map_or(&[][..], |tracked| tracked.entries.items());
@@ -115,6 +144,18 @@ impl Walker<'_, '_> {
             .iter()
             .filter(|flow| flow.timeout.is_some_and(|left| left <= FRESH))
     }
+}
+
+fn datagrams(seen: &Seen) -> Option<Tuple> {
+    let transport = Transport::Udp {
+        sport: seen.sport?,
+        dport: seen.dport?,
+    };
+    Some(Tuple {
+        src: seen.src,
+        dst: seen.dst,
+        transport,
+    })
 }
 
 fn same_ends(seen: &Seen, tuple: Tuple) -> bool {

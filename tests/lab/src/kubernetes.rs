@@ -1,7 +1,9 @@
 //! A real Kubernetes API server on loopback, with an etcd of its own: no kubelets, no controllers; nodes and pods are
 //! objects that tests write. `scripts/kubernetes` builds the programs.
 
+mod alone;
 mod credentials;
+mod door;
 
 use std::{
     path::PathBuf,
@@ -15,7 +17,9 @@ use std::{
 use serde_json::Value;
 
 use crate::{Error, Result, daemons, loopback, loopback::Supervised, wait_for};
+pub(crate) use alone::Alone;
 use credentials::Credentials;
+pub(crate) use door::Door;
 
 /// Users with a token each: who it is, and whether it may do everything.
 const USERS: [(&str, bool); 3] = [("admin", true), ("reader", false), ("nobody", false)];
@@ -67,6 +71,14 @@ impl Kubernetes {
         let started = std::sync::Arc::new(Self::start()?);
         *shared = Some(std::sync::Arc::clone(&started));
         Ok(started)
+    }
+
+    /// One that nobody else has, with this namespace, and nothing in it.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(crate) fn alone(namespace: &'static str) -> Result<Alone> {
+        Alone::new(namespace)
     }
 
     /// Where `scripts/kubernetes` put a program.
@@ -203,7 +215,7 @@ impl Kubernetes {
         self.demand("DELETE", path, None)
     }
 
-    fn demand(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+    pub(crate) fn demand(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
         match self.request(method, path, body)? {
             (200..=299, answer) => Ok(answer),
             (status, answer) => Err(Error::failed(format!("{method} {path}: {status} {answer}"))),

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr, TcpStream},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket},
     os::fd::AsRawFd,
     process,
     sync::atomic::{AtomicU16, Ordering},
@@ -69,6 +69,23 @@ pub(crate) fn echo(to: IpAddr, within: Duration) -> io::Result<bool> {
 /// Whether a connection to the port comes about within that time.
 pub(crate) fn connects(to: SocketAddr, within: Duration) -> bool {
     TcpStream::connect_timeout(&to, within).is_ok()
+}
+
+/// Whether a datagram to the port is answered within that time; it comes from that port.
+pub(crate) fn asks(from: u16, to: SocketAddr, within: Duration) -> io::Result<bool> {
+    let any: IpAddr = if to.is_ipv4() {
+        Ipv4Addr::UNSPECIFIED.into()
+    } else {
+        Ipv6Addr::UNSPECIFIED.into()
+    };
+    let socket = UdpSocket::bind((any, from))?;
+    socket.set_read_timeout(Some(within))?;
+    // What is refused or has no route is not answered either.
+    let answered = socket
+        .connect(to)
+        .and_then(|()| socket.send(&[0x5a; PAYLOAD]))
+        .and_then(|_| socket.recv(&mut [0; 2048]));
+    Ok(answered.is_ok())
 }
 
 /// RFC 792, RFC 4443: type, code, checksum, identifier and sequence number, data. The kernel fills in the checksum of

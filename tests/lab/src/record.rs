@@ -1,6 +1,6 @@
 //! The state of a lab as outputs of plain commands: a folder a node, a folder a pod within, a file a command.
 //!
-//! Pods are looked at less closely than nodes are, as people do it: addresses, routes and neighbors only.
+//! Pods are looked at less closely than nodes are, as people do it: addresses, routes, neighbors and sockets only.
 
 use std::{path::Path, thread, time::Duration};
 
@@ -41,6 +41,7 @@ for path in /run/netns/*; do
     keep "$pod/addr.json" ip -n "$pod" -d -j addr
     keep "$pod/route.json" ip -n "$pod" -d -j route show table all
     keep "$pod/neigh.json" ip -n "$pod" -j neigh
+    keep "$pod/ss.txt" ip netns exec "$pod" ss -Htanu
 done
 "#;
 

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Network, PodSite, Probe, Way, frr};
+use super::{
+    Network, PodSite, Probe, Way,
+    answerer::Answerer,
+    cluster::{self, Cluster},
+    frr,
+};
 use crate::{Bird, Daemon, Plan, Result, bird, ovs};
 
 /// A network that is not up yet.
@@ -63,6 +68,18 @@ enum Step {
         pod: String,
         port: u16,
     },
+    /// something that takes connections, and sends datagrams back
+    Serve {
+        node: String,
+        pod: String,
+        port: u16,
+    },
+    /// objects of the cluster
+    Objects(Vec<cluster::Request>),
+    KubeProxy {
+        node: String,
+        mode: &'static str,
+    },
 }
 
 impl Draft {
@@ -104,6 +121,21 @@ impl Draft {
     /// From a node, or from a `node/pod`, a connection must come about.
     pub(super) fn connects(self, from: &str, to: &str, port: u16) -> Self {
         self.way(from, Probe::Tcp(to.into(), port), true)
+    }
+
+    /// From a node, or from a `node/pod`, every connection must come about, whoever it is given to.
+    pub(super) fn connects_always(self, from: &str, to: &str, port: u16) -> Self {
+        self.way(from, Probe::TcpAlways(to.into(), port), true)
+    }
+
+    /// From a node, or from a `node/pod`, a connection must not come about.
+    pub(super) fn never_connects(self, from: &str, to: &str, port: u16) -> Self {
+        self.way(from, Probe::Tcp(to.into(), port), false)
+    }
+
+    /// From a node, or from a `node/pod`, a datagram must be answered.
+    pub(super) fn asks(self, from: &str, to: &str, port: u16) -> Self {
+        self.way(from, Probe::Udp(to.into(), port), true)
     }
 
     fn way(mut self, from: &str, probe: Probe, answered: bool) -> Self {
@@ -181,6 +213,31 @@ impl Draft {
         self
     }
 
+    /// A program in a pod that takes connections to this port, and sends datagrams back.
+    pub(super) fn serves(mut self, node: &str, pod: &str, port: u16) -> Self {
+        self.steps.push(Step::Serve {
+            node: node.into(),
+            pod: pod.into(),
+            port,
+        });
+        self
+    }
+
+    /// Requests to the API server of the cluster.
+    pub(super) fn objects(mut self, requests: impl IntoIterator<Item = cluster::Request>) -> Self {
+        self.steps.push(Step::Objects(requests.into_iter().collect()));
+        self
+    }
+
+    /// A kube-proxy in this mode.
+    pub(super) fn kube_proxy(mut self, node: &str, mode: &'static str) -> Self {
+        self.steps.push(Step::KubeProxy {
+            node: node.into(),
+            mode,
+        });
+        self
+    }
+
     pub(super) fn file(mut self, node: &str, path: &str, text: String) -> Self {
         self.steps.push(Step::Write {
             node: node.into(),
@@ -202,7 +259,7 @@ impl Draft {
     /// Brings it up; that all ways are open is not awaited ([`Network::works`]).
     pub fn up(self) -> Result<Network> {
         let lab = self.plan.up()?;
-        let mut listeners = Vec::new();
+        let (mut listeners, mut answerers, mut cluster) = (Vec::new(), Vec::new(), None);
         for step in &self.steps {
             match step {
                 Step::Sh { node, script } => {
@@ -235,6 +292,13 @@ impl Draft {
                 Step::OvsSh { node, script } => ovs::sh(lab.node(node), script).map(drop)?,
                 Step::Kill { node, daemon } => lab.node(node).kill(daemon)?,
                 Step::Listen { node, pod, port } => listeners.push(lab.node(node).pod(pod).listen(*port)?),
+                Step::Serve { node, pod, port } => {
+                    answerers.push(Answerer::start(lab.node(node), pod, *port)?);
+                }
+                Step::Objects(requests) => Cluster::of(&mut cluster)?.write(requests)?,
+                Step::KubeProxy { node, mode } => {
+                    Cluster::of(&mut cluster)?.kube_proxy(lab.node(node), mode)?;
+                }
             }
         }
         Ok(Network {
@@ -243,6 +307,8 @@ impl Draft {
             ways: self.ways,
             settles_within: self.settles_within,
             _listeners: listeners,
+            _answerers: answerers,
+            cluster,
         })
     }
 }

@@ -14,16 +14,20 @@
 //! | [`StaticRoutes`] | bridges, and routes by hand, with or without a router between |
 //! | [`OpenVswitch`] | bridges of Open vSwitch with VXLAN, GRE or Geneve ports between the hosts |
 //! | [`Rip`] | the same, and RIP in place of hands |
+//! | [`KubeProxy`] | services of Kubernetes, by real kube-proxies that a real API server tells of them |
 //! | [`link_labs`] | tunnels, VLANs, VRFs, IPVS and more that few kernels have at hand: for a guest |
 //!
 //! Calico with BGP is [`crate::StoryPlan`].
 
+mod answerer;
 mod attach;
 mod bridge;
+mod cluster;
 mod docker;
 mod draft;
 mod flannel;
 mod frr;
+mod kube;
 mod links;
 mod network;
 mod ovs;
@@ -38,6 +42,7 @@ pub use bridge::bridge;
 pub use docker::Docker;
 pub use draft::Draft;
 pub use flannel::{Backend, Flannel};
+pub use kube::KubeProxy;
 pub use links::{link_labs, museum};
 pub use network::{Network, PodSite, Probe, Way};
 pub use ovs::{OpenVswitch, Tunnel};

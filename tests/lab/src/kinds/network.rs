@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use super::{answerer::Answerer, cluster::Cluster};
 use crate::{Error, Lab, Result, probe, wait_until};
 
 /// A pod, and where it is connected.
@@ -46,6 +47,17 @@ pub enum Probe {
     Sized { to: String, size: u32, df: bool },
     /// a connection to a port
     Tcp(String, u16),
+    /// many connections to a port, one after the other: all must come about, whoever they are given to
+    TcpAlways(String, u16),
+    /// a datagram to a port, from [`Probe::SOURCE`]
+    Udp(String, u16),
+}
+
+impl Probe {
+    /// The port that datagrams come from: that of the packets that netdiag walks.
+    pub const SOURCE: u16 = 40_000;
+    /// By chance, so many connections never go to the same one of two.
+    const MANY: usize = 24;
 }
 
 /// A network that is up; dropped, all of it is gone.
@@ -57,6 +69,8 @@ pub struct Network {
     pub(super) settles_within: Duration,
     /// open until the end, so that connections find somebody
     pub(super) _listeners: Vec<TcpListener>,
+    pub(super) _answerers: Vec<Answerer>,
+    pub(super) cluster: Option<Cluster>,
 }
 
 impl Network {
@@ -75,6 +89,11 @@ impl Network {
         &self.ways
     }
 
+    /// The objects of the cluster that it is the network of, as of now, a document each; none without a cluster.
+    pub fn objects(&self) -> Result<Option<String>> {
+        self.cluster.as_ref().map(Cluster::documents).transpose()
+    }
+
     /// Whether a way's probe is answered now.
     pub fn answers(&self, way: &Way) -> Result<bool> {
         let address = |text: &str| {
@@ -90,6 +109,16 @@ impl Network {
             Probe::Tcp(to, port) => {
                 let to = SocketAddr::new(address(to)?, *port);
                 self.inside(way, || probe::connects(to, Duration::from_secs(2)))
+            }
+            Probe::TcpAlways(to, port) => {
+                let to = SocketAddr::new(address(to)?, *port);
+                let mut connects = |_| probe::connects(to, Duration::from_secs(2));
+                self.inside(way, || (0..Probe::MANY).all(&mut connects))
+            }
+            Probe::Udp(to, port) => {
+                let to = SocketAddr::new(address(to)?, *port);
+                self.inside(way, || probe::asks(Probe::SOURCE, to, Duration::from_secs(1)))?
+                    .map_err(Error::io(format!("a datagram to {to}")))
             }
             Probe::Sized { to, size, df } => self.sized(way, to, *size, *df),
         }

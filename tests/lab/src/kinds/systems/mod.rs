@@ -4,6 +4,7 @@ mod bridges;
 mod cables;
 mod docker;
 mod flannel;
+mod kube;
 mod rip;
 mod routes;
 mod switches;
@@ -20,6 +21,7 @@ pub fn systems() -> Vec<System> {
         routes::systems(),
         rip::systems(),
         switches::systems(),
+        kube::systems(),
     ]
     .concat()
 }
