@@ -543,7 +543,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('--allow-version-mismatch', '--allow-version-mismatch', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag works with every release of Calico')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Lock and unlock it')
+            [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Lock it, unlock it, and move what it holds to another')
             break
         }
         'netdiag;datastore;migrate' {
@@ -556,8 +556,36 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('--allow-version-mismatch', '--allow-version-mismatch', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag works with every release of Calico')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Print everything that the datastore holds, as `import` reads it; it must be locked')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Take in what `export` printed; the datastore must be empty, and is locked afterwards')
             [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Tell all of Calico that nothing may be changed: nodes and pods keep what they have, and get nothing new')
             [CompletionResult]::new('unlock', 'unlock', [CompletionResultType]::ParameterValue, 'Tell all of Calico to go on')
+            break
+        }
+        'netdiag;datastore;migrate;export' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto (a terminal without NO_COLOR), always or never')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Seconds that each datastore call may take')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag writes no log')
+            [CompletionResult]::new('--allow-version-mismatch', '--allow-version-mismatch', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag works with every release of Calico')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'netdiag;datastore;migrate;import' {
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'File, or - for standard input')
+            [CompletionResult]::new('--filename', '--filename', [CompletionResultType]::ParameterName, 'File, or - for standard input')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto (a terminal without NO_COLOR), always or never')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Seconds that each datastore call may take')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag writes no log')
+            [CompletionResult]::new('--allow-version-mismatch', '--allow-version-mismatch', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag works with every release of Calico')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'netdiag;datastore;migrate;lock' {

@@ -82,6 +82,12 @@ _netdiag() {
             netdiag__subcmd__datastore,migrate)
                 cmd="netdiag__subcmd__datastore__subcmd__migrate"
                 ;;
+            netdiag__subcmd__datastore__subcmd__migrate,export)
+                cmd="netdiag__subcmd__datastore__subcmd__migrate__subcmd__export"
+                ;;
+            netdiag__subcmd__datastore__subcmd__migrate,import)
+                cmd="netdiag__subcmd__datastore__subcmd__migrate__subcmd__import"
+                ;;
             netdiag__subcmd__datastore__subcmd__migrate,lock)
                 cmd="netdiag__subcmd__datastore__subcmd__migrate__subcmd__lock"
                 ;;
@@ -679,12 +685,96 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__datastore__subcmd__migrate)
-            opts="-c -h --color --config --timeout --allow-version-mismatch --context --log-level --help lock unlock"
+            opts="-c -h --color --config --timeout --allow-version-mismatch --context --log-level --help export import lock unlock"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netdiag__subcmd__datastore__subcmd__migrate__subcmd__export)
+            opts="-c -h --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netdiag__subcmd__datastore__subcmd__migrate__subcmd__import)
+            opts="-f -c -h --filename --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --filename)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

@@ -516,7 +516,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand --allow-version-mismatch 'Accepted as calicoctl has it: netdiag works with every release of Calico'
             cand -h 'Print help'
             cand --help 'Print help'
-            cand migrate 'Lock and unlock it'
+            cand migrate 'Lock it, unlock it, and move what it holds to another'
         }
         &'netdiag;datastore;migrate'= {
             cand --color 'Colour the output: auto (a terminal without NO_COLOR), always or never'
@@ -528,8 +528,34 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand --allow-version-mismatch 'Accepted as calicoctl has it: netdiag works with every release of Calico'
             cand -h 'Print help'
             cand --help 'Print help'
+            cand export 'Print everything that the datastore holds, as `import` reads it; it must be locked'
+            cand import 'Take in what `export` printed; the datastore must be empty, and is locked afterwards'
             cand lock 'Tell all of Calico that nothing may be changed: nodes and pods keep what they have, and get nothing new'
             cand unlock 'Tell all of Calico to go on'
+        }
+        &'netdiag;datastore;migrate;export'= {
+            cand --color 'Colour the output: auto (a terminal without NO_COLOR), always or never'
+            cand -c 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
+            cand --config 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
+            cand --timeout 'Seconds that each datastore call may take'
+            cand --context 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)'
+            cand --log-level 'Accepted as calicoctl has it: netdiag writes no log'
+            cand --allow-version-mismatch 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'netdiag;datastore;migrate;import'= {
+            cand -f 'File, or - for standard input'
+            cand --filename 'File, or - for standard input'
+            cand --color 'Colour the output: auto (a terminal without NO_COLOR), always or never'
+            cand -c 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
+            cand --config 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
+            cand --timeout 'Seconds that each datastore call may take'
+            cand --context 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)'
+            cand --log-level 'Accepted as calicoctl has it: netdiag writes no log'
+            cand --allow-version-mismatch 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'netdiag;datastore;migrate;lock'= {
             cand --color 'Colour the output: auto (a terminal without NO_COLOR), always or never'

@@ -723,7 +723,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fis
 complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -s h -l help -d 'Print help'
-complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -f -a "migrate" -d 'Lock and unlock it'
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and not __fish_seen_subcommand_from migrate" -f -a "migrate" -d 'Lock it, unlock it, and move what it holds to another'
 complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -733,6 +733,8 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_se
 complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -f -a "export" -d 'Print everything that the datastore holds, as `import` reads it; it must be locked'
+complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -f -a "import" -d 'Take in what `export` printed; the datastore must be empty, and is locked afterwards'
 complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -f -a "lock" -d 'Tell all of Calico that nothing may be changed: nodes and pods keep what they have, and get nothing new'
 complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -f -a "unlock" -d 'Tell all of Calico to go on'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F

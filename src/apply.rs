@@ -4,6 +4,7 @@
 mod change;
 mod effects;
 mod initialize;
+pub mod migrate;
 mod rules;
 
 use std::cell::{Cell, RefCell};

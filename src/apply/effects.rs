@@ -84,7 +84,7 @@ async fn node(store: &dyn Datastore, node: &Resource) -> Result<(), Error> {
 }
 
 /// A store that doesn't have this kind has none of it.
-async fn list(store: &dyn Datastore, kind: Kind) -> Result<Vec<Resource>, Error> {
+pub(super) async fn list(store: &dyn Datastore, kind: Kind) -> Result<Vec<Resource>, Error> {
     match store.list(kind).await {
         Ok(list) => Ok(list.items),
         Err(datastore::Error::Unsupported { .. }) => Ok(Vec::new()),

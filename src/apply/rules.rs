@@ -66,7 +66,7 @@ pub(super) async fn unused(store: &dyn Datastore, resource: &Resource) -> Result
         return Ok(());
     }
     for kind in Kind::ALL.into_iter().filter(|kind| kind.is_tiered()) {
-        let policies = store.list(kind).await?.items;
+        let policies = effects::list(store, kind).await?;
         let used = |policy: &Resource| policy.text(&["spec", "tier"]).unwrap_or("default") == resource.name();
         if policies.iter().any(used) {
             let name = resource.name();

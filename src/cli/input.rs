@@ -169,7 +169,7 @@ fn is_manifest(path: &Path) -> bool {
 }
 
 /// Everything that a reader has.
-fn limited(name: &str, reader: &mut dyn Read) -> Result<Vec<u8>, Error> {
+pub(super) fn limited(name: &str, reader: &mut dyn Read) -> Result<Vec<u8>, Error> {
     let mut text = Vec::new();
     reader
         .take(MAX_FILE + 1)

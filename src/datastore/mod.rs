@@ -116,6 +116,11 @@ pub trait Datastore {
         Box::pin(async { Ok(false) })
     }
 
+    /// Defines Calico's kinds where a store has to be told of them, and isn't; how many it was told of.
+    fn define_kinds(&self) -> Answer<'_, usize> {
+        Box::pin(async { Ok(0) })
+    }
+
     /// Objects of Kubernetes itself that networks and policies depend on, when Kubernetes is the store: what may not be
     /// read is told beside them.
     fn kubernetes_objects(&self) -> Answer<'_, Option<Inventory>> {

@@ -12,13 +12,13 @@ use crate::calico::kind::Kind;
 use crate::calico::resource::Resource;
 use crate::datastore::{Datastore, Entry, Error, Unreadable};
 
-pub(super) const BLOCKS: [&str; 2] = [
+pub(crate) const BLOCKS: [&str; 2] = [
     "/calico/ipam/v2/assignment/ipv4/block/",
     "/calico/ipam/v2/assignment/ipv6/block/",
 ];
-pub(super) const HANDLES: &str = "/calico/ipam/v2/handle/";
-pub(super) const HOSTS: &str = "/calico/ipam/v2/host/";
-pub(super) const CONFIG: &str = "/calico/ipam/v2/config";
+pub(crate) const HANDLES: &str = "/calico/ipam/v2/handle/";
+pub(crate) const HOSTS: &str = "/calico/ipam/v2/host/";
+pub(crate) const CONFIG: &str = "/calico/ipam/v2/config";
 
 /// A pool: which addresses it has, and whether new ones are given out.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use crate::command::Netdiag;
 use crate::server::Etcd;
 
 /// One of every kind of v1, as files of 2017 have them.
-const V1: &str = "
+pub(crate) const V1: &str = "
 - {apiVersion: v1, kind: node, metadata: {name: node1}, spec: {bgp: {ipv4Address: 10.0.0.1/24}}}
 - {apiVersion: v1, kind: ipPool, metadata: {cidr: 10.1.0.0/16}, spec: {ipip: {enabled: true}, nat-outgoing: true}}
 - {apiVersion: v1, kind: bgpPeer, metadata: {scope: global, peerIP: 10.0.0.9}, spec: {asNumber: 64567}}

@@ -11,9 +11,9 @@ use crate::server::Etcd;
 use crate::{open, run};
 
 /// Two nodes with six and seven addresses, and one of IPv6.
-const DUMP: &str = include_str!("../../fixtures/etcd/calicoctl-v3.32.1-ipam-dump.txt");
+pub(crate) const DUMP: &str = include_str!("../../fixtures/etcd/calicoctl-v3.32.1-ipam-dump.txt");
 
-async fn load(store: &dyn Datastore) {
+pub(crate) async fn load(store: &dyn Datastore) {
     let lines: Vec<&str> = DUMP.lines().collect();
     for pair in lines.chunks(2) {
         let entry = Entry {

@@ -15,10 +15,12 @@ mod failures;
 mod ipam;
 mod kinds;
 mod kubernetes;
+mod migrate;
 mod replay;
 mod server;
 mod tls;
 mod v2;
+mod v2_objects;
 mod v3;
 
 use std::time::{Duration, Instant};

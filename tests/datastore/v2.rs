@@ -159,7 +159,7 @@ fn a_conflict_half_way_says_what_was_written() {
 }
 
 #[test]
-fn peers_pools_and_settings_are_read_and_only_nodes_are_written() {
+fn peers_pools_and_settings_are_read_and_what_came_with_v3_is_refused() {
     let Some(etcd) = Etcd::start() else { return };
     etcd.set2("/calico/bgp/v1/global/as_num", "64511");
     etcd.set2("/calico/bgp/v1/global/node_mesh", r#"{"enabled":true}"#);
@@ -186,14 +186,18 @@ fn peers_pools_and_settings_are_read_and_only_nodes_are_written() {
         assert_eq!(pool.text(&["spec", "ipipMode"]), Some("Always"));
         let missing = store.get(Kind::ClusterInformation, "default").await;
         assert!(matches!(missing, Err(Error::NotFound { .. })));
-        assert!(matches!(
-            store.update(&pool).await,
-            Err(Error::Unsupported { .. })
-        ));
-        assert!(matches!(
-            store.create(&pool).await,
-            Err(Error::Unsupported { .. })
-        ));
+        let mut sliced = pool.clone();
+        sliced.set(&["spec", "vxlanMode"], Some("Always".into()));
+        sliced.set(&["spec", "ipipMode"], Some("Never".into()));
+        let error = store.update(&sliced).await.unwrap_err().to_string();
+        assert!(error.contains("etcd v2 can't hold spec.vxlanMode"), "{error}");
+        let mut named = pool.clone();
+        named.set(&["metadata", "name"], Some("mine".into()));
+        named.set(&["spec", "cidr"], Some("10.9.0.0/16".into()));
+        let error = store.create(&named).await.unwrap_err().to_string();
+        assert!(error.contains("it is called 10-9-0-0-16"), "{error}");
+        let set = Resource::new(Kind::GlobalNetworkSet, "s");
+        assert!(matches!(store.create(&set).await, Err(Error::Unsupported { .. })));
     });
 }
 

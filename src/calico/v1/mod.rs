@@ -13,8 +13,6 @@ use super::resource::Resource;
 use super::schema::{self, Fault, Shape};
 use super::tree::Tree;
 
-pub use rule::{name_of_profile, selector as v3_selector};
-
 /// `apiVersion` of every v1 manifest; Kubernetes uses the same.
 pub const API_VERSION: &str = "v1";
 
@@ -77,6 +75,21 @@ pub(super) fn of_list(kind: &str) -> Option<&'static str> {
     kinds().find(|name| *name == single)
 }
 
+/// Converts what a store of those times holds in the v1 form. Its fields aren't checked: whatever is there counts.
+///
+/// # Errors
+/// Says which field can't be converted, and why.
+pub fn from_value(kind: &str, v1: &Value) -> Result<Resource, String> {
+    let row = ROWS.iter().find(|row| row.name == kind);
+    let row = row.ok_or_else(|| format!("{kind} is no kind of v1"))?;
+    let made = (row.convert)(v1);
+    made.map(|(resource, _)| resource)
+        .map_err(|(path, why)| format!("{path}: {why}"))
+}
+
+/// Names that Calico's old controller gave to policies it made of Kubernetes' own.
+const FROM_KUBERNETES: [&str; 2] = ["np.projectcalico.org/", "knp.default."];
+
 /// Checks and converts a document of a v1 kind; `None` when a fault was added. With `lenient`, what v3 doesn't allow
 /// of the result is none.
 pub(super) fn read(kind: &str, tree: &Tree, lenient: bool, faults: &mut Vec<Fault>) -> Option<Converted> {
@@ -101,6 +114,16 @@ pub(super) fn read(kind: &str, tree: &Tree, lenient: bool, faults: &mut Vec<Faul
         path,
         why,
     };
+    let name = value
+        .pointer("/metadata/name")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if kind == "policy" && FROM_KUBERNETES.iter().any(|prefix| name.starts_with(prefix)) {
+        let why =
+            "was made of a NetworkPolicy of Kubernetes, and will be again: convert that one, or leave it out";
+        faults.push(fault("metadata.name".into(), why.into()));
+        return None;
+    }
     let (mut resource, notes) = match (row.convert)(&value) {
         Ok(made) => made,
         Err((path, why)) => {

@@ -131,23 +131,14 @@ pub(super) fn peer(v1: &Value) -> Made {
     ))
 }
 
-/// Names that Calico's old controller gave to policies it made of Kubernetes' own.
-const FROM_KUBERNETES: [&str; 2] = ["np.projectcalico.org/", "knp.default."];
-
 pub(super) fn policy(v1: &Value) -> Made {
     let given = metadata(v1, "name");
-    if FROM_KUBERNETES.iter().any(|prefix| given.starts_with(prefix)) {
-        return Err((
-            "metadata.name".into(),
-            "was made of a NetworkPolicy of Kubernetes, and will be again: convert that one, or leave it out"
-                .into(),
-        ));
-    }
     let tier = match names::converted_without_dots(metadata(v1, "tier")) {
         tier if tier.is_empty() => "default".to_owned(),
         tier => tier,
     };
     let own = names::converted_without_dots(given);
+    is_name(given, &own)?;
     let name = if tier == "default" {
         own
     } else {

@@ -92,12 +92,12 @@ fn with_tag(selector: &str, tag: &str) -> String {
 }
 
 /// A selector with the names that labels have in v3.
-pub fn selector(v1: &str) -> String {
+pub(super) fn selector(v1: &str) -> String {
     v1.replace("calico/k8s_ns", "projectcalico.org/namespace")
 }
 
 /// A profile's v3 name: those of namespaces got a shorter prefix.
-pub fn name_of_profile(v1: &str) -> String {
+pub(super) fn name_of_profile(v1: &str) -> String {
     match v1.strip_prefix("k8s_ns.") {
         Some(namespace) => names::converted(&format!("kns.{namespace}")),
         None => names::converted(v1),

@@ -1,12 +1,13 @@
 //! The tree of Calico v1 and v2 in etcd v2, as v3 resources. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 
 use super::http::{Leaf, Tree};
+use crate::calico::names;
 use crate::calico::resource::{Kind, Resource};
 use crate::datastore::{List, Unreadable};
 
@@ -184,7 +185,7 @@ pub(super) fn bgp_peers(tree: &Tree) -> List {
             list.unreadable.extend(draft.unreadable);
             continue;
         };
-        let mut name = dashed(address);
+        let mut name = names::of_address(address);
         if let Some(node) = node {
             name = format!("{}.{name}", node.to_lowercase());
             draft.spec.insert("node".into(), node.into());
@@ -237,7 +238,7 @@ pub(super) fn ip_pools(tree: &Tree) -> List {
             continue;
         };
         draft.spec = spec;
-        let name = format!("{}-{}", dashed(cidr.addr()), cidr.prefix_len());
+        let name = names::of_network(&cidr);
         draft.finish(Kind::IpPool, &name, &mut list);
     }
     sort(&mut list);
@@ -278,22 +279,6 @@ fn pool(text: &str) -> Result<(IpNet, Map<String, Value>), String> {
 
 fn sort(list: &mut List) {
     list.items.sort_by(|a, b| a.name().cmp(b.name()));
-}
-
-/// `1-2-3-4`; an IPv6 address as eight groups of four digits.
-fn dashed(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(address) => address.to_string().replace('.', "-"),
-        IpAddr::V6(address) => groups(address).join("-"),
-    }
-}
-
-fn groups(address: Ipv6Addr) -> Vec<String> {
-    address
-        .segments()
-        .iter()
-        .map(|group| format!("{group:04x}"))
-        .collect()
 }
 
 fn json(text: &str) -> Result<Value, String> {

@@ -1,5 +1,5 @@
-//! etcd v2, the store of Calico v1 and v2 (2016 to 2018): a tree of small values, shown as v3 resources. Only Nodes
-//! can be written; every key is compared and swapped on its own, because this API has no transactions.
+//! etcd v2, the store of Calico v1 and v2 (2016 to 2018): a tree of small values, shown as v3 resources. Every key is
+//! compared and swapped on its own, because this API has no transactions.
 //!
 //! Such resources have neither uid nor creationTimestamp. `resourceVersion` is the highest `modifiedIndex` of their
 //! keys. A value that doesn't parse leaves its field out; lists report its key.
@@ -7,6 +7,7 @@
 mod http;
 mod map;
 mod node;
+mod objects;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::calico::apiconfig::ApiConfig;
 use crate::calico::resource::{Kind, Resource};
 use http::{COMPARE_FAILED, EXISTS, Guard, Http, NOT_FOUND, Reply, Tree};
 use node::Change;
+use objects::Stored;
 
 /// What an endpoint has to offer here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +119,7 @@ impl Etcd2 {
         };
         let mut items = list.items.into_iter();
         items
-            .find(|resource| resource.name() == name)
+            .find(|resource| resource.id() == name)
             .ok_or_else(|| Error::NotFound {
                 kind,
                 name: name.to_owned(),
@@ -131,20 +133,76 @@ impl Etcd2 {
         };
         Ok(match kind {
             Kind::Node => map::nodes(&read(&[map::BGP_HOSTS, map::HOSTS]).await?),
-            Kind::BgpConfiguration => map::bgp_configuration(&read(&[map::BGP_GLOBAL]).await?),
-            Kind::BgpPeer => map::bgp_peers(&read(&[map::BGP_GLOBAL, map::BGP_HOSTS]).await?),
-            Kind::IpPool => map::ip_pools(&read(&[map::POOLS]).await?),
             // Calico v1 had no such object.
             Kind::ClusterInformation => List::default(),
-            kind => return Err(self.unsupported(kind, "netdiag does not read it there yet")),
+            kind => objects::list(objects::read(kind, &self.objects(kind).await?)),
         })
     }
 
-    fn only_nodes(&self, resource: &Resource) -> Result<(), Error> {
-        if resource.kind == Kind::Node {
-            return Ok(());
+    /// The part of the tree that a kind is in.
+    async fn objects(&self, kind: Kind) -> Result<Tree, Error> {
+        let roots = objects::roots(kind);
+        if roots.is_empty() {
+            return Err(self.unsupported(kind, "it came with Calico v3"));
         }
-        Err(self.unsupported(resource.kind, "netdiag writes only Nodes there"))
+        let roots: Vec<String> = roots.iter().map(|root| (*root).to_owned()).collect();
+        self.read(&roots).await
+    }
+
+    /// The part of the tree that a resource's kind is in, and what is stored under its name.
+    async fn stored(&self, resource: &Resource) -> Result<(Tree, Option<Stored>), Error> {
+        let tree = self.objects(resource.kind).await?;
+        let mut items = objects::read(resource.kind, &tree).items.into_iter();
+        let found = items.find(|stored| stored.resource.id() == resource.id());
+        Ok((tree, found))
+    }
+
+    async fn insert_object(&self, new: &Resource) -> Result<Resource, Error> {
+        let (kind, name) = (new.kind, new.id());
+        let (tree, None) = self.stored(new).await? else {
+            return Err(Error::AlreadyExists { kind, name });
+        };
+        let writes = unstorable(new, objects::changes(&tree, &[], new))?;
+        match self.write(new, writes).await {
+            Err(Error::Conflict { .. }) => Err(Error::AlreadyExists { kind, name }),
+            Err(error) => Err(error),
+            Ok(()) => self.find(kind, &name).await,
+        }
+    }
+
+    async fn replace_object(&self, new: &Resource) -> Result<Resource, Error> {
+        let (kind, name) = (new.kind, new.id());
+        let (tree, Some(old)) = self.stored(new).await? else {
+            return Err(Error::NotFound { kind, name });
+        };
+        same_version(&old.resource, new)?;
+        let writes = unstorable(new, objects::changes(&tree, &old.keys, new))?;
+        self.write(new, writes).await?;
+        self.find(kind, &name).await
+    }
+
+    /// Deletes every key of a resource.
+    async fn remove(&self, resource: &Resource) -> Result<(), Error> {
+        let (kind, name) = (resource.kind, resource.id());
+        let (tree, old, keys) = if kind == Kind::Node {
+            let tree = self.node_tree(resource.name()).await?;
+            let old = map::nodes(&tree).items.into_iter().next();
+            let keys = tree.keys().cloned().collect();
+            (tree, old, keys)
+        } else {
+            let (tree, old) = self.stored(resource).await?;
+            let keys = old.as_ref().map(|old| old.keys.clone()).unwrap_or_default();
+            (tree, old.map(|old| old.resource), keys)
+        };
+        let Some(old) = old else {
+            return Err(Error::NotFound { kind, name });
+        };
+        if resource.resource_version().is_some() {
+            same_version(&old, resource)?;
+        }
+        let gone = |key: String| node::guarded(&tree, key, None);
+        self.write(resource, keys.into_iter().filter_map(gone).collect())
+            .await
     }
 
     fn unsupported(&self, kind: Kind, why: &str) -> Error {
@@ -155,8 +213,10 @@ impl Etcd2 {
     }
 
     async fn insert(&self, new: &Resource) -> Result<Resource, Error> {
-        self.only_nodes(new)?;
         identity::check_name(new)?;
+        if new.kind != Kind::Node {
+            return self.insert_object(new).await;
+        }
         let (kind, name) = (new.kind, new.name().to_owned());
         let exists = Error::AlreadyExists {
             kind,
@@ -181,23 +241,16 @@ impl Etcd2 {
     }
 
     async fn replace(&self, new: &Resource) -> Result<Resource, Error> {
-        self.only_nodes(new)?;
+        if new.kind != Kind::Node {
+            return self.replace_object(new).await;
+        }
         let (kind, name) = (new.kind, new.name().to_owned());
         let tree = self.node_tree(&name).await?;
         let mut found = map::nodes(&tree).items.into_iter();
         let Some(old) = found.next() else {
             return Err(Error::NotFound { kind, name });
         };
-        let Some(version) = new.resource_version() else {
-            let why = "metadata.resourceVersion is missing: read the resource before updating it".into();
-            return Err(Error::BadValue {
-                key: format!("{kind}({name})"),
-                why,
-            });
-        };
-        if old.resource_version() != Some(version) {
-            return Err(Error::Conflict { kind, name });
-        }
+        same_version(&old, new)?;
         let writes = changes(&tree, &old, new)?;
         self.write(new, writes).await?;
         self.find(kind, &name).await
@@ -247,10 +300,27 @@ impl Etcd2 {
 }
 
 fn changes(tree: &Tree, old: &Resource, new: &Resource) -> Result<Vec<Change>, Error> {
-    node::changes(tree, old, new).map_err(|why| Error::BadValue {
-        key: format!("{}({})", new.kind, new.name()),
+    unstorable(new, node::changes(tree, old, new))
+}
+
+fn unstorable(new: &Resource, changes: Result<Vec<Change>, String>) -> Result<Vec<Change>, Error> {
+    changes.map_err(|why| Error::BadValue {
+        key: format!("{}({})", new.kind, new.id()),
         why,
     })
+}
+
+/// Whether a resource was read when what is stored was as it is.
+fn same_version(stored: &Resource, new: &Resource) -> Result<(), Error> {
+    let (kind, name) = (new.kind, new.id());
+    match new.resource_version() {
+        None => Err(Error::BadValue {
+            key: format!("{kind}({name})"),
+            why: "metadata.resourceVersion is missing: read the resource before updating it".into(),
+        }),
+        Some(version) if stored.resource_version() == Some(version) => Ok(()),
+        Some(_) => Err(Error::Conflict { kind, name }),
+    }
 }
 
 fn create(key: String, value: String) -> Change {
@@ -302,7 +372,29 @@ impl Datastore for Etcd2 {
         })
     }
 
+    fn swap_entry<'a>(&'a self, entry: &'a Entry, value: Option<&'a str>) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let guard = match u64::try_from(entry.revision) {
+                Ok(index) if index > 0 => Guard::Index(index),
+                _ => Guard::Absent,
+            };
+            let deadline = Deadline::after(self.per_call);
+            match self.http.put(&entry.key, value, guard, deadline).await? {
+                Reply::Done(_) => Ok(true),
+                Reply::Refused {
+                    code: COMPARE_FAILED | EXISTS | NOT_FOUND,
+                    ..
+                } => Ok(false),
+                Reply::Refused { message, .. } => Err(self.endpoint().failed(Step::Request, message)),
+                Reply::Foreign { status } => {
+                    let why = format!("the answer is not etcd's (HTTP status {status})");
+                    Err(self.endpoint().failed(Step::Request, why))
+                }
+            }
+        })
+    }
+
     fn delete<'a>(&'a self, resource: &'a Resource) -> Answer<'a, ()> {
-        Box::pin(async move { Err(self.unsupported(resource.kind, "netdiag does not delete there yet")) })
+        Box::pin(self.remove(resource))
     }
 }

@@ -99,7 +99,7 @@ fn address_keys(name: &str, suffix: &str, address: Option<IpNet>) -> Vec<(String
 }
 
 /// The change that takes a key from what the tree holds to this value, if one is needed.
-fn guarded(tree: &Tree, key: String, value: Option<String>) -> Option<Change> {
+pub(super) fn guarded(tree: &Tree, key: String, value: Option<String>) -> Option<Change> {
     let current = tree.get(&key);
     if current.map(|leaf| &leaf.value) == value.as_ref() {
         return None;

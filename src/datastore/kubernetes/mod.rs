@@ -3,6 +3,7 @@
 
 mod api;
 mod connect;
+mod define;
 mod entries;
 mod ipam;
 mod node;
@@ -478,6 +479,10 @@ impl Datastore for Kubernetes {
 
     fn swap_entry<'a>(&'a self, entry: &'a Entry, value: Option<&'a str>) -> Answer<'a, bool> {
         Box::pin(self.swap(entry, value))
+    }
+
+    fn define_kinds(&self) -> Answer<'_, usize> {
+        Box::pin(self.define())
     }
 
     fn kubernetes_objects(&self) -> Answer<'_, Option<Inventory>> {
