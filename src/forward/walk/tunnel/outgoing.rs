@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::super::super::packet::{Frame, Header, Inner, Packet, Transport, proto};
+use super::super::super::packet::{Frame, Header, Inner, Transport, proto};
 use super::super::super::topology::At;
 use super::super::l2::packet_of;
 use super::super::{Cause, Missing, Outcome, State, Walker};
