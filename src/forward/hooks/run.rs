@@ -458,9 +458,8 @@ impl<'r, 'a> Run<'r, '_, 'a> {
             Stateful::CtCount { over, .. } => !over,
             Stateful::HashLimit { options } => !options.contains("above"),
             Stateful::ConnLimit { options } => options.contains("upto"),
-            // Whom the list has already was not read.
-            Stateful::Recent { options } if !options.contains("--set") => return None,
-            Stateful::Recent { options } => !options.contains('!'),
+            // Whom the list has already was not read: nobody, as far as a first packet goes.
+            Stateful::Recent { options } => options.contains("--set") != options.contains('!'),
             Stateful::Quota { .. } => true,
             Stateful::ConnBytes { .. } | Stateful::Time { .. } | Stateful::Last => return None,
         })
