@@ -140,7 +140,9 @@ fn by_tables(
             conn: conn.clone(),
             // Policies are asked for types of ICMP, too, that begin no connection.
             known: Some(new.clone()),
+            others: Vec::new(),
             quiet: true,
+            counts: false,
         };
         let passed = hooks.call(&call);
         let [passed] = &passed[..] else {

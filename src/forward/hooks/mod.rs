@@ -9,6 +9,7 @@ mod certain;
 mod chains;
 mod choice;
 mod conn;
+mod counts;
 mod fib;
 mod ipset;
 mod nat;
@@ -50,8 +51,12 @@ pub struct Call<'p, 'a> {
     pub conn: Option<Conn>,
     /// The connection that conntrack will find for it: rules in front of that don't see it.
     pub known: Option<Conn>,
+    /// Those of this packet that conntrack has here, too: what answers them is taken.
+    pub others: Vec<Conn>,
     /// Nobody reads what the rules did: no notes of it.
     pub quiet: bool,
+    /// Somebody asks which rules' counters move.
+    pub counts: bool,
 }
 
 /// What tables that see frames know of one, and where they see it.
@@ -93,6 +98,9 @@ pub struct Passed<'a> {
     pub conn: Option<Conn>,
     /// What changed the packet or decided.
     pub notes: Vec<Note<'a>>,
+    /// Rules whose counters move, once for each time; and those that may move besides, where what is open decides.
+    pub counted: Vec<RuleAt<'a>>,
+    pub maybe: Vec<RuleAt<'a>>,
     /// Its way must be looked up again.
     pub reroute: bool,
     /// How likely it is.
@@ -242,6 +250,8 @@ fn undecided<'a>(call: &Call, why: Doubt<'a>) -> Passed<'a> {
         packet: call.packet.clone(),
         conn: call.conn.clone(),
         notes: Vec::new(),
+        counted: Vec::new(),
+        maybe: Vec::new(),
         reroute: false,
         share: 1.0,
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::conn::Tuple;
 use crate::state::netfilter::{Chain, Dialect, Rule, Table};
 
 /// A rule, or the policy of a base chain, where it stands.
@@ -52,6 +53,8 @@ pub enum Doubt<'a> {
     Order(RuleAt<'a>),
     /// A program decides.
     Queue(RuleAt<'a>),
+    /// What would answer the packet is of another connection already: it gets another port or number, any one.
+    Taken(Tuple),
     /// The rules leave more ways open than can be followed.
     TooManyWays,
 }

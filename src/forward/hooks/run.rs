@@ -1,16 +1,18 @@
 //! One run of a hook: chain after chain, rule after rule.
 
-use super::super::packet::Packet;
+use super::super::fib::LOOPBACK;
+use super::super::packet::{Packet, Transport};
 use super::chains::{Asked, Chains, Compiled};
 use super::choice::Choices;
-use super::conn::{Conn, ConnState, Direction};
+use super::conn::{Conn, ConnState, Direction, Tuple};
+use super::counts::is_counted;
 use super::fib;
 use super::ipset::IpSets;
 use super::nat::{self, Fails};
 use super::sets::Sets;
 use super::value::Values;
 use super::{BaseChain, Call, Doubt, Hooks, Note, Passed, RuleAt, Verdict};
-use crate::state::link::IfIndex;
+use crate::state::link::{IfIndex, is_link_local};
 use crate::state::netfilter::{
     ChainKind, CtKey, Dialect, Expr, Hook, Key, MetaKey, Policy, Reject, Rule, Stateful, Statement, Table,
     Verdict as RuleVerdict,
@@ -34,6 +36,7 @@ pub(super) struct Run<'r, 'p, 'a> {
     pub(super) sets: Option<&'r Sets<'a>>,
     ipsets: &'r IpSets<'a>,
     reroute: bool,
+    counted: Vec<RuleAt<'a>>,
 }
 
 /// How a chain or rule ends.
@@ -58,6 +61,7 @@ pub(super) fn hook<'r, 'a>(
         reroute: false,
         sets: None,
         ipsets: &hooks.ipsets,
+        counted: Vec::new(),
     };
     let verdict = run.all(hooks);
     Passed {
@@ -65,6 +69,8 @@ pub(super) fn hook<'r, 'a>(
         packet: run.call.packet,
         conn: run.call.conn,
         notes: run.notes,
+        counted: run.counted,
+        maybe: Vec::new(),
         reroute: run.reroute,
         share: 1.0,
     }
@@ -119,7 +125,31 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                 _ => {}
             }
         }
-        Verdict::Accept
+        match self.taken() {
+            Some(tuple) => Verdict::NotDecidable(Doubt::Taken(tuple)),
+            None => Verdict::Accept,
+        }
+    }
+
+    /// What would answer the packet, where another connection has that already: NAT then looks for a number that is
+    /// free, of echo requests as soon as the destination is decided, else with the source
+    /// (`nf_nat_l4proto_unique_tuple`).
+    fn taken(&self) -> Option<Tuple> {
+        let conn = self.call.conn.as_ref()?;
+        let echo = matches!(self.call.packet.transport, Transport::Icmp { .. });
+        let decides = match self.call.hook {
+            Hook::Prerouting | Hook::Output => echo,
+            Hook::Postrouting | Hook::Input => true,
+            _ => false,
+        };
+        if !decides || conn.state != ConnState::New {
+            return None;
+        }
+        let mut others = self.call.others.iter();
+        let has = |other: &Conn| {
+            other.original != conn.original && [other.original, other.reply].contains(&conn.reply)
+        };
+        others.any(has).then_some(conn.reply)
     }
 
     /// Chains of one priority: those of one table in their order, several tables in every order.
@@ -149,7 +179,10 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                 if verdict.is_some() {
                     return verdict;
                 }
-                self.reroutes(base.base.kind, &before.0);
+                if self.reroutes(base.base.kind, &before.0) && self.has_no_way() {
+                    // Lost there and then: no chain behind this one sees it.
+                    return Some(Verdict::Accept);
+                }
             }
         }
         None
@@ -209,17 +242,25 @@ impl<'r, 'a> Run<'r, '_, 'a> {
 
     /// A packet of the host is routed anew when a nat chain changed where it goes, or a route chain anything that routes
     /// depend on (`nf_nat_ipv4_local_fn`, `ipt_mangle_out`).
-    fn reroutes(&mut self, kind: ChainKind, before: &Packet) {
+    fn reroutes(&mut self, kind: ChainKind, before: &Packet) -> bool {
         let after = &self.call.packet;
         let same = |a: &Packet, b: &Packet| {
             (a.src, a.dst, a.mark, a.tos, a.ttl) == (b.src, b.dst, b.mark, b.tos, b.ttl)
         };
-        self.reroute |= self.call.hook == Hook::Output
+        let reroutes = self.call.hook == Hook::Output
             && match kind {
                 ChainKind::Nat => after.dst != before.dst,
                 ChainKind::Route => !same(after, before),
                 ChainKind::Filter => false,
             };
+        self.reroute |= reroutes;
+        reroutes
+    }
+
+    /// Whether no route leads where the packet goes now (`ip_route_me_harder`).
+    fn has_no_way(&self) -> bool {
+        let packet = &self.call.packet;
+        !is_link_local(packet.dst) && self.call.place.fib.lookup(&packet.flow(LOOPBACK)).is_err()
     }
 
     fn base(&mut self, hooks: &'r Hooks<'a>, base: &BaseChain<'a>) -> Option<Verdict<'a>> {
@@ -270,7 +311,12 @@ impl<'r, 'a> Run<'r, '_, 'a> {
     }
 
     fn rule(&mut self, rule: &'a Rule, at: RuleAt<'a>, depth: usize) -> Flow<'a> {
+        let mut counts = self.call.counts;
         for statement in &rule.statements {
+            if counts && is_counted(at.dialect, statement) {
+                self.counted.push(at);
+                counts = false;
+            }
             let known = match statement {
                 Statement::Verdict(verdict) => return self.verdict(verdict, at, depth),
                 Statement::Vmap(parts) => match Values(self).verdict_of(&parts.0, &parts.1) {
@@ -337,6 +383,10 @@ impl<'r, 'a> Run<'r, '_, 'a> {
             if !holds {
                 return Flow::Next;
             }
+        }
+        // A rule of iptables without a target.
+        if counts && at.dialect != Dialect::Nft {
+            self.counted.push(at);
         }
         Flow::Next
     }

@@ -35,8 +35,17 @@ pub(super) fn settle<'a>(call: &Call<'_, 'a>, leaves: &[Leaf<'a>], depth: usize)
         return merged(of_ways.collect());
     }
     let mut ways = ways.map(|way| settle(call, way, depth + 1));
-    let Some(one) = ways.next() else { return Vec::new() };
-    if ways.all(|other| come_to_the_same(&one, &other)) {
+    let Some(mut one) = ways.next() else {
+        return Vec::new();
+    };
+    let alike = ways.all(|other| {
+        let same = come_to_the_same(&one, &other);
+        for (passed, other) in one.iter_mut().zip(other) {
+            passed.count_with(other);
+        }
+        same
+    });
+    if alike {
         return one;
     }
     let rule = first.notes.iter().find_map(|note| match (note, choice.open) {
@@ -69,7 +78,10 @@ fn merged(results: Vec<Passed<'_>>) -> Vec<Passed<'_>> {
             other.verdict == passed.verdict && other.packet == passed.packet && other.conn == passed.conn
         });
         match same {
-            Some(other) => other.share += passed.share,
+            Some(other) => {
+                other.share += passed.share;
+                other.count_with(passed);
+            }
             None => kept.push(passed),
         }
     }

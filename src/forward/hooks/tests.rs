@@ -268,7 +268,9 @@ proptest! {
                 conn: Some(Conn::begun_by(&packet)),
                 packet,
                 known: None,
+                others: Vec::new(),
                 quiet: false,
+                counts: true,
             };
             let [indexed, plain] = [&indexed, &plain].map(|hooks| format!("{:?}", hooks.call(&call)));
             prop_assert_eq!(indexed, plain);

@@ -49,7 +49,9 @@ impl<'a> Values<'_, '_, '_, 'a> {
         }
         let field = self.value(key)?;
         if field == Value::Without {
-            return Some(false);
+            // `owner_mt`: who sends no packet of a socket is not that user, either; `meta skuid` of nft breaks.
+            let owner = matches!(key, Expr::Key(Key::Meta(MetaKey::SkUid | MetaKey::SkGid)));
+            return Some(owner && *op == Op::Ne && self.0.dialect != Dialect::Nft);
         }
         match op {
             Op::Eq => self.contains(value, &field),

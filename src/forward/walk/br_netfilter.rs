@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use super::super::packet::{Frame, Packet, Payload};
 use super::super::topology::At;
 use super::filter::Links;
-use super::{Cause, Outcome, State, Walker};
+use super::size::cut_for_port;
+use super::{Cause, Outcome, State, Walker, What};
 use crate::state::kind::LinkData;
 use crate::state::link::Link;
 use crate::state::netfilter::Hook;
@@ -124,6 +125,12 @@ impl Walker<'_, '_> {
         self.through(state, at.place, Hook::Forward, links, |state| {
             let links = Links { input: None, ..links };
             self.through(state, at.place, Hook::Postrouting, links, |mut state| {
+                if let Some(port) = self.topology.link(port)
+                    && cut_for_port(&mut state.packet, port)
+                {
+                    let text = format!("fragments: {} bytes over MTU {}", state.packet.size, port.mtu);
+                    state.note(at.place, Some(port.index), What::Out, text);
+                }
                 let payload = Payload::Ip(state.packet.clone());
                 state.prerouted = false;
                 let frame = Frame {

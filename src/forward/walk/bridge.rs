@@ -3,7 +3,7 @@
 use super::super::packet::{Frame, Mac, Payload};
 use super::super::topology::At;
 use super::l2::too_long;
-use super::{Cause, End, Missing, Outcome, State, Walker, What};
+use super::{Cause, End, Missing, Outcome, Share, State, Walker, What};
 use crate::state::kind::{BridgePort, LinkData, PortState};
 use crate::state::link::{IfIndex, Link};
 use crate::state::neighbor::{FdbEntry, NeighborFlags};
@@ -60,6 +60,9 @@ impl<'a> Walker<'_, 'a> {
                 .is_some_and(|entry| is_local(entry) || entry.flags.has(NeighborFlags::STICKY))
         {
             state.learned.learn_port(at, (frame.src, vlan), port.index);
+            if state.share == Share::WHOLE && !state.wired {
+                state.work.hears(at, (frame.src, vlan), port.index);
+            }
         }
         if let Some(port) = from
             && filtered
@@ -106,6 +109,14 @@ impl<'a> Walker<'_, 'a> {
         }
         if own || local {
             return outcomes;
+        }
+        if let Some(ports) = state.work.moved(at, (frame.dst, vlan)) {
+            let [one, other] = ports.map(|link| self.name(At { link, ..at }));
+            let why = format!(
+                "copies of its frames come back in a loop: {} hears {} by {one} and by {other}",
+                bridge.name, frame.dst
+            );
+            return state.undecided(at.place, why);
         }
         if let Some(port) = state.learned.port(at, (frame.dst, vlan)) {
             return self.to_port(state, at, from, port, frame, vlan);

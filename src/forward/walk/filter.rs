@@ -57,7 +57,14 @@ impl Walker<'_, '_> {
             frame: None,
             conn: state.conn.clone(),
             known,
+            others: state
+                .conns
+                .iter()
+                .filter(|(other, _)| *other == place)
+                .map(|(_, conn)| conn.clone())
+                .collect(),
             quiet: state.quiet,
+            counts: state.counted.is_some(),
         };
         let (mut on, mut ended) = (Vec::new(), Vec::new());
         for passed in hooks.call(&call) {
@@ -66,6 +73,10 @@ impl Walker<'_, '_> {
             state.packet = passed.packet;
             state.conn = passed.conn;
             state.reroute |= passed.reroute;
+            if let Some(counted) = &mut state.counted {
+                let maybe = [passed.counted.as_slice(), &passed.maybe].concat();
+                counted.add(place, &passed.counted, &maybe);
+            }
             let link = links.output.or(links.input);
             for note in passed.notes {
                 let what = match note {

@@ -89,7 +89,9 @@ impl Walker<'_, '_> {
             }),
             conn: None,
             known: None,
+            others: Vec::new(),
             quiet: state.quiet,
+            counts: false,
         };
         let passed = hooks.call(&call);
         let ends = |verdict: &Verdict| !matches!(verdict, Verdict::Accept);

@@ -8,6 +8,7 @@ use super::super::packet::Transport;
 use super::super::topology::{At, Place, PlaceId};
 use super::filter::Links;
 use super::missing::unread;
+use super::size::Cut;
 use super::tunnel::Metadata;
 use super::validate::{loopback_leaves, martian, martian_v6};
 use super::{Cause, End, Outcome, RefusedBy, Refuses, State, Walker, What};
@@ -30,7 +31,7 @@ impl<'a> Walker<'_, 'a> {
         let first = ways(state, &hit).into_iter();
         first
             .flat_map(|(mut state, hit)| {
-                if let Some(end) = self.cut(&mut state, place, &hit, true) {
+                if let Some(end) = self.cut(&mut state, place, &hit, Cut::Starts) {
                     return state.ends(place, end);
                 }
                 let links = Links {
@@ -52,10 +53,12 @@ impl<'a> Walker<'_, 'a> {
                     };
                     let again = ways(state, &hit).into_iter();
                     again
-                        .flat_map(|(mut state, hit)| match self.cut(&mut state, place, &hit, true) {
-                            Some(end) => state.ends(place, end),
-                            None => self.put_out(state, place, &hit),
-                        })
+                        .flat_map(
+                            |(mut state, hit)| match self.cut(&mut state, place, &hit, Cut::Rerouted) {
+                                Some(end) => state.ends(place, end),
+                                None => self.put_out(state, place, &hit),
+                            },
+                        )
                         .collect()
                 })
             })
@@ -82,7 +85,34 @@ impl<'a> Walker<'_, 'a> {
             ..Links::default()
         };
         self.through(state, place, Hook::Postrouting, links, |state| {
+            if at.link == LOOPBACK {
+                return self.by_loopback(state, at, hit, true);
+            }
             self.ip_input(state, at)
+        })
+    }
+
+    /// What leaves by `lo` comes in again with the way that it was given; only PREROUTING can give it another one
+    /// (`loopback_xmit` keeps `skb_dst`).
+    fn by_loopback(&self, state: State, at: At, hit: &Hit<'a>, own: bool) -> Vec<Outcome> {
+        if state.loops() {
+            return state.dropped(at.place, Cause::Loop { frame: false });
+        }
+        let dst = state.packet.dst;
+        let links = Links {
+            input: Some(at.link),
+            physdev: (state.packet.physdev_in, None),
+            ..Links::default()
+        };
+        self.through(state, at.place, Hook::Prerouting, links, |mut state| {
+            if state.packet.dst != dst {
+                return self.routed_in(state, at);
+            }
+            if !own {
+                return self.forward(state, at, hit);
+            }
+            state.anycast = hit.route.kind == RouteType::Anycast;
+            self.to_host(state, at)
         })
     }
 
@@ -254,6 +284,9 @@ impl<'a> Walker<'_, 'a> {
             if let Some(why) = self.reverse_path(&mut state, at, way_out(&hit)) {
                 return state.dropped(at.place, why);
             }
+            if state.packet.ttl <= 1 {
+                return state.ends(at.place, End::Rejected(Cause::TtlOver));
+            }
             if let IpAddr::V6(src) = state.packet.src
                 && src.is_unicast_link_local()
                 && way_out(&hit) != Some(at.link)
@@ -262,10 +295,7 @@ impl<'a> Walker<'_, 'a> {
                 let why = format!("{src}, the source, holds on {name} only, and is not forwarded");
                 return state.ends(at.place, End::Rejected(Cause::Other(why)));
             }
-            if state.packet.ttl <= 1 {
-                return state.ends(at.place, End::Rejected(Cause::TtlOver));
-            }
-            if let Some(end) = self.cut(&mut state, at.place, &hit, false) {
+            if let Some(end) = self.cut(&mut state, at.place, &hit, Cut::Forwarded) {
                 return state.ends(at.place, end);
             }
             state.packet.ttl -= 1;
@@ -327,8 +357,13 @@ impl<'a> Walker<'_, 'a> {
             output: Some(link),
             physdev: (state.packet.physdev_in, None),
         };
+        // With IPv4, all that a host sends by `lo` is for itself (`__mkroute_output`).
+        let own = links.input.is_none() && state.packet.dst.is_ipv4();
         self.through(state, place, Hook::Postrouting, links, |mut state| {
             let at = At { place, link };
+            if link == LOOPBACK && self.topology.link(at).is_some_and(Link::is_up) {
+                return self.by_loopback(state, at, hit, own);
+            }
             let gateway = self.topology.place(place).fib.gateway(hit.route, hop);
             if let Some(gateway) = gateway
                 && self.topology.link(at).is_some_and(Link::is_up)
@@ -343,41 +378,6 @@ impl<'a> Walker<'_, 'a> {
             let next = gateway.unwrap_or(state.packet.dst);
             self.xmit_ip(state, at, next)
         })
-    }
-
-    /// Cuts a packet that is too big for its way, if it may be cut: that of IPv6 only where it starts
-    /// (`ip_forward`, `ip6_forward`, `ip_fragment`).
-    fn cut(&self, state: &mut State, place: PlaceId, hit: &Hit<'a>, starts: bool) -> Option<End> {
-        let link = way_out(hit)?;
-        if is_own(hit) {
-            return None;
-        }
-        let seen = self.topology.link(At { place, link })?;
-        // A route's own MTU holds even where it is more than the link's.
-        let mtu = hit.route.mtu.map_or(seen.mtu, |(mtu, _)| mtu);
-        let packet = &mut state.packet;
-        let v6 = packet.is_v6();
-        let size = if v6 && !starts {
-            packet.on_wire()
-        } else {
-            packet.size
-        };
-        if mtu == 0 || size <= mtu {
-            return None;
-        }
-        if packet.df || (v6 && !starts) {
-            return Some(End::Rejected(Cause::TooBig {
-                link: seen.name.clone(),
-                mtu,
-                size,
-            }));
-        }
-        let header = if v6 { 48 } else { 20 };
-        let piece = (mtu.saturating_sub(header) & !7) + header;
-        packet.fragment = Some(packet.on_wire().min(piece));
-        let text = format!("fragments: {size} bytes over MTU {mtu}");
-        state.note(place, Some(link), What::Out, text);
-        None
     }
 }
 
@@ -397,12 +397,12 @@ fn ways<'a>(state: State, hit: &Hit<'a>) -> Vec<(State, Hit<'a>)> {
 }
 
 /// Whether the route leads to the namespace itself.
-fn is_own(hit: &Hit) -> bool {
+pub(super) fn is_own(hit: &Hit) -> bool {
     matches!(hit.route.kind, RouteType::Local | RouteType::Anycast)
 }
 
 /// The link that netfilter sees a packet leave by.
-fn way_out(hit: &Hit) -> Option<IfIndex> {
+pub(super) fn way_out(hit: &Hit) -> Option<IfIndex> {
     if is_own(hit) {
         return Some(LOOPBACK);
     }

@@ -58,6 +58,11 @@ impl From<Doubt<'_>> for Missing {
                 chain: format!("{} {}", chain.table.name, chain.chain.name),
             },
             Doubt::Queue(rule) => Self::Rule(Box::new(rule.into()), Unclear::Queue),
+            Doubt::Taken(tuple) => Self::Other(format!(
+                "another connection has answers from {} to {} already: conntrack gives this one another port or \
+                 number",
+                tuple.src, tuple.dst
+            )),
             Doubt::TooManyWays => Self::TooManyWays,
         }
     }

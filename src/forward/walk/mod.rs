@@ -10,6 +10,7 @@ mod beyond;
 mod br_netfilter;
 mod bridge;
 mod cause;
+mod counted;
 mod either;
 mod filter;
 mod frames;
@@ -24,12 +25,13 @@ mod missing;
 mod ovs;
 mod room;
 mod rule_text;
+mod size;
 mod tunnel;
 mod validate;
 mod vrf;
+mod work;
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::fib::{Flow, Way, source_address};
@@ -37,10 +39,12 @@ use super::hooks::{Conn, Hooks};
 use super::packet::{Mac, Packet, Transport};
 use super::topology::{At, PlaceId, Topology};
 use crate::state::link::{IfIndex, Scope};
+use crate::state::route::RouteType;
 
 use learned::Learned;
 
 pub use cause::{Cause, Martian, RefusedBy, Refuses, VxlanEnd};
+pub use counted::{Counted, RuleNumber};
 pub use hops::{Hop, hops};
 use ipvs::Balanced;
 pub use missing::{Missing, Unclear};
@@ -48,6 +52,7 @@ pub(super) use room::STACK;
 pub use room::with_room;
 pub use rule_text::RuleText;
 use tunnel::Metadata;
+use work::Work;
 
 /// What one table, setting or link did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +143,8 @@ pub struct State {
     steps: usize,
     quiet: bool,
     work: Work,
+    /// Which rules' counters it moves, where somebody asks for that.
+    pub counted: Option<Counted>,
     /// A question goes to all that a cable may lead to, not only to those that may answer.
     widely: bool,
     /// The link that a question for an address reached.
@@ -209,6 +216,7 @@ impl State {
             steps: 0,
             quiet: false,
             work: Work::default(),
+            counted: None,
             widely: false,
             heard: None,
             share: Share::WHOLE,
@@ -227,6 +235,15 @@ impl State {
             conns: Vec::new(),
             missed: None,
             bridged: ovs::Passed::default(),
+        }
+    }
+
+    /// The same packet at its start once more, with what is known of loops.
+    fn again(&self) -> Self {
+        Self {
+            work: self.work.again(),
+            counted: self.counted.as_ref().map(|_| Counted::default()),
+            ..self.clone()
         }
     }
 
@@ -249,18 +266,27 @@ impl State {
         answer.learned = self.learned.clone();
         answer.bridged = self.bridged.answer();
         answer.quiet = self.quiet;
+        answer.work = self.work.again();
+        answer.counted = self.counted.as_ref().map(Counted::answer);
         answer
     }
 
     /// Whether the walk goes round in circles.
     fn loops(&self) -> bool {
-        self.steps > MAX_STEPS || self.work.0.fetch_add(1, Ordering::Relaxed) > MAX_WORK
+        self.steps > MAX_STEPS || self.work.is_storm()
     }
 
     /// Without a trail: where only the end counts.
     #[must_use]
     pub const fn quiet(mut self) -> Self {
         self.quiet = true;
+        self
+    }
+
+    /// With the rules whose counters it moves.
+    #[must_use]
+    pub fn counting(mut self) -> Self {
+        self.counted = Some(Counted::default());
         self
     }
 
@@ -342,22 +368,6 @@ pub struct Walker<'t, 'a> {
     hooks: Vec<OnceLock<Hooks<'a>>>,
 }
 
-/// What all copies of a packet and the questions for their neighbors took together, so that a storm ends.
-#[derive(Debug, Clone, Default)]
-struct Work(Arc<AtomicU32>);
-
-impl PartialEq for Work {
-    /// It says nothing of where a packet is.
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Work {}
-
-/// More than this is a storm.
-const MAX_WORK: u32 = 20_000;
-
 /// Longer trails are loops.
 const MAX_STEPS: usize = 400;
 
@@ -395,7 +405,21 @@ impl<'t, 'a> Walker<'t, 'a> {
 
     /// Sends a packet, and an answer from wherever it is delivered.
     pub fn there_and_back(&self, packet: Packet, from: PlaceId) -> Vec<(Outcome, Vec<Outcome>)> {
-        let there = self.send(State::new(packet), from);
+        self.both_ways(&State::new(packet), from)
+    }
+
+    /// The same of a packet that was made ready.
+    pub fn both_ways(&self, state: &State, from: PlaceId) -> Vec<(Outcome, Vec<Outcome>)> {
+        let ways = self.once(state.clone(), from);
+        if state.work.has_moved() {
+            // What passed before the copy came back was decided as if none did.
+            return self.once(state.again(), from);
+        }
+        ways
+    }
+
+    fn once(&self, state: State, from: PlaceId) -> Vec<(Outcome, Vec<Outcome>)> {
+        let there = self.send(state, from);
         there
             .into_iter()
             .map(|outcome| {
@@ -427,6 +451,18 @@ impl<'t, 'a> Walker<'t, 'a> {
                 },
             );
         };
+        if let IpAddr::V4(src) = answer.packet.src
+            && let place = self.topology.place(outcome.place)
+            && !place.has(src.into())
+            && place
+                .fib
+                .local(src)
+                .is_none_or(|route| route.kind == RouteType::Unicast)
+        {
+            // `ip_route_output_key_hash_rcu`: a source has to be the host's.
+            let why = format!("{src} is taken in, but no address of its own: nothing is answered from there");
+            return answer.dropped(outcome.place, Cause::Other(why));
+        }
         if outcome.state.anycast && matches!(outcome.state.packet.transport, Transport::Tcp { .. }) {
             // `tcp_v6_conn_request`
             let why = format!("no connection to {}, an anycast address", answer.packet.src);

@@ -32,8 +32,6 @@ pub struct Lines {
     pub clock: Clock,
     /// Also ports of tunnels, link addresses, TTL, windows and options.
     pub wide: bool,
-    /// Of packets that carry others, not the addresses.
-    pub brief: bool,
     /// Shown beside addresses.
     pub names: Option<Arc<Names>>,
     /// Of the addresses of each level: the widest so far.
@@ -45,7 +43,6 @@ impl Lines {
         Self {
             clock,
             wide,
-            brief: false,
             names: None,
             widths: [0; LEVELS],
         }
@@ -72,11 +69,9 @@ impl Lines {
             let count = rest.iter().take_while(|layer| layer.level == first.level).count();
             let (level, inside) = rest.split_at_checked(count).unwrap_or((rest, &[]));
             let outer = !inside.is_empty();
-            if !(outer && self.brief) {
-                out.paint(if outer { Paint::Outer } else { Paint::Inner });
-                self.addresses(frame, level, outer, out);
-                out.unpaint();
-            }
+            out.paint(if outer { Paint::Outer } else { Paint::Inner });
+            self.addresses(frame, level, outer, out);
+            out.unpaint();
             if outer {
                 out.paint(Paint::Tunnel);
                 tunnel::write(frame, level, inside.first(), out);

@@ -24,7 +24,7 @@ pub use statement::{
 };
 
 /// Which tool speaks for these rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Hash)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dialect {
     IptablesLegacy,
@@ -66,7 +66,7 @@ pub struct Ruleset {
 }
 
 /// NFPROTO_*: which packets a table sees.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, Hash)]
 #[serde(rename_all = "camelCase")]
 pub enum Family {
     #[default]

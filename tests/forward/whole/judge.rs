@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use netdiag::forward::packet::{Packet, Transport};
 use netdiag::forward::topology::PlaceId;
-use netdiag::forward::walk::{Cause, End, Outcome, RefusedBy, Refuses, Walker};
+use netdiag::forward::walk::{Cause, End, Outcome, RefusedBy, Refuses, State, Walker};
 
 use super::probe::{Heard, Probe, What};
 
@@ -52,7 +52,7 @@ impl Told {
             ..packet
         };
         Some(Self {
-            walks: walker.there_and_back(packet, from),
+            walks: walker.both_ways(&State::new(packet).counting(), from),
             space_of: space_of.to_vec(),
         })
     }
@@ -71,7 +71,7 @@ impl Told {
         Some((self.space(outcome)?, packet.src, packet.dst, packet.transport))
     }
 
-    fn open(&self) -> Option<String> {
+    pub(crate) fn open(&self) -> Option<String> {
         let all = self
             .walks
             .iter()
@@ -189,14 +189,15 @@ impl Told {
 }
 
 /// Types and codes of the ICMP errors that an end makes (`icmp.c`, `route.c`, `ip6_forward`).
-fn errors(outcome: &Outcome) -> Vec<(u8, u8)> {
+pub(crate) fn errors(outcome: &Outcome) -> Vec<(u8, u8)> {
     let (End::Rejected(cause) | End::Dropped(cause)) = &outcome.end else {
         return Vec::new();
     };
     let v6 = outcome.state.packet.is_v6();
     let of = |v4: (u8, u8), of_v6: (u8, u8)| vec![if v6 { of_v6 } else { v4 }];
     match cause {
-        Cause::TtlOver => of((11, 0), (3, 0)),
+        // What goes round in circles ends where its time to live does.
+        Cause::TtlOver | Cause::Loop { .. } => of((11, 0), (3, 0)),
         Cause::TooBig { .. } => of((3, 4), (2, 0)),
         // The error of a host that doesn't forward is of IPv4 only.
         Cause::ForwardingOff { .. } => of((3, 1), (1, 0)),

@@ -32,6 +32,7 @@ pub(crate) struct Up {
     node: Option<usize>,
     host: bool,
     pub(crate) ports: Vec<u16>,
+    pub(crate) has_rules: bool,
     /// Kept open: what listens.
     _open: (Vec<TcpListener>, Vec<UdpSocket>),
 }
@@ -176,6 +177,7 @@ impl Network {
                 node: space.node,
                 host: space.host,
                 ports: space.ports.clone(),
+                has_rules: space.rules.iter().any(|(command, _)| command[0] != "ipset"),
                 _open: open,
             });
         }

@@ -338,9 +338,14 @@ fn known(payload: &[u8]) -> Option<(u16, bool)> {
 }
 
 impl Up {
-    /// Forgets what the kernel learned of routes (path MTUs, redirects).
+    /// Forgets what the kernel learned of routes (path MTUs, redirects), and the connections of packets before: each walk
+    /// is that of a first packet.
     fn flush(&self, v6: bool) {
+        let tracks = self.has_rules;
         self.net.run(move || {
+            if tracks {
+                let _ = netdiag_lab::feed(&["conntrack", "-F"], "");
+            }
             let _ = std::fs::write("/proc/sys/net/ipv4/route/flush", "1");
             if v6 {
                 let _ = std::fs::write("/proc/sys/net/ipv6/route/flush", "1");

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
-use ratatui::widgets::{List, ListState, Paragraph, Row, Table, TableState, Wrap};
+use ratatui::widgets::{List, ListState, Paragraph, Row, Table, TableState};
 
 use super::model::{Model, Screen};
 use crate::cli::capture::summary;
@@ -25,12 +25,7 @@ pub(super) fn draw(frame: &mut Frame, model: &Model) {
         Screen::Layers(_, number) => {
             let lines: Vec<Line> = model.layers(number).into_iter().map(Line::from).collect();
             let scrolled = u16::try_from(model.scrolled).unwrap_or(u16::MAX);
-            frame.render_widget(
-                Paragraph::new(lines)
-                    .wrap(Wrap { trim: false })
-                    .scroll((scrolled, 0)),
-                body,
-            );
+            frame.render_widget(Paragraph::new(lines).scroll((scrolled, 0)), body);
         }
     }
     let keys = match model.screen {

@@ -119,8 +119,6 @@ impl Model {
     /// Makes the lines of a flow's packets.
     fn list(&mut self, key: Key) {
         let mut lines = Lines::new(Clock::new(Stamp::Clock, false), false);
-        // One flow's: what tells its packets apart has to be in sight.
-        lines.brief = true;
         lines.names.clone_from(&self.names);
         let (mut stack, mut text) = (Stack::default(), Text::new(false));
         let decoder = Decoder::default();
