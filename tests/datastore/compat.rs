@@ -71,7 +71,7 @@ fn what_is_handled_is_counted_in_its_words() {
             &[&["label", "globalnetworksets", "a"], words].concat(),
             "",
             said,
-        )
+        );
     };
     label(
         &["k=v"],

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::state::Fact;
 
-fn resource(kind: &str, name: &str, spec: Value) -> Resource {
+fn resource(kind: &str, name: &str, spec: impl Into<Value>) -> Resource {
     let body = json!({
-        "apiVersion": "projectcalico.org/v3", "kind": kind, "metadata": {"name": name}, "spec": spec,
+        "apiVersion": "projectcalico.org/v3", "kind": kind, "metadata": {"name": name}, "spec": spec.into(),
     });
     Resource::from_value(body).unwrap()
 }
@@ -94,8 +94,8 @@ fn the_last_enabled_pool_is_told_whichever_way_it_goes() {
     assert!(found[0].contains("no pool is enabled any more"), "{found:?}");
     let mut off = one.clone();
     off.set(&["spec", "disabled"], Some(true.into()));
-    assert_eq!(harms_of(&[one.clone()], &[write(&off)]).len(), 1);
-    assert_eq!(harms_of(&[off.clone()], &[delete(&off)]), [""; 0]);
+    assert_eq!(harms_of(std::slice::from_ref(&one), &[write(&off)]).len(), 1);
+    assert_eq!(harms_of(std::slice::from_ref(&off), &[delete(&off)]), [""; 0]);
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn an_address_that_no_link_of_this_node_has_is_told() {
         "{said:?}"
     );
     assert_eq!(
-        found(&[wrong.clone()], &wrong, &host),
+        found(std::slice::from_ref(&wrong), &wrong, &host),
         [""; 0],
         "it is so already"
     );
