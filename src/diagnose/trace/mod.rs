@@ -5,12 +5,14 @@
 mod beyond;
 mod case;
 mod links;
+mod nat;
 mod neighbors;
 mod routes;
 mod routing;
 mod rules;
 mod segment;
 mod services;
+mod sessions;
 mod shell;
 mod switches;
 mod tunnels;

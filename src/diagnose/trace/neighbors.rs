@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::case::{Case, link_named, namespace, typed_in};
-use super::{Explained, links, segment};
+use super::{Explained, links, segment, switches};
 use crate::diagnose::finding::Sure;
 use crate::forward::fib::{Flow, Refused};
 use crate::forward::packet::Mac;
@@ -77,6 +77,9 @@ fn stopped(case: &Case, explained: Explained, place: PlaceId, cause: &Cause) -> 
                 format!("{inside}ip link set {link} down"),
             )
             .step("routes over it went with it: see that they are back (ip route)"),
+        Cause::NoVxlan { .. } if switches::unplugged(found).is_some() => {
+            switches::without_link(found, explained)
+        }
         _ => explained
             .shown(title, cause.to_string())
             .step("mend that first, then trace again"),

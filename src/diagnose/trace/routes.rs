@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use super::Explained;
 use super::case::{Case, docker_bridge, typed_in};
+use super::{nat, sessions};
 use crate::diagnose::finding::Sure;
 use crate::forward::topology::{Place, PlaceId};
 use crate::forward::walk::What;
@@ -105,7 +106,9 @@ pub(super) fn of_pod(case: &Case, explained: Explained) -> Explained {
 pub(super) fn not_masqueraded(case: &Case, owner: PlaceId, dst: IpAddr) -> Option<Explained> {
     let there = case.there?;
     let (_, host) = case.host_of(owner);
-    let (bridge, net) = docker_bridge(host, dst)?;
+    let Some((bridge, net)) = docker_bridge(host, dst) else {
+        return nat::outgoing(case, owner, host, dst);
+    };
     let translated = there.state.trail.iter().any(|step| {
         step.what == What::Nat && std::ptr::eq(case.scene.topology.place(step.place).node, host.node)
     });
@@ -169,6 +172,12 @@ const RIP: u16 = 520;
 pub(super) fn who_writes(case: &Case, owner: &Place, net: IpNet) -> (String, Option<String>) {
     let here = &case.place.node;
     if here.bird.known().is_some() || owner.node.bird.known().is_some() {
+        if let Some(why) = sessions::not_learned(case, owner, net) {
+            return (
+                format!("BIRD should have learned {net} from {}: {why}", owner.node.name),
+                Some("netdiag check".to_owned()),
+            );
+        }
         let named = case
             .scene
             .findings

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::Explained;
 use super::case::Case;
 use crate::diagnose::finding::Sure;
+use crate::forward::topology::Place;
 use crate::forward::walk::What;
 
 pub(super) fn switch(case: &Case, bridge: &str, why: &str) -> Explained {
@@ -70,4 +71,49 @@ pub(super) fn no_tunnel_port(
             format!("ovs-vsctl del-port {port}"),
         )
         .step("BRIDGE stands for the bridge of its containers (ovs-vsctl list-br); correct a wrong port rather than adding one")
+}
+
+/// Tunnels end at a bridge that nobody else's packets come to.
+pub(super) fn without_link(place: &Place, explained: Explained) -> Explained {
+    let (title, bridge) = (place.title(), unplugged(place).unwrap_or_default());
+    explained
+        .because(format!(
+            "tunnels of Open vSwitch on {title} end at {bridge}, and no link to other hosts is a port of it"
+        ))
+        .shown(
+            format!("ovs-vsctl list-ports {bridge} on {title}"),
+            "no link of the host",
+        )
+        .step(format!(
+            "ovs-vsctl add-port {bridge} LINK on {title}, with the link that leads to the other hosts"
+        ))
+}
+
+/// The bridge that has an address of the host, and tunnels of the switch with it, but no link to anybody else.
+pub(super) fn unplugged(place: &Place) -> Option<String> {
+    let ovs = place.node.ovs.known()?;
+    let interfaces = || {
+        ovs.bridges
+            .iter()
+            .flat_map(|bridge| &bridge.ports)
+            .flat_map(|port| &port.interfaces)
+    };
+    let tunnels = interfaces().any(|interface| interface.options.contains_key("remote_ip"));
+    let addresses = place.net.addresses.items();
+    let bridge = ovs.bridges.iter().find(|bridge| {
+        let link = place
+            .net
+            .links
+            .items()
+            .iter()
+            .find(|link| link.name == bridge.name);
+        let addressed = link.is_some_and(|link| addresses.iter().any(|address| address.link == link.index));
+        let mut kinds = bridge
+            .ports
+            .iter()
+            .flat_map(|port| &port.interfaces)
+            .map(|interface| interface.kind.as_str());
+        addressed && kinds.all(|kind| matches!(kind, "internal" | "patch"))
+    })?;
+    tunnels.then(|| bridge.name.clone())
 }

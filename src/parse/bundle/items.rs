@@ -2,8 +2,8 @@
 
 use super::readers::Reading;
 use crate::parse::{
-    ParseError, bird, bird_text, conntrack, excerpt, hosts, ip_json, ip_text, iptables, net_tools, nft,
-    ovsdb, procfs, ss, sysctl,
+    ParseError, bird, bird_text, conntrack, excerpt, hosts, ip_json, ip_text, ipset, iptables, net_tools,
+    nft, ovsdb, procfs, ss, sysctl,
 };
 use crate::state::bird::Bird;
 use crate::state::conntrack::Conntrack;
@@ -254,6 +254,11 @@ pub(super) fn sysctls(r: &mut Reading, text: &str) -> Result<(), ParseError> {
     // The two that are secrets.
     values.retain(|key, _| !key.ends_with("fastopen_key") && !key.ends_with("stable_secret"));
     r.node.net.sysctls = Fact::Known(values);
+    Ok(())
+}
+
+pub(super) fn ipsets(r: &mut Reading, text: &str) -> Result<(), ParseError> {
+    r.node.net.ipsets = Fact::Known(ipset::ipset_save(text)?);
     Ok(())
 }
 

@@ -2,8 +2,8 @@
 
 use super::items::{
     addresses, arp, bird_raw, bird_routes, bird_shown, brctl, date, fdb, flows, hostname, ifconfig_addresses,
-    ifconfig_links, links, neighbors, netfilter, nexthops, nft_ruleset, node_hosts, nodename, ovs, ovs_shown,
-    ports, route_n, routes, rules, sockets, sysctls, tables, tcp_counters, vlans,
+    ifconfig_links, ipsets, links, neighbors, netfilter, nexthops, nft_ruleset, node_hosts, nodename, ovs,
+    ovs_shown, ports, route_n, routes, rules, sockets, sysctls, tables, tcp_counters, vlans,
 };
 use crate::parse::iproute::Names;
 use crate::parse::{ParseError, bird_config, ovsdb};
@@ -30,6 +30,7 @@ pub(super) enum Item {
     Netfilter,
     Sockets,
     Conntrack,
+    Ipsets,
     Sysctls,
     TcpCounters,
     Taken,
@@ -158,6 +159,8 @@ pub(super) const READERS: &[Row] = &[
     row("ss.txt", Item::Sockets, sockets),
     row("ss", Item::Sockets, sockets),
     row("sysctl.txt", Item::Sysctls, sysctls),
+    row("ipset.txt", Item::Ipsets, ipsets),
+    row("ipset-save.txt", Item::Ipsets, ipsets),
     row("conntrack.txt", Item::Conntrack, flows),
     row("conntrack-list.txt", Item::Conntrack, flows),
     row("proc-net-netstat.txt", Item::TcpCounters, tcp_counters),
@@ -256,6 +259,7 @@ impl Reading {
                 lose(&mut net.udp, absence, why);
                 lose(&mut net.raw, absence, why);
             }
+            Item::Ipsets => lose(&mut net.ipsets, absence, why),
             Item::Conntrack => lose(&mut net.conntrack, absence, why),
             Item::Sysctls => lose(&mut net.sysctls, absence, why),
             Item::TcpCounters => lose(&mut net.tcp_counters, absence, why),

@@ -14,6 +14,7 @@
 //! | [`StaticRoutes`] | bridges, and routes by hand, with or without a router between |
 //! | [`OpenVswitch`] | bridges of Open vSwitch with VXLAN, GRE or Geneve ports between the hosts |
 //! | [`Rip`] | the same, and RIP in place of hands |
+//! | [`Calico`] | BIRD in a mesh or with a reflector, VXLAN, natOutgoing, a router that knows no pods |
 //! | [`KubeProxy`] | services of Kubernetes, by real kube-proxies that a real API server tells of them |
 //! | [`link_labs`] | tunnels, VLANs, VRFs, IPVS and more that few kernels have at hand: for a guest |
 //!
@@ -22,6 +23,7 @@
 mod answerer;
 mod attach;
 mod bridge;
+mod calico;
 mod cluster;
 mod docker;
 mod draft;
@@ -39,6 +41,7 @@ mod systems;
 mod veth;
 
 pub use bridge::bridge;
+pub use calico::{Calico, Peering, Wire, Wrong};
 pub use docker::Docker;
 pub use draft::Draft;
 pub use flannel::{Backend, Flannel};

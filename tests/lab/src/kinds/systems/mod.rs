@@ -2,6 +2,7 @@
 
 mod bridges;
 mod cables;
+mod calico;
 mod docker;
 mod flannel;
 mod kube;
@@ -22,6 +23,7 @@ pub fn systems() -> Vec<System> {
         rip::systems(),
         switches::systems(),
         kube::systems(),
+        calico::systems(),
     ]
     .concat()
 }

@@ -98,7 +98,7 @@ fn vxlan(system: System) -> System {
             "the host's link is no port any more",
             "h2",
             "ovs-vsctl del-port br-ex eth0",
-            "br-ex",
+            "end at br-ex, and no link to other hosts is a port of it",
         )
         .lost(
             "a container is in another network",
