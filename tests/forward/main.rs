@@ -11,5 +11,6 @@ mod networks;
 mod ovs;
 mod properties;
 mod recorded;
+mod scenes;
 mod verdicts;
 mod whole;
