@@ -175,7 +175,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__apply)
-            opts="-f -R -n -c -h --filename --recursive --skip-empty --namespace --dry-run --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-f -R -n -y -c -h --filename --recursive --skip-empty --namespace --dry-run --yes --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -593,7 +593,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__create)
-            opts="-f -R -n -c -h --filename --recursive --skip-empty --namespace --skip-exists --dry-run --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-f -R -n -y -c -h --filename --recursive --skip-empty --namespace --skip-exists --dry-run --yes --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -883,7 +883,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__delete)
-            opts="-f -R -n -s -c -h --filename --recursive --skip-empty --namespace --skip-not-exists --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-f -R -n -s -y -c -h --filename --recursive --skip-empty --namespace --skip-not-exists --yes --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1751,7 +1751,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__replace)
-            opts="-f -R -n -c -h --filename --recursive --skip-empty --namespace --dry-run --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-f -R -n -y -c -h --filename --recursive --skip-empty --namespace --dry-run --yes --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -521,6 +521,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l log-level -d '
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -s R -l recursive -d 'Read the sub-directories of a directory, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l dry-run -d 'Show what would change, and write nothing'
+complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -s y -l yes -d 'Go on without a question where the change would do harm: cut a node off, leave pods without addresses'
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand diff" -s f -l filename -d 'Manifest: a file, a directory (its .yaml, .yml and .json files), or - for standard input; repeatable' -r -F
@@ -549,6 +550,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand create" -s R -l recursiv
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l skip-exists -d 'Leave resources that exist as they are, and count them as done'
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l dry-run -d 'Show what would be created, and write nothing'
+complete -c netdiag -n "__fish_netdiag_using_subcommand create" -s y -l yes -d 'Go on without a question where the change would do harm: cut a node off, leave pods without addresses'
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -s f -l filename -d 'Manifest: a file, a directory (its .yaml, .yml and .json files), or - for standard input; repeatable' -r -F
@@ -563,6 +565,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l log-level -d
 complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -s R -l recursive -d 'Read the sub-directories of a directory, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
 complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l dry-run -d 'Show what would change, and write nothing'
+complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -s y -l yes -d 'Go on without a question where the change would do harm: cut a node off, leave pods without addresses'
 complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand replace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -s f -l filename -d 'Manifest: a file, a directory (its .yaml, .yml and .json files), or - for standard input; repeatable' -r -F
@@ -577,6 +580,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l log-level -d 
 complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -s R -l recursive -d 'Read the sub-directories of a directory, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
 complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -s s -l skip-not-exists -d 'Count resources that don\'t exist as done'
+complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -s y -l yes -d 'Go on without a question where the change would do harm: cut a node off, leave pods without addresses'
 complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -s p -l patch -d 'The patch, in JSON' -r

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::harm::Consent;
 use super::input::{Input, Namespace};
 use super::write::Job;
 use super::{Context, Error, Outcome};
@@ -21,6 +22,8 @@ pub(super) struct Apply {
     /// Show what would change, and write nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 impl Apply {
@@ -31,6 +34,7 @@ impl Apply {
             verb,
             mode,
             find: false,
+            ask: self.consent.ask(mode),
         }
         .run(&self.input, &self.namespace, cx)
     }

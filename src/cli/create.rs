@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::harm::Consent;
 use super::input::{Input, Namespace};
 use super::write::Job;
 use super::{Context, Error, Outcome};
@@ -22,6 +23,8 @@ pub(super) struct Create {
     /// Show what would be created, and write nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 impl Create {
@@ -34,6 +37,7 @@ impl Create {
             verb,
             mode,
             find: false,
+            ask: self.consent.ask(mode),
         }
         .run(&self.input, &self.namespace, cx)
     }

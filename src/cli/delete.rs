@@ -5,12 +5,14 @@ use std::io::{self, Write};
 
 use clap::Args;
 
+use super::harm::{self, Ask, Consent};
 use super::input::{Input, Namespace};
 use super::write::refuse;
-use super::{Context, Error, Outcome, kinds};
+use super::{Context, Error, Outcome, compat, kinds};
 use crate::apply;
 use crate::calico::kind::Kind;
 use crate::datastore::{self, Datastore};
+use crate::diagnose::harm::Changed;
 
 /// Delete resources, by kind and name or those of manifests
 ///
@@ -30,6 +32,8 @@ pub(super) struct Delete {
     /// Count resources that don't exist as done
     #[arg(short, long)]
     skip_not_exists: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 /// One resource to delete.
@@ -60,6 +64,14 @@ impl Delete {
             return Ok(Outcome::Good);
         }
         let store = super::datastore::open(cx)?;
+        let changed = |target: &Target| Changed {
+            kind: target.kind,
+            id: target.id.clone(),
+            after: None,
+        };
+        let changed: Vec<Changed<'_>> = targets.iter().map(changed).collect();
+        compat::warn_of_release(cx, &*store)?;
+        harm::before(cx, &*store, &changed, Ask::Unless(self.consent.yes))?;
         cx.runtime.block_on(self.all(&targets, &*store, cx.out, cx.err))
     }
 
@@ -88,7 +100,9 @@ impl Delete {
             match apply::delete(store, *kind, id, version.as_deref()).await {
                 Ok(()) => deleted += 1,
                 Err(apply::Error::Datastore(datastore::Error::NotFound { .. })) if self.skip_not_exists => {
-                    writeln!(err, "{kind} {id}: does not exist")?;
+                    if !compat::on() {
+                        writeln!(err, "{kind} {id}: does not exist")?;
+                    }
                     deleted += 1;
                 }
                 Err(error) => {

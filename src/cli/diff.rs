@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::harm::Ask;
 use super::input::{Input, Namespace};
 use super::write::Job;
 use super::{Context, Error, Outcome};
@@ -24,6 +25,7 @@ impl Diff {
             verb: Verb::Apply,
             mode: Mode::DryRun,
             find: true,
+            ask: Ask::Tell,
         };
         job.run(&self.input, &self.namespace, cx)
     }

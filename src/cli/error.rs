@@ -9,6 +9,8 @@ pub struct Error {
     pub hints: Vec<String>,
     /// The reader of our output went away (`netdiag … | head`): not an error at all.
     pub broken_pipe: bool,
+    /// calicoctl says it on standard output.
+    pub(super) stdout: bool,
 }
 
 impl Error {
@@ -17,7 +19,15 @@ impl Error {
             message: message.into(),
             hints: Vec::new(),
             broken_pipe: false,
+            stdout: false,
         }
+    }
+
+    /// For what calicoctl says on standard output.
+    #[must_use]
+    pub(super) fn on_stdout(mut self) -> Self {
+        self.stdout = true;
+        self
     }
 
     #[must_use]

@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::input::{Input, Namespace};
 use super::write::refuse;
-use super::{Context, Error, Outcome, kinds};
+use super::{Context, Error, Outcome, compat, kinds};
 use crate::calico::kind::Kind;
 use crate::datastore::Datastore;
 use crate::output::Style;
@@ -195,6 +195,8 @@ impl Get {
             };
             let text = show::render(&groups, format, &layout, store).await?;
             out.write_all(text.as_bytes())?;
+        } else if compat::on() && matches!(format, Format::Yaml) {
+            writeln!(out, "null")?;
         }
         match missing {
             None => Ok(Outcome::Good),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::Error;
+use super::{Error, compat};
 use crate::calico::kind::Kind;
 use crate::calico::kinds;
 use crate::calico::manifest::{self, Document, Form, Problem};
@@ -93,7 +93,12 @@ impl<const REQUIRED: bool> Input<REQUIRED> {
             }
             if before == (documents.len(), problems.len()) && !self.skip_empty {
                 let what = if path.is_dir() { "directory" } else { "file" };
-                let message = format!("no resources specified in {what} {}", path.display());
+                let prefix = if compat::on() {
+                    "failed to execute command: "
+                } else {
+                    ""
+                };
+                let message = format!("{prefix}no resources specified in {what} {}", path.display());
                 return Err(Error::new(message).hint("--skip-empty takes this as done"));
             }
         }
@@ -182,6 +187,9 @@ pub(super) fn limited(name: &str, reader: &mut dyn Read) -> Result<Vec<u8>, Erro
 }
 
 fn unreadable(name: &str, error: &std::io::Error) -> Error {
+    if compat::on() {
+        return compat::unreadable(name, error);
+    }
     Error::new(format!("can't read {name}: {error}"))
 }
 

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::input::Namespace;
-use super::{Context, Error, Outcome, kinds};
+use super::{Context, Error, Outcome, compat, kinds};
 use crate::apply::{self, Label as Change};
 use crate::datastore;
 
@@ -46,6 +46,7 @@ impl Label {
             _ => return Err(Error::new(format!("invalid label {}", self.label))),
         };
         let store = super::datastore::open(cx)?;
+        compat::warn_of_release(cx, &*store)?;
         let id = kinds::id(namespace.as_deref(), name);
         let changed = apply::change_label(&*store, (kind, &id, typed), key, change);
         let had = match cx.runtime.block_on(changed) {

@@ -3,6 +3,7 @@
 mod apply;
 mod capture;
 mod check;
+mod compat;
 mod completion;
 mod convert;
 mod create;
@@ -15,6 +16,7 @@ mod explain;
 mod files;
 mod format;
 mod get;
+mod harm;
 mod input;
 mod ipam;
 mod kinds;
@@ -185,13 +187,6 @@ impl Context<'_> {
     }
 }
 
-/// Whether this program was called by calicoctl's name, or as its plugin of kubectl: a drop-in for scripts.
-fn called_calicoctl() -> bool {
-    let name = std::env::args_os().next().map(std::path::PathBuf::from);
-    let name = name.as_deref().and_then(std::path::Path::file_name);
-    name.is_some_and(|name| name == "calicoctl" || name == "kubectl-calico")
-}
-
 /// Parses the arguments, runs the command, and says how it ended.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -230,9 +225,13 @@ pub fn main() -> ExitCode {
         });
     match result {
         // calicoctl knows two: scripts that call it take any other for a failure.
-        Ok(Outcome::Findings | Outcome::NotDecidable) if called_calicoctl() => ExitCode::SUCCESS,
+        Ok(Outcome::Findings | Outcome::NotDecidable) if compat::on() => ExitCode::SUCCESS,
         Ok(outcome) => ExitCode::from(outcome.exit_code()),
         Err(error) if error.broken_pipe => ExitCode::SUCCESS,
+        Err(error) if compat::on() => {
+            let _ = compat::fail(&error, &mut out, &mut err).and_then(|()| out.flush());
+            ExitCode::FAILURE
+        }
         Err(error) => {
             let _ = writeln!(err, "{} {}", style.bad("error:"), error.message);
             for hint in error.hints {

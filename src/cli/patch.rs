@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::input::Namespace;
-use super::{Context, Error, Outcome, kinds};
+use super::{Context, Error, Outcome, compat, kinds};
 use crate::apply;
 use crate::calico::patch::PatchType;
 
@@ -47,6 +47,7 @@ impl Patch {
             Type::Json => PatchType::Json,
         };
         let store = super::datastore::open(cx)?;
+        compat::warn_of_release(cx, &*store)?;
         let id = kinds::id(namespace.as_deref(), &self.name);
         let patched = cx.runtime.block_on(apply::patch(&*store, kind, &id, &patch, how));
         patched.map_err(|error| {

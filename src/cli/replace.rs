@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::harm::Consent;
 use super::input::{Input, Namespace};
 use super::write::Job;
 use super::{Context, Error, Outcome};
@@ -19,6 +20,8 @@ pub(super) struct Replace {
     /// Show what would change, and write nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 impl Replace {
@@ -29,6 +32,7 @@ impl Replace {
             verb,
             mode,
             find: false,
+            ask: self.consent.ask(mode),
         }
         .run(&self.input, &self.namespace, cx)
     }

@@ -116,7 +116,8 @@ fn stored(cx: &mut Context, depth: Depth) -> Fact<Objects> {
         .into()
 }
 
-async fn list(store: &dyn Datastore, depth: Depth) -> Result<Objects, Error> {
+/// The objects of a datastore.
+pub(super) async fn list(store: &dyn Datastore, depth: Depth) -> Result<Objects, Error> {
     let mut objects = Objects {
         store: store.describe(),
         v1_manifests: store.reads_v1_manifests(),

@@ -6,12 +6,14 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
+use super::harm::{self, Ask};
 use super::input::{Input, Namespace};
-use super::{Context, Error, Outcome, signals};
+use super::{Context, Error, Outcome, compat, signals};
 use crate::apply::{self, Done, Mode, Plan, Verb};
 use crate::calico::manifest::{Document, Problem};
 use crate::calico::resource::Resource;
 use crate::datastore::Datastore;
+use crate::diagnose::harm::Changed;
 use crate::output::{Style, diff};
 
 /// What is to be done with the documents, and how.
@@ -21,6 +23,8 @@ pub(super) struct Job {
     pub(super) mode: Mode,
     /// Whether something to do is a finding.
     pub(super) find: bool,
+    /// What is done about harm.
+    pub(super) ask: Ask,
 }
 
 impl Job {
@@ -44,6 +48,9 @@ impl Job {
             signals::watch()?;
         }
         let store = super::datastore::open(cx)?;
+        let changed: Vec<Changed<'_>> = documents.iter().map(written).collect();
+        compat::warn_of_release(cx, &*store)?;
+        harm::before(cx, &*store, &changed, self.ask)?;
         let output = Output {
             out: cx.out,
             err: cx.err,
@@ -67,11 +74,22 @@ impl Job {
     }
 }
 
+fn written(document: &Document) -> Changed<'_> {
+    Changed {
+        kind: document.resource.kind,
+        id: document.resource.id(),
+        after: Some(&document.resource),
+    }
+}
+
 /// Problems that are told one by one: more of them say no more.
 const MAX_TOLD: usize = 200;
 
 /// Tells the problems; the error that is left to say.
 pub(super) fn refuse(problems: &[Problem], end: &str, err: &mut dyn Write) -> io::Result<Error> {
+    if compat::on() {
+        return Ok(compat::invalid(problems));
+    }
     for problem in problems.iter().take(MAX_TOLD) {
         writeln!(err, "{problem}")?;
     }
@@ -115,11 +133,18 @@ async fn write(
     };
     // A dry run is asked for its changes: there, they are the result.
     let to: &mut dyn Write = if mode == Mode::DryRun { out } else { err };
-    for text in &told {
+    let compatible = compat::on();
+    for text in told.iter().filter(|_| !compatible) {
         to.write_all(text.as_bytes())?;
     }
-    let tally = Tally::of(job, documents, results);
-    for line in tally.skipped.iter().chain(&tally.failures) {
+    let mut tally = Tally::of(job, documents, results);
+    tally.compatible = compatible;
+    for line in tally
+        .skipped
+        .iter()
+        .chain(&tally.failures)
+        .filter(|_| !compatible)
+    {
         writeln!(err, "{line}")?;
     }
     match mode {
@@ -184,6 +209,8 @@ const MAKE_ANEW: &str = "the stored resource has changed since the file was made
 /// How the documents fared.
 struct Tally {
     job: Job,
+    /// Whether to count and to speak as calicoctl does, where that misleads.
+    compatible: bool,
     /// `'Node' `, or nothing for several kinds.
     of_kind: String,
     created: usize,
@@ -203,6 +230,7 @@ impl Tally {
         let kinds: BTreeSet<_> = documents.iter().map(|document| document.resource.kind).collect();
         let mut tally = Self {
             job,
+            compatible: false,
             of_kind: match kinds.first() {
                 Some(kind) if kinds.len() == 1 => format!("'{kind}' "),
                 _ => String::new(),
@@ -259,6 +287,10 @@ impl Tally {
         let (handled, of_kind) = (self.handled(), &self.of_kind);
         let (_, done) = self.job.words();
         let total = handled + self.failures.len();
+        if self.compatible && self.job.verb == Verb::Replace && !self.failures.is_empty() {
+            // It counts the one that failed.
+            return format!("Partial success: {done} the first {total} out of {total} {of_kind}resources:\n");
+        }
         match (handled, self.failures.len()) {
             (_, 0) => format!("Successfully {done} {handled} {of_kind}resource(s)\n"),
             (0, _) => String::new(),
@@ -284,8 +316,12 @@ impl Tally {
         let (verb, _) = self.job.words();
         let message = match (self.handled(), self.failures.len()) {
             (_, 0) => return None,
+            _ if self.compatible && self.job.verb == Verb::Replace => {
+                format!("hit error: {}", self.reasons.first().map_or("", String::as_str))
+            }
             (0, 1) => format!("failed to {verb} {of_kind}resource: [{reasons}]"),
             (0, _) => format!("failed to {verb} any {of_kind}resources: [{reasons}]"),
+            _ if self.compatible && self.job.verb == Verb::Apply => format!("hit error(s): [{reasons}]"),
             _ => format!("hit error: [{reasons}]"),
         };
         let error = Error::new(message);

@@ -9,6 +9,7 @@ mod daemon;
 mod facts;
 mod finding;
 pub mod future;
+pub mod harm;
 pub mod manifests;
 mod messages;
 mod path;

@@ -37,8 +37,17 @@ impl Policies {
         lines
     }
 
+    /// Why a policy is for no endpoint at all; nothing when it is for one, or that isn't known.
+    pub fn is_for_nobody(&self, name: &PolicyName) -> Option<String> {
+        let policy = self.all().find(|policy| policy.name == *name)?;
+        self.unmatched(policy.selector.as_ref()?)
+    }
+
     fn nobody(&self, peer: &Entity) -> Option<String> {
-        let selector = peer.selector.as_ref()?;
+        self.unmatched(peer.selector.as_ref()?)
+    }
+
+    fn unmatched(&self, selector: &Selector) -> Option<String> {
         let all = self.identities().all();
         let unknown = all.iter().any(|identity| identity.unknown_namespace.is_some());
         if unknown || all.iter().any(|identity| selector.matches(&identity.labels)) {

@@ -1,6 +1,7 @@
 //! The program itself, on a datastore.
 
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Output, Stdio};
 
 use crate::server::Etcd;
@@ -26,6 +27,28 @@ impl Netdiag {
             .unwrap();
         child.stdin.take().unwrap().write_all(stdin.as_bytes()).ok();
         child
+    }
+
+    /// Runs a command as calicoctl: exit status, standard output and standard error.
+    pub(crate) fn calicoctl(&self, arguments: &[&str], stdin: &str) -> (i32, String, String) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_netdiag"))
+            .arg0("calicoctl")
+            .args(arguments)
+            .env_clear()
+            .envs(self.0.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(stdin.as_bytes()).ok();
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code().unwrap(),
+            text(output.stdout),
+            text(output.stderr),
+        )
     }
 
     pub(crate) fn output(&self, arguments: &[&str], stdin: &str) -> Output {

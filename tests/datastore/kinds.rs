@@ -174,7 +174,7 @@ pub(crate) fn goes_its_way(netdiag: &Netdiag, (kind, name, spec): (&str, &str, &
         1,
     );
     netdiag.refused(&["replace", "-f", "-"], &before, "update conflict: ");
-    netdiag.refused(&["delete", "-f", "-"], &before, "update conflict: ");
+    netdiag.refused(&["delete", "--yes", "-f", "-"], &before, "update conflict: ");
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn every_kind_is_created_shown_changed_and_deleted() {
     assert!(all.lines().count() >= OBJECTS.len(), "{all}");
     netdiag.refused(&["delete", "tier", "t1"], "", "Cannot delete a non-empty tier");
     for (kind, name, _) in OBJECTS.into_iter().rev() {
-        let deleted = netdiag.done(&["delete", kind, name], "");
+        let deleted = netdiag.done(&["delete", kind, name, "--yes"], "");
         assert_eq!(deleted, format!("Successfully deleted 1 '{kind}' resource(s)\n"));
         netdiag.refused(&["delete", kind, name], "", "resource does not exist: ");
         netdiag.done(&["delete", kind, name, "--skip-not-exists"], "");
@@ -439,7 +439,7 @@ fn a_pool_is_disabled_and_its_blocks_are_freed_before_it_goes() {
     };
     netdiag.refused(&["create", "-f", "-"], &pool(28), "use a different blockSize");
     netdiag.done(&["create", "-f", "-"], &pool(26));
-    netdiag.done(&["delete", "ippool", "p"], "");
+    netdiag.done(&["delete", "ippool", "p", "--yes"], "");
     let blocks = keys(&etcd, "/calico/ipam/v2/assignment/ipv4/block/");
     assert_eq!(blocks, ["10.244.247.0-26", "10.244.84.128-26"]);
     assert_eq!(

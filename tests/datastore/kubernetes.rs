@@ -79,7 +79,7 @@ fn all_kinds(netdiag: &Netdiag) {
     }
     netdiag.refused(&["delete", "tier", "t1"], "", "Cannot delete a non-empty tier");
     for (kind, name, _) in objects.into_iter().rev() {
-        let deleted = netdiag.done(&["delete", kind, name], "");
+        let deleted = netdiag.done(&["delete", kind, name, "--yes"], "");
         assert_eq!(deleted, format!("Successfully deleted 1 '{kind}' resource(s)\n"));
         netdiag.refused(&["delete", kind, name], "", "resource does not exist: ");
     }

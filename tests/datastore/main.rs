@@ -9,9 +9,11 @@
 
 mod certificates;
 mod command;
+mod compat;
 mod concurrent;
 mod convert;
 mod failures;
+mod harm;
 mod ipam;
 mod kinds;
 mod kubernetes;

@@ -133,7 +133,7 @@ fn every_kind_of_its_time_goes_through_every_command() {
         .into_iter()
         .filter(|object| object.0 != "tier" && object.0 != "hostendpoint")
     {
-        netdiag.done(&["delete", kind, name], "");
+        netdiag.done(&["delete", kind, name, "--yes"], "");
         netdiag.refused(&["delete", kind, name], "", "resource does not exist");
     }
     netdiag.done(&["delete", "tier", "sec"], "");

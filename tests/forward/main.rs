@@ -11,6 +11,7 @@ mod networks;
 mod ovs;
 mod properties;
 mod recorded;
+mod scenes;
 mod seeds;
 mod verdicts;
 mod whole;

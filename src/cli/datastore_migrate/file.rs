@@ -99,7 +99,7 @@ mod tests {
     fn what_is_no_export_is_refused_by_its_part() {
         for (text, why) in [
             ("kind: Node", "has 1 parts"),
-            ("===\nnull\n===\n[]", "the third part"),
+            ("===\nnull\n===\n{\"blocks\": 7}", "the third part"),
             ("===\n{\n===\n{}", "the second part"),
             (
                 "===\nnull\n===\n{\"blocks\": [{\"Key\": \"/other\", \"Value\": {}}]}",

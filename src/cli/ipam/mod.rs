@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::{Context, Error, Outcome, source};
+use super::{Context, Error, Outcome, compat, source};
 use crate::ipam::stock::Stock;
 
 /// Addresses that Calico gives out: who has them, what doesn't fit, and giving them back
@@ -52,8 +52,13 @@ impl From<crate::ipam::Error> for Error {
 
 /// An address as typed; calicoctl's words for what is none.
 fn address(text: &str) -> Result<IpAddr, Error> {
-    text.parse()
-        .map_err(|_| Error::new(format!("invalid IP address specified: {text}")))
+    text.parse().map_err(|_| {
+        if compat::on() {
+            let message = format!("Error executing command: invalid IP address specified: {text}");
+            return Error::new(message).on_stdout();
+        }
+        Error::new(format!("invalid IP address specified: {text}"))
+    })
 }
 
 /// Tells which keys hold nothing that can be read.

@@ -30,6 +30,7 @@ fn run(store: &Memory, documents: &[Document], mode: Mode) -> String {
             verb: Verb::Apply,
             mode,
             find: false,
+            ask: Ask::Tell,
         },
     )
 }
@@ -222,6 +223,7 @@ fn create_leaves_alone_what_exists_and_counts_it_when_it_is_to_be_skipped() {
         verb: Verb::Create { skip_exists },
         mode: Mode::Write,
         find: false,
+        ask: Ask::Tell,
     };
     insta::assert_snapshot!(run_job(&store, &documents(TWO)[..1], job(false)), @r"
     --- stdout
@@ -248,6 +250,7 @@ fn replace_changes_what_exists_and_nothing_else() {
         verb: Verb::Replace,
         mode: Mode::Write,
         find: false,
+        ask: Ask::Tell,
     };
     insta::assert_snapshot!(run_job(&store, &documents(TWO), job), @r"
     --- stdout

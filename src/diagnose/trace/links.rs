@@ -8,6 +8,8 @@ use crate::diagnose::finding::Sure;
 use crate::forward::packet::Mac;
 use crate::forward::topology::{Place, PlaceId};
 use crate::forward::walk::{Cause, What};
+use crate::state::kind::LinkData;
+use crate::state::link::Link;
 
 /// Of flannel's UDP back end.
 const FLANNEL_UDP: u16 = 8285;
@@ -64,6 +66,39 @@ pub(super) fn holder_down(explained: &Explained, owner: &Place, ip: IpAddr) -> O
                 format!("{inside}ip link set {name} down"),
             )
             .step("routes over it went with it: see that they are back (ip route)"),
+    )
+}
+
+/// Asker and owner have macvlans of one host, of a mode in which they don't hear each other.
+pub(super) fn macvlans_apart(
+    case: &Case,
+    explained: &Explained,
+    link: &str,
+    owner: PlaceId,
+) -> Option<Explained> {
+    let owner = case.scene.topology.place(owner);
+    if !std::ptr::eq(owner.node, case.place.node) {
+        return None;
+    }
+    let mode = |link: &'_ Link| match &link.data {
+        Some(LinkData::Macvlan(macvlan)) => Some(macvlan.mode.clone()),
+        _ => None,
+    };
+    let own = mode(link_named(case.place, link)?)?;
+    let theirs = owner.net.links.items().iter().find_map(mode)?;
+    let apart = [&own, &theirs].into_iter().find(|mode| *mode != "bridge")?;
+    let (who, title) = (case.who(), owner.title());
+    Some(
+        explained
+            .clone()
+            .sure(Sure::Proved)
+            .because(format!(
+                "{who} and {title} have macvlans of one host: in mode {apart}, they reach each other only by a switch that sends \
+                 back what came by the same port (hairpin, 802.1Qbg), and in mode private not at all"
+            ))
+            .shown(format!("ip -d link show dev {link} on {who}"), format!("macvlan mode {own}"))
+            .shown(format!("ip -d link on {title}"), format!("macvlan mode {theirs}"))
+            .step("make both of mode bridge: docker network create -d macvlan -o macvlan_mode=bridge …, or the mode of the CNI's configuration"),
     )
 }
 

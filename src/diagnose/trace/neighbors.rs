@@ -296,7 +296,8 @@ fn owned(
         None => explained,
     };
     let down = links::holder_down(&explained, owner, target);
-    if let Some(down) = down.or_else(|| links::cable_down(case, &explained, id)) {
+    let down = down.or_else(|| links::cable_down(case, &explained, id));
+    if let Some(down) = down.or_else(|| links::macvlans_apart(case, &explained, link, id)) {
         return down;
     }
     let macvlan =

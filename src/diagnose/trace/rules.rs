@@ -203,7 +203,8 @@ fn kube_proxy(case: &Case, text: &str, explained: Explained) -> Explained {
 /// profiles; `cali-fh-`, `cali-th-` host endpoints.
 fn calico(case: &Case, chain: &str, text: &str, explained: Explained) -> Explained {
     let host = chain.starts_with("cali-fh") || chain.starts_with("cali-th");
-    let way = if chain.starts_with("cali-tw") || chain.starts_with("cali-th") {
+    // To a pod is into it; what comes "from" a host's link comes into the host (`felix/rules/endpoints.go`).
+    let way = if chain.starts_with("cali-tw") || chain.starts_with("cali-fh") {
         "ingress"
     } else {
         "egress"

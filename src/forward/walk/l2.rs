@@ -271,6 +271,11 @@ impl Walker<'_, '_> {
         let Some(lower) = self.topology.below(at, link) else {
             return state.undecided(at.place, format!("the link below {} is not known", link.name));
         };
+        // Its carrier goes with that of the link below (`netif_stacked_transfer_operstate`).
+        if let Some(down) = self.topology.link(lower).filter(|lower| !lower.is_up()) {
+            let link = down.name.clone();
+            return state.dropped(lower.place, Cause::LinkDown { link });
+        }
         let mut outcomes = Vec::new();
         if mode == "bridge" {
             for (sibling, mac) in self.topology.macvlans(lower) {

@@ -53,11 +53,11 @@ impl Docker {
                 node = node
                     .ip("netns add none1")
                     .in_pod("none1", &["link set lo up".to_owned()]);
-                node = macvlan(node, "mac1", "192.168.60.201/24");
+                node = on_top(node, "mac1", "192.168.60.201/24");
                 node.sh(&self.iptables.restore(&self.rules()))
             })
             .node("ext", |node| {
-                macvlan(
+                on_top(
                     node.link("eth0", "lan", "192.168.60.100/24"),
                     "mac2",
                     "192.168.60.202/24",
@@ -150,8 +150,32 @@ COMMIT
     }
 }
 
+/// Containers `m1` and `m2` of `h1` with macvlan on its eth0, and `ext` beside the host.
+pub fn macvlan() -> Draft {
+    let plan = Plan::new()
+        .segment("lan", "")
+        .node("h1", |node| {
+            let node = on_top(
+                node.link("eth0", "lan", "192.168.60.11/24"),
+                "m1",
+                "192.168.60.201/24",
+            );
+            on_top(node, "m2", "192.168.60.202/24")
+        })
+        .node("ext", |node| node.link("eth0", "lan", "192.168.60.100/24"));
+    Draft::new(plan)
+        .pods([
+            on_eth0("h1", "m1", "192.168.60.201"),
+            on_eth0("h1", "m2", "192.168.60.202"),
+        ])
+        .pings("h1/m1", "192.168.60.202")
+        .pings("h1/m1", "192.168.60.100")
+        .pings("ext", "192.168.60.202")
+        .never_pings("h1/m1", "192.168.60.11")
+}
+
 /// A container with a link of its own on top of the node's eth0.
-fn macvlan(node: NodePlan, name: &str, address: &str) -> NodePlan {
+fn on_top(node: NodePlan, name: &str, address: &str) -> NodePlan {
     node.ip(&format!("netns add {name}"))
         .ip(&format!(
             "link add link eth0 name {name} type macvlan mode bridge"

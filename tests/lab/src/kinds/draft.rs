@@ -1,6 +1,6 @@
 //! A network that is not up yet, and its bring-up.
 
-use std::time::Duration;
+use std::{net::TcpListener, time::Duration};
 
 use super::{
     Network, PodSite, Probe, Way,
@@ -8,7 +8,7 @@ use super::{
     cluster::{self, Cluster},
     frr,
 };
-use crate::{Bird, Daemon, Plan, Result, bird, ovs};
+use crate::{Bird, Daemon, Error, Plan, Result, bird, ovs};
 
 /// A network that is not up yet.
 #[derive(Debug, Clone, Default)]
@@ -62,10 +62,10 @@ enum Step {
         node: String,
         daemon: String,
     },
-    /// something that takes connections
+    /// something that takes connections, in a pod or in the node itself
     Listen {
         node: String,
-        pod: String,
+        pod: Option<String>,
         port: u16,
     },
     /// something that takes connections, and sends datagrams back
@@ -207,7 +207,17 @@ impl Draft {
     pub(super) fn listens(mut self, node: &str, pod: &str, port: u16) -> Self {
         self.steps.push(Step::Listen {
             node: node.into(),
-            pod: pod.into(),
+            pod: Some(pod.into()),
+            port,
+        });
+        self
+    }
+
+    /// The same in the node itself.
+    pub(super) fn listens_on(mut self, node: &str, port: u16) -> Self {
+        self.steps.push(Step::Listen {
+            node: node.into(),
+            pod: None,
             port,
         });
         self
@@ -291,7 +301,16 @@ impl Draft {
                 }
                 Step::OvsSh { node, script } => ovs::sh(lab.node(node), script).map(drop)?,
                 Step::Kill { node, daemon } => lab.node(node).kill(daemon)?,
-                Step::Listen { node, pod, port } => listeners.push(lab.node(node).pod(pod).listen(*port)?),
+                Step::Listen { node, pod, port } => {
+                    let node = lab.node(node);
+                    let bound = || TcpListener::bind(("0.0.0.0", *port));
+                    listeners.push(match pod {
+                        Some(pod) => node.pod(pod).listen(*port)?,
+                        None => node
+                            .in_network(bound)?
+                            .map_err(Error::io(format!("{}: port {port}", node.name())))?,
+                    });
+                }
                 Step::Serve { node, pod, port } => {
                     answerers.push(Answerer::start(lab.node(node), pod, *port)?);
                 }

@@ -42,7 +42,7 @@ mod veth;
 
 pub use bridge::bridge;
 pub use calico::{Calico, Peering, Wire, Wrong};
-pub use docker::Docker;
+pub use docker::{Docker, macvlan};
 pub use draft::Draft;
 pub use flannel::{Backend, Flannel};
 pub use kube::KubeProxy;

@@ -40,6 +40,12 @@ pub(super) fn systems() -> Vec<System> {
                 "disabled",
             )
             .lost(
+                "the port to the other host only listens",
+                "n2",
+                "bridge link set dev eth1 state 1",
+                "listening",
+            )
+            .lost(
                 "the other host's link is no port",
                 "n2",
                 "ip link set eth1 nomaster",

@@ -6,7 +6,15 @@ use super::super::{
 };
 
 pub(super) fn systems() -> Vec<System> {
-    vec![mesh(), reflector(), routed(), vxlan(), outgoing(), borrowed()]
+    vec![
+        mesh(),
+        reflector(),
+        routed(),
+        vxlan(),
+        outgoing(),
+        borrowed(),
+        host_endpoint(),
+    ]
 }
 
 /// Longer than a session is held without a sign of life.
@@ -439,4 +447,101 @@ fn borrowed() -> System {
              ip route add 192.168.70.50/32 dev calitwin scope link",
             "192.168.70.50",
         )
+}
+
+/// Felix's rules of a HostEndpoint on eth0: ports that stay open whatever happens, then its policies, then the end.
+fn guarded(failsafe: &[u16], ingress: &str, egress: &str) -> String {
+    let open = |chain: &str, port: &str| -> String {
+        let lines = failsafe
+            .iter()
+            .map(|number| format!("-A {chain} -p tcp -m multiport --{port} {number} -j ACCEPT\n"));
+        lines.collect()
+    };
+    format!(
+        "iptables-nft-restore --noflush <<'END'
+*filter
+:cali-INPUT - [0:0]
+:cali-OUTPUT - [0:0]
+:cali-th-eth0 - [0:0]
+:cali-fh-eth0 - [0:0]
+:cali-failsafe-in - [0:0]
+:cali-failsafe-out - [0:0]
+-A INPUT -j cali-INPUT
+-A OUTPUT -j cali-OUTPUT
+-A cali-INPUT -i eth0 -j cali-fh-eth0
+-A cali-OUTPUT -o eth0 -j cali-th-eth0
+-A cali-fh-eth0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A cali-fh-eth0 -j cali-failsafe-in
+{ingress}-A cali-fh-eth0 -m comment --comment \"Drop if no profiles matched\" -j DROP
+-A cali-th-eth0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A cali-th-eth0 -j cali-failsafe-out
+{egress}-A cali-th-eth0 -m comment --comment \"Drop if no profiles matched\" -j DROP
+{}{}COMMIT
+END
+",
+        open("cali-failsafe-in", "dports"),
+        open("cali-failsafe-out", "dports")
+    )
+}
+
+fn host_endpoint() -> System {
+    let draft = || {
+        Calico {
+            peering: Peering::Written,
+            ..Calico::default()
+        }
+        .draft()
+        .listens_on("m2", 22)
+        .listens_on("m2", 8080)
+        .connects("m1", "10.39.0.111", 22)
+        .connects("m1", "10.39.0.111", 8080)
+        .pings("ext", "10.39.0.111")
+    };
+    let (from, to) = ("-A cali-fh-eth0 -j ACCEPT\n", "-A cali-th-eth0 -j ACCEPT\n");
+    System::new(
+        "calico host endpoint",
+        draft().also("m2", &guarded(&[22, 179], from, to)),
+    )
+    .state(
+        "a HostEndpoint has neither policy nor profile: all but what stays open is cut off",
+        "m2",
+        "a HostEndpoint without policy or profile drops all but Felix's failsafe ports",
+        draft().also("m2", &guarded(&[22, 179], "", "")),
+    )
+    .state(
+        "nothing stays open: the node is locked out",
+        "m2",
+        "a HostEndpoint without policy or profile drops all but Felix's failsafe ports",
+        draft().also("m2", &guarded(&[], "", "")),
+    )
+    .state(
+        "its policy lets in web traffic only",
+        "m2",
+        "the ingress rules of the host endpoint end in drop",
+        draft().also(
+            "m2",
+            &guarded(
+                &[22],
+                "-A cali-fh-eth0 -p tcp -m multiport --dports 8080 -j ACCEPT\n",
+                to,
+            ),
+        ),
+    )
+    .state(
+        "its policy has no egress rule, and the node asks others",
+        "m2",
+        "the egress rules of the host endpoint end in drop",
+        draft()
+            .also("m2", &guarded(&[22], from, ""))
+            .pings("m2", "10.39.0.110"),
+    )
+    .state(
+        "its policy admits the wrong network",
+        "m2",
+        "cali-fh-eth0",
+        draft().also(
+            "m2",
+            &guarded(&[22], "-A cali-fh-eth0 -s 10.93.0.0/16 -j ACCEPT\n", to),
+        ),
+    )
 }

@@ -1,0 +1,120 @@
+//! What a change would break, told before it is made; and whether to go on.
+
+use std::io::{BufRead as _, IsTerminal as _};
+
+use clap::Args;
+
+use super::source::{self, Depth};
+use super::{Context, Error, compat};
+use crate::apply::Mode;
+use crate::calico::kind::Kind;
+use crate::collect;
+use crate::datastore::Datastore;
+use crate::diagnose::harm::{self, Changed, Host};
+
+/// Whether to go on where a change would do harm.
+#[derive(Debug, Default, Clone, Copy, Args)]
+pub(super) struct Consent {
+    /// Go on without a question where the change would do harm: cut a node off, leave pods without addresses
+    #[arg(short, long)]
+    pub(super) yes: bool,
+}
+
+impl Consent {
+    /// What is done about harm of such a run.
+    pub(super) const fn ask(self, mode: Mode) -> Ask {
+        match mode {
+            Mode::DryRun => Ask::Tell,
+            Mode::Write => Ask::Unless(self.yes),
+        }
+    }
+}
+
+/// What is to be done about harm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// Nothing is written: telling it is enough.
+    Tell,
+    /// Ask on a terminal; else refuse, unless this is true.
+    Unless(bool),
+}
+
+/// Tells what a change would break, and what in it selects nobody; refuses or asks where it would do harm. Called by
+/// calicoctl's name, it says nothing, as calicoctl.
+pub(super) fn before(
+    cx: &mut Context<'_>,
+    store: &dyn Datastore,
+    changed: &[Changed<'_>],
+    ask: Ask,
+) -> Result<(), Error> {
+    let looked_at = |change: &Changed<'_>| harm::KINDS.contains(&change.kind);
+    if compat::on() || !changed.iter().any(looked_at) {
+        return Ok(());
+    }
+    let mut host = Host::default();
+    let of_nodes = |change: &Changed<'_>| change.kind == Kind::Node && change.after.is_some();
+    if changed.iter().any(of_nodes) {
+        host = this_host();
+        let only_others = changed
+            .iter()
+            .filter(|change| looked_at(change))
+            .all(|change| change.kind == Kind::Node && change.id != host.node);
+        if only_others {
+            return Ok(());
+        }
+    }
+    let objects = match cx.block_on(source::list(store, Depth::Whole)) {
+        Ok(objects) => objects,
+        Err(error) => {
+            let note = cx.style.warn("note:");
+            writeln!(
+                cx.err,
+                "{note} what this would break can't be told: {}",
+                error.message
+            )?;
+            return Ok(());
+        }
+    };
+    for remark in harm::remarks(&objects, changed) {
+        writeln!(cx.err, "{} {remark}", cx.style.warn("warning:"))?;
+    }
+    let harms = harm::harms(&objects, changed, &host);
+    for harm in &harms {
+        writeln!(cx.err, "{} {harm}", cx.style.bad("danger:"))?;
+    }
+    match ask {
+        _ if harms.is_empty() => Ok(()),
+        Ask::Tell | Ask::Unless(true) => Ok(()),
+        Ask::Unless(false) => agreed(cx),
+    }
+}
+
+/// The addresses of this machine.
+fn this_host() -> Host {
+    let state = collect::kernel();
+    let addresses = state.net.addresses.known().map(|addresses| addresses.iter());
+    Host {
+        node: state.name,
+        addresses: addresses
+            .into_iter()
+            .flatten()
+            .map(|address| address.ip)
+            .collect(),
+    }
+}
+
+/// Asks; an error is no.
+fn agreed(cx: &mut Context<'_>) -> Result<(), Error> {
+    let refused = || Error::new("nothing was written: the change would do harm");
+    if !std::io::stdin().is_terminal() {
+        return Err(refused().hint("--yes makes it all the same"));
+    }
+    write!(cx.err, "Go on? [y/N] ")?;
+    cx.err.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(refused()),
+    }
+}

@@ -1,0 +1,348 @@
+//! Called by calicoctl's name: its messages, on the stream and with the exit status that scripts know (v3.32.1).
+
+use crate::command::Netdiag;
+use crate::server::Etcd;
+
+fn document(kind: &str, name: &str, spec: &str) -> String {
+    format!(
+        "---\n{{apiVersion: projectcalico.org/v3, kind: {kind}, metadata: {{name: {name}}}, spec: {spec}}}\n"
+    )
+}
+
+/// Whole output of a command: exit status, standard output, standard error.
+type Said = (i32, &'static str, &'static str);
+
+#[track_caller]
+fn says(netdiag: &Netdiag, arguments: &[&str], stdin: &str, (status, out, err): Said) {
+    let found = netdiag.calicoctl(arguments, stdin);
+    assert_eq!(
+        (found.0, found.1.trim_end(), found.2.trim_end()),
+        (status, out, err),
+        "{arguments:?}"
+    );
+}
+
+#[test]
+fn what_is_handled_is_counted_in_its_words() {
+    let Some(etcd) = Etcd::start() else { return };
+    let netdiag = &Netdiag::etcd(&etcd);
+    let set = |name: &str| document("GlobalNetworkSet", name, "{nets: [10.0.0.0/8]}");
+    let two = set("a") + &set("b");
+    let mixed = set("a") + &document("Tier", "t", "{order: 1}");
+    says(
+        netdiag,
+        &["validate", "-f", "-"],
+        &two,
+        (0, "Successfully validated 2 'GlobalNetworkSet' resource(s)", ""),
+    );
+    says(
+        netdiag,
+        &["create", "-f", "-"],
+        &two,
+        (0, "Successfully created 2 'GlobalNetworkSet' resource(s)", ""),
+    );
+    says(
+        netdiag,
+        &["apply", "-f", "-"],
+        &mixed,
+        (0, "Successfully applied 2 resource(s)", ""),
+    );
+    says(
+        netdiag,
+        &["replace", "-f", "-"],
+        &two,
+        (0, "Successfully replaced 2 'GlobalNetworkSet' resource(s)", ""),
+    );
+    says(
+        netdiag,
+        &[
+            "patch",
+            "globalnetworkset",
+            "a",
+            "-p",
+            r#"{"spec":{"nets":["10.1.0.0/16"]}}"#,
+        ],
+        "",
+        (0, "Successfully patched 1 'GlobalNetworkSet' resource", ""),
+    );
+    let label = |words: &[&str], said: Said| {
+        says(
+            netdiag,
+            &[&["label", "globalnetworksets", "a"], words].concat(),
+            "",
+            said,
+        );
+    };
+    label(
+        &["k=v"],
+        (0, "Successfully set label k on globalnetworksets a", ""),
+    );
+    label(
+        &["k=w", "--overwrite"],
+        (0, "Successfully updated label k on globalnetworksets a", ""),
+    );
+    label(
+        &["k=x"],
+        (
+            1,
+            "",
+            "failed to update label of globalnetworksets a, key k is already present. please use '--overwrite' to set a \
+             new value",
+        ),
+    );
+    label(
+        &["k", "--remove"],
+        (0, "Successfully removed label k from globalnetworksets a", ""),
+    );
+    label(
+        &["k", "--remove"],
+        (
+            1,
+            "",
+            "cannot remove label of globalnetworksets a, key k does not exist",
+        ),
+    );
+    label(&["k"], (1, "", "invalid label k"));
+    says(
+        netdiag,
+        &["create", "-f", "-", "--skip-exists"],
+        &two,
+        (0, "Successfully created 2 'GlobalNetworkSet' resource(s)", ""),
+    );
+    says(
+        netdiag,
+        &["delete", "globalnetworkset", "a", "b"],
+        "",
+        (0, "Successfully deleted 2 'GlobalNetworkSet' resource(s)", ""),
+    );
+    says(
+        netdiag,
+        &["delete", "globalnetworkset", "a", "-s"],
+        "",
+        (0, "Successfully deleted 1 'GlobalNetworkSet' resource(s)", ""),
+    );
+}
+
+#[test]
+fn what_fails_is_told_in_its_words_and_on_its_stream() {
+    let Some(etcd) = Etcd::start() else { return };
+    let netdiag = &Netdiag::etcd(&etcd);
+    let set = |name: &str| document("GlobalNetworkSet", name, "{nets: [10.0.0.0/8]}");
+    netdiag.done(&["create", "-f", "-"], &set("a"));
+    says(
+        netdiag,
+        &["create", "-f", "-"],
+        &set("a"),
+        (
+            1,
+            "",
+            "failed to create 'GlobalNetworkSet' resource: [resource already exists: GlobalNetworkSet(a) with error: <nil>]",
+        ),
+    );
+    netdiag.done(&["create", "-f", "-"], &set("b"));
+    says(
+        netdiag,
+        &["create", "-f", "-"],
+        &(set("a") + &set("b")),
+        (
+            1,
+            "",
+            "failed to create any 'GlobalNetworkSet' resources: [resource already exists: GlobalNetworkSet(a) with error: \
+             <nil> resource already exists: GlobalNetworkSet(b) with error: <nil>]",
+        ),
+    );
+    says(
+        netdiag,
+        &["create", "-f", "-"],
+        &(set("a") + &set("c")),
+        (
+            1,
+            "Partial success: created the first 1 out of 2 'GlobalNetworkSet' resources:",
+            "hit error: [resource already exists: GlobalNetworkSet(a) with error: <nil>]",
+        ),
+    );
+    let lost = document("GlobalNetworkPolicy", "p", "{tier: gone}");
+    says(
+        netdiag,
+        &["apply", "-f", "-"],
+        &(set("a") + &lost),
+        (
+            1,
+            "Partial success: applied the first 1 out of 2 resources:",
+            "hit error(s): [resource does not exist: Tier(gone) with error: <nil>]",
+        ),
+    );
+    says(
+        netdiag,
+        &["apply", "-f", "-"],
+        &(lost.clone() + &document("NetworkPolicy", "q", "{tier: gone}")),
+        (
+            1,
+            "",
+            "failed to apply any resources: [resource does not exist: Tier(gone) with error: <nil> resource does not exist: \
+             Tier(gone) with error: <nil>]",
+        ),
+    );
+    says(
+        netdiag,
+        &["replace", "-f", "-"],
+        &set("none"),
+        (
+            1,
+            "Partial success: replaced the first 1 out of 1 'GlobalNetworkSet' resources:",
+            "hit error: resource does not exist: GlobalNetworkSet(none) with error: <nil>",
+        ),
+    );
+    says(
+        netdiag,
+        &["delete", "globalnetworkset", "none"],
+        "",
+        (
+            1,
+            "",
+            "Failed to delete 'GlobalNetworkSet' resource: resource does not exist: GlobalNetworkSet(none) with error: <nil>",
+        ),
+    );
+    says(
+        netdiag,
+        &["get", "node", "nope", "-o", "yaml"],
+        "",
+        (1, "null", "resource does not exist: Node(nope) with error: <nil>"),
+    );
+    let mut outdated: serde_json::Value =
+        serde_json::from_str(&netdiag.done(&["get", "globalnetworkset", "a", "-o", "json"], "")).unwrap();
+    outdated["metadata"]["resourceVersion"] = "1".into();
+    outdated["spec"]["nets"] = serde_json::json!(["10.2.0.0/16"]);
+    says(
+        netdiag,
+        &["apply", "-f", "-"],
+        &outdated.to_string(),
+        (
+            1,
+            "",
+            "failed to apply 'GlobalNetworkSet' resource: [update conflict: GlobalNetworkSet(a)]",
+        ),
+    );
+    for (arguments, said) in [
+        (
+            vec!["get", "bogus"],
+            "failed to get resources: resource type 'bogus' is not supported",
+        ),
+        (vec!["get", "node", ""], "resource name may not be empty"),
+        (vec!["get", "node", "-o", "x"], "unrecognized output format 'x'"),
+        (
+            vec!["get", "node", "-o", "go-template="],
+            "need to specify a template",
+        ),
+        (
+            vec!["get", "node", "-o", "go-template-file="],
+            "need to specify a template file",
+        ),
+        (
+            vec!["get", "node", "-o", "custom-columns="],
+            "need to specify at least one column",
+        ),
+        (vec!["get", "node", "-n", "x"], "Node is not namespaced"),
+        (
+            vec!["get", "np", "-n", "x", "-A"],
+            "cannot use both --namespace and --all-namespaces flags at the same time",
+        ),
+        (
+            vec!["get", "np", "p", "-A"],
+            "cannot use --all-namespace flag for getting a single resource",
+        ),
+        (
+            vec!["apply", "-f", "/nonexistent.yaml"],
+            "failed to execute command: open /nonexistent.yaml: no such file or directory",
+        ),
+        (
+            vec!["apply", "-f", "/dev/null"],
+            "failed to execute command: no resources specified in file /dev/null",
+        ),
+    ] {
+        says(netdiag, &arguments, "", (1, "", said));
+    }
+    says(
+        netdiag,
+        &["apply", "--skip-empty", "-f", "-"],
+        "",
+        (0, "No resources specified", ""),
+    );
+    let elsewhere =
+        "{apiVersion: projectcalico.org/v3, kind: NetworkSet, metadata: {name: a, namespace: one}}";
+    let (status, _, told) = netdiag.calicoctl(&["apply", "-n", "two", "-f", "-"], elsewhere);
+    assert_eq!(status, 1);
+    assert!(
+        told.contains("resource namespace does not match client namespace. one != two"),
+        "{told}"
+    );
+    let wrong = "{apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: a, namespace: x}}";
+    let (_, _, told) = netdiag.calicoctl(&["apply", "-f", "-"], wrong);
+    let words =
+        "namespace should not be specified for a non-namespaced resource. Node is not a namespaced resource";
+    assert!(
+        told.starts_with("failed to execute command: ") && told.contains(words),
+        "{told}"
+    );
+    // These are on standard output.
+    says(
+        netdiag,
+        &["ipam", "release", "--ip=x"],
+        "",
+        (1, "Error executing command: invalid IP address specified: x", ""),
+    );
+    says(
+        netdiag,
+        &["get", "nodes", "-c", "/nonexistent"],
+        "",
+        (1, "Error reading config file: /nonexistent", ""),
+    );
+    let nowhere = Netdiag(vec![("ETCD_ENDPOINTS", "http://127.0.0.1:1".to_owned())]);
+    let (status, out, err) = nowhere.calicoctl(&["get", "nodes"], "");
+    assert_eq!((status, err.as_str()), (1, ""));
+    assert!(out.starts_with("Failed to create Calico API client: "), "{out}");
+    for (text, said) in [
+        (
+            document("ClusterInformation", "default", "{}"),
+            "operation apply is not supported on ClusterInformation",
+        ),
+        (
+            document("NetworkPolicy", "knp.default.x", "{}"),
+            "kubernetes network policies must be managed through the kubernetes API",
+        ),
+        (
+            document("BGPConfiguration", "other", "{asNumber: 1}"),
+            "Cannot set",
+        ),
+    ] {
+        let (status, _, told) = netdiag.calicoctl(&["apply", "-f", "-"], &text);
+        assert_eq!(status, 1);
+        assert!(told.contains(said), "{told}");
+    }
+}
+
+#[test]
+fn a_newer_cluster_is_warned_of_and_worked_with() {
+    let Some(etcd) = Etcd::start() else { return };
+    let netdiag = Netdiag::etcd(&etcd);
+    let tier = document("Tier", "t", "{order: 1}");
+    let told = |version: &str, more: &[&str]| {
+        etcd.put3(
+            "/calico/resources/v3/projectcalico.org/clusterinformations/default",
+            &format!(
+                r#"{{"kind":"ClusterInformation","apiVersion":"projectcalico.org/v3","metadata":{{"name":"default"}},"spec":{{"calicoVersion":"{version}"}}}}"#
+            ),
+        );
+        let output = netdiag.output(&[&["apply", "-f", "-"], more].concat(), &tier);
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(!told("v3.32.0", &[]).contains("warning"));
+    assert!(!told("v3.20.4", &[]).contains("warning"));
+    let newer = told("v3.40.1", &[]);
+    assert!(
+        newer.contains("the cluster runs Calico v3.40.1, and netdiag knows releases up to v3.32.1"),
+        "{newer}"
+    );
+    assert!(!told("v3.40.1", &["--allow-version-mismatch"]).contains("warning"));
+}
