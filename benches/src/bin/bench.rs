@@ -133,6 +133,16 @@ fn measure(name: &str, path: &Path, netdiag: &Path, packets: usize, rounds: usiz
             format!("{netdiag} capture -r {file} --threads 2 --summary >/dev/null"),
         ),
         run(
+            "netdiag flows 1T",
+            rounds,
+            format!("{netdiag} capture -r {file} --threads 1 --flows >/dev/null"),
+        ),
+        run(
+            "netdiag flows 2T",
+            rounds,
+            format!("{netdiag} capture -r {file} --threads 2 --flows >/dev/null"),
+        ),
+        run(
             "netdiag decap 1T",
             rounds,
             format!("{netdiag} capture -r {file} --threads 1 --decap -w /dev/null "),
@@ -205,7 +215,7 @@ fn beside(path: &Path, netdiag: &Path) -> io::Result<(String, String, String)> {
     let none = path.with_file_name("none.json");
     std::fs::write(
         &none,
-        r#"{"netdiagSnapshot":2,"nodes":[],"objects":{"absent":"none"}}"#,
+        r#"{"netdiagSnapshot":2,"nodes":[]}"#,
     )?;
     Ok([ng, pods, none].map(|path| path.display().to_string()).into())
 }
