@@ -67,11 +67,11 @@ pub fn write(snapshot: &Snapshot, form: Form, out: impl Write) -> io::Result<()>
 ///
 /// # Errors
 /// Says what is wrong, and at which byte of the file or which line of the text.
-pub fn read(file: impl Read) -> Result<Snapshot, String> {
-    read_within(file, MAX_UNPACKED)
+pub fn read(mut file: impl Read) -> Result<Snapshot, String> {
+    read_within(&mut file, MAX_UNPACKED)
 }
 
-fn read_within(file: impl Read, limit: u64) -> Result<Snapshot, String> {
+fn read_within(file: &mut dyn Read, limit: u64) -> Result<Snapshot, String> {
     let (packed, unpacked) = (Cell::new(0), Cell::new(0));
     let mut file = BufReader::with_capacity(BUFFER, Meter::new(file, &packed, u64::MAX));
     let start = peek(&mut file).map_err(|error| error.to_string())?;
@@ -88,21 +88,21 @@ fn read_within(file: impl Read, limit: u64) -> Result<Snapshot, String> {
     let parsed = if zstd {
         let text = zstd::Decoder::with_buffer(BufReader::with_capacity(BUFFER, file))
             .map_err(|error| error.to_string())?;
-        parse_text(Meter::new(text, &unpacked, limit), IN_MEMORY)
+        parse_text(&mut Meter::new(text, &unpacked, limit), IN_MEMORY)
     } else {
-        parse_text(Meter::new(file, &unpacked, limit), IN_MEMORY)
+        parse_text(&mut Meter::new(file, &unpacked, limit), IN_MEMORY)
     };
     parsed.map_err(|error| explain(&error, zstd, packed.get(), unpacked.get(), limit))
 }
 
 /// Reads text of up to so many bytes whole, a longer one as it comes.
-fn parse_text(mut text: impl Read, in_memory: u64) -> Result<Snapshot, serde_json::Error> {
+fn parse_text(mut text: &mut dyn Read, in_memory: u64) -> Result<Snapshot, serde_json::Error> {
     let mut start = Vec::new();
-    match text.by_ref().take(in_memory).read_to_end(&mut start) {
+    match (&mut text).take(in_memory).read_to_end(&mut start) {
         Ok(_) if (start.len() as u64) < in_memory => parse::snapshot::snapshot_in_memory(&start),
-        Ok(_) => parse::snapshot::snapshot(start.chain(BufReader::with_capacity(BUFFER, text))),
+        Ok(_) => parse::snapshot::snapshot(&mut start.chain(text)),
         // What is wrong with the text before that place matters more.
-        Err(error) => parse::snapshot::snapshot(start.chain(Failed(Some(error)))),
+        Err(error) => parse::snapshot::snapshot(&mut start.chain(Failed(Some(error)))),
     }
 }
 

@@ -100,7 +100,7 @@ fn a_bomb_is_refused_before_it_goes_off() {
     io::copy(&mut io::repeat(b' ').take(64 << 20), &mut bomb).unwrap();
     let bomb = bomb.finish().unwrap();
     assert!(bomb.len() < 100_000);
-    let why = read_within(bomb.as_slice(), 1 << 20).unwrap_err();
+    let why = read_within(&mut bomb.as_slice(), 1 << 20).unwrap_err();
     assert_eq!(
         why,
         "unpacks to more than 1048576 bytes: too large for a snapshot"
@@ -158,7 +158,7 @@ proptest! {
         if let Some(end) = end {
             file.truncate(end.index(file.len()));
         }
-        match read_within(file.as_slice(), 64 << 20) {
+        match read_within(&mut file.as_slice(), 64 << 20) {
             Ok(read) if form == Form::Zstd => {
                 // Its checksum lets nothing pass but a flipped bit that means nothing, such as of the checksum's flag.
                 prop_assert_eq!(bytes(&read, Form::Zstd), whole);
@@ -195,7 +195,7 @@ fn long_texts_are_read_as_short_ones() {
         b"{}",
         b"",
     ] {
-        let told = |in_memory| parse_text(text, in_memory).map_err(|error| error.to_string());
+        let told = |in_memory| parse_text(&mut &*text, in_memory).map_err(|error| error.to_string());
         let read = told(u64::MAX);
         for in_memory in [0, 1, 1_000, text.len() as u64] {
             assert_eq!(told(in_memory), read);

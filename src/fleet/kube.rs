@@ -1,13 +1,16 @@
 //! By exec into a pod that runs on each node in its network, such as Calico's own.
 
+mod pod;
+
 use std::collections::BTreeMap;
 use std::pin::Pin;
 
-use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::api::{Api, AttachParams, AttachedProcess, ListParams};
 use kube::{Client, Config};
 use tokio::io::AsyncWriteExt;
+
+use pod::Pod;
 
 use super::relay::{Ends, Relay};
 use super::remote::{self, MAX_ANSWER, MAX_COMPLAINT, NO_ROOM, NOT_EXECUTABLE, NOT_FOUND, SNAPSHOT, up_to};
@@ -189,8 +192,8 @@ fn failed(what: &str, error: &kube::Error) -> Failure {
 
 /// Where a pod runs, if it does.
 fn place(pod: &Pod) -> Option<(String, Place)> {
-    let spec = pod.spec.as_ref()?;
-    let running = pod.status.as_ref()?.phase.as_deref() == Some("Running");
+    let spec = &pod.spec;
+    let running = pod.status.phase.as_deref() == Some("Running");
     let leaving = pod.metadata.deletion_timestamp.is_some();
     if !running || leaving {
         return None;

@@ -4,7 +4,7 @@ mod side_by_side;
 mod version_1;
 
 use std::fmt;
-use std::io::Read;
+use std::io::{BufReader, Read};
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -15,11 +15,16 @@ use crate::state::{Fact, NodeState, Objects};
 
 pub use side_by_side::snapshot_in_memory;
 
+/// Bytes read at a time.
+const BUFFER: usize = 64 << 10;
+
 /// Reads a snapshot's JSON, one node after the other; one of an older version is brought up to [`VERSION`].
 ///
 /// # Errors
 /// Says that the format is newer than this program, or where the text stops being a snapshot.
-pub fn snapshot(text: impl Read) -> Result<Snapshot, serde_json::Error> {
+pub fn snapshot(text: &mut dyn Read) -> Result<Snapshot, serde_json::Error> {
+    // One kind of reader, since all of the state's code is there once for each.
+    let text = BufReader::with_capacity(BUFFER, text);
     let mut reader = serde_json::Deserializer::from_reader(text);
     let snapshot = reader.deserialize_map(Whole)?;
     reader.end()?;

@@ -18,7 +18,7 @@ pub(crate) fn collected(node: &Node) -> NodeState {
         .within(Duration::from_secs(30))
         .ok()
         .unwrap();
-    let mut snapshot = netdiag::parse::snapshot::snapshot(text.as_bytes()).unwrap();
+    let mut snapshot = netdiag::parse::snapshot::snapshot(&mut text.as_bytes()).unwrap();
     assert_eq!(snapshot.nodes.len(), 1);
     snapshot.nodes.remove(0)
 }
@@ -67,7 +67,7 @@ fn daemons_that_hang_cost_one_timeout_together() {
         let arguments = ["--timeout", timeout, "snapshot", "save", "--json"];
         let run = node.run([env!("CARGO_BIN_EXE_netdiag")].into_iter().chain(arguments));
         let text = run.within(Duration::from_secs(60)).ok().unwrap();
-        let mut snapshot = netdiag::parse::snapshot::snapshot(text.as_bytes()).unwrap();
+        let mut snapshot = netdiag::parse::snapshot::snapshot(&mut text.as_bytes()).unwrap();
         (snapshot.nodes.remove(0), start.elapsed())
     };
     let (_, without) = save("3");

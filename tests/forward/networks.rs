@@ -29,7 +29,7 @@ fn collected_to(node: &Node, file: Option<&Path>) -> NodeState {
     if let Some(file) = file {
         std::fs::write(file, &text).unwrap();
     }
-    let mut snapshot = netdiag::parse::snapshot::snapshot(text.as_bytes()).unwrap();
+    let mut snapshot = netdiag::parse::snapshot::snapshot(&mut text.as_bytes()).unwrap();
     snapshot.nodes.remove(0)
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn check(frame: &[u8], link: u16, wire_len: u32) {
     );
     hex::write(&shown, &mut text);
     text.clear();
-    Json::default().write(&shown, &mut text);
+    Json::new(None).write(&shown, &mut text);
     let json: serde_json::Value = serde_json::from_slice(text.bytes()).unwrap();
     assert_eq!(json["layers"].as_array().unwrap().len(), stack.layers().len());
 }

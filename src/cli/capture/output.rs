@@ -121,7 +121,7 @@ impl Shower {
         };
         let clock = Clock::new(stamp, args.nano);
         let form = match (args.output, args.style) {
-            (Output::Json, _) => Form::Json(Json { names }),
+            (Output::Json, _) => Form::Json(Json::new(names)),
             (_, Style::Tcpdump) => Form::Tcpdump(Tcpdump { clock }),
             (output, Style::Netdiag) => {
                 let mut lines = Lines::new(clock, output == Output::Wide);

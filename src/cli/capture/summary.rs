@@ -9,7 +9,8 @@ use crate::diagnose::{Severity, catalogue};
 use crate::output::{document, table, text};
 use crate::packet::file::Time;
 use crate::packet::flow::{End, Finding, Flow, Flows, Key, Seen, Via, Vteps};
-use crate::packet::show::{Names, Shown, Text, time};
+use crate::packet::show::time::Rfc3339;
+use crate::packet::show::{Names, Shown, Text};
 
 /// Flows that are shown when not all are asked for.
 const MOST: usize = 20;
@@ -342,6 +343,6 @@ impl JsonFlow {
 
 fn rfc3339(at: Time) -> String {
     let mut text = Text::new(false);
-    time::rfc3339(at, &mut text);
+    Rfc3339::default().write(at, &mut text);
     String::from_utf8_lossy(text.bytes()).into_owned()
 }

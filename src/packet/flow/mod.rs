@@ -21,7 +21,7 @@ use questions::Questions;
 use seen::Remark;
 pub use seen::Seen;
 pub use state::{Flow, Way};
-use table::Table;
+use table::{Hint, Table};
 pub use vtep::{TunnelLink, Vtep, Vteps};
 
 /// Flows that are told apart; more cost memory without end.
@@ -34,6 +34,7 @@ pub struct Flows {
     questions: Questions,
     complaints: Complaints,
     /// Of the packets that are being added.
+    hints: Vec<Option<Hint>>,
     rows: Vec<Option<u32>>,
     pub packets: u64,
     pub bytes: u64,
@@ -54,13 +55,19 @@ impl Flows {
     /// Adds what was seen of the next packets.
     pub fn add_all(&mut self, seen: &mut [Seen]) {
         // First where their flows are, then what that means for them: so the processor waits for many of them at once.
-        let row = |table: &mut Table, seen: &Seen| {
+        let mut hints = std::mem::take(&mut self.hints);
+        hints.clear();
+        let key = |seen: &Seen| seen.key.as_ref().map(|(key, _)| self.table.hint(key));
+        hints.extend(seen.iter().map(key));
+        let row = |table: &mut Table, seen: &Seen, hint: Option<Hint>| {
             let (key, back) = seen.key.as_ref()?;
-            table.row(key, MOST_FLOWS, || Flow::new(seen, *back))
+            table.row(hint?, key, || Flow::new(seen, *back))
         };
         let mut rows = std::mem::take(&mut self.rows);
         rows.clear();
-        rows.extend(seen.iter().map(|seen| row(&mut self.table, seen)));
+        let both = seen.iter().zip(&hints);
+        rows.extend(both.map(|(seen, hint)| row(&mut self.table, seen, *hint)));
+        self.hints = hints;
         for (seen, row) in seen.iter_mut().zip(&rows) {
             self.put(seen, *row);
         }

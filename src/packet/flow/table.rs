@@ -8,12 +8,17 @@ use super::state::Flow;
 const ROWS: usize = 4096;
 /// No row.
 const EMPTY: u32 = u32::MAX;
+/// Bits of an entry of the index that number a row; the others are of its key's hash, so that rows of other keys are not
+/// looked at.
+const ROW_BITS: u32 = 18;
+const ROW: u32 = (1 << ROW_BITS) - 1;
+const _: () = assert!(super::MOST_FLOWS < ROW as usize, "rows have numbers");
 
 /// Flows by their keys.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     rows: Vec<Vec<(Packed, Flow)>>,
-    /// Numbers of rows, by the hash of the key; at most half are used.
+    /// Rows by the hash of the key; at most half are used.
     index: Vec<u32>,
     count: usize,
 }
@@ -23,24 +28,39 @@ impl Table {
         self.count
     }
 
-    /// The flow's row; a new one, made by `new`, unless there are `most` already.
-    pub(super) fn row(&mut self, key: &Packed, most: usize, new: impl FnOnce() -> Flow) -> Option<u32> {
+    /// What the index has first for a key: to be asked for many keys before their rows, so that the processor waits for
+    /// many at once.
+    pub(super) fn hint(&self, key: &Packed) -> Hint {
+        let hash = Hash::of(key);
+        let entry = self.index.get(hash.place(self.index.len().wrapping_sub(1)));
+        Hint {
+            hash,
+            entry: entry.copied().unwrap_or(EMPTY),
+        }
+    }
+
+    /// The flow's row; a new one, made by `new`, unless there are [`super::MOST_FLOWS`] already.
+    pub(super) fn row(&mut self, hint: Hint, key: &Packed, new: impl FnOnce() -> Flow) -> Option<u32> {
+        // Also when the index has grown since.
+        if let Some(row) = self.row_of(hint.entry, hint.hash, key) {
+            return Some(row);
+        }
         if self.count * 2 >= self.index.len() {
             self.grow();
         }
-        let at = match self.find(key) {
+        let at = match self.find(hint.hash, key) {
             Ok(row) => return Some(row),
             Err(at) => at,
         };
-        if self.count >= most {
+        if self.count >= super::MOST_FLOWS {
             return None;
         }
-        let row = u32::try_from(self.count).ok().filter(|row| *row != EMPTY)?;
+        let row = u32::try_from(self.count).ok()?;
         if self.count.is_multiple_of(ROWS) {
             self.rows.push(Vec::with_capacity(ROWS));
         }
         self.rows.last_mut()?.push((*key, new()));
-        *self.index.get_mut(at)? = row;
+        *self.index.get_mut(at)? = hint.hash.tag() | row;
         self.count += 1;
         Some(row)
     }
@@ -62,7 +82,7 @@ impl Table {
         if self.index.is_empty() {
             return None;
         }
-        let (_, flow) = self.get(self.find(key).ok()?)?;
+        let (_, flow) = self.get(self.find(Hash::of(key), key).ok()?)?;
         Some(flow)
     }
 
@@ -72,16 +92,26 @@ impl Table {
     }
 
     /// The row of a key, or the place in the index that a new one gets.
-    fn find(&self, key: &Packed) -> Result<u32, usize> {
+    fn find(&self, hash: Hash, key: &Packed) -> Result<u32, usize> {
         let mask = self.index.len() - 1;
-        let mut at = place(key, mask);
+        let mut at = hash.place(mask);
         loop {
-            match self.index.get(at).copied().unwrap_or(EMPTY) {
-                EMPTY => return Err(at),
-                row if self.get(row).is_some_and(|(other, _)| other == key) => return Ok(row),
-                _ => at = (at + 1) & mask,
+            let entry = self.index.get(at).copied().unwrap_or(EMPTY);
+            if entry == EMPTY {
+                return Err(at);
             }
+            if let Some(row) = self.row_of(entry, hash, key) {
+                return Ok(row);
+            }
+            at = (at + 1) & mask;
         }
+    }
+
+    /// The row of an entry of the index, if it is the key's.
+    fn row_of(&self, entry: u32, hash: Hash, key: &Packed) -> Option<u32> {
+        let row = entry & ROW;
+        let same_hash = entry & !ROW == hash.tag();
+        (same_hash && self.get(row).is_some_and(|(other, _)| other == key)).then_some(row)
     }
 
     #[cold]
@@ -91,17 +121,40 @@ impl Table {
         self.index.resize(size, EMPTY);
         let mask = size - 1;
         for (row, (key, _)) in (0..).zip(self.rows.iter().flatten()) {
-            let mut at = place(key, mask);
+            let hash = Hash::of(key);
+            let mut at = hash.place(mask);
             while self.index.get(at).is_some_and(|other| *other != EMPTY) {
                 at = (at + 1) & mask;
             }
             if let Some(free) = self.index.get_mut(at) {
-                *free = row;
+                *free = hash.tag() | row;
             }
         }
     }
 }
 
-fn place(key: &Packed, mask: usize) -> usize {
-    usize::try_from(key.hash()).unwrap_or(0) & mask
+/// What [`Table::hint`] found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hint {
+    hash: Hash,
+    entry: u32,
+}
+
+/// The hash of a key.
+#[derive(Debug, Clone, Copy)]
+struct Hash(u64);
+
+impl Hash {
+    const fn of(key: &Packed) -> Self {
+        Self(key.hash())
+    }
+
+    fn place(self, mask: usize) -> usize {
+        usize::try_from(self.0).unwrap_or(0) & mask
+    }
+
+    /// Of an entry of the index, the bits that no row's number needs.
+    fn tag(self) -> u32 {
+        u32::try_from(self.0 >> 32).unwrap_or(0) & !ROW
+    }
 }

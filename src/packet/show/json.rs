@@ -28,26 +28,35 @@ use std::sync::Arc;
 
 use super::names::Names;
 use super::text::Text;
-use super::{Shown, json_fields, time};
+use super::time::Rfc3339;
+use super::{Shown, json_fields};
 use crate::packet::Kind;
 use crate::packet::layer::Layer;
 use crate::packet::wire::ipv4::Ipv4;
 use crate::packet::wire::ipv6::Ipv6;
 
 /// Writes objects.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Json {
-    pub names: Option<Arc<Names>>,
+    names: Option<Arc<Names>>,
+    clock: Rfc3339,
 }
 
 impl Json {
+    pub fn new(names: Option<Arc<Names>>) -> Self {
+        Self {
+            names,
+            clock: Rfc3339::default(),
+        }
+    }
+
     /// Writes a packet and the end of its line.
-    pub fn write(&self, shown: &Shown, out: &mut Text) {
+    pub fn write(&mut self, shown: &Shown, out: &mut Text) {
         let packet = &shown.packet;
         out.str("{\"number\":");
         out.number(shown.number);
         out.str(",\"time\":\"");
-        time::rfc3339(packet.time, out);
+        self.clock.write(packet.time, out);
         out.str("\",\"linkType\":\"");
         out.str(packet.link.name());
         out.byte(b'"');

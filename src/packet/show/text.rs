@@ -1,17 +1,17 @@
 //! Text without formatting machinery: numbers and addresses written into a buffer that is used again.
 
-/// Decimal digits of each octet, and how many there are.
-const OCTETS: [([u8; 3], u8); 256] = octets();
+/// Decimal digits of each octet with a dot behind them, and how many that are.
+const OCTETS: [([u8; 4], u8); 256] = octets();
 
-const fn octets() -> [([u8; 3], u8); 256] {
-    let mut table = [([0; 3], 0); 256];
+const fn octets() -> [([u8; 4], u8); 256] {
+    let mut table = [([0; 4], 0); 256];
     let mut number = 0u8;
     loop {
         let (hundreds, tens, ones) = (b'0' + number / 100, b'0' + number / 10 % 10, b'0' + number % 10);
         table[number as usize] = match number {
-            0..=9 => ([ones, 0, 0], 1),
-            10..=99 => ([tens, ones, 0], 2),
-            _ => ([hundreds, tens, ones], 3),
+            0..=9 => ([ones, b'.', 0, 0], 2),
+            10..=99 => ([tens, ones, b'.', 0], 3),
+            _ => ([hundreds, tens, ones, b'.'], 4),
         };
         if number == u8::MAX {
             return table;
@@ -149,13 +149,17 @@ impl Text {
             self.bytes.push(b'0' + number.to_le_bytes()[0]);
             return;
         }
-        if number < 10_000 {
+        if number < 100_000 {
             let number = usize::try_from(number).unwrap_or(0);
             let ([a, b], [c, d]) = (PAIRS[number / 100 % 100], PAIRS[number % 100]);
             match number {
                 0..=99 => self.bytes.extend_from_slice(&[c, d]),
                 100..=999 => self.bytes.extend_from_slice(&[b, c, d]),
-                _ => self.bytes.extend_from_slice(&[a, b, c, d]),
+                1000..=9999 => self.bytes.extend_from_slice(&[a, b, c, d]),
+                // Most ports of clients.
+                _ => self
+                    .bytes
+                    .extend_from_slice(&[PAIRS[number / 10_000][1], a, b, c, d]),
             }
             return;
         }
@@ -177,10 +181,13 @@ impl Text {
     #[inline]
     pub fn zeros<const WIDTH: usize>(&mut self, mut number: u32) {
         let mut digits = [b'0'; WIDTH];
-        for digit in digits.iter_mut().rev() {
-            let [value, ..] = (number % 10).to_le_bytes();
-            *digit = b'0' + value;
-            number /= 10;
+        let (first, pairs) = digits.as_rchunks_mut();
+        for pair in pairs.iter_mut().rev() {
+            *pair = PAIRS[usize::try_from(number % 100).unwrap_or(0)];
+            number /= 100;
+        }
+        if let [first] = first {
+            *first = PAIRS[usize::try_from(number % 100).unwrap_or(0)][1];
         }
         self.bytes.extend_from_slice(&digits);
     }
@@ -209,26 +216,21 @@ impl Text {
     /// Two digits.
     #[inline]
     pub fn hex_byte(&mut self, byte: u8) {
-        self.bytes
-            .extend_from_slice(&[nibble(u64::from(byte >> 4)), nibble(u64::from(byte))]);
+        self.bytes.extend_from_slice(&hex(byte));
     }
 
     /// An IPv4 address.
     #[inline]
     pub fn ipv4(&mut self, address: [u8; 4]) {
-        let mut text = [b'.'; 16];
+        let mut text = [0; 16];
         let mut at = 0;
         for octet in address {
             let (digits, count) = OCTETS[usize::from(octet)];
-            // Three digits fit at 12 at most; what is too many is written over.
-            if let Some(place) = text.get_mut(at..at + 3) {
+            // The last one is at 12 at most; what is too many is written over.
+            if let Some(place) = text.get_mut(at..at + 4) {
                 place.copy_from_slice(&digits);
             }
             at += usize::from(count);
-            if let Some(dot) = text.get_mut(at) {
-                *dot = b'.';
-            }
-            at += 1;
         }
         self.most(&text, at - 1);
     }
@@ -278,6 +280,16 @@ impl Text {
 
     /// A link address.
     pub fn link(&mut self, address: &[u8]) {
+        if let Ok(address) = <[u8; 6]>::try_from(address) {
+            let mut text = [b':'; 17];
+            for (place, byte) in text.chunks_mut(3).zip(address) {
+                if let Some(place) = place.first_chunk_mut() {
+                    *place = hex(byte);
+                }
+            }
+            self.bytes.extend_from_slice(&text);
+            return;
+        }
         for (at, byte) in address.iter().enumerate() {
             if at > 0 {
                 self.byte(b':');
@@ -332,6 +344,10 @@ impl Text {
     }
 }
 
+fn hex(byte: u8) -> [u8; 2] {
+    [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0x0f)]]
+}
+
 fn nibble(value: u64) -> u8 {
     let [low, ..] = (value & 0x0f).to_le_bytes();
     HEX[usize::from(low)]
@@ -374,11 +390,32 @@ mod tests {
 
     #[test]
     fn numbers() {
-        for number in [0, 9, 10, 99, 100, 101, 999, 1000, 65535, 4_294_967_296, u64::MAX] {
+        for number in [
+            0,
+            9,
+            10,
+            99,
+            100,
+            101,
+            999,
+            1000,
+            9999,
+            10_000,
+            65535,
+            99_999,
+            100_000,
+            4_294_967_296,
+            u64::MAX,
+        ] {
             assert_eq!(text(|text| text.number(number)), number.to_string());
             assert_eq!(text(|text| text.hex(number)), format!("{number:#x}"));
         }
         assert_eq!(text(|text| text.zeros::<6>(42)), "000042");
+        assert_eq!(text(|text| text.zeros::<9>(123_456_789)), "123456789");
+        assert_eq!(
+            text(|text| text.link(&[0, 1, 0x2a, 0xb3, 0xff, 9])),
+            "00:01:2a:b3:ff:09"
+        );
     }
 
     #[test]

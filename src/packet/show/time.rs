@@ -103,12 +103,8 @@ impl Clock {
     fn clock(&mut self, time: Time, out: &mut Text) {
         if time.seconds != self.second {
             self.second = time.seconds;
-            let of_day = u32::try_from(time.seconds.rem_euclid(DAY)).unwrap_or(0);
             let mut text = Text::new(false);
-            for part in [of_day / 3600, of_day / 60 % 60, of_day % 60] {
-                text.zeros::<2>(part);
-                text.byte(b':');
-            }
+            day_time(time.seconds, &mut text);
             if let Some(text) = text.bytes().first_chunk() {
                 self.text = *text;
             }
@@ -147,19 +143,49 @@ pub fn date(seconds: i64, out: &mut Text) {
     out.zeros::<2>(u32::try_from(day).unwrap_or(0));
 }
 
-/// `YYYY-MM-DDTHH:MM:SS.nnnnnnnnnZ` (RFC 3339), for programs.
-pub fn rfc3339(time: Time, out: &mut Text) {
-    date(time.seconds, out);
-    out.byte(b'T');
-    let of_day = u32::try_from(time.seconds.rem_euclid(DAY)).unwrap_or(0);
+/// Writes times for programs: `YYYY-MM-DDTHH:MM:SS.nnnnnnnnnZ` (RFC 3339). Remembers the second that was written last.
+#[derive(Debug, Clone)]
+pub struct Rfc3339 {
+    second: i64,
+    text: [u8; 20],
+}
+
+impl Default for Rfc3339 {
+    fn default() -> Self {
+        Self {
+            second: 0,
+            text: *b"1970-01-01T00:00:00.",
+        }
+    }
+}
+
+impl Rfc3339 {
+    pub fn write(&mut self, time: Time, out: &mut Text) {
+        if time.seconds != self.second {
+            let mut text = Text::new(false);
+            date(time.seconds, &mut text);
+            text.byte(b'T');
+            day_time(time.seconds, &mut text);
+            text.byte(b'.');
+            if let Some(text) = text.bytes().first_chunk() {
+                self.text = *text;
+            }
+            self.second = time.seconds;
+        }
+        out.raw(&self.text);
+        out.zeros::<9>(time.nanoseconds);
+        out.byte(b'Z');
+    }
+}
+
+/// `HH:MM:SS`
+fn day_time(seconds: i64, out: &mut Text) {
+    let of_day = u32::try_from(seconds.rem_euclid(DAY)).unwrap_or(0);
     out.zeros::<2>(of_day / 3600);
     out.byte(b':');
     out.zeros::<2>(of_day / 60 % 60);
     out.byte(b':');
     out.zeros::<2>(of_day % 60);
-    out.byte(b'.');
-    out.zeros::<9>(time.nanoseconds);
-    out.byte(b'Z');
 }
 
 #[cfg(test)]

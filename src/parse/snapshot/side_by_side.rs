@@ -18,7 +18,7 @@ const SHORT: usize = 16 << 20;
 /// # Errors
 /// Those of [`super::snapshot`], which reads again what this could not: it knows older versions, and lines.
 pub fn snapshot_in_memory(text: &[u8]) -> Result<Snapshot, serde_json::Error> {
-    quick(text).map_or_else(|| super::snapshot(text), Ok)
+    quick(text).map_or_else(|| super::snapshot(&mut &*text), Ok)
 }
 
 #[derive(Deserialize)]
@@ -52,7 +52,7 @@ fn nodes(texts: &[&RawValue], threads: usize) -> Option<Vec<NodeState>> {
     let work = || {
         let mut read = Vec::new();
         while let Some((at, text)) = following(texts, &next) {
-            read.push((at, serde_json::from_str(text.get()).ok()?));
+            read.push((at, serde_json::from_slice(text.get().as_bytes()).ok()?));
         }
         Some(read)
     };
