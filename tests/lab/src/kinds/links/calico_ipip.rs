@@ -105,41 +105,72 @@ fn routes(node: NodePlan, mode: Mode, own: &[&str; 5]) -> NodePlan {
 pub(super) fn labs() -> Vec<System> {
     vec![
         System::new("calico ipip always", network(Mode::Always))
-            .wrong("tunl0 is down", "m2", "ip link set tunl0 down")
-            .wrong(
+            .lost(
+                "tunl0 is down",
+                "m2",
+                "ip link set tunl0 down",
+                "m2 has no tunnel link that takes 192.168.80.23",
+            )
+            .lost(
                 "the router drops protocol 4",
                 "gw",
                 "iptables -A FORWARD -p ipencap -j DROP",
+                "-A FORWARD -p ipencap -j DROP",
             )
-            .wrong(
+            .lost(
                 "the node takes protocol 4 from nobody",
                 "m3",
                 "iptables -A INPUT -p ipencap -j REJECT",
+                "-A INPUT -p ipencap -j REJECT",
             )
-            .wrong(
+            .lost(
                 "a route leads to the router",
                 "m1",
                 "ip route replace 10.244.3.0/26 via 192.168.80.1 dev eth0 proto bird",
+                "gw has no route to 10.244.3.2",
             )
-            .wrong(
+            .lost(
                 "a route of the tunnel leads to the router",
                 "m1",
                 "ip route replace 10.244.3.0/26 via 192.168.80.1 dev tunl0 proto bird onlink",
+                "gw has no tunnel link that takes 192.168.80.23",
             )
-            .wrong("no route to the block", "m3", "ip route del 10.244.1.0/26")
-            .wrong("tunl0 has no address", "m1", "ip address flush dev tunl0")
-            .wrong(
+            .lost(
+                "no route to the block",
+                "m3",
+                "ip route del 10.244.1.0/26",
+                "m3 has no route to 10.244.1.2",
+            )
+            .lost(
+                "tunl0 has no address",
+                "m1",
+                "ip address flush dev tunl0",
+                "m1 has no route to 10.244.2.2",
+            )
+            .lost(
                 "what leaves by the tunnel is dropped",
                 "m1",
                 "iptables -A FORWARD -o tunl0 -j DROP",
+                "-A FORWARD -o tunl0 -j DROP",
             ),
         System::new("calico ipip cross subnet", network(Mode::CrossSubnet))
-            .wrong("tunl0 is down", "m3", "ip link set tunl0 down")
-            .wrong("no forwarding", "m2", "echo 0 >/proc/sys/net/ipv4/ip_forward"),
-        System::new("calico ipip never", network(Mode::Never)).wrong(
+            .lost(
+                "tunl0 is down",
+                "m3",
+                "ip link set tunl0 down",
+                "m3 has no tunnel link that takes 192.168.80.23",
+            )
+            .lost(
+                "no forwarding",
+                "m2",
+                "echo 0 >/proc/sys/net/ipv4/ip_forward",
+                "forwarding = 0",
+            ),
+        System::new("calico ipip never", network(Mode::Never)).lost(
             "the router knows one of the blocks",
             "gw",
             "ip route add 10.244.3.0/26 via 192.168.81.25",
+            "gw has no route to 10.244.",
         ),
     ]
 }

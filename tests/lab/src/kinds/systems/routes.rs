@@ -61,12 +61,6 @@ pub(super) fn systems() -> Vec<System> {
                 "arp_ignore",
             )
             .lost(
-                "ARP is answered only for those who are routed by the same link",
-                "node2",
-                "echo 1 >/proc/sys/net/ipv4/conf/eth0/arp_filter; ip route add 192.168.80.24/32 dev cni0",
-                "arp_filter",
-            )
-            .lost(
                 "the link has the wrong netmask",
                 "node2",
                 "ip address del 192.168.80.25/24 dev eth0; ip address add 192.168.80.25/32 dev eth0",
