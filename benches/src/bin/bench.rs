@@ -213,10 +213,7 @@ fn beside(path: &Path, netdiag: &Path) -> io::Result<(String, String, String)> {
     }
     file.into_inner()?;
     let none = path.with_file_name("none.json");
-    std::fs::write(
-        &none,
-        r#"{"netdiagSnapshot":2,"nodes":[]}"#,
-    )?;
+    std::fs::write(&none, r#"{"netdiagSnapshot":2,"nodes":[]}"#)?;
     Ok([ng, pods, none].map(|path| path.display().to_string()).into())
 }
 

@@ -76,8 +76,12 @@ pub(super) fn read(name: &str, text: &str) -> Result<Read, Wrong> {
         Value::Null => None,
         value => Some(Resource::from_value(value).map_err(other)?),
     };
-    let ipam: Ipam = serde_json::from_str(ipam)
-        .map_err(|error| other(format!("the third part, IPAM, is not as it should be: {error}")))?;
+    let bad_ipam = |why: String| other(format!("the third part, IPAM, is not as it should be: {why}"));
+    // A list would do for a struct, field by field.
+    if !ipam.trim_start().starts_with('{') {
+        return Err(bad_ipam("it is no JSON object".to_owned()));
+    }
+    let ipam: Ipam = serde_json::from_str(ipam).map_err(|error| bad_ipam(error.to_string()))?;
     if let Some(pair) = ipam
         .pairs()
         .find(|pair| !pair.key.starts_with("/calico/ipam/v2/"))
@@ -100,6 +104,7 @@ mod tests {
         for (text, why) in [
             ("kind: Node", "has 1 parts"),
             ("===\nnull\n===\n{\"blocks\": 7}", "the third part"),
+            ("===\nnull\n===\n[]", "the third part"),
             ("===\n{\n===\n{}", "the second part"),
             (
                 "===\nnull\n===\n{\"blocks\": [{\"Key\": \"/other\", \"Value\": {}}]}",
