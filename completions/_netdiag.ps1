@@ -32,7 +32,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
-            [CompletionResult]::new('node', 'node', [CompletionResultType]::ParameterValue, 'This node''s BGP sessions and the address Calico detects for it')
+            [CompletionResult]::new('node', 'node', [CompletionResultType]::ParameterValue, 'This node''s BGP sessions, the address Calico detects for it, and whether its kernel can run Calico')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Find what is broken, prove it, and write the manifests that mend it')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a check: what it finds, how that comes about, how to verify it by hand, mend and prevent it')
             [CompletionResult]::new('plan', 'plan', [CompletionResultType]::ParameterValue, 'Tell what manifests bring about before they are applied')
@@ -67,6 +67,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show this node''s BGP peers, and why those that are down are down')
             [CompletionResult]::new('autodetect', 'autodetect', [CompletionResultType]::ParameterValue, 'Re-run Calico''s address detection on this node and explain it')
+            [CompletionResult]::new('checksystem', 'checksystem', [CompletionResultType]::ParameterValue, 'Check whether this host''s kernel can run Calico')
             break
         }
         'netdiag;node;status' {
@@ -97,6 +98,22 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('--method', '--method', [CompletionResultType]::ParameterName, 'Method to walk with: first-found, interface=REGEX, skip-interface=REGEX, can-reach=HOST, cidr=CIDR or kubernetes-internal-ip (default: what calico-node''s environment says, else first-found)')
             [CompletionResult]::new('--method6', '--method6', [CompletionResultType]::ParameterName, 'Method for IPv6, as --method')
             [CompletionResult]::new('--calico-version', '--calico-version', [CompletionResultType]::ParameterName, 'Calico release whose rules to follow (default: what the datastore says, else the newest known)')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to show it')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to show it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto (a terminal without NO_COLOR), always or never')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Seconds that each datastore call may take')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag writes no log')
+            [CompletionResult]::new('--allow-version-mismatch', '--allow-version-mismatch', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag works with every release of Calico')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'netdiag;node;checksystem' {
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The kernel''s configuration (default: /proc/config.gz, /boot/config-RELEASE, …)')
+            [CompletionResult]::new('--kernel-config', '--kernel-config', [CompletionResultType]::ParameterName, 'The kernel''s configuration (default: /proc/config.gz, /boot/config-RELEASE, …)')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to show it')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to show it')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto (a terminal without NO_COLOR), always or never')

@@ -112,6 +112,9 @@ _netdiag() {
             netdiag__subcmd__node,autodetect)
                 cmd="netdiag__subcmd__node__subcmd__autodetect"
                 ;;
+            netdiag__subcmd__node,checksystem)
+                cmd="netdiag__subcmd__node__subcmd__checksystem"
+                ;;
             netdiag__subcmd__node,status)
                 cmd="netdiag__subcmd__node__subcmd__status"
                 ;;
@@ -1441,7 +1444,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__node)
-            opts="-c -h --color --config --timeout --allow-version-mismatch --context --log-level --help status autodetect"
+            opts="-c -h --color --config --timeout --allow-version-mismatch --context --log-level --help status autodetect checksystem"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1510,6 +1513,60 @@ _netdiag() {
                     return 0
                     ;;
                 --calico-version)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netdiag__subcmd__node__subcmd__checksystem)
+            opts="-f -o -c -h --kernel-config --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --kernel-config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

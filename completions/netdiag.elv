@@ -29,7 +29,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
             cand --version 'Print version'
-            cand node 'This node''s BGP sessions and the address Calico detects for it'
+            cand node 'This node''s BGP sessions, the address Calico detects for it, and whether its kernel can run Calico'
             cand check 'Find what is broken, prove it, and write the manifests that mend it'
             cand explain 'Explain a check: what it finds, how that comes about, how to verify it by hand, mend and prevent it'
             cand plan 'Tell what manifests bring about before they are applied'
@@ -63,6 +63,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand --help 'Print help'
             cand status 'Show this node''s BGP peers, and why those that are down are down'
             cand autodetect 'Re-run Calico''s address detection on this node and explain it'
+            cand checksystem 'Check whether this host''s kernel can run Calico'
         }
         &'netdiag;node;status'= {
             cand --snapshot 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture'
@@ -91,6 +92,21 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand --method 'Method to walk with: first-found, interface=REGEX, skip-interface=REGEX, can-reach=HOST, cidr=CIDR or kubernetes-internal-ip (default: what calico-node''s environment says, else first-found)'
             cand --method6 'Method for IPv6, as --method'
             cand --calico-version 'Calico release whose rules to follow (default: what the datastore says, else the newest known)'
+            cand -o 'How to show it'
+            cand --output 'How to show it'
+            cand --color 'Colour the output: auto (a terminal without NO_COLOR), always or never'
+            cand -c 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
+            cand --config 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)'
+            cand --timeout 'Seconds that each datastore call may take'
+            cand --context 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)'
+            cand --log-level 'Accepted as calicoctl has it: netdiag writes no log'
+            cand --allow-version-mismatch 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'netdiag;node;checksystem'= {
+            cand -f 'The kernel''s configuration (default: /proc/config.gz, /boot/config-RELEASE, …)'
+            cand --kernel-config 'The kernel''s configuration (default: /proc/config.gz, /boot/config-RELEASE, …)'
             cand -o 'How to show it'
             cand --output 'How to show it'
             cand --color 'Colour the output: auto (a terminal without NO_COLOR), always or never'

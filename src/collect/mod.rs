@@ -11,6 +11,7 @@ pub mod docker;
 pub mod ipset;
 mod json_rpc;
 mod kernel;
+mod kernel_parts;
 mod modules;
 mod namespaces;
 pub mod netfilter;
@@ -29,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+pub use kernel_parts::KernelParts;
 pub use namespaces::of_thread;
 
 use crate::parse;

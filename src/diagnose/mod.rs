@@ -17,6 +17,7 @@ mod refusal;
 mod restart;
 mod session;
 mod silence;
+pub mod system;
 pub mod trace;
 pub mod verdicts;
 mod walks;

@@ -77,3 +77,26 @@ pub enum KernelTopic {
     /// `unregister_netdevice: waiting for … to become free`.
     Stuck,
 }
+
+/// Whether the kernel has a part of itself; what is there comes before what isn't.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Presence {
+    Loaded,
+    BuiltIn,
+    /// A module that is loaded when somebody asks for it.
+    OnDemand,
+    Unknown,
+    Missing,
+}
+
+impl Presence {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Loaded => "loaded",
+            Self::BuiltIn => "built in",
+            Self::OnDemand => "on demand",
+            Self::Unknown => "not known",
+            Self::Missing => "missing",
+        }
+    }
+}

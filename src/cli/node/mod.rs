@@ -1,6 +1,7 @@
-//! `netdiag node`: this node's BGP sessions and addresses.
+//! `netdiag node`: this node's BGP sessions, addresses and kernel.
 
 mod autodetect;
+mod checksystem;
 mod peers;
 mod status;
 
@@ -8,7 +9,7 @@ use clap::{Args as ClapArgs, Subcommand};
 
 use super::{Context, Error, Outcome};
 
-/// This node's BGP sessions and the address Calico detects for it
+/// This node's BGP sessions, the address Calico detects for it, and whether its kernel can run Calico
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -19,6 +20,7 @@ pub(super) struct Args {
 enum Command {
     Status(status::Args),
     Autodetect(autodetect::Args),
+    Checksystem(checksystem::Args),
 }
 
 impl Args {
@@ -26,6 +28,7 @@ impl Args {
         match &self.command {
             Command::Status(args) => args.run(cx),
             Command::Autodetect(args) => args.run(cx),
+            Command::Checksystem(args) => args.run(cx),
         }
     }
 }

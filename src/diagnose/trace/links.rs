@@ -236,18 +236,11 @@ fn of_somebody_else(case: &Case) -> Option<Explained> {
         .rev()
         .find(|step| step.what == What::Nat && asked != from)?;
     let translator = case.scene.topology.place(nat.place).title();
-    let who = case.who();
     if let Some(explained) = past_netfilter(case, nat.place, asked) {
         return Some(explained);
     }
     Some(
-        Explained::new(
-            "answer-from-elsewhere",
-            case,
-            Sure::Proved,
-            format!("the answer comes from {from}, but {who} asked {asked}, and takes no other's"),
-        )
-        .because(format!(
+        not_asked(case, from, asked).because(format!(
             "{translator} translated the destination and not the source, so the answer goes past it, as it is: MASQUERADE is missing there"
         ))
         .shown(format!("netfilter of {translator}"), nat.text.clone())
@@ -260,22 +253,27 @@ fn of_somebody_else(case: &Case) -> Option<Explained> {
     )
 }
 
+/// An answer of somebody who was not asked.
+fn not_asked(case: &Case, from: IpAddr, asked: IpAddr) -> Explained {
+    let who = case.who();
+    Explained::new(
+        "answer-from-elsewhere",
+        case,
+        Sure::Proved,
+        format!("the answer comes from {from}, but {who} asked {asked}, and takes no other's"),
+    )
+}
+
 /// An answer that a bridge of the translator carries without asking netfilter.
 fn past_netfilter(case: &Case, translator: PlaceId, asked: IpAddr) -> Option<Explained> {
     let here = || case.trail().iter().filter(|step| step.place == translator);
     if !here().any(|step| step.what == What::Out) || here().any(|step| step.what == What::Route) {
         return None;
     }
-    let (who, from) = (case.who(), case.first_packet()?.src);
+    let from = case.first_packet()?.src;
     let place = case.scene.topology.place(translator);
     Some(
-        Explained::new(
-            "answer-from-elsewhere",
-            case,
-            Sure::Proved,
-            format!("the answer comes from {from}, but {who} asked {asked}, and takes no other's"),
-        )
-        .because(format!(
+        not_asked(case, from, asked).because(format!(
             "asker and endpoint are on one bridge of {}, which carries the answer past netfilter, where it would be translated back: \
              net.bridge.bridge-nf-call-iptables is not 1 there, or the module br_netfilter is not loaded",
             place.title()

@@ -175,3 +175,37 @@ fn a_home_that_is_no_directory_does_no_harm() {
     run.run().exits(0);
     netdiag(["--version"]).env("HOME", "").run().exits(0);
 }
+
+#[test]
+fn the_kernel_is_held_against_what_calico_needs() {
+    let output = netdiag(["node", "checksystem", "-o", "json"]).run();
+    let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    let planes = report["dataPlanes"].as_array().unwrap();
+    let works = |name: &str| planes.iter().find(|plane| plane["name"] == name).unwrap()["works"].as_bool();
+    let presence = |name: &str| {
+        let parts = report["parts"].as_array().unwrap();
+        parts.iter().find(|part| part["name"] == name).unwrap()["presence"].clone()
+    };
+    // Where an interface of the kernel shows that it has a part, the part is not missing.
+    for (path, name) in [
+        ("/proc/net/nf_conntrack", "nf_conntrack"),
+        ("/sys/module/vxlan", "vxlan"),
+        ("/proc/sys/net/bridge", "br_netfilter"),
+    ] {
+        if std::path::Path::new(path).exists() {
+            assert_ne!(presence(name), "missing", "{name}");
+        }
+    }
+    let any = ["iptables", "nftables", "eBPF"].map(works);
+    output.exits(if any.contains(&Some(true)) {
+        0
+    } else if any.iter().all(|works| *works == Some(false)) {
+        2
+    } else {
+        3
+    });
+    netdiag(["node", "checksystem", "-f", "/no/such/config"])
+        .run()
+        .exits(1)
+        .says("/no/such/config: No such file or directory");
+}

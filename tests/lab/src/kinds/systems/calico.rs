@@ -1,7 +1,7 @@
 //! Calico: BIRD's sessions, VXLAN, what leaves the cluster, and addresses that are borrowed.
 
 use super::super::{
-    System,
+    PodSite, System,
     calico::{Calico, Peering, Wire, Wrong},
 };
 
@@ -409,6 +409,13 @@ fn borrowed() -> System {
     let followed = "for _ in $(seq 60); do ip route | grep -q '^192.168.70.50 via' && break; sleep 0.2; done";
     let draft = Calico::default()
         .draft()
+        .pods([PodSite {
+            node: "m2".into(),
+            name: "lent".into(),
+            address: "192.168.70.50".into(),
+            own_link: Some("eth0".into()),
+            host_link: Some("calilent".into()),
+        }])
         .also("m2", lent)
         .also("m1", followed)
         .also("m3", followed)

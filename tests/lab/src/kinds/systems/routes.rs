@@ -55,12 +55,6 @@ pub(super) fn systems() -> Vec<System> {
                 "02:00:00:00:00:99",
             )
             .lost(
-                "nobody may know the host's MAC",
-                "node2",
-                "echo 8 >/proc/sys/net/ipv4/conf/eth0/arp_ignore; ip neighbor flush all",
-                "arp_ignore",
-            )
-            .lost(
                 "the link has the wrong netmask",
                 "node2",
                 "ip address del 192.168.80.25/24 dev eth0; ip address add 192.168.80.25/32 dev eth0",
