@@ -264,6 +264,32 @@ fn not_asked(case: &Case, from: IpAddr, asked: IpAddr) -> Explained {
     )
 }
 
+/// Two have one address, and routes lead to the other.
+pub(super) fn address_shared(case: &Case, ip: IpAddr, asker: &str) -> Explained {
+    let (other, node) = (case.who(), &case.place.node.name);
+    let route = case
+        .trail()
+        .iter()
+        .rev()
+        .find(|step| step.what == What::Route && step.place != case.id);
+    let explained = Explained::new(
+        "pod-address-shared",
+        case,
+        Sure::Proved,
+        format!("{asker} and {other} both have {ip}: answers for {asker} go to {other}"),
+    );
+    let explained = match route {
+        Some(step) => explained.shown(
+            format!("ip route on {}", case.scene.topology.place(step.place).title()),
+            step.text.clone(),
+        ),
+        None => explained,
+    };
+    explained
+        .run(node, format!("ip route show to match {ip}"), String::new())
+        .step("delete one of the two; then look for what gave the address out twice: netdiag ipam check")
+}
+
 /// An answer that a bridge of the translator carries without asking netfilter.
 fn past_netfilter(case: &Case, translator: PlaceId, asked: IpAddr) -> Option<Explained> {
     let here = || case.trail().iter().filter(|step| step.place == translator);

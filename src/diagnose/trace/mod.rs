@@ -178,6 +178,7 @@ fn by_cause(case: &Case, cause: &Cause) -> Explained {
         Cause::Astray { .. } => Explained::new("no-route", case, Sure::Possible, cause.to_string()),
         Cause::Untranslated { dst, gateway, rule } => rules::untranslated(case, *dst, *gateway, rule),
         Cause::Unanswered { src, dst, entry } => beyond::unanswered(case, *src, *dst, entry),
+        Cause::AddressShared { ip, asker } => links::address_shared(case, *ip, asker),
         Cause::Other(why) => Explained::new("packet-lost", case, Sure::Possible, why.clone()),
     }
 }

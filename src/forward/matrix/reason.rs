@@ -38,6 +38,7 @@ fn of_cause(cause: &Cause) -> String {
         Cause::Astray { gateway, .. } => format!("astray {gateway}"),
         Cause::Untranslated { gateway, .. } => format!("untranslated {gateway}"),
         Cause::Unanswered { .. } => "unanswered".to_owned(),
+        Cause::AddressShared { ip, .. } => format!("address shared {ip}"),
         Cause::WrongMac { .. } => "wrong mac".to_owned(),
         other => format!("{other:?}"),
     }

@@ -163,6 +163,11 @@ pub enum Cause {
         dst: IpAddr,
         entry: String,
     },
+    /// An answer came to somebody else, who has the address of whoever asked, too.
+    AddressShared {
+        ip: IpAddr,
+        asker: String,
+    },
     /// A frame for an address that no link has; the link that it ended at has another one.
     WrongMac {
         mac: Mac,
@@ -287,6 +292,7 @@ impl Cause {
             Self::Astray { .. } => "astray",
             Self::Untranslated { .. } => "untranslated",
             Self::Unanswered { .. } => "unanswered",
+            Self::AddressShared { .. } => "addressShared",
             Self::WrongMac { .. } => "wrongMac",
             Self::Elsewhere { .. } => "elsewhere",
             Self::Switch { .. } => "switch",

@@ -53,9 +53,17 @@ impl Walker<'_, '_> {
         }
     }
 
-    /// Whoever asked by TCP takes an answer from where it asked only: from elsewhere, it is of no connection
-    /// (`tcp_v4_rcv`).
+    /// An answer that comes to another one with the same address is none. Whoever asked by TCP takes an answer from where
+    /// it asked only: from elsewhere, it is of no connection (`tcp_v4_rcv`).
     pub fn refuse_strangers(&self, asked: &Packet, from: PlaceId, answer: &mut Outcome) {
+        let (ip, asker) = (answer.state.packet.dst, self.topology.place(from));
+        if answer.end == End::Delivered && answer.place != from && asker.has(ip) {
+            answer.end = End::Dropped(Cause::AddressShared {
+                ip,
+                asker: asker.title(),
+            });
+            return;
+        }
         let Transport::Tcp { dport: port, .. } = answer.state.packet.transport else {
             return;
         };

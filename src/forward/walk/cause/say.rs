@@ -129,6 +129,9 @@ impl fmt::Display for Cause {
                 f,
                 "{dst} is a service's address and nothing translates it: it leaves for {gateway} ({rule})"
             ),
+            Self::AddressShared { ip, asker } => {
+                write!(f, "it has {ip}, too, and gets the answer for {asker}")
+            }
             Self::WrongMac { mac, link, own } => {
                 write!(f, "the frame is for {mac}, which no link has")?;
                 match own {
