@@ -16,7 +16,12 @@ impl Netdiag {
 
     /// Starts a command, with this on its standard input.
     pub(crate) fn start(&self, arguments: &[&str], stdin: &str) -> Child {
+        self.called(env!("CARGO_BIN_EXE_netdiag"), arguments, stdin)
+    }
+
+    fn called(&self, name: &str, arguments: &[&str], stdin: &str) -> Child {
         let mut child = Command::new(env!("CARGO_BIN_EXE_netdiag"))
+            .arg0(name)
             .args(arguments)
             .env_clear()
             .envs(self.0.iter().map(|(name, value)| (name, value)))
@@ -31,18 +36,10 @@ impl Netdiag {
 
     /// Runs a command as calicoctl: exit status, standard output and standard error.
     pub(crate) fn calicoctl(&self, arguments: &[&str], stdin: &str) -> (i32, String, String) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_netdiag"))
-            .arg0("calicoctl")
-            .args(arguments)
-            .env_clear()
-            .envs(self.0.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
+        let output = self
+            .called("calicoctl", arguments, stdin)
+            .wait_with_output()
             .unwrap();
-        child.stdin.take().unwrap().write_all(stdin.as_bytes()).ok();
-        let output = child.wait_with_output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (
             output.status.code().unwrap(),
