@@ -63,7 +63,10 @@ impl Told {
 
     /// Where and how the packet is taken in by a host, even when nobody there wants it.
     fn arrival(&self, outcome: &Outcome) -> Option<Seen> {
-        let refused = matches!(&outcome.end, End::Rejected(Cause::PortClosed { .. }));
+        let refused = matches!(
+            &outcome.end,
+            End::Rejected(Cause::PortClosed { .. }) | End::Dropped(Cause::AddressShared { .. })
+        );
         if outcome.end != End::Delivered && !refused {
             return None;
         }
