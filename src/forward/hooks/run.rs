@@ -20,7 +20,7 @@ use crate::state::netfilter::{
 
 /// Chains nest at most this deep (NFT_JUMP_STACK_SIZE is 16; iptables allows more).
 const MAX_DEPTH: usize = 64;
-/// NF_IP_PRI_CONNTRACK, NF_IP_PRI_NAT_DST, NF_IP_PRI_NAT_SRC.
+/// NF_IP_PRI_CONNTRACK.
 const CONNTRACK: i32 = -200;
 
 /// The packet on its way through a hook.
@@ -151,13 +151,12 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         if !decides || conn.state != ConnState::New {
             return None;
         }
-        let mut others = self.call.others.iter();
         let has = |other: &Conn| {
             other.original != conn.original
                 && other.zones == conn.zones
                 && [other.original, other.reply].contains(&conn.reply)
         };
-        others.any(has).then_some(conn.reply)
+        self.call.others.iter().any(has).then_some(conn.reply)
     }
 
     /// Chains of one priority: those of one table in their order, several tables in every order.
