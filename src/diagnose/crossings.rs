@@ -163,7 +163,7 @@ fn one_sided(world: &World, walker: &Walker, guests: &[Guest], found: &mut Vec<F
 fn unanswered(walker: &Walker, from: &Guest, to: &Guest) -> Option<bool> {
     let packet = Packet::new(from.ip, to.ip, Transport::echo(false, 1));
     let mut lost = None;
-    for there in walker.send(State::new(packet).quiet(), from.place) {
+    for there in walker.send(State::new(packet.clone()).quiet(), from.place) {
         if there.end != End::Delivered {
             continue;
         }
@@ -171,7 +171,7 @@ fn unanswered(walker: &Walker, from: &Guest, to: &Guest) -> Option<bool> {
         if there.state.packet.src != from.ip {
             return None;
         }
-        let backs = walker.send(there.state.answer(), there.place);
+        let backs = walker.answers(&there, &packet, from.place);
         if backs.iter().any(|back| back.end == End::Delivered) {
             return None;
         }
@@ -232,14 +232,14 @@ fn node_ports(world: &World, walker: &Walker, guests: &[Guest], found: &mut Vec<
             },
         );
         let lost = walker
-            .send(State::new(packet).quiet(), client.place)
+            .send(State::new(packet.clone()).quiet(), client.place)
             .into_iter()
             .find_map(|there| {
                 if there.end != End::Delivered || there.place == client.place {
                     return None;
                 }
                 let seen = there.state.packet.src;
-                let backs = walker.send(there.state.answer(), there.place);
+                let backs = walker.answers(&there, &packet, client.place);
                 let back = backs.iter().any(|back| back.end == End::Delivered);
                 (!back && backs.iter().any(|back| certainty(back).is_some())).then_some(seen)
             });

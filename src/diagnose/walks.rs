@@ -45,12 +45,12 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     for (from, to) in pairs(world, &pods) {
         let packet = Packet::new(from.ip, to.ip, PING);
         let mut lost: Option<(Outcome, Option<Outcome>)> = None;
-        for there in walker.send(State::new(packet).quiet(), from.place) {
+        for there in walker.send(State::new(packet.clone()).quiet(), from.place) {
             if there.end == End::Delivered {
                 if there.state.packet.src != from.ip {
                     translated(world, &walker, (from, to), found);
                 }
-                let backs = walker.send(there.state.answer(), there.place);
+                let backs = walker.answers(&there, &packet, from.place);
                 if let Some(back) = backs.into_iter().find(is_lost) {
                     lost.get_or_insert((back, Some(there)));
                 }
