@@ -1,6 +1,6 @@
 //! Ways that few look at, walked: static routes that one side only has, and ports of nodes that answer around a node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -52,7 +52,13 @@ fn guests<'w>(world: &World<'w>, walker: &Walker) -> Vec<Guest<'w>> {
             let Some(guest) = guest(walker, node, namespace, &connected) else {
                 continue;
             };
-            found.entry((&node.name, guest.net)).or_insert(guest);
+            // Of pods with links of their own, one speaks for all.
+            let key = if guest.net.prefix_len() == 32 {
+                IpNet::default()
+            } else {
+                guest.net
+            };
+            found.entry((&node.name, key)).or_insert(guest);
         }
     }
     found.into_values().collect()
@@ -81,8 +87,8 @@ fn guest<'w>(
 }
 
 /// The route of the main table that leads to an address by a gateway of somebody's.
-fn routed<'n>(node: &'n NodeState, ip: IpAddr) -> Option<(&'n Route, IpAddr)> {
-    let hit = Fib::new(&node.net).lookup(&Flow::to(ip)).ok()?;
+fn routed<'n>(fib: &Fib<'n>, ip: IpAddr) -> Option<(&'n Route, IpAddr)> {
+    let hit = fib.lookup(&Flow::to(ip)).ok()?;
     let gateway = hit.hops.first()?.gateway?;
     (hit.route.table == TableId::MAIN && hit.route.dst.prefix_len() > 0).then_some((hit.route, gateway))
 }
@@ -96,6 +102,11 @@ fn one_sided(world: &World, walker: &Walker, guests: &[Guest], found: &mut Vec<F
     if world.nodes.len() > NODES {
         return;
     }
+    let fibs: HashMap<&str, Fib> = world
+        .nodes
+        .iter()
+        .map(|node| (node.name.as_str(), Fib::new(&node.net)))
+        .collect();
     let explained = |node: &str, found: &[Finding]| {
         found
             .iter()
@@ -104,13 +115,18 @@ fn one_sided(world: &World, walker: &Walker, guests: &[Guest], found: &mut Vec<F
     for from in guests {
         for to in guests.iter().filter(|to| to.node.name != from.node.name) {
             // Routes that daemons of a cluster keep are looked after by other checks.
-            let Some((there, gateway)) = routed(from.node, to.ip) else {
+            let Some((there, gateway)) = fibs
+                .get(from.node.name.as_str())
+                .and_then(|fib| routed(fib, to.ip))
+            else {
                 continue;
             };
             if !(there.proto.is_manual() || there.proto.is_interior()) || !has(to.node, gateway) {
                 continue;
             }
-            let back = routed(to.node, from.ip);
+            let back = fibs
+                .get(to.node.name.as_str())
+                .and_then(|fib| routed(fib, from.ip));
             let fits = back.is_some_and(|(_, gateway)| has(from.node, gateway));
             let told = found
                 .iter()

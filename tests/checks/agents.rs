@@ -221,7 +221,7 @@ fn configurations_of_cni_that_are_wrong_are_told() {
     let mut flannel = made(Flavour::FlannelHostGw, 2, 2);
     let delegate = plugin("flannel", json!({}));
     runs(&mut flannel.nodes[0], &[(DaemonKind::Flanneld, "flanneld")]);
-    flannel.nodes[0].cni = cni(&[("10-flannel.conflist", &[delegate.clone()])]);
+    flannel.nodes[0].cni = cni(&[("10-flannel.conflist", std::slice::from_ref(&delegate))]);
     fires("cni-configuration-shadowed", &flannel, |broken| {
         broken.nodes[0].cni = cni(&[
             ("05-calico.conflist", &[whole()]),

@@ -38,7 +38,7 @@ fn planted(seed: u64) -> (String, Snapshot, BTreeSet<(&'static str, String)>) {
         let node = &mut cluster.nodes[first + number * 2 % 6];
         (fault.harm)(node);
         wanted.insert((fault.id, node.name.clone()));
-        words.push_str(&format!(" {} on {}", fault.id, node.name));
+        words += &[" ", fault.id, " on ", &node.name].concat();
     }
     (
         format!("seed {seed}: {}:{words}", flavour.word()),

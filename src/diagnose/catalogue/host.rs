@@ -61,7 +61,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "arp-ignored",
-        severity: Warning,
+        severity: Error,
         title: "A host answers no ARP",
         what: "net.ipv4.conf.all.arp_ignore is 8: nobody learns the host's MAC.",
         how: "A recipe for load balancers that was applied to the wrong host.",

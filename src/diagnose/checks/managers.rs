@@ -113,9 +113,7 @@ fn is_for(file: &NetworkFile, link: &Link) -> bool {
     let of_kind = file.kinds.is_empty() || file.kinds.iter().any(|wanted| wanted == kind);
     let of_type =
         file.types.is_empty() || (file.types.iter().any(|wanted| wanted == "ether") && link.mac.is_some());
-    let asks = !(file.names.is_empty() && file.kinds.is_empty() && file.types.is_empty());
-    // A file without a condition is for all links, with a warning of systemd's.
-    named && !spared && of_kind && of_type && !file.narrower && (asks || !file.narrower)
+    named && !spared && of_kind && of_type && !file.narrower
 }
 
 /// `*` and `?` of glob(7). Brackets stand for themselves: no link has one in its name, so that they never fit.
