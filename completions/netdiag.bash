@@ -1032,7 +1032,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__get)
-            opts="-f -R -n -A -o -l -L -c -h --filename --recursive --skip-empty --namespace --all-namespaces --output --selector --sort-by --label-columns --export --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-f -R -n -A -o -l -L -w -c -h --filename --recursive --skip-empty --namespace --all-namespaces --output --selector --sort-by --label-columns --export --watch --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -591,6 +591,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s R -l recursive -
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s A -l all-namespaces -d 'Look in all namespaces'
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l export -d 'Leave out what only this datastore knows: uid, resourceVersion, creationTimestamp'
+complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s w -l watch -d 'Then go on and show each change, until Ctrl-C; in json and yaml as events: {"type": "MODIFIED", "object": …}'
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand get" -s h -l help -d 'Print help'
 complete -c netdiag -n "__fish_netdiag_using_subcommand apply" -s f -l filename -d 'Manifest: a file, a directory (its .yaml, .yml and .json files), or - for standard input; repeatable' -r -F

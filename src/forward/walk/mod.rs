@@ -12,6 +12,7 @@ mod br_netfilter;
 mod bridge;
 mod cause;
 mod counted;
+mod discovery;
 mod either;
 mod filter;
 mod frames;

@@ -124,7 +124,7 @@ impl Told {
         why.map_or(Judgement::Right, Judgement::Wrong)
     }
 
-    fn all(&self) -> impl Iterator<Item = &Outcome> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Outcome> {
         let ways = self.walks.iter();
         ways.flat_map(|(there, back)| std::iter::once(there).chain(back))
     }
