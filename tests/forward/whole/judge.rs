@@ -241,7 +241,8 @@ pub(crate) fn errors(outcome: &Outcome) -> Vec<(u8, u8)> {
                     ("net-unreachable", 0),
                     ("no-route", 0),
                     ("host-unreachable", 1),
-                    ("proto-unreachable", 2),
+                    // nft says prot.
+                    ("prot", 2),
                     ("port", 3),
                     ("net-prohibited", 9),
                     ("host-prohibited", 10),
