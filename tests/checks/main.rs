@@ -12,6 +12,7 @@
 mod bgp;
 mod faults;
 mod healthy;
+mod kinds_of_change;
 mod made;
 mod objects;
 mod plan;
