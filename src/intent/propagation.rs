@@ -132,7 +132,7 @@ impl<'c> Speakers<'c> {
             let best = if at == origin {
                 Some(Path::own())
             } else {
-                heard.get(at).and_then(|paths| self.best(speaker, paths))
+                heard.get(at).and_then(|paths| self.best(speaker, paths, origin))
             };
             if told.get(at).is_some_and(|told| *told == best) {
                 continue;
@@ -161,11 +161,11 @@ impl<'c> Speakers<'c> {
         others
             .filter(|(at, _)| *at != origin)
             .filter_map(|(_, (speaker, paths))| {
-                let best = self.best(speaker, paths)?;
-                let rank = self.rank(speaker, &best);
+                let best = self.best(speaker, paths, origin)?;
+                let rank = self.rank(speaker, &best, origin);
                 let mut hops: Hops = paths
                     .values()
-                    .filter(|path| self.rank(speaker, path) == rank)
+                    .filter(|path| self.rank(speaker, path, origin) == rank)
                     .map(|path| path.hop)
                     .collect();
                 hops.sort_unstable();
@@ -175,13 +175,13 @@ impl<'c> Speakers<'c> {
             .collect()
     }
 
-    fn best(&self, speaker: &Speaker, paths: &BTreeMap<usize, Path>) -> Option<Path> {
+    fn best(&self, speaker: &Speaker, paths: &BTreeMap<usize, Path>, origin: usize) -> Option<Path> {
         let by_last = |path: &&Path| {
             let peer = path.by.and_then(|link| self.all.get(speaker.links.get(link)?.to));
             let id = peer.map(Speaker::router_id);
             let address = peer.map(|peer| peer.own.ip);
             (
-                self.rank(speaker, path),
+                self.rank(speaker, path, origin),
                 path.originator.or(id),
                 path.clusters.len(),
                 address,
@@ -191,15 +191,12 @@ impl<'c> Speakers<'c> {
     }
 
     /// What makes paths equal: length of the AS path, internal, metric of the next hop.
-    fn rank(&self, speaker: &Speaker, path: &Path) -> (usize, bool, bool) {
+    fn rank(&self, speaker: &Speaker, path: &Path, origin: usize) -> (usize, bool, bool) {
         let link = path.by.and_then(|link| speaker.links.get(link));
-        let near = path.hop.is_none_or(|hop| {
-            let other = NodeAddress {
-                ip: hop,
-                ..speaker.own
-            };
-            is_same_subnet(speaker.own, other)
-        });
+        let hop = path
+            .hop
+            .or_else(|| self.all.get(origin).map(|origin| origin.own.ip));
+        let near = hop.is_some_and(|ip| is_same_subnet(speaker.own, NodeAddress { ip, ..speaker.own }));
         (path.as_path.len(), link.is_some_and(|link| link.internal), !near)
     }
 

@@ -34,9 +34,13 @@ impl<'p> Asked<'p> {
         for policy in policies.all() {
             asked.policy(policy);
         }
-        for profile in policies.profiles.values() {
+        let mut profiles: Vec<_> = policies.profiles.values().collect();
+        profiles.sort_by(|one, other| one.name.cmp(&other.name));
+        for profile in profiles {
             for direction in [Direction::Ingress, Direction::Egress] {
-                profile.rules(direction).iter().for_each(|rule| asked.rule(rule));
+                for rule in profile.rules(direction) {
+                    asked.rule(rule);
+                }
             }
         }
         asked
@@ -46,7 +50,9 @@ impl<'p> Asked<'p> {
         self.selectors.extend(&policy.selector);
         for direction in [Direction::Ingress, Direction::Egress] {
             let rules = policy.rules(direction).unwrap_or_default();
-            rules.iter().for_each(|rule| self.rule(rule));
+            for rule in rules {
+                self.rule(rule);
+            }
         }
         if let Some(selector) = &policy.selector {
             labels(selector, &mut self.labels);
@@ -132,7 +138,9 @@ fn labels<'s>(selector: &'s Selector, into: &mut BTreeSet<&'s str>) {
         }
         Selector::Not(operand) => labels(operand, into),
         Selector::And(operands) | Selector::Or(operands) => {
-            operands.iter().for_each(|operand| labels(operand, into));
+            for operand in operands {
+                labels(operand, into);
+            }
         }
         Selector::All | Selector::Global => {}
     }

@@ -1,7 +1,10 @@
 //! `netdiag plan`, held against real BIRD and the kernel: what it tells of a change beforehand must be what nodes hold
 //! when the same objects have changed. And what the objects mean, held against the same nodes after each change.
 
+#![allow(clippy::needless_pass_by_value, reason = "objects read best where they are written")]
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,6 +41,15 @@ struct World {
     lab: Lab,
     bird: Bird,
     objects: Vec<Value>,
+    /// What was seen last: it is what the next change begins with.
+    last: Option<Seen>,
+}
+
+/// A moment: the nodes, their snapshots as files have them, and which pods got answers from which.
+struct Seen {
+    snapshot: Snapshot,
+    texts: Vec<(&'static str, String)>,
+    pings: BTreeSet<(u8, u8)>,
 }
 
 fn block(number: u8) -> String {
@@ -130,7 +142,12 @@ impl World {
             json!({"cidr": "fd48::/16", "natOutgoing": false}),
         ));
         objects.push(mesh(true));
-        let world = Self { lab, bird, objects };
+        let world = Self {
+            lab,
+            bird,
+            objects,
+            last: None,
+        };
         let mut tor = format!(
             "router id {TOR};\nprotocol device {{ }}\ntemplate bgp nodes {{ local as {TOR_AS}; multihop; passive; connect delay time 1; error wait time 1,3; {} }}\n",
             if bird == Bird::V2 {
@@ -140,7 +157,7 @@ impl World {
             },
         );
         for (name, _, address, _, _) in NODES {
-            tor += &format!("protocol bgp {name} from nodes {{ neighbor {address} as 64512; }}\n");
+            let _ = writeln!(tor, "protocol bgp {name} from nodes {{ neighbor {address} as 64512; }}");
         }
         let node = world.lab.node("tor");
         node.write(CONFIG, &tor)?;
@@ -323,7 +340,7 @@ fn differences(told: &Picture, is: &Picture) -> Vec<String> {
         let (now, held) = &is[node];
         for (what, told, is) in [("sessions", sessions, now), ("routes", routes, held)] {
             let [only_told, only_is] =
-                [told.difference(is), is.difference(told)].map(|all| all.collect::<Vec<_>>());
+                [told.difference(is), is.difference(told)].map(Iterator::collect::<Vec<_>>);
             if !only_told.is_empty() || !only_is.is_empty() {
                 lines.push(format!("{node}: {what}: told {only_told:?}, is {only_is:?}"));
             }
@@ -419,8 +436,20 @@ fn pairs(world: &World, texts: &[(&str, String)], objects: &[Value], delete: boo
 
 /// Makes a change, and wants all that was told of it.
 fn proved(world: &mut World, what: &str, objects: &[Value], delete: bool) {
-    let (before, texts) = world.seen();
-    let pings = world.pings();
+    let last = world.last.take().unwrap_or_else(|| {
+        let (snapshot, texts) = world.seen();
+        let pings = world.pings();
+        Seen {
+            snapshot,
+            texts,
+            pings,
+        }
+    });
+    let Seen {
+        snapshot: before,
+        texts,
+        pings,
+    } = last;
     let future = planned(&before, objects, delete);
     let told = picture(&future.snapshot);
     let answer = pairs(world, &texts, objects, delete);
@@ -428,12 +457,12 @@ fn proved(world: &mut World, what: &str, objects: &[Value], delete: bool) {
     let start = Instant::now();
     // Sessions that are to end, or not to come up, need time to show it.
     thread::sleep(Duration::from_millis(2500));
-    let (after, left) = loop {
-        let (after, _) = world.seen();
+    let (after, texts, left) = loop {
+        let (after, texts) = world.seen();
         let mut left = differences(&told, &picture(&after));
         left.extend(misconfigured(&after, world.bird));
         if left.is_empty() || start.elapsed() > Duration::from_secs(25) {
-            break (after, left);
+            break (after, texts, left);
         }
         thread::sleep(Duration::from_millis(500));
     };
@@ -463,6 +492,11 @@ fn proved(world: &mut World, what: &str, objects: &[Value], delete: bool) {
         json!(count(&then, &is)),
         "{what}: {answer:#}"
     );
+    world.last = Some(Seen {
+        snapshot: after,
+        texts,
+        pings: now,
+    });
 }
 
 fn settled(world: &World) {

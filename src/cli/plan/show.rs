@@ -238,7 +238,8 @@ fn warnings(cx: &mut Context, warnings: &[String]) -> Result<(), Error> {
 
 /// `3 routes appear on each node`, or how many on how many.
 fn routes(future: &Future) -> Vec<String> {
-    let kinds: [([&str; 2], fn(&NodeFuture) -> usize); 3] = [
+    type Kind = ([&'static str; 2], fn(&NodeFuture) -> usize);
+    let kinds: [Kind; 3] = [
         (["appears", "appear"], |node| node.routes_new),
         (["changes", "change"], |node| node.routes.len() - node.routes_new),
         (["goes", "go"], |node| node.routes_gone.len()),

@@ -1,6 +1,6 @@
 //! What becomes of BGP sessions when objects change.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::NodeFuture;
@@ -33,23 +33,26 @@ enum Then {
 struct Told {
     session: Session,
     then: Then,
-    /// Established now.
-    up_now: bool,
+    /// Established now; none where the daemon is not known.
+    up_now: Option<bool>,
     /// It begins anew though it stays.
     anew: bool,
 }
 
+/// Of all nodes, by their names.
+type Sessions = BTreeMap<String, Vec<Session>>;
+
 /// All sessions of all nodes, before and after.
 pub(super) struct Ends {
-    old: HashMap<String, Vec<Session>>,
-    new: HashMap<String, Vec<Session>>,
+    old: Sessions,
+    new: Sessions,
     told: BTreeMap<String, Vec<Told>>,
 }
 
 impl Ends {
     /// Of one family.
     pub(super) fn new([before, after]: [&Cluster; 2], snapshot: &Snapshot, v6: bool) -> Self {
-        let of = |cluster: &Cluster| -> HashMap<String, Vec<Session>> {
+        let of = |cluster: &Cluster| -> Sessions {
             let nodes = cluster.nodes.iter();
             nodes
                 .map(|node| (node.name.clone(), sessions(cluster, node, v6)))
@@ -80,7 +83,7 @@ impl Ends {
                 Told {
                     session: session.clone(),
                     then,
-                    up_now: now == Some(true),
+                    up_now: now,
                     anew: !unchanged,
                 }
             });
@@ -92,7 +95,7 @@ impl Ends {
 
     /// The same on both sides as before.
     fn is_unchanged(&self, node: &str, session: &Session) -> bool {
-        let had = |all: &HashMap<String, Vec<Session>>| {
+        let had = |all: &Sessions| {
             let own = all.get(node)?.iter().find(|old| old.remote == session.remote)?;
             let back = session
                 .peer
@@ -100,8 +103,9 @@ impl Ends {
                 .and_then(|peer| all.get(peer)?.iter().find(|back| back.remote == session.local));
             Some((own.clone(), back.cloned()))
         };
-        let without_by =
-            |found: Option<(Session, Option<Session>)>| found.map(|(own, back)| (bare(own), back.map(bare)));
+        let without_by = |found: Option<(Session, Option<Session>)>| {
+            found.map(|(own, back)| (bare(&own), back.as_ref().map(bare)))
+        };
         without_by(had(&self.old)) == without_by(had(&self.new))
     }
 
@@ -205,14 +209,14 @@ impl Ends {
 
     /// What is to be said of a node.
     pub(super) fn tell(&self, node: &str, future: &mut NodeFuture) {
-        let label = |session: &Session| session.peer.clone().unwrap_or_else(|| session.remote.to_string());
         for told in self.told.get(node).into_iter().flatten() {
+            let Some(up_now) = told.up_now else { continue };
             let peer = label(&told.session);
             match &told.then {
-                Then::Up if !told.up_now && told.anew => future.sessions_up.push(peer),
-                Then::Up if told.up_now && told.anew => future.sessions_anew.push(peer),
+                Then::Up if !up_now && told.anew => future.sessions_up.push(peer),
+                Then::Up if up_now && told.anew => future.sessions_anew.push(peer),
                 Then::Down(why) => {
-                    if told.up_now {
+                    if up_now {
                         future.sessions_gone.push(peer.clone());
                     }
                     future.sessions_down.push((peer, why.clone()));
@@ -229,7 +233,7 @@ impl Ends {
         let old = self.old.get(&state.name).into_iter().flatten();
         old.filter(|old| !new.is_some_and(|new| new.iter().any(|new| new.remote == old.remote)))
             .filter(|old| established(state, old.remote, v6) == Some(true))
-            .map(|old| old.peer.clone().unwrap_or_else(|| old.remote.to_string()))
+            .map(label)
             .collect()
     }
 
@@ -249,7 +253,9 @@ impl Ends {
                 let neighbor = protocol.bgp.as_ref().map(|bgp| bgp.neighbor_address);
                 neighbor.is_none_or(|ip| !of_family(ip) || is_meant(ip))
             });
-            all.iter().for_each(|told| protocol(bird, told));
+            for told in all {
+                protocol(bird, told);
+            }
         }
         if let Fact::Known(config) = &mut state.bird_config {
             config
@@ -281,8 +287,17 @@ impl Ends {
     }
 }
 
+/// The peer's name, or its address.
+fn label(session: &Session) -> String {
+    match (&session.peer, session.remote.is_ipv6()) {
+        (Some(peer), false) => peer.clone(),
+        (Some(peer), true) => format!("{peer} (IPv6)"),
+        (None, _) => session.remote.to_string(),
+    }
+}
+
 /// What of a session its daemon is configured with.
-fn bare(session: Session) -> (IpAddr, u32, IpAddr, u16, Option<u32>, bool, bool) {
+fn bare(session: &Session) -> (IpAddr, u32, IpAddr, u16, Option<u32>, bool, bool) {
     (
         session.local,
         session.local_as,

@@ -9,8 +9,11 @@ use crate::intent::pool::Pool;
 use crate::state::ipset::{Element, Part};
 use crate::state::{Fact, NodeState};
 
+/// Its name without the prefix, which pools are in it, and what for.
+type Set = (&'static str, fn(&Pool) -> bool, &'static str);
+
 /// Felix's names (`felix/rules/rule_defs.go`, `cali40` before).
-const SETS: [(&str, fn(&Pool) -> bool, &str); 2] = [
+const SETS: [Set; 2] = [
     (
         "all-ipam-pools",
         |_| true,

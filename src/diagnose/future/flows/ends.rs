@@ -32,13 +32,13 @@ pub(super) enum End {
     Pods {
         title: String,
         names: Vec<String>,
-        some: [Vec<Endpoint>; 2],
+        some: Box<[Vec<Endpoint>; 2]>,
         dns: bool,
     },
     /// A link of a host, before and after, and an address of the host.
     Host {
         title: String,
-        link: [Option<Endpoint>; 2],
+        link: Box<[Option<Endpoint>; 2]>,
         ip: IpAddr,
     },
     /// The sender's own node, with an address for each.
@@ -110,7 +110,7 @@ impl Ends {
             self.all.push(End::Pods {
                 title: title(&all, &labels),
                 names: all.iter().map(|pod| pod.name.clone()).collect(),
-                some,
+                some: Box::new(some),
                 dns: all.iter().all(|pod| answers_names(policies, pod)),
             });
         }
@@ -128,7 +128,7 @@ impl Ends {
             let ip = host.ips.first().or_else(|| addresses.get(&host.node)).copied();
             self.all.push(End::Host {
                 title: format!("node {} ({})", host.node, host.title()),
-                link: link.map(Option::<&Endpoint>::cloned),
+                link: Box::new(link.map(Option::<&Endpoint>::cloned)),
                 ip: ip.unwrap_or(ELSEWHERE[2]),
             });
         }
