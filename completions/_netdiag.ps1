@@ -272,6 +272,8 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('-A', '-A ', [CompletionResultType]::ParameterName, 'Look in all namespaces')
             [CompletionResult]::new('--all-namespaces', '--all-namespaces', [CompletionResultType]::ParameterName, 'Look in all namespaces')
             [CompletionResult]::new('--export', '--export', [CompletionResultType]::ParameterName, 'Leave out what only this datastore knows: uid, resourceVersion, creationTimestamp')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Then go on and show each change, until Ctrl-C; in json and yaml as events: {"type": "MODIFIED", "object": …}')
+            [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Then go on and show each change, until Ctrl-C; in json and yaml as events: {"type": "MODIFIED", "object": …}')
             [CompletionResult]::new('--allow-version-mismatch', '--allow-version-mismatch', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag works with every release of Calico')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')

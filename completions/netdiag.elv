@@ -260,6 +260,8 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand -A 'Look in all namespaces'
             cand --all-namespaces 'Look in all namespaces'
             cand --export 'Leave out what only this datastore knows: uid, resourceVersion, creationTimestamp'
+            cand -w 'Then go on and show each change, until Ctrl-C; in json and yaml as events: {"type": "MODIFIED", "object": …}'
+            cand --watch 'Then go on and show each change, until Ctrl-C; in json and yaml as events: {"type": "MODIFIED", "object": …}'
             cand --allow-version-mismatch 'Accepted as calicoctl has it: netdiag works with every release of Calico'
             cand -h 'Print help'
             cand --help 'Print help'

@@ -6,13 +6,13 @@ mod input;
 mod join;
 mod names;
 mod output;
-mod parallel;
 mod remote;
 mod select;
 mod summary;
 mod threads;
 mod tui;
 mod vteps;
+mod whole;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -28,8 +28,8 @@ use crate::packet::{Decoder, Stack, Tunnel};
 use cluster::Plan;
 use input::Input;
 use output::Sink;
-use parallel::Hand;
 use select::Select;
+use whole::Hand;
 
 /// Show packets of links or of a capture file, each on one line with all that encapsulates it
 ///
@@ -241,15 +241,15 @@ impl Args {
         }
         let mut sink = Sink::new(self, &mut plan, cx)?;
         let mut input = Input::open(self, &mut plan, cx)?;
-        let done = match &mut input {
-            Input::Recorded(file) if self.may_be_parallel() => {
-                parallel::run(self.threads(), cx, &mut sink, file, &hand)
+        match &mut input {
+            Input::Recorded(file) if self.is_whole() => {
+                let several = match self.threads() {
+                    1 => None,
+                    threads => whole::run(threads, cx, &mut sink, file, &hand),
+                };
+                several.unwrap_or_else(|| whole::alone(cx, &mut sink, file, &mut hand))?;
             }
-            _ => None,
-        };
-        match done {
-            Some(done) => done?,
-            None => self.one_by_one(cx, &mut sink, &mut input, &mut hand)?,
+            _ => self.one_by_one(cx, &mut sink, &mut input, &mut hand)?,
         }
         input.end();
         let outcome = sink.finish(cx, input.interfaces())?;
@@ -265,9 +265,9 @@ impl Args {
         )
     }
 
-    /// Whether packets may be taken without looking at those before.
-    fn may_be_parallel(&self) -> bool {
-        self.threads() > 1 && self.count.is_none() && !self.from.follow
+    /// Whether a file is read to its end, which is there already.
+    const fn is_whole(&self) -> bool {
+        self.count.is_none() && !self.from.follow
     }
 
     fn one_by_one(

@@ -3,6 +3,7 @@
 mod format;
 mod select;
 mod show;
+mod watch;
 
 use std::io::{self, Write};
 
@@ -12,7 +13,7 @@ use super::input::{Input, Namespace};
 use super::write::refuse;
 use super::{Context, Error, Outcome, compat, kinds};
 use crate::calico::kind::Kind;
-use crate::datastore::Datastore;
+use crate::datastore::{Datastore, Unreadable};
 use crate::output::Style;
 use format::Format;
 use select::{Group, Query, Scope};
@@ -50,13 +51,17 @@ pub(super) struct Get {
     /// Leave out what only this datastore knows: uid, resourceVersion, creationTimestamp
     #[arg(long)]
     export: bool,
+    /// Then go on and show each change, until Ctrl-C; in json and yaml as events: {"type": "MODIFIED", "object": …}
+    #[arg(short, long, conflicts_with_all = ["filename", "sort_by", "export"])]
+    pub(super) watch: bool,
 }
 
 const EXAMPLES: &str = "Examples:
   netdiag get node -o wide
   netdiag get networkpolicy -A -o custom-columns=NAMESPACE,NAME,SELECTOR
   netdiag get tier,gnp,np -A -o yaml --export > policies.yaml
-  netdiag get node -l 'rack == \"r1\"' --sort-by .spec.bgp.ipv4Address";
+  netdiag get node -l 'rack == \"r1\"' --sort-by .spec.bgp.ipv4Address
+  netdiag get workloadendpoint -A --watch";
 
 impl Get {
     pub(super) fn run(&self, cx: &mut Context<'_>) -> Result<Outcome, Error> {
@@ -66,6 +71,9 @@ impl Get {
             Err(problems) => return Err(refuse(&problems, "nothing was looked up", cx.err)?),
         };
         let store = super::datastore::open(cx)?;
+        if self.watch {
+            return self.follow(&queries, &format, &*store, cx);
+        }
         cx.runtime
             .block_on(self.show(&queries, &format, &*store, cx.out, cx.err, cx.style))
     }
@@ -136,6 +144,43 @@ impl Get {
         }
     }
 
+    /// Prints what there is, then what changes.
+    fn follow(
+        &self,
+        queries: &[Query],
+        format: &Format,
+        store: &dyn Datastore,
+        cx: &mut Context,
+    ) -> Result<Outcome, Error> {
+        let [query] = queries else {
+            return Err(
+                Error::new("--watch is of one kind").hint("run one netdiag get --watch for each kind")
+            );
+        };
+        let filter = select::Filter::read(self.selector.as_deref(), None)?;
+        let mut output = watch::Output {
+            out: &mut *cx.out,
+            err: &mut *cx.err,
+            style: cx.style,
+        };
+        cx.runtime.block_on(watch::run(
+            query,
+            format,
+            &filter,
+            &self.layout(queries),
+            store,
+            &mut output,
+        ))
+    }
+
+    fn layout(&self, queries: &[Query]) -> show::Layout<'_> {
+        show::Layout {
+            whole: queries.iter().all(|query| query.names.is_empty()),
+            with_namespace: self.all_namespaces || self.namespace.namespace.is_some(),
+            labels: &self.label_columns,
+        }
+    }
+
     /// Prints what there is, then says what there isn't.
     async fn show(
         &self,
@@ -159,10 +204,7 @@ impl Get {
                 }
                 Err(error) => return Err(error.into()),
             };
-            for unreadable in found.unreadable {
-                let warning = style.warn("warning:");
-                writeln!(err, "{warning} can't read {}: {}", unreadable.key, unreadable.why)?;
-            }
+            warn_unreadable(&found.unreadable, err, style)?;
             if let Some(error) = found.missing {
                 missing = Some(select::joined(missing, error));
             }
@@ -188,12 +230,7 @@ impl Get {
         }
         let empty = groups.iter().all(|group| group.items.is_empty());
         if !empty || missing.is_none() {
-            let layout = show::Layout {
-                whole: queries.iter().all(|query| query.names.is_empty()),
-                with_namespace: self.all_namespaces || self.namespace.namespace.is_some(),
-                labels: &self.label_columns,
-            };
-            let text = show::render(&groups, format, &layout, store).await?;
+            let text = show::render(&groups, format, &self.layout(queries), store).await?;
             out.write_all(text.as_bytes())?;
         } else if compat::on() && matches!(format, Format::Yaml) {
             writeln!(out, "null")?;
@@ -203,6 +240,13 @@ impl Get {
             Some(error) => Err(error),
         }
     }
+}
+
+fn warn_unreadable(keys: &[Unreadable], err: &mut dyn Write, style: Style) -> Result<(), Error> {
+    for Unreadable { key, why } in keys {
+        writeln!(err, "{} can't read {key}: {why}", style.warn("warning:"))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

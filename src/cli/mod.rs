@@ -23,6 +23,7 @@ mod kinds;
 mod label;
 mod node;
 mod objects;
+mod pager;
 mod patch;
 mod plan;
 pub mod reference;
@@ -43,6 +44,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::output::{Color, Style};
+use pager::{Pager, Results};
 
 pub use error::Error;
 
@@ -162,6 +164,15 @@ impl Command {
             Self::Completion(completion) => completion.run(cx),
         }
     }
+
+    /// Whether people read the result from its beginning, however long it is.
+    const fn is_read(&self) -> bool {
+        match self {
+            Self::Get(get) => !get.watch,
+            Self::Explain(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// What a command may use of the world: where it writes, and how things look there.
@@ -199,12 +210,15 @@ pub fn main() -> ExitCode {
     };
     let style = Style::detect(cli.global.color);
     let stdout = std::io::stdout().lock();
-    let mut out: Box<dyn Write> = if style.terminal {
-        Box::new(stdout)
-    } else {
-        // Nobody watches the lines come, and a node may have thousands of peers.
-        Box::new(BufWriter::with_capacity(64 << 10, stdout))
-    };
+    let mut out: Box<dyn Results> =
+        if let Some(height) = style.height.filter(|_| cli.command.is_read() && !compat::on()) {
+            Box::new(Pager::new(stdout, height))
+        } else if style.terminal {
+            Box::new(stdout)
+        } else {
+            // Nobody watches the lines come, and a node may have thousands of peers.
+            Box::new(BufWriter::with_capacity(64 << 10, stdout))
+        };
     let mut err = std::io::stderr().lock();
     let result = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -220,7 +234,7 @@ pub fn main() -> ExitCode {
             };
             // Results that were there before an error are shown before it.
             let outcome = cli.command.run(&mut cx);
-            cx.out.flush()?;
+            out.finish()?;
             outcome
         });
     match result {

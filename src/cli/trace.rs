@@ -141,9 +141,6 @@ impl Args {
             .map(|policies| objects::compare(&policies, &topology, &ways));
         let live = self.probes(&topology, &packet, question.from, &ways)?;
         for (there, back) in &mut ways {
-            for answer in back.iter_mut() {
-                walker.refuse_strangers(&packet, question.from, answer);
-            }
             back.extend(with_room(|| walker.answer_from_beyond(there)));
             walker.remembered(there);
         }

@@ -68,7 +68,11 @@ impl Files {
     }
 
     /// What `read` makes of a file.
-    fn read<T, E: std::fmt::Display>(&self, path: &Path, read: impl FnOnce(&str) -> Result<T, E>) -> Fact<T> {
+    pub(super) fn read<T, E: std::fmt::Display>(
+        &self,
+        path: &Path,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Fact<T> {
         let real = self.real(path);
         let metadata = match std::fs::metadata(&real) {
             Ok(metadata) => metadata,
@@ -91,7 +95,7 @@ impl Files {
     }
 
     /// The names in a directory, sorted.
-    fn names(&self, path: &Path) -> Result<Vec<String>, std::io::Error> {
+    pub(super) fn names(&self, path: &Path) -> Result<Vec<String>, std::io::Error> {
         let entries = std::fs::read_dir(self.real(path))?;
         let mut names: Vec<String> = entries
             .flatten()

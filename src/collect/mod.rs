@@ -12,6 +12,7 @@ pub mod ipset;
 mod json_rpc;
 mod kernel;
 mod kernel_parts;
+mod managers;
 mod modules;
 mod namespaces;
 pub mod netfilter;
@@ -128,6 +129,7 @@ fn files(node: &mut NodeState) {
     node.host_local = files.host_local(&node.cni);
     node.flannel = files.flannel(node.processes.known());
     node.calico_files = files.calico();
+    node.link_managers = files.managers();
     node.kernel = kernel::kernel();
     node.kernel_log = kernel::log();
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_client::{
-    Compare, CompareOp, Error as Etcd, GetOptions, KeyValue, KvClient, Txn, TxnOp, TxnOpResponse,
+    Compare, CompareOp, Error as Etcd, GetOptions, KeyValue, KvClient, ResponseHeader, Txn, TxnOp,
+    TxnOpResponse, WatchClient, WatchOptions,
 };
 use tokio::sync::OnceCell;
 
@@ -22,10 +23,15 @@ pub(super) use connect::no_user;
 
 /// Where Calico v3 keeps its resources.
 const ROOT: &str = "/calico/resources/v3/projectcalico.org";
+/// Keys of one page of a list: what lies in memory twice.
+const PAGE: i64 = 5_000;
+/// What etcd says of a revision that is gone.
+const COMPACTED: &str = "has been compacted";
 
 /// A connection to one etcd server.
 pub(super) struct Etcd3 {
     kv: KvClient,
+    watch: WatchClient,
     endpoint: Endpoint,
     deadline: Duration,
     pub(super) notes: Vec<String>,
@@ -57,6 +63,7 @@ impl Etcd3 {
         };
         let mut store = Self {
             kv: client.kv_client().max_decoding_message_size(usize::MAX),
+            watch: client.watch_client(),
             endpoint: endpoint.clone(),
             deadline: per_call,
             notes: Vec::new(),
@@ -125,18 +132,46 @@ impl Etcd3 {
         Err(not_found(kind, id))
     }
 
+    /// Gives every key that begins with this to `each`, page by page and all as of one revision, with what is made of
+    /// them; the revision.
+    async fn pages<T: Default>(
+        &self,
+        prefix: &str,
+        each: impl Fn(&mut T, &KeyValue),
+    ) -> Result<(T, i64), Error> {
+        let first = || (T::default(), prefix.as_bytes().to_vec(), 0);
+        let (mut made, mut from, mut revision) = first();
+        let mut limit = PAGE;
+        loop {
+            let options = GetOptions::new()
+                .with_range(after_all(prefix.as_bytes()))
+                .with_limit(limit)
+                .with_revision(revision);
+            let answer = match self.call(self.kv.clone().get(from, Some(options))).await {
+                // Between two pages: what the first was of is gone. One page is always of one revision.
+                Err(Error::Failed { why, .. }) if why.contains(COMPACTED) && limit > 0 => {
+                    (made, from, revision) = first();
+                    limit = 0;
+                    continue;
+                }
+                answer => answer?,
+            };
+            if revision == 0 {
+                revision = answer.header().map_or(0, ResponseHeader::revision);
+            }
+            answer.kvs().iter().for_each(|pair| each(&mut made, pair));
+            match answer.kvs().last().filter(|_| answer.more()) {
+                // The least key that is greater.
+                Some(last) => from = [last.key(), &[0]].concat(),
+                None => return Ok((made, revision)),
+            }
+        }
+    }
+
     async fn read_all(&self, kind: Kind, namespace: &str) -> Result<List, Error> {
         let below = key(kind, "");
         let prefix = format!("{below}{namespace}");
-        let options = GetOptions::new().with_prefix();
-        let answer = self
-            .call(self.kv.clone().get(prefix.as_str(), Some(options)))
-            .await?;
-        let mut list = List {
-            version: answer.header().map(|header| header.revision().to_string()),
-            ..List::default()
-        };
-        for pair in answer.kvs() {
+        let each = |list: &mut List, pair: &KeyValue| {
             let key = String::from_utf8_lossy(pair.key());
             let id = key.strip_prefix(below.as_str()).unwrap_or_default();
             match parse(kind, id, pair) {
@@ -146,7 +181,9 @@ impl Etcd3 {
                     why,
                 }),
             }
-        }
+        };
+        let (mut list, revision) = self.pages(&prefix, each).await?;
+        list.version = Some(revision.to_string());
         if kind == Kind::Profile {
             list.items.push(stored::default_allow());
         }
@@ -278,6 +315,28 @@ impl Datastore for Etcd3 {
         Box::pin(async move { self.read_all(kind, &format!("{namespace}/")).await })
     }
 
+    fn changed<'a>(&'a self, kind: Kind, version: Option<&'a str>) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let next = version
+                .and_then(|version| version.parse::<i64>().ok())
+                .unwrap_or(0)
+                + 1;
+            let options = WatchOptions::new().with_prefix().with_start_revision(next);
+            let mut watch = self.watch.clone();
+            let mut events = self.call(watch.watch(key(kind, ""), Some(options))).await?;
+            let failed = |why: String| self.endpoint.failed(Step::Request, why);
+            loop {
+                match events.message().await {
+                    // Cancelled: what was there is gone (compacted). The list says what there is.
+                    Ok(Some(answer)) if answer.canceled() || !answer.events().is_empty() => return Ok(()),
+                    Ok(Some(_)) => {}
+                    Ok(None) => return Err(failed("the server ended the watch".into())),
+                    Err(error) => return Err(failed(why(&error))),
+                }
+            }
+        })
+    }
+
     fn create<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource> {
         Box::pin(self.insert(resource))
     }
@@ -288,14 +347,14 @@ impl Datastore for Etcd3 {
 
     fn entries<'a>(&'a self, prefix: &'a str) -> Answer<'a, Vec<Entry>> {
         Box::pin(async move {
-            let options = GetOptions::new().with_prefix();
-            let answer = self.call(self.kv.clone().get(prefix, Some(options))).await?;
-            let entry = |pair: &KeyValue| Entry {
-                key: String::from_utf8_lossy(pair.key()).into_owned(),
-                value: pair.value().to_vec(),
-                revision: pair.mod_revision(),
+            let each = |entries: &mut Vec<Entry>, pair: &KeyValue| {
+                entries.push(Entry {
+                    key: String::from_utf8_lossy(pair.key()).into_owned(),
+                    value: pair.value().to_vec(),
+                    revision: pair.mod_revision(),
+                });
             };
-            Ok(answer.kvs().iter().map(entry).collect())
+            Ok(self.pages(prefix, each).await?.0)
         })
     }
 
@@ -319,6 +378,19 @@ impl Datastore for Etcd3 {
             Ok(())
         })
     }
+}
+
+/// The end of the range of all keys with a prefix.
+fn after_all(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if let Some(next) = last.checked_add(1) {
+            end.push(next);
+            return end;
+        }
+    }
+    // All keys.
+    vec![0]
 }
 
 fn key(kind: Kind, name: &str) -> String {

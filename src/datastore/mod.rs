@@ -18,6 +18,7 @@ pub use open::{DEFAULT_CONFIG, connect, load_config};
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use crate::calico::resource::{Kind, Resource};
 
@@ -56,6 +57,9 @@ pub struct Inventory {
     pub unreadable: Vec<Unreadable>,
 }
 
+/// Between two looks at what a store can't be asked to tell of.
+const PAUSE: Duration = Duration::from_secs(2);
+
 /// A store of Calico resources. Writes are compare-and-swap.
 pub trait Datastore {
     /// For messages: `etcd v3 at http://127.0.0.1:2379`. Never holds a secret.
@@ -85,6 +89,16 @@ pub trait Datastore {
             list.items
                 .retain(|resource| resource.namespace() == Some(namespace));
             Ok(list)
+        })
+    }
+
+    /// Waits until resources of a kind may be others than in a list of that `version`. It may end without a change, too:
+    /// the list is then read once more. An error is one of the connection.
+    fn changed<'a>(&'a self, kind: Kind, version: Option<&'a str>) -> Answer<'a, ()> {
+        let _ = (kind, version);
+        Box::pin(async {
+            tokio::time::sleep(PAUSE).await;
+            Ok(())
         })
     }
 

@@ -131,7 +131,14 @@ impl<'a> Plan<'a> {
 
     async fn etcd3(&self) -> Result<Etcd3, Error> {
         self.first(async |endpoint, deadline| {
-            Etcd3::connect(self.config, endpoint, &self.dialer, deadline, self.per_call).await
+            Box::pin(Etcd3::connect(
+                self.config,
+                endpoint,
+                &self.dialer,
+                deadline,
+                self.per_call,
+            ))
+            .await
         })
         .await
     }

@@ -5,6 +5,7 @@ mod candidate;
 pub mod catalogue;
 mod check;
 mod checks;
+mod crossings;
 mod daemon;
 mod facts;
 mod finding;

@@ -5,13 +5,14 @@
 
 use std::net::IpAddr;
 
-use super::checks::shared::{addresses, host_end, is_cali, is_docker};
+use super::checks::shared::{addresses, chains, host_end, is_cali, is_docker};
+use super::crossings;
 use super::finding::{Affected, Finding, Severity};
 use super::trace::{Explained, Scene, explain};
 use super::world::World;
 use crate::forward::packet::{Packet, Transport};
 use crate::forward::topology::{PlaceId, Topology};
-use crate::forward::walk::{Cause, End, Outcome, State, Walker};
+use crate::forward::walk::{Cause, End, Outcome, State, Walker, What};
 use crate::state::link::IfIndex;
 use crate::state::{Namespace, NodeState};
 
@@ -34,18 +35,22 @@ struct Pod<'w> {
 /// Walks, and adds what it finds.
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     let topology = Topology::new(world.nodes);
+    let walker = Walker::new(&topology);
+    crossings::find(world, &walker, found);
     let pods = pods(world, &topology);
     if pods.len() < 2 {
         return;
     }
-    let walker = Walker::new(&topology);
     let before = found.len();
     for (from, to) in pairs(world, &pods) {
         let packet = Packet::new(from.ip, to.ip, PING);
         let mut lost: Option<(Outcome, Option<Outcome>)> = None;
-        for there in walker.send(State::new(packet).quiet(), from.place) {
+        for there in walker.send(State::new(packet.clone()).quiet(), from.place) {
             if there.end == End::Delivered {
-                let backs = walker.send(there.state.answer(), there.place);
+                if there.state.packet.src != from.ip {
+                    translated(world, &walker, (from, to), found);
+                }
+                let backs = walker.answers(&there, &packet, from.place);
                 if let Some(back) = backs.into_iter().find(is_lost) {
                     lost.get_or_insert((back, Some(there)));
                 }
@@ -68,6 +73,58 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
             before,
         );
     }
+}
+
+/// What one pod sends to another arrives with somebody else's address: policies there judge the wrong sender.
+fn translated(world: &World, walker: &Walker, (from, to): (&Pod, &Pod), found: &mut Vec<Finding>) {
+    let packet = Packet::new(from.ip, to.ip, PING);
+    let outcomes = walker.send(State::new(packet), from.place);
+    let Some((at, step, seen)) = outcomes.iter().find_map(|outcome| {
+        let step = outcome.state.trail.iter().find(|step| {
+            let changed = step.packet.as_ref().is_some_and(|packet| packet.src != from.ip);
+            step.what == What::Nat && changed
+        })?;
+        Some((walker.topology.place(step.place), step, outcome.state.packet.src))
+    }) else {
+        return;
+    };
+    let name = &at.node.name;
+    let pair = format!("{} → {}", from.title, to.title);
+    if let Some(known) = found
+        .iter_mut()
+        .find(|known| known.id == "pod-source-translated" && known.node == *name)
+    {
+        affect(known, pair);
+        return;
+    }
+    let mut finding = Finding::of(
+        "pod-source-translated",
+        name,
+        format!("{name} translates the source of packets from pod to pod: the other pod, and its policies, see {seen}"),
+    )
+    .shown(format!("netdiag trace {} {} on {name}", from.title, to.ip), &*step.text)
+    .step("the rule is of another network that was there before, or its range of pods (--cluster-cidr, ip-masq-agent) is too small");
+    // iptables prints rules as it takes them.
+    let rule = chains(at.node, "nat").find_map(|(ruleset, _, chain)| {
+        let rule = chain.rules.iter().find(|rule| step.text.contains(&*rule.text))?;
+        Some((ruleset.dialect.command(), rule))
+    });
+    if let Some((command, rule)) = rule {
+        finding = finding.about(&*rule.text).run(
+            format!("{command} -t nat {}", rule.text.replacen("-A ", "-D ", 1)),
+            format!("{command} -t nat {}", rule.text),
+        );
+    }
+    if let Ok(cluster) = world.cluster
+        && let Some(pool) = cluster.pool_of(to.ip)
+    {
+        finding = finding.shown(
+            format!("IPPool({})", pool.name),
+            format!("{} contains {}, a pod", pool.cidr, to.ip),
+        );
+    }
+    affect(&mut finding, pair);
+    found.push(finding);
 }
 
 const fn is_lost(outcome: &Outcome) -> bool {

@@ -27,6 +27,9 @@ pub struct NodeSpec {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub pod_cidrs: Vec<String>,
+    /// Which machine of which cloud: `aws:///eu-west-1a/i-0abc`.
+    #[serde(default, rename = "providerID", skip_serializing_if = "Option::is_none")]
+    pub provider_id: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,6 +11,13 @@ pub fn json<T: Serialize>(value: &T) -> String {
     text
 }
 
+/// JSON on one line.
+pub fn json_line<T: Serialize>(value: &T) -> String {
+    let mut text = serde_json::to_string(value).unwrap_or_else(|error| format!("\"{error}\""));
+    text.push('\n');
+    text
+}
+
 /// YAML with sorted keys (as Go's encoder, and so calicoctl, writes it) and a final newline.
 pub fn yaml<T: Serialize>(value: &T) -> String {
     // Through a JSON value: its maps are sorted.

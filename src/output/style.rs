@@ -25,6 +25,8 @@ pub struct Style {
     /// Only ASCII is shown rightly.
     pub ascii: bool,
     pub width: u16,
+    /// Lines of the screen, when standard output is one.
+    pub height: Option<u16>,
 }
 
 impl Style {
@@ -34,6 +36,7 @@ impl Style {
         color: false,
         ascii: false,
         width: DEFAULT_WIDTH,
+        height: None,
     };
 
     /// Decides for standard output: the flag, then `NO_COLOR`, then `CLICOLOR_FORCE`, then whether it is a terminal.
@@ -50,16 +53,18 @@ impl Style {
         };
         // `colored` looks at the environment by itself; from here on, this decision is the only one.
         colored::control::set_override(color);
+        let screen = screen();
         let width = env::var("COLUMNS")
             .ok()
             .and_then(|columns| columns.parse().ok())
-            .or_else(terminal_width)
+            .or_else(|| screen.map(|(width, _)| width))
             .unwrap_or(DEFAULT_WIDTH);
         Self {
             terminal: std::io::stdout().is_terminal(),
             color,
             ascii: !is_utf8(|name| env::var(name).ok()),
             width: width.max(40),
+            height: screen.map(|(_, height)| height),
         }
     }
 
@@ -109,9 +114,10 @@ fn is_utf8(value: impl Fn(&str) -> Option<String>) -> bool {
 }
 
 /// The columns of the terminal behind standard output.
-fn terminal_width() -> Option<u16> {
+/// Columns and lines of the terminal that standard output is.
+fn screen() -> Option<(u16, u16)> {
     if !std::io::stdout().is_terminal() {
         return None;
     }
-    comfy_table::Table::new().width()
+    ratatui::crossterm::terminal::size().ok()
 }

@@ -30,31 +30,55 @@ pub fn boxed(headings: &[&str], rows: &[Vec<String>], style: Style) -> String {
 
 /// Plain columns, `gap` blanks apart, without trailing blanks. With a `width`, the last column is wrapped to it.
 pub fn columns(headings: &[&str], rows: &[Vec<String>], gap: usize, width: Option<usize>) -> String {
-    let mut widths: Vec<usize> = headings.iter().map(|heading| heading.chars().count()).collect();
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let last: usize = widths.iter().rev().skip(1).map(|width| width + gap).sum();
-    let mut text = String::new();
     let headings: Vec<String> = headings.iter().map(ToString::to_string).collect();
-    for row in std::iter::once(&headings).chain(rows) {
+    let widths = Widths::of(std::iter::once(&headings).chain(rows), gap);
+    std::iter::once(&headings)
+        .chain(rows)
+        .map(|row| widths.line(row, width))
+        .collect()
+}
+
+/// How wide the columns of a table are; for rows that come later, too.
+#[derive(Debug)]
+pub struct Widths {
+    columns: Vec<usize>,
+    gap: usize,
+}
+
+impl Widths {
+    /// Of rows with equally many cells, in characters.
+    pub fn of<'a>(rows: impl Iterator<Item = &'a Vec<String>>, gap: usize) -> Self {
+        let mut columns = Vec::new();
+        for row in rows {
+            columns.resize(columns.len().max(row.len()), 0);
+            for (width, cell) in columns.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        Self { columns, gap }
+    }
+
+    /// A row with the end of its line; the last cell is wrapped to a width of the whole, if there is one.
+    pub fn line(&self, row: &[String], width: Option<usize>) -> String {
         let Some((end, cells)) = row.split_last() else {
-            continue;
+            return String::new();
         };
         let mut line = String::new();
-        for (cell, width) in cells.iter().zip(&widths) {
-            let pad = width.saturating_sub(cell.chars().count()) + gap;
+        for (cell, width) in cells.iter().zip(&self.columns) {
+            let pad = width.saturating_sub(cell.chars().count()) + self.gap;
             line.push_str(cell);
             line.push_str(&" ".repeat(pad));
         }
+        let last: usize = self
+            .columns
+            .iter()
+            .take(cells.len())
+            .map(|width| width + self.gap)
+            .sum();
         let line = match width {
             Some(width) => wrap(end, width, &line, &" ".repeat(last)),
             None => line + end,
         };
-        text.push_str(line.trim_end());
-        text.push('\n');
+        format!("{}\n", line.trim_end())
     }
-    text
 }

@@ -20,6 +20,7 @@ pub mod ipset;
 pub mod iptables;
 pub mod ipvs;
 pub mod kmsg;
+pub mod managers;
 pub mod net_tools;
 pub mod nft;
 pub mod ovs_flows;

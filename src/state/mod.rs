@@ -13,6 +13,7 @@ pub mod ipvs;
 pub mod kernel;
 pub mod kind;
 pub mod link;
+pub mod managers;
 pub mod namespace;
 pub mod neighbor;
 pub mod netfilter;

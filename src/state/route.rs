@@ -63,6 +63,11 @@ impl RouteProtocol {
     pub const fn is_manual(self) -> bool {
         matches!(self, Self::BOOT | Self::STATIC)
     }
+
+    /// Put in by a daemon of Quagga's or FRR's (RTPROT_ZEBRA, or that of OSPF, RIP, IS-IS, EIGRP).
+    pub const fn is_interior(self) -> bool {
+        matches!(self.0, 11 | 187 | 188 | 189 | 192)
+    }
 }
 
 impl fmt::Display for RouteProtocol {

@@ -9,6 +9,7 @@ use super::cri::Cri;
 use super::docker::Docker;
 use super::hosts::HostsEntry;
 use super::kernel::{Kernel, KernelMessage};
+use super::managers::LinkManagers;
 use super::netns::NsIdentity;
 use super::ovs::Ovs;
 use super::process::CalicoProcesses;
@@ -124,6 +125,8 @@ pub struct NodeState {
     pub flannel: Flannel,
     #[serde(default)]
     pub calico_files: CalicoFiles,
+    #[serde(default)]
+    pub link_managers: LinkManagers,
 }
 
 impl NodeState {

@@ -1,12 +1,17 @@
 //! BGP as the objects mean it.
 
-use netdiag::state::Fact;
-use netdiag::state::bird::Bird;
+use std::net::IpAddr;
+
+use netdiag::state::bird::{BgpSession, Bird, Protocol};
+use netdiag::state::kernel::Kernel;
+use netdiag::state::link::{Address, IfIndex};
+use netdiag::state::process::DaemonKind;
 use netdiag::state::socket::{SocketOwner, TcpSocket, TcpState};
+use netdiag::state::{Absence, Fact, NodeState, Snapshot};
 use netdiag_bench::cluster::Flavour;
 use serde_json::json;
 
-use crate::made::{fires, found, ids, made, resource, stored};
+use crate::made::{fires, found, known, linked, made, resource, runs, stored, told};
 
 #[test]
 fn a_mesh_that_is_off_without_peers_is_told() {
@@ -56,8 +61,7 @@ fn reflectors_of_one_cluster_with_different_clients_are_told() {
             .resources
             .push(resource("BGPPeer", &format!("peers-{label}"), peer));
     }
-    let ids = ids(&found(&cluster));
-    assert!(ids.contains_key("reflectors-share-cluster-id"), "{ids:?}");
+    told("reflectors-share-cluster-id", &cluster);
 }
 
 #[test]
@@ -77,8 +81,7 @@ fn a_peering_that_one_side_has_is_told() {
         .push(resource("BGPConfiguration", "default", off));
     let peer = json!({"node": name, "peerIP": ip, "asNumber": 64512});
     objects.resources.push(resource("BGPPeer", "lonely", peer));
-    let ids = ids(&found(&broken));
-    assert!(ids.contains_key("bgp-peering-one-sided"), "{ids:?}");
+    told("bgp-peering-one-sided", &broken);
 }
 
 #[test]
@@ -103,4 +106,133 @@ fn another_program_on_bgps_port_is_told() {
             }),
         }]);
     });
+}
+
+/// All sessions of the mesh are up.
+fn with_bird() -> Snapshot {
+    let mut cluster = made(Flavour::CalicoBgp, 3, 2);
+    let ips: Vec<IpAddr> = cluster
+        .nodes
+        .iter()
+        .map(|node| node.net.addresses.items()[1].ip)
+        .collect();
+    for (at, node) in cluster.nodes.iter_mut().enumerate() {
+        let others = ips.iter().enumerate().filter(|(other, _)| *other != at);
+        node.bird = Fact::Known(Bird {
+            version: "2.0.12".into(),
+            router_id: Some(ips[at]),
+            protocols: others.map(|(_, ip)| session(*ip, "Established")).collect(),
+            ..Bird::default()
+        });
+        runs(node, &[(DaemonKind::Felix, "calico-node -felix")]);
+        known(&mut node.processes)
+            .environment
+            .insert("IP".into(), "autodetect".into());
+    }
+    cluster
+}
+
+fn session(ip: IpAddr, state: &str) -> Protocol {
+    Protocol {
+        name: format!("Mesh_{}", ip.to_string().replace('.', "_")),
+        proto: "BGP".into(),
+        state: if state == "Established" { "up" } else { "start" }.into(),
+        info: state.into(),
+        bgp: Some(BgpSession {
+            state: state.into(),
+            neighbor_address: Some(ip),
+            ..BgpSession::default()
+        }),
+        ..Protocol::default()
+    }
+}
+
+#[test]
+fn a_bird_that_is_gone_or_has_other_sessions_than_the_objects_is_told() {
+    fires("bird-not-running", &with_bird(), |broken| {
+        broken.nodes[0].bird = Fact::absent_as(Absence::Missing, "no socket");
+    });
+    fires("bird-config-out-of-step", &with_bird(), |broken| {
+        known(&mut broken.nodes[0].bird).protocols.pop();
+    });
+    fires("bgp-peer-address-unknown", &with_bird(), |broken| {
+        let strange = session("172.16.200.9".parse().unwrap(), "Connect");
+        known(&mut broken.nodes[0].bird).protocols.push(strange);
+    });
+    fires("bgp-peer-is-self", &with_bird(), |broken| {
+        let own = broken.nodes[0].net.addresses.items()[1].ip;
+        let myself = session(own, "Idle");
+        known(&mut broken.nodes[0].bird).protocols.push(myself);
+    });
+}
+
+#[test]
+fn a_peer_that_speaks_from_another_address_is_told() {
+    fires("bgp-peer-from-other-address", &with_bird(), |broken| {
+        let node = &mut broken.nodes[0];
+        let second: IpAddr = "172.16.90.9".parse().unwrap();
+        let uplink = node.net.link_named("eth0").unwrap().index;
+        known(&mut node.net.addresses).push(Address::new(uplink, second, 16));
+        let peer = broken.nodes[1].net.addresses.items()[1].ip;
+        broken.nodes[0].net.tcp = Fact::Known(vec![TcpSocket {
+            local: (second, 41_000).into(),
+            remote: (peer, 179).into(),
+            state: TcpState::SynSent,
+            tx_queue: 1,
+            rx_queue: 0,
+            inode: 0,
+            uid: 0,
+            owner: Some(SocketOwner {
+                pid: 9,
+                program: "bird".into(),
+            }),
+        }]);
+    });
+}
+
+#[test]
+fn two_machines_of_one_name_are_told() {
+    fires("node-name-shared", &made(Flavour::CalicoBgp, 3, 2), |broken| {
+        for (at, node) in broken.nodes.iter_mut().take(2).enumerate() {
+            node.calico_files.nodename = Fact::Known("worker\n".into());
+            node.kernel = Fact::Known(Kernel {
+                machine_id: Fact::Known(format!("machine {at}")),
+                boot_id: Fact::Known(format!("boot {at}")),
+                hostname: "worker".into(),
+                ..Kernel::default()
+            });
+        }
+    });
+}
+
+fn store(snapshot: &mut Snapshot, node: usize, address: &str) {
+    stored(snapshot).resources[node]["spec"]["bgp"]["ipv4Address"] = json!(address);
+}
+
+/// A second link, with an address.
+fn second(node: &mut NodeState, name: &str, kind: &str, address: &str) {
+    linked(node, 990, name, kind);
+    let net: ipnet::IpNet = address.parse().unwrap();
+    let held = Address::new(IfIndex(990), net.addr(), net.prefix_len());
+    known(&mut node.net.addresses).push(held);
+}
+
+#[test]
+fn addresses_of_nodes_that_peers_can_not_use_are_told() {
+    let healthy = made(Flavour::CalicoBgp, 3, 2);
+    fires("node-address-not-local", &healthy, |broken| {
+        store(broken, 0, "172.16.77.77/16")
+    });
+    fires("node-address-on-bridge", &healthy, |broken| {
+        second(&mut broken.nodes[0], "br-lan", "bridge", "192.168.77.1/24");
+        store(broken, 0, "192.168.77.1/24");
+    });
+    fires("node-address-unreachable", &healthy, |broken| {
+        second(&mut broken.nodes[0], "eth1", "", "192.168.77.1/24");
+        store(broken, 0, "192.168.77.1/24");
+    });
+    let mut shared = healthy.clone();
+    let other = shared.nodes[1].net.addresses.items()[1].to_string();
+    store(&mut shared, 0, &other);
+    told("node-address-shared", &shared);
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use netdiag::parse::iptables::iptables_save;
 use netdiag::state::conntrack::{Conntrack, Flow, FlowStatus, Tuple};
 use netdiag::state::kernel::{Kernel, KernelMessage, KernelTopic};
 use netdiag::state::kind::{LinkData, Vxlan, Wireguard, WireguardPeer};
@@ -17,7 +16,7 @@ use netdiag::state::{Fact, NodeState, Snapshot};
 use netdiag_bench::cluster::Flavour;
 use serde_json::json;
 
-use crate::made::{down, fires, known, link, made, pod_ip, resource, stored, sysctl};
+use crate::made::{down, fires, known, link, made, pod_ip, resource, rules, stored, sysctl};
 
 fn bgp() -> Snapshot {
     made(Flavour::CalicoBgp, 3, 3)
@@ -295,6 +294,7 @@ fn links_that_are_down_or_otherwise_are_told() {
             let wireguard = Link {
                 index: IfIndex(980),
                 name: "wireguard.cali".into(),
+                mtu: 1440,
                 kind: Some("wireguard".into()),
                 mac: None,
                 data: Some(LinkData::Wireguard(data)),
@@ -420,11 +420,6 @@ fn what_nodes_know_of_each_others_tunnels_is_held_against_these() {
             }
         },
     );
-}
-
-/// Rules as iptables-save prints them, in front of the others.
-fn rules(node: &mut NodeState, dialect: Dialect, text: &str) {
-    known(&mut node.net.netfilter).insert(0, iptables_save(text, dialect).unwrap());
 }
 
 #[test]

@@ -1,11 +1,15 @@
 //! Clusters as the bench makes them, with the objects that belong to them.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use netdiag::diagnose::{Finding, World, check};
 use netdiag::intent::Cluster;
-use netdiag::state::link::{Link, LinkFlags};
+use netdiag::parse::iptables::iptables_save;
+use netdiag::state::cni::{CniDirectory, CniFile, CniNetwork, CniPlugin};
+use netdiag::state::conntrack::{Conntrack, Flow, FlowStatus, Tuple};
+use netdiag::state::link::{IfIndex, Link, LinkFlags};
+use netdiag::state::netfilter::Dialect;
+use netdiag::state::process::{CalicoProcesses, Daemon, DaemonKind, Process};
 use netdiag::state::route::{NextHop, Route, RouteProtocol, RouteType, TableId};
 use netdiag::state::{Fact, NodeState, Objects, Snapshot};
 use netdiag_bench::cluster::{Cluster as Plan, Flavour};
@@ -90,15 +94,6 @@ pub(crate) fn found(snapshot: &Snapshot) -> Vec<Finding> {
     check(&world.with_objects(snapshot.objects.known())).findings
 }
 
-/// Ids, each once, with how often.
-pub(crate) fn ids(findings: &[Finding]) -> BTreeMap<&'static str, usize> {
-    let mut ids = BTreeMap::new();
-    for finding in findings {
-        *ids.entry(finding.id).or_default() += 1;
-    }
-    ids
-}
-
 /// Breaks a healthy cluster, and wants this finding, and no other.
 pub(crate) fn fires(id: &str, healthy: &Snapshot, harm: impl FnOnce(&mut Snapshot)) {
     let before = found(healthy);
@@ -121,6 +116,108 @@ pub(crate) fn fires(id: &str, healthy: &Snapshot, harm: impl FnOnce(&mut Snapsho
             "{id}: nothing mends it: {finding:#?}"
         );
     }
+}
+
+/// This finding is among those of a state in which others may follow from it.
+pub(crate) fn told(id: &str, snapshot: &Snapshot) {
+    let findings = found(snapshot);
+    assert!(
+        findings.iter().any(|finding| finding.id == id),
+        "{id}: {findings:#?}"
+    );
+}
+
+/// A link like `eth0`, of this kind.
+pub(crate) fn linked(node: &mut NodeState, index: u32, name: &str, kind: &str) {
+    let template = link(node, "eth0").clone();
+    known(&mut node.net.links).push(Link {
+        index: IfIndex(index),
+        name: name.into(),
+        kind: (!kind.is_empty()).then(|| kind.into()),
+        mac: Some(format!("0e:ff:00:01:{:02x}:{:02x}", index / 256, index % 256)),
+        ..template
+    });
+}
+
+/// Rules as iptables-save prints them, in front of the others.
+pub(crate) fn rules(node: &mut NodeState, dialect: Dialect, text: &str) {
+    known(&mut node.net.netfilter).insert(0, iptables_save(text, dialect).unwrap());
+}
+
+/// A connection that conntrack knows of: protocol, who asks whom, who answers whom.
+pub(crate) fn connection(
+    proto: u8,
+    original: (&str, &str, u16),
+    reply: (&str, &str),
+    status: FlowStatus,
+) -> Flow {
+    let tuple = |src: &str, dst: &str, sport, dport| Tuple {
+        src: src.parse().unwrap(),
+        dst: dst.parse().unwrap(),
+        sport: Some(sport),
+        dport: Some(dport),
+        icmp: None,
+        packets: None,
+        bytes: None,
+        zone: None,
+    };
+    Flow {
+        proto,
+        state: None,
+        original: tuple(original.0, original.1, 40_000, original.2),
+        reply: tuple(reply.0, reply.1, original.2, 40_000),
+        status,
+        timeout: None,
+        mark: 0,
+        zone: 0,
+    }
+}
+
+/// Nothing else is tracked.
+pub(crate) fn tracked(node: &mut NodeState, entries: Vec<Flow>) {
+    node.net.conntrack = Fact::Known(Conntrack {
+        count: 1,
+        max: Some(1_000),
+        entries: Fact::Known(entries),
+        omitted: 0,
+    });
+}
+
+/// Daemons that run, with their command lines.
+pub(crate) fn runs(node: &mut NodeState, daemons: &[(DaemonKind, &str)]) {
+    let processes = CalicoProcesses {
+        host_visible: true,
+        daemons: daemons
+            .iter()
+            .enumerate()
+            .map(|(at, (kind, command))| Daemon {
+                kind: *kind,
+                process: Process {
+                    pid: u32::try_from(at).unwrap() + 100,
+                    command: (*command).into(),
+                    state: None,
+                    netns: None,
+                },
+            })
+            .collect(),
+        ..CalicoProcesses::default()
+    };
+    node.processes = Fact::Known(processes);
+}
+
+/// A configuration of CNI's, the first that the runtime takes.
+pub(crate) fn cni(files: &[(&str, &[CniPlugin])]) -> Fact<Vec<CniDirectory>> {
+    let file = |(path, plugins): &(&str, &[CniPlugin])| CniFile {
+        path: format!("/etc/cni/net.d/{path}"),
+        network: Fact::Known(CniNetwork {
+            plugins: plugins.to_vec(),
+            ..CniNetwork::default()
+        }),
+    };
+    Fact::Known(vec![CniDirectory {
+        path: "/etc/cni/net.d".into(),
+        files: files.iter().map(file).collect(),
+    }])
 }
 
 pub(crate) fn known<T>(fact: &mut Fact<T>) -> &mut T {

@@ -9,12 +9,21 @@
     reason = "tests"
 )]
 
+mod agents;
 mod bgp;
+mod bridges;
+mod clouds;
+mod every;
 mod faults;
 mod healthy;
 mod kinds_of_change;
 mod made;
+mod netfilter;
 mod objects;
 mod plan;
+mod planted;
 mod recorded;
+mod services;
+mod switches;
 mod thousand;
+mod together;

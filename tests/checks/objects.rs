@@ -4,7 +4,7 @@ use netdiag::state::{Fact, Snapshot};
 use netdiag_bench::cluster::Flavour;
 use serde_json::{Value, json};
 
-use crate::made::{fires, found, ids, made, pod_ip, resource, stored};
+use crate::made::{fires, found, made, pod_ip, resource, stored, told};
 
 fn bgp() -> Snapshot {
     made(Flavour::CalicoBgp, 3, 2)
@@ -85,8 +85,7 @@ fn blocks_that_are_claimed_twice_or_by_nobody_are_told() {
                 .unwrap();
         }
     }
-    let ids = ids(&found(&borrowed));
-    assert!(ids.contains_key("borrowed-address-without-route"), "{ids:?}");
+    told("borrowed-address-without-route", &borrowed);
 }
 
 #[test]
@@ -99,11 +98,10 @@ fn pods_with_one_address_are_told() {
             address.ip = ip;
         }
     }
-    let ids = ids(&found(&broken));
-    assert!(ids.contains_key("pod-address-shared"), "{ids:?}");
+    told("pod-address-shared", &broken);
 }
 
-fn kube(kind: &str, namespace: &str, name: &str, rest: Value) -> Value {
+pub(crate) fn kube(kind: &str, namespace: &str, name: &str, rest: Value) -> Value {
     let version = if kind == "EndpointSlice" {
         "discovery.k8s.io/v1"
     } else if kind == "NetworkPolicy" {
@@ -126,7 +124,7 @@ fn kube(kind: &str, namespace: &str, name: &str, rest: Value) -> Value {
 }
 
 /// A cluster with Kubernetes' objects: a web service, DNS, and their pods.
-fn with_kubernetes() -> Snapshot {
+pub(crate) fn with_kubernetes() -> Snapshot {
     let mut cluster = bgp();
     let names: Vec<String> = cluster.nodes.iter().map(|node| node.name.clone()).collect();
     let ips: Vec<String> = cluster
@@ -216,7 +214,7 @@ fn with_kubernetes() -> Snapshot {
     cluster
 }
 
-fn of<'s>(snapshot: &'s mut Snapshot, kind: &str, name: &str) -> &'s mut Value {
+pub(crate) fn of<'s>(snapshot: &'s mut Snapshot, kind: &str, name: &str) -> &'s mut Value {
     let Fact::Known(values) = &mut stored(snapshot).kubernetes else {
         panic!("no objects")
     };

@@ -235,6 +235,7 @@ fn threads_change_nothing() {
             &["--inner", "tcp port 7001"],
             &["--vni", "1", "-x"],
             &["--summary", "-o", "json"],
+            &["--flows", "-o", "json"],
         ] {
             let [one, two, five] = ["1", "2", "5"].map(|threads| {
                 let output = netdiag(["capture", "-r", input, "--threads", threads])

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::command::Netdiag;
 use crate::kinds::{OBJECTS, goes_its_way};
+use crate::watch::Watch;
 
 /// Teaches a server Calico's kinds.
 pub(crate) fn define(kubernetes: &Kubernetes, group: Group) {
@@ -105,6 +106,45 @@ fn every_custom_kind_of_the_native_group_as_well() {
         .unwrap();
     assert_eq!(tier["spec"]["order"], 1_000_000);
     assert_eq!(tier["metadata"].get("annotations"), None);
+}
+
+#[test]
+fn a_change_is_told_as_it_happens() {
+    let Some(kubernetes) = shared() else { return };
+    let netdiag = as_user(&kubernetes, "admin");
+    let set = |name: &str, net: &str| {
+        format!(
+            "{{apiVersion: projectcalico.org/v3, kind: GlobalNetworkSet, metadata: {{name: watched-{name}}}, spec: {{nets: \
+             [{net}]}}}}"
+        )
+    };
+    create(&kubernetes, "/api/v1/nodes", "Node", "watched-node", &json!({}));
+    netdiag.done(&["create", "-f", "-"], &set("one", "10.0.0.0/24"));
+    let sets = Watch::start(&netdiag, &["globalnetworkset", "watched-*", "-o", "json"]);
+    sets.tells("ADDED", "watched-one");
+    netdiag.done(&["apply", "-f", "-"], &set("one", "10.0.1.0/24"));
+    sets.tells("MODIFIED", "watched-one");
+    netdiag.done(&["create", "-f", "-"], &set("two", "10.0.2.0/24"));
+    sets.tells("ADDED", "watched-two");
+    for name in ["watched-one", "watched-two"] {
+        netdiag.done(&["delete", "globalnetworkset", name], "");
+        sets.tells("DELETED", name);
+    }
+    // A kubelet's heartbeat changes the object, and nothing of Calico's.
+    let nodes = Watch::start(&netdiag, &["node", "watched-node", "-o", "json"]);
+    nodes.tells("ADDED", "watched-node");
+    let patch = |path: &str, patch: &Value| {
+        let (code, answer) = kubernetes.request("PATCH", path, Some(patch)).unwrap();
+        assert_eq!(code, 200, "{answer}");
+    };
+    let path = "/api/v1/nodes/watched-node";
+    let ready = json!({"status": {"conditions": [{"type": "Ready", "status": "True"}]}});
+    patch(&format!("{path}/status"), &ready);
+    patch(path, &json!({"metadata": {"labels": {"rack": "r1"}}}));
+    assert_eq!(
+        nodes.tells("MODIFIED", "watched-node")["metadata"]["labels"]["rack"],
+        "r1"
+    );
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod tls;
 mod v2;
 mod v2_objects;
 mod v3;
+mod watch;
 
 use std::time::{Duration, Instant};
 

@@ -106,10 +106,7 @@ fn told(walker: &Walker, way: &Way) -> (Option<bool>, String) {
     let packet = Packet { size, df, ..packet };
     let mut said = String::new();
     let mut open = Some(true);
-    for (there, mut back) in walker.there_and_back(packet.clone(), from) {
-        for answer in &mut back {
-            walker.refuse_strangers(&packet, from, answer);
-        }
+    for (there, back) in walker.there_and_back(packet, from) {
         for outcome in std::iter::once(&there).chain(&back) {
             said += &words(walker, outcome);
             match outcome.end {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::input::recorded::Recorded;
-use super::parallel::Hand;
 use super::summary::duration;
+use super::whole::Hand;
 use super::{Context, Error, Outcome, Output};
 use crate::output::{document, table, text};
 use crate::packet::join::{Join, Joined, Way};

@@ -9,6 +9,7 @@ use super::{Args, Context, Error, Outcome};
 use crate::cli::source::Depth;
 use crate::cli::{files, signals};
 use crate::fleet::Relay;
+use crate::state::Fact;
 
 /// Between two looks whether to stop.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -54,7 +55,11 @@ pub(super) fn run(
     // Before there are other threads.
     signals::watch()?;
     let ways = &args.from.ways;
-    let objects = args.source.objects(cx, Depth::Sessions)?;
+    let objects = if ways.knows(node) {
+        Fact::absent("not asked for")
+    } else {
+        args.source.objects(cx, Depth::Sessions)?
+    };
     let target = ways.target(node, &objects)?;
     let way = ways.way(cx, ways.program()?, PATIENCE)?;
     let mut relay = Relay {

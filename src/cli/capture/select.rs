@@ -31,7 +31,13 @@ impl Select {
         })
     }
 
+    #[inline]
     pub(super) fn takes(&mut self, packet: &Packet, stack: &Stack) -> Result<bool, Error> {
+        let all = self.vni.is_none() && self.outer.is_none() && self.inner.is_none();
+        Ok(all || self.chooses(packet, stack)?)
+    }
+
+    fn chooses(&mut self, packet: &Packet, stack: &Stack) -> Result<bool, Error> {
         let frame = packet.data;
         if let Some(wanted) = self.vni {
             let mut layers = stack.travelling().iter();

@@ -60,6 +60,16 @@ impl Summary {
         &self.look
     }
 
+    /// Whether a packet means the same whatever came before it.
+    pub(super) const fn only_counts(&self) -> bool {
+        matches!(self.look, Look::Flow)
+    }
+
+    /// Adds what threads counted.
+    pub(super) fn count_with(&mut self, threads: Vec<Flows>) {
+        self.flows.count_with(threads);
+    }
+
     pub(super) fn take(&mut self, shown: &Shown) {
         self.seen.push(self.look.at(shown));
         if self.seen.len() >= TOGETHER {

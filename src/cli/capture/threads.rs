@@ -81,6 +81,43 @@ pub(super) fn in_order<T: Default + Send>(
     })
 }
 
+/// Lets each worker take blocks, side by side and in no order, until the file ends or a worker says false. Whether it ended:
+/// what was taken is all of it up to where it goes on, with no block left out.
+pub(super) fn in_any_order(
+    reader: &mut Reader,
+    workers: impl IntoIterator<Item = impl FnMut(&Block) -> Result<bool, Error> + Send>,
+) -> Result<bool, Failure> {
+    let reader = &Mutex::new(reader);
+    let next = |block: &mut Block| match reader.lock() {
+        Ok(mut reader) => reader.next_block(block).map_err(Failure::Read),
+        // Whoever panicked ends all.
+        Err(_) => Ok(false),
+    };
+    let next = &next;
+    thread::scope(|scope| {
+        let threads = workers.into_iter().map(|mut work| {
+            scope.spawn(move || {
+                let mut block = Block::default();
+                while next(&mut block)? {
+                    if !work(&block).map_err(Failure::Taken)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            })
+        });
+        let threads: Vec<_> = threads.collect();
+        let ended = threads.into_iter().map(|thread| {
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        // All are waited for, also after a failure.
+        let ended: Vec<_> = ended.collect();
+        ended.into_iter().try_fold(true, |all, one| Ok(all && one?))
+    })
+}
+
 impl<T> Source<'_, T> {
     /// The next block, or why there is none; nothing after the end.
     fn next(&mut self) -> Option<(u64, Result<Block, file::Error>, T)> {

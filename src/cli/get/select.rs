@@ -144,7 +144,7 @@ async fn similar(query: &Query, name: &str, store: &dyn Datastore) -> Option<Str
 }
 
 /// Whether a name is what the pattern says: `*` is any text, `?` any character.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let mut pattern = pattern.chars();
     match pattern.next() {
         None => name.is_empty(),

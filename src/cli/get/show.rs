@@ -10,12 +10,15 @@ use super::format::Format;
 use super::select::Group;
 use crate::calico::as_number::AsNumber;
 use crate::calico::kind::Kind;
-use crate::calico::kinds::{self, InOrder, Inherited};
+use crate::calico::kinds::{self, Column, InOrder, Inherited};
 use crate::calico::resource::{API_VERSION, Resource};
 use crate::calico::schema::{Field, Shape};
 use crate::cli::Error;
 use crate::datastore::{self, Datastore};
 use crate::output::{document, table};
+
+/// Blanks between columns.
+pub(super) const GAP: usize = 3;
 
 /// What decides the shape of the answer, beside the format.
 pub(super) struct Layout<'a> {
@@ -33,16 +36,10 @@ pub(super) async fn render(
     store: &dyn Datastore,
 ) -> Result<String, Error> {
     Ok(match format {
-        Format::Table { wide } => {
-            let headings = |kind: Kind| {
-                kind.headings(*wide)
-                    .iter()
-                    .map(|heading| (*heading).to_owned())
-                    .collect()
-            };
+        Format::Table { .. } | Format::Columns(_) => {
+            let headings = |kind: Kind| headings(format, kind).unwrap_or_default();
             tables(groups, &headings, layout, store).await?
         }
-        Format::Columns(columns) => tables(groups, &|_| columns.clone(), layout, store).await?,
         Format::Name => names(groups),
         Format::Yaml => document::yaml(&Answer::of(groups, layout)),
         Format::Json => document::json(&Answer::of(groups, layout)),
@@ -74,57 +71,100 @@ async fn tables(
         .iter()
         .filter(|group| groups.len() == 1 || !group.items.is_empty())
     {
-        let kind = group.kind;
-        let mut headings = headings(kind);
-        if layout.with_namespace
-            && kind.is_namespaced()
-            && !headings.iter().any(|heading| heading == "NAMESPACE")
-        {
-            headings.insert(0, "NAMESPACE".into());
-        }
+        let columns = Columns::new(group.kind, headings(group.kind), layout, store).await?;
+        let rows: Vec<Vec<String>> = group.items.iter().map(|item| columns.row(item)).collect();
+        let headings = columns.headings();
         let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
-        let columns = kind
-            .columns(&headings)
-            .map_err(|error| Error::new(error.to_string()))?;
-        let own_as = headings.contains(&"ASN") && kind == Kind::Node;
-        let inherited = if own_as {
-            inherited(store).await
-        } else {
-            Inherited::default()
-        };
-        let row = |item: &Resource| {
-            let label = |key: &String| {
-                item.text(&["metadata", "labels", key])
-                    .unwrap_or_default()
-                    .to_owned()
-            };
-            let cells = columns.iter().map(|column| column.cell(item, &inherited));
-            cells.chain(layout.labels.iter().map(label)).collect()
-        };
-        let rows: Vec<Vec<String>> = group.items.iter().map(row).collect();
-        let label_headings: Vec<String> = layout
-            .labels
-            .iter()
-            .map(|label| label.rsplit('/').next().unwrap_or_default().to_uppercase())
-            .collect();
-        let all: Vec<&str> = headings
-            .into_iter()
-            .chain(label_headings.iter().map(String::as_str))
-            .collect();
         let title = if groups.len() > 1 {
-            format!("{}:\n", kind.plural())
+            format!("{}:\n", group.kind.plural())
         } else {
             String::new()
         };
-        texts.push(title + &table::columns(&all, &rows, 3, None));
+        texts.push(title + &table::columns(&headings, &rows, GAP, None));
     }
     Ok(texts.join("\n"))
 }
 
+/// The headings of a table of a kind in a format; none for what isn't a table.
+pub(super) fn headings(format: &Format, kind: Kind) -> Option<Vec<String>> {
+    match format {
+        Format::Table { wide } => {
+            let headings = kind.headings(*wide).iter();
+            Some(headings.map(|heading| (*heading).to_owned()).collect())
+        }
+        Format::Columns(columns) => Some(columns.clone()),
+        _ => None,
+    }
+}
+
+/// The columns of a table of one kind.
+pub(super) struct Columns<'a> {
+    headings: Vec<String>,
+    columns: Vec<&'static Column>,
+    inherited: Inherited,
+    labels: &'a [String],
+}
+
+impl<'a> Columns<'a> {
+    pub(super) async fn new(
+        kind: Kind,
+        mut headings: Vec<String>,
+        layout: &Layout<'a>,
+        store: &dyn Datastore,
+    ) -> Result<Self, Error> {
+        let has_namespace = headings.iter().any(|heading| heading == "NAMESPACE");
+        if layout.with_namespace && kind.is_namespaced() && !has_namespace {
+            headings.insert(0, "NAMESPACE".into());
+        }
+        let names: Vec<&str> = headings.iter().map(String::as_str).collect();
+        let columns = kind
+            .columns(&names)
+            .map_err(|error| Error::new(error.to_string()))?;
+        let inherited = if names.contains(&"ASN") && kind == Kind::Node {
+            inherited(store).await
+        } else {
+            Inherited::default()
+        };
+        Ok(Self {
+            headings,
+            columns,
+            inherited,
+            labels: layout.labels,
+        })
+    }
+
+    /// Those of labels without the part before the slash.
+    pub(super) fn headings(&self) -> Vec<String> {
+        let label = |label: &String| label.rsplit('/').next().unwrap_or_default().to_uppercase();
+        self.headings
+            .iter()
+            .cloned()
+            .chain(self.labels.iter().map(label))
+            .collect()
+    }
+
+    pub(super) fn row(&self, item: &Resource) -> Vec<String> {
+        let label = |key: &String| {
+            item.text(&["metadata", "labels", key])
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let cells = self
+            .columns
+            .iter()
+            .map(|column| column.cell(item, &self.inherited));
+        cells.chain(self.labels.iter().map(label)).collect()
+    }
+}
+
 /// `node/node-1`, to be given to `netdiag delete` and its like.
 fn names(groups: &[Group]) -> String {
-    let line = |item: &Resource| format!("{}/{}\n", item.kind.name().to_lowercase(), item.name());
-    groups.iter().flat_map(|group| &group.items).map(line).collect()
+    let items = groups.iter().flat_map(|group| &group.items);
+    items.map(|item| name(item) + "\n").collect()
+}
+
+pub(super) fn name(item: &Resource) -> String {
+    format!("{}/{}", item.kind.name().to_lowercase(), item.name())
 }
 
 /// The AS number of nodes that have none of their own.

@@ -107,6 +107,11 @@ impl Ways {
         Ok(Program::Pushed(binary.into()))
     }
 
+    /// Whether it is said where this node is reached: its objects don't matter then.
+    pub(in crate::cli) fn knows(&self, node: &str) -> bool {
+        self.via == Via::Kubectl || self.hosts.iter().any(|(given, _)| given == node)
+    }
+
     /// Where a node is reached, with the addresses of its objects where those are known.
     pub(in crate::cli) fn target(&self, node: &str, objects: &Fact<Objects>) -> Result<Target, Error> {
         let given = self.hosts.iter().cloned().collect();

@@ -113,6 +113,25 @@ impl Api {
         }
     }
 
+    /// Waits for the first bytes of an answer's body, or its end: an answer of any status, for the next request to say what
+    /// is wrong.
+    pub(super) async fn first_event(&self, path: &str) -> Result<(), Error> {
+        let failed = |why: String| self.endpoint.failed(Step::Request, why);
+        let request = Request::get(format!("{}{path}", self.prefix))
+            .header("accept", "application/json")
+            .body(Body::empty())
+            .map_err(|error| failed(error.to_string()))?;
+        let answer = self
+            .client
+            .send(request)
+            .await
+            .map_err(|error| failed(causes(&error)))?;
+        match answer.into_body().frame().await {
+            None | Some(Ok(_)) => Ok(()),
+            Some(Err(error)) => Err(failed(causes(&error))),
+        }
+    }
+
     /// The step that failed, if it still does.
     async fn closer_look(&self, error: Error, deadline: Deadline) -> Error {
         if deadline.is_over() {

@@ -9,6 +9,7 @@ mod ipam;
 mod node;
 mod pod;
 mod profile;
+mod watch;
 
 use std::time::Duration;
 
@@ -28,13 +29,14 @@ use api::{Api, Subject};
 use profile::Of;
 
 const NODES: &str = "/api/v1/nodes";
+const PODS: &str = "/api/v1/pods";
 
 /// Kubernetes' own kinds that networks and policies depend on: path of the collection, version and kind.
 const OBJECTS: [(&str, &str, &str); 7] = [
     (NODES, "v1", "Node"),
     ("/api/v1/namespaces", "v1", "Namespace"),
     ("/api/v1/serviceaccounts", "v1", "ServiceAccount"),
-    ("/api/v1/pods", "v1", "Pod"),
+    (PODS, "v1", "Pod"),
     ("/api/v1/services", "v1", "Service"),
     (
         "/apis/discovery.k8s.io/v1/endpointslices",
@@ -455,6 +457,10 @@ impl Datastore for Kubernetes {
 
     fn list_in<'a>(&'a self, kind: Kind, namespace: &'a str) -> Answer<'a, List> {
         Box::pin(self.read_all(kind, Some(namespace)))
+    }
+
+    fn changed<'a>(&'a self, kind: Kind, version: Option<&'a str>) -> Answer<'a, ()> {
+        Box::pin(self.wait(kind, version))
     }
 
     fn create<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource> {

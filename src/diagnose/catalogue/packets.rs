@@ -364,4 +364,15 @@ pub(super) const CHECKS: &[Check] = &[
         prevent: "natOutgoing, ipMasq, Docker's ip-masq.",
         disproof: "An entry without [UNREPLIED].",
     },
+    Check {
+        id: "vxlan-fdb-missing",
+        severity: Error,
+        title: "A VXLAN link doesn't know where a MAC is",
+        what: "The packet doesn't leave.",
+        how: "The FDB entry was not put in, or flushed.",
+        verify: "bridge fdb show dev LINK",
+        mend: "Restart the agent, or add the entry.",
+        prevent: "A datastore that is up.",
+        disproof: "The entry.",
+    },
 ];

@@ -13,6 +13,7 @@ use crate::state::link::Address;
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     cloned(world, found);
+    one_name(world, found);
     same_mac(world, found);
     if let Ok(cluster) = world.cluster {
         for node in world.nodes {
@@ -90,6 +91,55 @@ fn cloned(world: &World, found: &mut Vec<Finding>) {
                 .about(id)
                 .shown("/etc/machine-id", format!("{id} on each, with boot ids of their own"))
                 .step("on the clones: rm /etc/machine-id /var/lib/calico/nodename; systemd-machine-id-setup; reboot"),
+        );
+    }
+}
+
+/// Two machines that call themselves by one name for Calico: they write one Node by turns.
+fn one_name(world: &World, found: &mut Vec<Finding>) {
+    let mut by: BTreeMap<&str, Vec<&NodeState>> = BTreeMap::new();
+    for node in world.nodes {
+        let stored = node.calico_files.nodename.known().map(|name| name.trim());
+        by.entry(stored.filter(|name| !name.is_empty()).unwrap_or(&node.name))
+            .or_default()
+            .push(node);
+    }
+    for (name, nodes) in by {
+        let machine = |node: &NodeState| {
+            let kernel = node.kernel.known()?;
+            let boot = kernel.boot_id.known()?.clone();
+            Some((kernel.machine_id.known().cloned(), boot))
+        };
+        let [first, others @ ..] = nodes.as_slice() else {
+            continue;
+        };
+        let Some(other) = others.iter().find(|other| {
+            machine(first).is_some() && machine(other).is_some() && machine(first) != machine(other)
+        }) else {
+            continue;
+        };
+        let host = |node: &NodeState| {
+            node.kernel
+                .known()
+                .map_or_else(|| node.name.clone(), |kernel| kernel.hostname.clone())
+        };
+        found.push(
+            Finding::of(
+                "node-name-shared",
+                &other.name,
+                format!(
+                    "two machines call themselves {name}: each overwrites the other's address and tunnel"
+                ),
+            )
+            .about(format!("Node({name})"))
+            .shown(format!("/var/lib/calico/nodename of {}", host(first)), name)
+            .shown(
+                format!("/var/lib/calico/nodename of {}", host(other)),
+                format!("{name}, on another machine (machine-id, boot id)"),
+            )
+            .step("give one of them a name of its own: hostnamectl set-hostname NAME")
+            .run("rm /var/lib/calico/nodename", "")
+            .step("then make its calico-node pod anew"),
         );
     }
 }

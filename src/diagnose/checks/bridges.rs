@@ -7,7 +7,7 @@ use crate::diagnose::finding::{Finding, Sure};
 use crate::diagnose::world::World;
 use crate::state::NodeState;
 use crate::state::kind::LinkData;
-use crate::state::link::{Address, IfIndex, Link};
+use crate::state::link::{Address, IfIndex, Link, LinkFlags};
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     for node in world.nodes {
@@ -17,7 +17,64 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
         found.extend(circle(node));
         found.extend(bridge_down(node));
         found.extend(docker_overlaps(world, node));
+        found.extend(hairpin(node));
     }
+}
+
+/// A pod that asks its own service is sent back by the port that it came from, and the bridge doesn't do that.
+fn hairpin(node: &NodeState) -> Vec<Finding> {
+    let (Some(bridge), Some(entries)) = (
+        pod_bridge(node).filter(|bridge| !bridge.flags.has(LinkFlags::PROMISC)),
+        node.net.conntrack.known().and_then(|table| table.entries.known()),
+    ) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for pod in pods(node) {
+        let Some((end, ip)) = pod.net.links.items().iter().find_map(|link| {
+            let end = host_end(node, pod, link).filter(|end| end.master == Some(bridge.index))?;
+            Some((
+                end,
+                super::shared::addresses(pod).find(std::net::IpAddr::is_ipv4)?,
+            ))
+        }) else {
+            continue;
+        };
+        let off = end.port.as_ref().is_some_and(|port| !port.hairpin);
+        // Its own service sent it back to itself, and nobody answered.
+        let lost = entries.iter().find(|flow| {
+            flow.original.src == ip && flow.is_dnat() && flow.reply.src == ip && flow.status.is_unreplied()
+        });
+        let Some(flow) = lost.filter(|_| off) else {
+            continue;
+        };
+        let (name, title) = (&node.name, pod.title());
+        found.push(
+            Finding::of(
+                "hairpin-off",
+                name,
+                format!(
+                    "{title} on {name} does not reach itself through its own service {}",
+                    flow.original.dst
+                ),
+            )
+            .about(&end.name)
+            .shown(
+                format!("bridge -d link show dev {} on {name}", end.name),
+                "hairpin off",
+            )
+            .shown(
+                format!("conntrack -L on {name}"),
+                format!("{ip} → {} [UNREPLIED], reply from {ip}", flow.original.dst),
+            )
+            .step("for all pods: hairpinMode true in the bridge plugin's configuration")
+            .run(
+                format!("bridge link set dev {} hairpin on", end.name),
+                format!("bridge link set dev {} hairpin off", end.name),
+            ),
+        );
+    }
+    found
 }
 
 /// The subnet that flannel or Kubernetes gave the node.
@@ -88,7 +145,8 @@ fn no_address(node: &NodeState) -> Option<Finding> {
         format!("cni0 of {name} has no address: its {ports} pods have no gateway"),
     )
     .about("cni0")
-    .shown(format!("ip addr on {name}"), "cni0 has no IPv4 address");
+    .shown(format!("ip addr on {name}"), "cni0 has no IPv4 address")
+    .step("give it the first address of the node's range, or make a pod anew: its plugin does that");
     if let Some(subnet) = subnet {
         finding = finding.run(
             format!("ip addr add {subnet} dev cni0"),

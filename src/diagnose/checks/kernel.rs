@@ -190,7 +190,10 @@ fn no_ipv6(world: &World, node: &NodeState) -> Option<Finding> {
     const KEY: &str = "net.ipv6.conf.all.disable_ipv6";
     let stored = world.object(&node.name)?.ipv6?;
     let name = &node.name;
-    (node.net.sysctl(KEY) == Some("1")).then(|| {
+    if node.net.sysctl(KEY) != Some("1") {
+        return no_ipv6_on(node, stored.ip);
+    }
+    Some(
         Finding::of(
             "ipv6-disabled",
             name,
@@ -202,6 +205,45 @@ fn no_ipv6(world: &World, node: &NodeState) -> Option<Finding> {
             format!("Node({name})"),
             format!("spec.bgp.ipv6Address is {stored}"),
         )
-        .run(format!("sysctl -w {KEY}=0"), format!("sysctl -w {KEY}=1"))
-    })
+        .run(format!("sysctl -w {KEY}=0"), format!("sysctl -w {KEY}=1")),
+    )
+}
+
+/// One link of the uplinks or pods without IPv6, while the node has it: such a link can hold no address.
+fn no_ipv6_on(node: &NodeState, stored: std::net::IpAddr) -> Option<Finding> {
+    // Where the stored address is, IPv6 is on.
+    let lacks = |name: &str| node.net.link_setting(true, name, "disable_ipv6") == Some(1);
+    let has_v6 = |pod: &crate::state::Namespace| super::shared::addresses(pod).any(|ip| ip.is_ipv6());
+    let of_pod = super::shared::pods(node)
+        .filter(|pod| has_v6(pod))
+        .find_map(|pod| {
+            let mut links = pod.net.links.items().iter();
+            links.find_map(|link| super::shared::host_end(node, pod, link).filter(|end| lacks(&end.name)))
+        });
+    let of_host = || {
+        let missing = super::shared::link_of(node, stored).is_none();
+        super::shared::uplinks(node).find(|link| missing && link.is_up() && lacks(&link.name))
+    };
+    let link = of_pod.or_else(of_host)?;
+    let (name, key) = (
+        &node.name,
+        format!("net.ipv6.conf.{}.disable_ipv6", link.name.replace('.', "/")),
+    );
+    Some(
+        Finding::of(
+            "ipv6-disabled",
+            name,
+            format!(
+                "IPv6 is disabled on {} of {name}, which has {stored} stored",
+                link.name
+            ),
+        )
+        .about(&link.name)
+        .shown(format!("sysctl on {name}"), format!("{key} = 1"))
+        .shown(
+            format!("Node({name})"),
+            format!("spec.bgp.ipv6Address is {stored}"),
+        )
+        .run(format!("sysctl -w {key}=0"), format!("sysctl -w {key}=1")),
+    )
 }

@@ -139,10 +139,50 @@ fn leases(node: &NodeState) -> Vec<Finding> {
     found
 }
 
+/// Releases of kernel.org that lack the mend of encapsulated packets' sums (Linux 5.7, and stable releases after it).
+/// Distributions mend theirs without a new number: theirs are not judged.
+fn sums_wrong(release: &str) -> bool {
+    let plain = release.split(['-', '+']).next().unwrap_or_default();
+    // `5.4.0-42-generic`, `4.18.0-193.el8`: of distributions.
+    if release.contains("generic")
+        || release.contains(".el")
+        || release.contains("amzn")
+        || plain.ends_with(".0")
+    {
+        return false;
+    }
+    let mut numbers = plain
+        .split('.')
+        .map(|number| number.parse::<u32>().unwrap_or(u32::MAX));
+    let version = [(); 3].map(|()| numbers.next().unwrap_or(u32::MAX));
+    match version {
+        [5, 6, patch] => patch < 13,
+        [5, 4, patch] => patch < 41,
+        [4, 19, patch] => patch < 123,
+        [4, 14, patch] => patch < 181,
+        [5, 0..=5, _] | [4, 15..=18 | 20, _] => true,
+        _ => false,
+    }
+}
+
+/// Whether kube-proxy masquerades packets of services here.
+fn translates_services(node: &NodeState) -> bool {
+    super::shared::chains(node, "nat").any(|(_, _, chain)| {
+        &*chain.name == "KUBE-POSTROUTING" && chain.rules.iter().any(|rule| rule.text.contains("MASQUERADE"))
+    })
+}
+
 /// The kernel says that it got packets with bad checksums while a tunnel leaves them to hardware.
 fn checksums(node: &NodeState) -> Option<Finding> {
     const FEATURE: &str = "tx-checksum-ip-generic";
-    let line = logged(node, KernelTopic::Checksum)?;
+    let logged = logged(node, KernelTopic::Checksum);
+    let affected = node
+        .kernel
+        .known()
+        .filter(|kernel| sums_wrong(&kernel.release) && translates_services(node));
+    if logged.is_none() && affected.is_none() {
+        return None;
+    }
     let link = node.net.links.items().iter().find(|link| {
         link.kind.as_deref() == Some("vxlan")
             && link
@@ -151,22 +191,43 @@ fn checksums(node: &NodeState) -> Option<Finding> {
                 .is_some_and(|features| features.iter().any(|feature| feature == FEATURE))
     })?;
     let name = &node.name;
+    let mut finding = Finding::of(
+        "tunnel-checksum-offload",
+        name,
+        format!("{} of {name} sends packets with bad checksums", link.name),
+    )
+    .about(&link.name)
+    .sure(if logged.is_some() {
+        Sure::Likely
+    } else {
+        Sure::Possible
+    });
+    if let Some(line) = logged {
+        finding = finding.shown(format!("kernel log of {name}"), &line.text);
+    }
+    if let Some(kernel) = affected {
+        finding = finding
+            .shown(
+                format!("uname -r on {name}"),
+                format!(
+                    "{}: sums of encapsulated packets that are translated twice are wrong before 5.7",
+                    kernel.release
+                ),
+            )
+            .shown(
+                format!("iptables-save -t nat on {name}"),
+                "KUBE-POSTROUTING masquerades",
+            );
+    }
     Some(
-        Finding::of(
-            "tunnel-checksum-offload",
-            name,
-            format!("{} of {name} sends packets with bad checksums", link.name),
-        )
-        .about(&link.name)
-        .sure(Sure::Likely)
-        .shown(format!("kernel log of {name}"), &line.text)
-        .shown(
-            format!("ethtool -k {} on {name}", link.name),
-            format!("{FEATURE}: on"),
-        )
-        .run(
-            format!("ethtool -K {} {FEATURE} off", link.name),
-            format!("ethtool -K {} {FEATURE} on", link.name),
-        ),
+        finding
+            .shown(
+                format!("ethtool -k {} on {name}", link.name),
+                format!("{FEATURE}: on"),
+            )
+            .run(
+                format!("ethtool -K {} {FEATURE} off", link.name),
+                format!("ethtool -K {} {FEATURE} on", link.name),
+            ),
     )
 }

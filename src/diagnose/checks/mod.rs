@@ -2,10 +2,18 @@
 //! function of the world; what it needs and doesn't know makes it silent.
 
 mod addresses;
+mod agents;
 mod blocks;
 mod bridges;
+mod clouds;
+mod cni;
+mod datapath;
+mod docker;
+mod ebpf;
+mod exposure;
 mod kernel;
 mod limits;
+mod managers;
 mod netfilter;
 mod network;
 mod objects;
@@ -14,17 +22,19 @@ mod pods;
 mod policies;
 mod rules;
 mod services;
+mod shadows;
 pub(super) mod shared;
 mod switches;
 mod tunnels;
 mod vteps;
+mod ways;
 
 use super::finding::Finding;
 use super::world::World;
 
 /// Every family's findings.
 pub(super) fn all(world: &World) -> Vec<Finding> {
-    let families: [fn(&World, &mut Vec<Finding>); 16] = [
+    let families: [fn(&World, &mut Vec<Finding>); 26] = [
         addresses::find,
         peers::find,
         blocks::find,
@@ -41,6 +51,17 @@ pub(super) fn all(world: &World) -> Vec<Finding> {
         policies::find,
         objects::find,
         switches::find,
+        agents::find,
+        managers::find,
+        cni::find,
+        ebpf::find,
+        docker::find,
+        exposure::find,
+        shadows::find,
+        datapath::find,
+        ways::find,
+        // Says what nothing above explains.
+        clouds::find,
     ];
     let mut found = Vec::new();
     for family in families {

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::shared::{chains, is_cali, pods, rulesets};
-use crate::diagnose::finding::{Finding, Sure};
+use crate::diagnose::finding::{Finding, Severity, Sure};
 use crate::diagnose::world::World;
 use crate::state::NodeState;
-use crate::state::netfilter::{Chain, Dialect, Rule, Statement, Verdict};
+use crate::state::netfilter::{Chain, Dialect, Rule, Ruleset, Statement, Verdict};
 use crate::state::process::DaemonKind;
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
@@ -17,7 +17,62 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
         found.extend(modes(node));
         found.extend(dispatch(node));
         found.extend(after_refusal(node));
+        found.extend(mutilated(node));
     }
+}
+
+/// Rules that another release of iptables wrote: this one lost a part of them, or can't read it.
+fn mutilated(node: &NodeState) -> Option<Finding> {
+    let name = &node.name;
+    let all = || {
+        rulesets(node).flat_map(|ruleset| {
+            let tables = ruleset.tables.iter().flat_map(|table| &table.chains);
+            tables.flat_map(move |chain| chain.rules.iter().map(move |rule| (ruleset, chain, rule)))
+        })
+    };
+    // kubelet's rule drops marked packets; without its match it drops all.
+    let bare = |rule: &Rule| {
+        rule.text.contains("dropping marked packets")
+            && rule
+                .statements
+                .iter()
+                .any(|statement| matches!(statement, Statement::Verdict(Verdict::Drop)))
+            && !rule
+                .statements
+                .iter()
+                .any(|statement| matches!(statement, Statement::Match(_) | Statement::Unknown { .. }))
+    };
+    let finding = |what: String, ruleset: &Ruleset, rule: &Rule| {
+        Finding::of("rules-of-other-iptables", name, what)
+            .shown(format!("{}-save on {name}", ruleset.dialect.command()), &*rule.text)
+            .step("let host and agents use iptables of the same release (iptables --version on the host, and in the agents' containers)")
+    };
+    if let Some((ruleset, chain, rule)) = all().find(|(_, _, rule)| bare(rule)) {
+        let command = ruleset.dialect.command();
+        let mut lost = finding(
+            format!("a rule of {name} lost its condition, and drops every packet"),
+            ruleset,
+            rule,
+        )
+        .about(&*chain.name)
+        .run(
+            format!("{command} {}", rule.text.replacen("-A ", "-D ", 1)),
+            format!("{command} {}", rule.text),
+        )
+        .step(format!("then restart kubelet on {name}, which writes it anew"));
+        lost.severity = Severity::Error;
+        return Some(lost);
+    }
+    let (ruleset, chain, rule) = all().find(|(_, _, rule)| rule.text.contains("[unsupported revision]"))?;
+    let what = format!(
+        "iptables of {name} can't read a rule of {}: whoever saves and restores rules loses a part of it",
+        chain.name
+    );
+    Some(
+        finding(what, ruleset, rule)
+            .about(&*chain.name)
+            .sure(Sure::Likely),
+    )
 }
 
 /// The program that a chain is of.

@@ -19,6 +19,9 @@ const NAMED: usize = 4;
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     let Ok(cluster) = world.cluster else { return };
     ports(world, found);
+    for node in world.nodes {
+        found.extend(from_elsewhere(world, cluster, node));
+    }
     if cluster.nodes.len() < 2 {
         return;
     }
@@ -45,6 +48,53 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     for node in world.nodes {
         missing(world, cluster, &intent, node, found);
     }
+}
+
+/// A connection to a peer's port from another address than the peer has a session for: BIRD there refuses it.
+fn from_elsewhere(world: &World, cluster: &Cluster, node: &NodeState) -> Option<Finding> {
+    let own = cluster.node(&node.name)?.ipv4?.ip;
+    if world.wrong_address(&node.name, false).is_some() {
+        return None;
+    }
+    let (socket, peer) = node.net.tcp.known()?.iter().find_map(|socket| {
+        let (local, remote) = (socket.local.ip(), socket.remote);
+        let by_bird = socket
+            .owner
+            .as_ref()
+            .is_none_or(|owner| owner.program.starts_with("bird"));
+        let other = cluster
+            .nodes_at(remote.ip())
+            .find(|other| other.name != node.name)?;
+        let theirs = world.view(&other.name)?;
+        theirs.state.bird.known()?;
+        let strange = theirs.session(own).is_some() && theirs.session(local).is_none();
+        (remote.port() == 179 && local.is_ipv4() && local != own && by_bird && strange)
+            .then_some((socket, other))
+    })?;
+    let (name, local) = (&node.name, socket.local.ip());
+    Some(
+        Finding::of(
+            "bgp-peer-from-other-address",
+            name,
+            format!(
+                "BIRD of {name} speaks to {} from {local}, and {} has its session with {own}",
+                peer.name, peer.name
+            ),
+        )
+        .about(local.to_string())
+        .shown(
+            format!("ss -tn on {name}"),
+            format!("{} → {} ({:?})", socket.local, socket.remote, socket.state),
+        )
+        .shown(
+            format!("BIRD on {}", peer.name),
+            format!("a session with {own}, none with {local}"),
+        )
+        .step(format!(
+            "put the right source into the route: ip route change NET dev LINK src {own}"
+        ))
+        .step("or set sourceAddress: UseNodeIP in the BGPPeer"),
+    )
 }
 
 /// The mesh is off, and no BGPPeer is for a node.

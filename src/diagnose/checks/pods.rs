@@ -275,17 +275,22 @@ fn tunnel_mtu(node: &NodeState) -> Vec<Finding> {
     else {
         return found;
     };
-    for link in node.net.links.items().iter().filter(|link| link.is_up()) {
+    for link in node.net.links.items() {
         let Some(added) = overhead(link).filter(|added| link.mtu + added > below) else {
             continue;
         };
-        // gre0 and its like are there with their module, and carry nothing.
-        let used = node.net.routes.items().iter().any(|route| {
+        // gre0 and its like are there with their module, and carry nothing. What is down, or has lost its routes, will
+        // carry again: an agent gave it its address.
+        let routed = node.net.routes.items().iter().any(|route| {
             route
                 .next_hops
                 .iter()
                 .any(|hop| hop.link == Some(link.index) && hop.gateway.is_some())
         });
+        let mut addresses = node.net.addresses.items().iter();
+        let agents = ["tunl0", "vxlan.calico", "flannel.1"].contains(&link.name.as_str());
+        let used =
+            routed || (agents && addresses.any(|address| address.link == link.index && address.ip.is_ipv4()));
         if !used {
             continue;
         }

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::shared::{addresses, chains, pods};
 use crate::diagnose::finding::{Finding, Sure};
 use crate::diagnose::world::World;
+use crate::forward::fib::Fib;
 use crate::intent::Cluster;
 use crate::kubernetes::pod::Pod;
 use crate::state::NodeState;
@@ -22,6 +23,7 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
             found.extend(hosts_set(world, cluster, node));
             found.extend(masquerade(cluster, node));
             found.extend(leaves_bare(cluster, node));
+            found.extend(foreign_in_pool(cluster, node));
         }
     }
     for node in world.nodes {
@@ -221,6 +223,67 @@ fn leaves_bare(cluster: &Cluster, node: &NodeState) -> Option<Finding> {
         .shown(format!("IPPool({})", pool.name), "spec.natOutgoing is not true")
         .set("IPPool", &pool.name, "natOutgoing", true),
     )
+}
+
+/// Packets for hosts outside whose addresses a pool covers: natOutgoing leaves them alone.
+fn foreign_in_pool(cluster: &Cluster, node: &NodeState) -> Option<Finding> {
+    const ENOUGH: usize = 3;
+    let entries = node.net.conntrack.known()?.entries.known()?;
+    let fib = Fib::new(&node.net);
+    // Pods' blocks have routes of their own; what leaves by a wider one is nobody's here.
+    let leaves = |ip: IpAddr, pool: &IpNet| {
+        let hit = fib.lookup(&crate::forward::fib::Flow::to(ip)).ok();
+        hit.is_some_and(|hit| {
+            hit.route.dst.prefix_len() < pool.prefix_len() && hit.hops.iter().any(|hop| hop.gateway.is_some())
+        })
+    };
+    let lost: Vec<_> = entries
+        .iter()
+        .filter(|flow| {
+            flow.status.is_unreplied() && !flow.is_snat() && !flow.is_dnat() && flow.original.dst.is_ipv4()
+        })
+        .filter_map(|flow| {
+            cluster
+                .pool_of(flow.original.src)
+                .filter(|pool| pool.nat_outgoing)?;
+            let pool = cluster.pool_of(flow.original.dst)?;
+            leaves(flow.original.dst, &pool.cidr).then_some((flow, pool))
+        })
+        .collect();
+    let (first, pool) = lost.first().filter(|_| lost.len() >= ENOUGH)?;
+    let name = &node.name;
+    let mut finding = Finding::of(
+        "outside-address-in-pool",
+        name,
+        format!(
+            "packets of pods on {name} for {} leave with the pods' own addresses: IPPool({}) covers it",
+            first.original.dst, pool.name
+        ),
+    )
+    .about(format!("IPPool({})", pool.name))
+    .sure(Sure::Likely)
+    .shown(
+        format!("conntrack -L on {name}"),
+        format!(
+            "{} connections like {} → {} [UNREPLIED]",
+            lost.len(),
+            first.original.src,
+            first.original.dst
+        ),
+    )
+    .shown(
+        format!("IPPool({})", pool.name),
+        format!(
+            "{} contains {}, and no pod's route leads there",
+            pool.cidr, first.original.dst
+        ),
+    );
+    // Felix spares addresses of disabled pools as well (`felix/calc`): only a smaller pool, or none, mends it.
+    finding = finding.step(format!(
+        "if no pod uses it, delete it: netdiag delete ippool {}; else make pools that leave {} out",
+        pool.name, first.original.dst
+    ));
+    Some(finding)
 }
 
 /// UDP "connections" that are still translated to a pod that is gone.

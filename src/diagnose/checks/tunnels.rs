@@ -20,7 +20,49 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
         found.extend(felix_vxlan(world, node));
         found.extend(flannel_vxlan(node));
         found.extend(wireguard(world, node));
+        found.extend(wireguard_mtu(node));
     }
+}
+
+/// WireGuard adds 60 bytes over IPv4 (32 of its own, UDP, IP).
+fn wireguard_mtu(node: &NodeState) -> Option<Finding> {
+    const ADDED: u32 = 60;
+    let link = node
+        .net
+        .link_named("wireguard.cali")
+        .filter(|link| link.is_up())?;
+    let Some(LinkData::Wireguard(data)) = &link.data else {
+        return None;
+    };
+    let uplinks = super::shared::uplinks(node).filter(|uplink| uplink.is_up() && uplink.name != link.name);
+    let below = uplinks.map(|uplink| uplink.mtu).max()?;
+    let right = below
+        .checked_sub(ADDED)
+        .filter(|right| link.mtu > *right && !data.peers.is_empty())?;
+    let name = &node.name;
+    Some(
+        Finding::of(
+            "wireguard-mtu-too-large",
+            name,
+            format!(
+                "wireguard.cali of {name} has MTU {}, and {right} is what fits",
+                link.mtu
+            ),
+        )
+        .about("wireguard.cali")
+        .shown(
+            format!("ip link on {name}"),
+            format!(
+                "wireguard.cali {}, plus {ADDED} bytes of its own, over a link of {below}",
+                link.mtu
+            ),
+        )
+        .set("FelixConfiguration", "default", "wireguardMTU", right)
+        .run(
+            format!("ip link set dev wireguard.cali mtu {right}"),
+            format!("ip link set dev wireguard.cali mtu {}", link.mtu),
+        ),
+    )
 }
 
 /// Whether routes with a gateway leave by the link.

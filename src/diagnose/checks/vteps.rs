@@ -55,7 +55,7 @@ fn unlike(world: &World, found: &mut Vec<Finding>) {
             .links
             .items()
             .iter()
-            .filter(|link| agent(link).is_some() && link.is_up())
+            .filter(|link| agent(link).is_some() && (link.is_up() || is_addressed(node, link)))
         {
             if let Some(LinkData::Vxlan(data)) = &link.data {
                 by.entry(&link.name)
@@ -103,6 +103,14 @@ fn unlike(world: &World, found: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+/// Whether the link, down as it may be, has its address.
+fn is_addressed(node: &NodeState, link: &Link) -> bool {
+    let addresses = node.net.addresses.items();
+    addresses
+        .iter()
+        .any(|address| address.link == link.index && address.ip.is_ipv4())
 }
 
 /// The agent that keeps the entries of a link.

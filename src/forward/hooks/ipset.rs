@@ -69,17 +69,43 @@ impl<'a> IpSets<'a> {
         if set.v6 != call.packet.is_v6() && !set.kind.starts_with("bitmap:port") {
             return Some(false);
         }
-        // Of elements that cover each other the most specific holds; an exception covers as any other.
-        let mut best: Option<(u32, &Element)> = None;
-        for element in indexed.candidates(call, &matched.dirs, self.plain) {
-            if let Some(length) = fit(call, set, element, &matched.dirs)?
-                && best.is_none_or(|(longest, _)| length > longest)
+        // Of elements that cover each other the one with the longest prefix holds, that of the first address before that
+        // of the second; an exception covers as any other (`mtype_test_cidrs`).
+        let mut best: Option<([u8; 2], &Element)> = None;
+        let candidates = indexed.candidates(call, &matched.dirs, self.plain);
+        let longest = (&*set.kind == "hash:net,iface")
+            .then(|| {
+                candidates
+                    .iter()
+                    .filter_map(|element| covers(call, element, &matched.dirs))
+                    .max()
+            })
+            .flatten();
+        for element in candidates {
+            if let Some(lengths) = fit(call, set, element, &matched.dirs)?
+                && best.is_none_or(|(longest, _)| lengths > longest)
+                && longest.is_none_or(|longest| lengths[0] == longest)
             {
-                best = Some((length, element));
+                best = Some((lengths, element));
             }
         }
         Some(best.is_some_and(|(_, element)| !element.nomatch || matched.return_nomatch))
     }
+}
+
+/// How long the prefix is that covers the packet's address, whatever else the element asks: where links are asked for,
+/// too, no shorter prefix is looked at behind one that fits (`multi` of `hash_netiface4_data_equal`).
+fn covers(call: &Call, element: &Element, dirs: &[Dir]) -> Option<u8> {
+    let ip = match dirs.first()? {
+        Dir::Src => call.packet.src,
+        Dir::Dst => call.packet.dst,
+    };
+    let net = match element.parts.first()? {
+        Part::Net(net) => *net,
+        Part::Addr(ip) => IpNet::from(*ip),
+        _ => return None,
+    };
+    net.contains(&ip).then(|| net.prefix_len())
 }
 
 impl<'a> Indexed<'a> {
@@ -118,11 +144,12 @@ impl<'a> Indexed<'a> {
     }
 }
 
-/// How many bits of addresses an element that fits is sure of; `Some(None)` when it doesn't fit.
+/// How long the prefixes of an element that fits are; `Some(None)` when it doesn't fit.
 #[expect(clippy::option_option, reason = "not known, and not fitting, are two things")]
-fn fit(call: &Call, set: &IpSet, element: &Element, dirs: &[Dir]) -> Option<Option<u32>> {
+fn fit(call: &Call, set: &IpSet, element: &Element, dirs: &[Dir]) -> Option<Option<[u8; 2]>> {
     let packet = &call.packet;
-    let mut bits = 0;
+    let mut lengths = [0; 2];
+    let mut nets = lengths.iter_mut();
     for (at, part) in element.parts.iter().enumerate() {
         let dir = dirs.get(at).or(dirs.last())?;
         let ip = match dir {
@@ -135,7 +162,9 @@ fn fit(call: &Call, set: &IpSet, element: &Element, dirs: &[Dir]) -> Option<Opti
                 None => *wanted == ip,
             },
             Part::Net(net) => {
-                bits += u32::from(net.prefix_len());
+                if let Some(length) = nets.next() {
+                    *length = net.prefix_len();
+                }
                 net.contains(&ip)
             }
             Part::Port { proto, port } => {
@@ -163,7 +192,7 @@ fn fit(call: &Call, set: &IpSet, element: &Element, dirs: &[Dir]) -> Option<Opti
             return Some(None);
         }
     }
-    Some(Some(bits))
+    Some(Some(lengths))
 }
 
 /// Of ICMP: type and code.

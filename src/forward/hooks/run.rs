@@ -104,8 +104,11 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                 tracked = true;
             }
             if !translated && priority >= self.nat_priority() {
-                self.translate_known();
                 translated = true;
+                if self.translate_known() && self.has_no_way() {
+                    // Lost there and then: no chain behind sees it.
+                    return Verdict::Accept;
+                }
             }
             if let Some(verdict) = self.tied(hooks, tied) {
                 return verdict;
@@ -213,15 +216,15 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         conn.state == ConnState::New && conn.direction == Direction::Original && !done
     }
 
-    /// Later packets of a connection are translated as its first was.
-    fn translate_known(&mut self) {
+    /// Later packets of a connection are translated as its first was. Whether the packet has to be routed anew.
+    fn translate_known(&mut self) -> bool {
         let Some(conn) = self.call.conn.clone() else {
-            return;
+            return false;
         };
         // Of one that nobody answered yet, packets are new, and translated as the first was all the same.
         let decided = conn.state == ConnState::New && conn.dnat_done && conn.snat_done;
         if conn.state != ConnState::Established && !decided {
-            return;
+            return false;
         }
         let (src, dst) = (self.call.packet.src, self.call.packet.dst);
         let transport = self.call.packet.transport;
@@ -230,14 +233,15 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                 nat::write_destination(&mut self.call.packet, conn.destination());
             }
             Hook::Postrouting | Hook::Input => nat::write_source(&mut self.call.packet, conn.source()),
-            _ => return,
+            _ => return false,
         }
-        let moved = self.call.packet.dst != dst;
-        self.reroute |= self.call.hook == Hook::Output && moved;
+        let moved = self.call.hook == Hook::Output && self.call.packet.dst != dst;
+        self.reroute |= moved;
         let packet = &self.call.packet;
         if !self.call.quiet && (src, dst, transport) != (packet.src, packet.dst, packet.transport) {
             self.notes.push(Note::Translates(None));
         }
+        moved
     }
 
     /// A packet of the host is routed anew when a nat chain changed where it goes, or a route chain anything that routes

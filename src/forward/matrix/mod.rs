@@ -153,9 +153,9 @@ pub fn reach(
     // Without an address to choose, there is no route either: what says so comes of the walk.
     let packet = packet.unwrap_or_else(|| Packet::new(from.ip, to.ip, transport));
     let mut worst = (Reach::Good, to.place, false, End::Delivered);
-    for there in walker.send(State::new(packet).quiet(), from.place) {
+    for there in walker.send(State::new(packet.clone()).quiet(), from.place) {
         if there.end == End::Delivered {
-            for back in walker.send(there.state.answer(), there.place) {
+            for back in walker.answers(&there, &packet, from.place) {
                 worse(&mut worst, back, true);
             }
         } else {

@@ -163,6 +163,9 @@ impl Walker<'_, '_> {
         // A tunnel whose packets it carries itself would be asked for ever.
         question.steps = state.steps + 1;
         question.work = state.work.clone();
+        if let Some(end) = self.keeps_in(at, &frame.payload) {
+            return Ok(question.ends(at.place, end));
+        }
         Ok(self.xmit(question, at, frame))
     }
 
@@ -257,6 +260,10 @@ impl Walker<'_, '_> {
         if !answers {
             return state.ends(at.place, End::NotForMe);
         }
+        let prerouted = std::mem::take(&mut state.prerouted);
+        if let Some(end) = self.keeps_out(at, &Payload::Ask { target, sender }, prerouted) {
+            return state.ends(at.place, end);
+        }
         let fixed = place
             .neighbor(at.link, sender)
             .filter(|entry| entry.state == NeighborState::Permanent);
@@ -275,6 +282,9 @@ impl Walker<'_, '_> {
             vlan: None,
             payload: Payload::Tell { target, mac, sender },
         };
+        if let Some(end) = self.keeps_in(at, &answer.payload) {
+            return state.ends(at.place, end);
+        }
         self.xmit(state, at, answer)
     }
 }

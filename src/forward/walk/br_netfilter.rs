@@ -15,11 +15,17 @@ use crate::state::route::RouteType;
 impl Walker<'_, '_> {
     /// Whether iptables sees what the bridge forwards (`br_netfilter`).
     pub(super) fn is_filtered(&self, at: At, frame: &Frame) -> bool {
-        let Payload::Ip(packet) = &frame.payload else {
-            return false;
+        let v6 = match &frame.payload {
+            Payload::Ip(packet) => packet.is_v6(),
+            Payload::Ask { target, .. } | Payload::Tell { target, .. } => {
+                if target.is_ipv4() {
+                    return false;
+                }
+                true
+            }
         };
         let place = self.topology.place(at.place);
-        let (key, own) = if packet.is_v6() {
+        let (key, own) = if v6 {
             ("net.bridge.bridge-nf-call-ip6tables", false)
         } else {
             ("net.bridge.bridge-nf-call-iptables", true)
@@ -117,6 +123,14 @@ impl Walker<'_, '_> {
         port: At,
         frame: &Frame,
     ) -> Vec<Outcome> {
+        if !matches!(frame.payload, Payload::Ip(_)) {
+            let mut state = state;
+            state.prerouted = false;
+            return match self.keeps_from(at, from, Some(port.link), frame) {
+                Some(end) => state.ends(at.place, end),
+                None => self.push(state, port, frame.clone()),
+            };
+        }
         let links = Links {
             input: Some(at.link),
             output: Some(at.link),

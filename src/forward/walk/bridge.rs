@@ -66,9 +66,14 @@ impl<'a> Walker<'_, 'a> {
         }
         if let Some(port) = from
             && filtered
-            && let Payload::Ip(packet) = &frame.payload
         {
-            return self.bridged(state, at, bridge, port, packet.clone(), &frame, vlan);
+            if let Payload::Ip(packet) = &frame.payload {
+                return self.bridged(state, at, bridge, port, packet.clone(), &frame, vlan);
+            }
+            if let Some(end) = self.keeps_from(at, port, None, &frame) {
+                return state.ends(at.place, end);
+            }
+            state.prerouted = true;
         }
         self.bridge_on(state, at, from, frame, vlan)
     }

@@ -6,13 +6,10 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::super::hooks::{Call, Doubt, Head, Layer, Verdict};
 use super::super::packet::{Frame, Mac, Packet, Payload, Transport};
 use super::super::topology::At;
+use super::discovery::{ADVERT, SOLICIT};
 use super::{Cause, End, State, Walker, What};
 use crate::state::link::IfIndex;
 use crate::state::netfilter::Hook;
-
-/// ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_ADVERT.
-const SOLICIT: u8 = 135;
-const ADVERT: u8 = 136;
 
 impl Walker<'_, '_> {
     /// A frame that comes in by a link, or leaves by it.

@@ -53,30 +53,6 @@ impl Walker<'_, '_> {
         }
     }
 
-    /// An answer that comes to another one with the same address is none. Whoever asked by TCP takes an answer from where
-    /// it asked only: from elsewhere, it is of no connection (`tcp_v4_rcv`).
-    pub fn refuse_strangers(&self, asked: &Packet, from: PlaceId, answer: &mut Outcome) {
-        let (ip, asker) = (answer.state.packet.dst, self.topology.place(from));
-        if answer.end == End::Delivered && answer.place != from && asker.has(ip) {
-            answer.end = End::Dropped(Cause::AddressShared {
-                ip,
-                asker: asker.title(),
-            });
-            return;
-        }
-        let Transport::Tcp { dport: port, .. } = answer.state.packet.transport else {
-            return;
-        };
-        let ports = (asked.transport.ports(), answer.state.packet.transport.ports());
-        let (Some((_, wanted)), Some((got, _))) = ports else {
-            return;
-        };
-        let strange = (answer.state.packet.src, got) != (asked.dst, wanted);
-        if answer.place == from && answer.end == End::Delivered && strange {
-            answer.end = End::Rejected(Cause::PortClosed { proto: "tcp", port });
-        }
-    }
-
     /// For a ping to somebody on the link itself, who was heard by that link within the last half minute: frames go both
     /// ways.
     fn neighbor_is_there(&self, outcome: &Outcome) -> Option<End> {

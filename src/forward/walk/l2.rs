@@ -246,6 +246,9 @@ impl Walker<'_, '_> {
             }
             Payload::Ask { target, sender } => self.asked(state, at, target, sender, frame.src),
             Payload::Tell { target, mac, .. } => {
+                if let Some(end) = self.keeps_out(at, &frame.payload, state.prerouted) {
+                    return state.ends(at.place, end);
+                }
                 state.learned.learn_neighbor(at, target, mac);
                 state.ends(at.place, End::Answered(mac))
             }

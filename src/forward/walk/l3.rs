@@ -202,12 +202,15 @@ impl<'a> Walker<'_, 'a> {
         state.ends(at.place, End::Delivered)
     }
 
-    /// The link that answers are looked up by: that of the question in a VRF, for addresses that hold on that link only,
-    /// and for echo requests of IPv6 (`icmpv6_echo_reply`).
+    /// The link that answers are looked up by: that of the question in a VRF, for addresses that hold on that link only
+    /// (datagrams from one have to name its link: `ip6_datagram_send_ctl`, `__inet6_bind`), and for echo requests of IPv6
+    /// (`icmpv6_echo_reply`).
     fn answers_by(&self, state: &State, at: At) -> Option<IfIndex> {
         let packet = &state.packet;
         let echo = matches!(packet.transport, Transport::Icmp { .. });
-        let by_link = packet.is_v6() && (echo || is_link_local(packet.src));
+        let datagram = matches!(packet.transport, Transport::Udp { .. });
+        let of_link = is_link_local(packet.src) || (datagram && is_link_local(packet.dst));
+        let by_link = packet.is_v6() && (echo || of_link);
         if !by_link {
             return Some(at.link).filter(|_| self.is_vrf(at));
         }

@@ -4,6 +4,7 @@
 //! A walk has several outcomes where the kernel decides by chance (multipath routes, load balancing) or sends copies
 //! (floods). Each carries its own trail.
 
+mod answers;
 mod arp;
 mod astray;
 mod beyond;
@@ -11,6 +12,7 @@ mod br_netfilter;
 mod bridge;
 mod cause;
 mod counted;
+mod discovery;
 mod either;
 mod filter;
 mod frames;
@@ -39,8 +41,8 @@ use super::hooks::{Conn, Hooks};
 use super::packet::{Mac, Packet, Transport};
 use super::topology::{At, PlaceId, Topology};
 use crate::state::link::{IfIndex, Scope};
-use crate::state::route::RouteType;
 
+use answers::may_send;
 use learned::Learned;
 
 pub use cause::{Cause, Martian, RefusedBy, Refuses, VxlanEnd};
@@ -398,7 +400,11 @@ impl<'t, 'a> Walker<'t, 'a> {
         };
         // Of IPv4's connections, a route is looked for again once there is a source (`ip_route_connect`).
         let again = dst.is_ipv4() && matches!(transport, Transport::Tcp { .. });
-        let mut packet = Packet::new(src.or_else(global)?, dst, transport);
+        let src = src.or_else(global)?;
+        if again && !may_send(place, src) {
+            return None;
+        }
+        let mut packet = Packet::new(src, dst, transport);
         packet.unbound = !again;
         Some(packet)
     }
@@ -419,13 +425,14 @@ impl<'t, 'a> Walker<'t, 'a> {
     }
 
     fn once(&self, state: State, from: PlaceId) -> Vec<(Outcome, Vec<Outcome>)> {
+        let asked = state.packet.clone();
         let there = self.send(state, from);
         there
             .into_iter()
             .map(|outcome| {
                 let outcome = self.explained(outcome);
                 let back = match outcome.end {
-                    End::Delivered => self.answered(&outcome),
+                    End::Delivered => self.answers(&outcome, &asked, from),
                     _ => Vec::new(),
                 };
                 let back = back.into_iter().map(|outcome| self.explained(outcome)).collect();
@@ -437,57 +444,6 @@ impl<'t, 'a> Walker<'t, 'a> {
     /// A packet that comes in by a link, from wherever.
     pub fn comes_in(&self, packet: Packet, at: At) -> Vec<Outcome> {
         self.ip_input(State::new(packet), at)
-    }
-
-    fn answered(&self, outcome: &Outcome) -> Vec<Outcome> {
-        let Some(answer) = self.answer(outcome) else {
-            let dst = outcome.state.packet.src;
-            return outcome.state.answer().dropped(
-                outcome.place,
-                Cause::NoRoute {
-                    dst,
-                    forwarded: false,
-                    tunnel: None,
-                },
-            );
-        };
-        if let IpAddr::V4(src) = answer.packet.src
-            && let place = self.topology.place(outcome.place)
-            && !place.has(src.into())
-            && place
-                .fib
-                .local(src)
-                .is_none_or(|route| route.kind == RouteType::Unicast)
-        {
-            // `ip_route_output_key_hash_rcu`: a source has to be the host's.
-            let why = format!("{src} is taken in, but no address of its own: nothing is answered from there");
-            return answer.dropped(outcome.place, Cause::Other(why));
-        }
-        if outcome.state.anycast && matches!(outcome.state.packet.transport, Transport::Tcp { .. }) {
-            // `tcp_v6_conn_request`
-            let why = format!("no connection to {}, an anycast address", answer.packet.src);
-            return answer.dropped(outcome.place, Cause::Other(why));
-        }
-        self.send(answer, outcome.place)
-    }
-
-    /// What answers a packet that was delivered. Who is asked by an anycast address answers by another one
-    /// (`icmpv6_echo_reply`).
-    fn answer(&self, outcome: &Outcome) -> Option<State> {
-        let mut answer = outcome.state.answer();
-        let packet = &mut answer.packet;
-        let echo = matches!(packet.transport, Transport::Icmp { .. });
-        if echo && outcome.state.anycast {
-            // No address, so that the link counts (`RT6_LOOKUP_F_IFACE`).
-            let place = self.topology.place(outcome.place);
-            let flow = Flow {
-                oif: answer.output,
-                ..Flow::to(packet.dst)
-            };
-            let hit = place.fib.lookup(&flow).ok()?;
-            packet.src = source_address(place.net, packet.dst, &hit, hit.hops.first().copied())?;
-        }
-        Some(answer)
     }
 
     /// The link's name, for people.

@@ -74,6 +74,34 @@ impl Flows {
         self.rows = rows;
     }
 
+    /// For a thread that counts some parts of a capture ([`Seen::counted`]), in any order, beside others: see
+    /// [`Flows::count_with`]. It tells all flows apart, also more than [`MOST_FLOWS`].
+    pub fn of_parts() -> Self {
+        Self {
+            table: Table::without_limit(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds what threads counted that have all parts of the capture so far among them.
+    pub fn count_with(&mut self, threads: impl IntoIterator<Item = Self>) {
+        fn both(a: Option<Time>, b: Option<Time>, one: fn(Time, Time) -> Time) -> Option<Time> {
+            match (a, b) {
+                (Some(a), Some(b)) => Some(one(a, b)),
+                (a, b) => a.or(b),
+            }
+        }
+        for part in threads {
+            self.table.count_with(part.table);
+            self.packets += part.packets;
+            self.bytes += part.bytes;
+            self.others += part.others;
+            self.first = both(self.first, part.first, Time::min);
+            self.last = both(self.last, part.last, Time::max);
+        }
+        self.untold += self.table.cut();
+    }
+
     fn put(&mut self, seen: &mut Seen, row: Option<u32>) {
         self.packets += 1;
         self.bytes += u64::from(seen.wire_len);

@@ -113,6 +113,18 @@ impl Flow {
         self.ways.iter().map(|way| u64::from(way.retransmitted)).sum()
     }
 
+    /// Adds what was counted of the same flow in another part of the capture.
+    pub(super) fn count_with(&mut self, other: &Self) {
+        for (way, more) in self.ways.iter_mut().zip(&other.ways) {
+            way.packets = way.packets.saturating_add(more.packets);
+            way.bytes = way.bytes.saturating_add(more.bytes);
+        }
+        if other.number < self.number {
+            (self.number, self.opener, self.first) = (other.number, other.opener, other.first);
+        }
+        self.last = self.last.max(other.last);
+    }
+
     /// Adds a packet.
     pub(super) fn add(&mut self, seen: &Seen, back: bool) {
         let time = seen.time.nanos();

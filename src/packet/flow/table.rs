@@ -10,20 +10,46 @@ const ROWS: usize = 4096;
 const EMPTY: u32 = u32::MAX;
 /// Bits of an entry of the index that number a row; the others are of its key's hash, so that rows of other keys are not
 /// looked at.
-const ROW_BITS: u32 = 18;
+const ROW_BITS: u32 = 19;
 const ROW: u32 = (1 << ROW_BITS) - 1;
-const _: () = assert!(super::MOST_FLOWS < ROW as usize, "rows have numbers");
+/// Rows that have numbers.
+const MOST_ROWS: usize = ROW as usize;
+const _: () = assert!(
+    super::MOST_FLOWS * 2 < MOST_ROWS,
+    "parts may have some flows too many"
+);
 
 /// Flows by their keys.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Table {
     rows: Vec<Vec<(Packed, Flow)>>,
     /// Rows by the hash of the key; at most half are used.
     index: Vec<u32>,
     count: usize,
+    /// Rows at most.
+    most: usize,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            index: Vec::new(),
+            count: 0,
+            most: super::MOST_FLOWS,
+        }
+    }
 }
 
 impl Table {
+    /// Of flows that may turn out to be too many, and are cut by [`Table::cut`].
+    pub(super) fn without_limit() -> Self {
+        Self {
+            most: MOST_ROWS,
+            ..Self::default()
+        }
+    }
+
     pub(super) const fn len(&self) -> usize {
         self.count
     }
@@ -39,7 +65,7 @@ impl Table {
         }
     }
 
-    /// The flow's row; a new one, made by `new`, unless there are [`super::MOST_FLOWS`] already.
+    /// The flow's row; a new one, made by `new`, unless there are too many already.
     pub(super) fn row(&mut self, hint: Hint, key: &Packed, new: impl FnOnce() -> Flow) -> Option<u32> {
         // Also when the index has grown since.
         if let Some(row) = self.row_of(hint.entry, hint.hash, key) {
@@ -52,7 +78,7 @@ impl Table {
             Ok(row) => return Some(row),
             Err(at) => at,
         };
-        if self.count >= super::MOST_FLOWS {
+        if self.count >= self.most {
             return None;
         }
         let row = u32::try_from(self.count).ok()?;
@@ -63,6 +89,40 @@ impl Table {
         *self.index.get_mut(at)? = hint.hash.tag() | row;
         self.count += 1;
         Some(row)
+    }
+
+    /// Adds what two threads, or more, counted of different packets.
+    pub(super) fn count_with(&mut self, mut other: Self) {
+        if other.count > self.count {
+            std::mem::swap(self, &mut other);
+        }
+        for (key, flow) in other.rows.into_iter().flatten() {
+            let mut known = true;
+            let row = self.row(self.hint(&key), &key, || {
+                known = false;
+                flow
+            });
+            if let Some(there) = row.filter(|_| known).and_then(|row| self.flow(row)) {
+                there.count_with(&flow);
+            }
+        }
+    }
+
+    /// Keeps the flows that began first, as many as are told apart; the packets of the others.
+    pub(super) fn cut(&mut self) -> u64 {
+        if self.count <= super::MOST_FLOWS {
+            self.most = super::MOST_FLOWS;
+            return 0;
+        }
+        let mut rows: Vec<_> = std::mem::take(self).rows.into_iter().flatten().collect();
+        rows.sort_unstable_by_key(|(_, flow)| flow.number);
+        let mut cut = 0;
+        for (key, flow) in rows {
+            if self.row(self.hint(&key), &key, || flow).is_none() {
+                cut += flow.packets();
+            }
+        }
+        cut
     }
 
     pub(super) fn flow(&mut self, row: u32) -> Option<&mut Flow> {

@@ -223,3 +223,61 @@ fn healthy_traffic_has_no_findings() {
     assert_eq!(flows.packets, 3000);
     assert_eq!(flows.findings(), []);
 }
+
+/// Flows that several threads count, in any order of the blocks, are those that one counts; also when they are too many to
+/// be told apart.
+#[test]
+fn parts_of_a_capture_are_counted_apart() {
+    let mut stack = Stack::default();
+    let mut seen = |number: u64| {
+        // Every third packet is of a flow that was there before.
+        let flow = u32::try_from(if number.is_multiple_of(3) {
+            number / 2
+        } else {
+            number
+        })
+        .unwrap();
+        let [_, a, b, c] = flow.to_be_bytes();
+        let (from, to) = if number.is_multiple_of(2) {
+            ([10, a, b, c], A)
+        } else {
+            (A, [10, a, b, c])
+        };
+        let frame = build::ethernet(
+            5,
+            6,
+            0x0800,
+            &build::ipv4(from, to, 17, &build::udp_plain(9, 9, &[])),
+        );
+        let packet = Packet {
+            time: Time::from_nanos(i64::try_from(number * 7919 % 100_000).unwrap()),
+            link: LinkType::ETHERNET,
+            interface: 0,
+            wire_len: u32::try_from(frame.len() as u64 + number % 50).unwrap(),
+            data: &frame,
+            comment: None,
+            direction: 0,
+        };
+        Decoder::default().decode(&frame, packet.link, packet.wire_len, &mut stack);
+        Seen::counted(number, &packet, &stack)
+    };
+    for packets in [1_000, 2 * MOST_FLOWS as u64] {
+        let mut whole = Flows::default();
+        let mut parts = [Flows::of_parts(), Flows::of_parts(), Flows::of_parts()];
+        for block in 0..packets / 500 {
+            let numbers = block * 500 + 1..=block * 500 + 500;
+            let part = &mut parts[usize::try_from(block * 2_654_435_761 % 3).unwrap()];
+            part.add_all(&mut numbers.clone().map(&mut seen).collect::<Vec<_>>());
+            whole.add_all(&mut numbers.map(&mut seen).collect::<Vec<_>>());
+        }
+        let mut together = Flows::default();
+        together.count_with(parts);
+        let totals = |flows: &Flows| (flows.packets, flows.bytes, flows.untold, flows.first, flows.last);
+        assert_eq!(totals(&together), totals(&whole));
+        assert_eq!(whole.untold > 0, packets > 1_000);
+        assert_eq!(together.len(), whole.len());
+        for (key, flow) in whole.sorted() {
+            assert_eq!(together.get(&key), Some(flow), "{key:?}");
+        }
+    }
+}

@@ -63,7 +63,10 @@ impl Told {
 
     /// Where and how the packet is taken in by a host, even when nobody there wants it.
     fn arrival(&self, outcome: &Outcome) -> Option<Seen> {
-        let refused = matches!(&outcome.end, End::Rejected(Cause::PortClosed { .. }));
+        let refused = matches!(
+            &outcome.end,
+            End::Rejected(Cause::PortClosed { .. }) | End::Dropped(Cause::AddressShared { .. })
+        );
         if outcome.end != End::Delivered && !refused {
             return None;
         }
@@ -121,7 +124,7 @@ impl Told {
         why.map_or(Judgement::Right, Judgement::Wrong)
     }
 
-    fn all(&self) -> impl Iterator<Item = &Outcome> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Outcome> {
         let ways = self.walks.iter();
         ways.flat_map(|(there, back)| std::iter::once(there).chain(back))
     }
@@ -130,7 +133,10 @@ impl Told {
     fn unexplained(&self, heard: &[Heard]) -> Option<String> {
         // Where an answer comes when its socket is closed, or that never asked, it is refused.
         let mut backs = self.walks.iter().flat_map(|(_, back)| back);
-        let answered = backs.any(|back| back.end == End::Delivered);
+        let answered = backs.any(|back| {
+            let elsewhere = matches!(back.end, End::Dropped(Cause::AddressShared { .. }));
+            back.end == End::Delivered || elsewhere
+        });
         let told = |kind: u8, code: u8| {
             let port = [(3, 3), (1, 4)].contains(&(kind, code));
             (port && answered) || self.all().any(|outcome| errors(outcome).contains(&(kind, code)))

@@ -8,7 +8,9 @@ use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use netdiag::forward::packet::Transport;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn6, recv, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn6, recv, recvmsg, sendmsg, setsockopt, sockopt,
+};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::network::{Network, Up};
@@ -462,6 +464,11 @@ fn answer(from: SocketAddr, to: SocketAddr, payload: &[u8]) {
     let reply = || -> io::Result<()> {
         let socket = Socket::new(Domain::for_address(from), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_reuse_address(true)?;
+        if let SocketAddr::V6(link) = from
+            && link.scope_id() != 0
+        {
+            return answer_by(&socket, link, to, payload);
+        }
         if from.is_ipv4() {
             socket.set_freebind_v4(true)?;
         } else {
@@ -473,6 +480,29 @@ fn answer(from: SocketAddr, to: SocketAddr, payload: &[u8]) {
     };
     // What can't be sent is not heard: that is all that is asked.
     let _ = reply();
+}
+
+/// The same from an address that holds on a link only, as servers do that listen on all: a socket that is bound to such
+/// an address is bound to the link, and its packets take no other way (`ip6_route_output_flags`).
+fn answer_by(socket: &Socket, from: SocketAddrV6, to: SocketAddr, payload: &[u8]) -> io::Result<()> {
+    let SocketAddr::V6(to) = to else {
+        return Err(io::Error::other("families differ"));
+    };
+    socket.bind(&SocketAddr::new(unspecified(true), from.port()).into())?;
+    let info = nix::libc::in6_pktinfo {
+        ipi6_addr: nix::libc::in6_addr {
+            s6_addr: from.ip().octets(),
+        },
+        ipi6_ifindex: from.scope_id(),
+    };
+    sendmsg(
+        socket.as_raw_fd(),
+        &[io::IoSlice::new(payload)],
+        &[ControlMessage::Ipv6PacketInfo(&info)],
+        MsgFlags::empty(),
+        Some(&SockaddrIn6::from(to)),
+    )?;
+    Ok(())
 }
 
 /// RFC 1071.

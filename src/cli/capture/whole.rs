@@ -1,16 +1,17 @@
-//! A file that is read by several threads, with the output that one would make.
+//! A file that is read whole: by several threads, with the output that one would make, or by one.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::dump::{Dump, Recipe};
 use super::input::recorded::Recorded;
 use super::output::{Shower, Sink};
 use super::select::Select;
 use super::summary::Summary;
-use super::threads::{Failure, in_order};
+use super::threads::{Failure, in_any_order, in_order};
 use super::{Context, Error};
 use crate::packet::file::{Block, Interface, Packet, Reader};
-use crate::packet::flow::Seen;
+use crate::packet::flow::{Flows, MOST_FLOWS, Seen};
 use crate::packet::show::{Layout, Shown, Text};
 use crate::packet::{Decoder, Stack};
 
@@ -31,6 +32,7 @@ impl Hand<'_> {
     }
 
     /// Decodes a packet; none if it isn't wanted.
+    #[inline]
     pub(super) fn look<'b>(
         &'b mut self,
         number: u64,
@@ -72,6 +74,29 @@ struct Made<T, S> {
     failed: Option<Error>,
 }
 
+/// Reads all of a file, without other threads.
+pub(super) fn alone(
+    cx: &mut Context,
+    sink: &mut Sink,
+    file: &mut Recorded,
+    hand: &mut Hand,
+) -> Result<(), Error> {
+    let mut block = Block::default();
+    loop {
+        match file.reader().next_block(&mut block) {
+            Ok(false) => return Ok(()),
+            Ok(true) => hand.each(&block, |shown| sink.take(cx, shown))?,
+            Err(error) => {
+                sink.flush(cx)?;
+                return Err(file.failed(&error));
+            }
+        }
+        if sink.has_ended() {
+            return Ok(());
+        }
+    }
+}
+
 /// Reads all of a file; none if its packets can't be taken side by side.
 pub(super) fn run(
     threads: usize,
@@ -86,6 +111,7 @@ pub(super) fn run(
             show(cx, shower, file.reader(), hands(threads + 1))
         }
         Sink::Write(dump) if dump.may_be_made_apart() => self::dump(dump, file.reader(), hands(threads + 1)),
+        Sink::Summary(summary) if summary.only_counts() => flows(summary, file.reader(), hands(threads)),
         Sink::Summary(summary) => self::summary(summary, file.reader(), hands(threads)),
         _ => return None,
     };
@@ -188,6 +214,35 @@ fn dump(dump: &mut Dump, file: &mut Reader, mut hands: Vec<Hand>) -> Result<(), 
         }
         made.failed.take().map_or(Ok(()), Err)
     })
+}
+
+/// Flows that are only counted: each thread does so by itself, in any order, as long as they are not too many for that.
+fn flows(summary: &mut Summary, file: &mut Reader, mut hands: Vec<Hand>) -> Result<(), Failure> {
+    let mut counted: Vec<_> = hands.iter().map(|_| Flows::of_parts()).collect();
+    let told = &AtomicUsize::new(0);
+    let look = summary.look().clone();
+    let look = &look;
+    let workers = hands.iter_mut().zip(&mut counted).map(|(hand, flows)| {
+        let mut seen = Vec::new();
+        move |block: &Block| {
+            hand.each(block, |shown| {
+                seen.push(look.at(shown));
+                Ok(())
+            })?;
+            let before = flows.len();
+            flows.add_all(&mut seen);
+            seen.clear();
+            let new = flows.len() - before;
+            Ok(told.fetch_add(new, Ordering::Relaxed) + new < MOST_FLOWS)
+        }
+    });
+    let ended = in_any_order(file, workers);
+    summary.count_with(counted);
+    if ended? {
+        Ok(())
+    } else {
+        self::summary(summary, file, hands)
+    }
 }
 
 /// Flows: what is seen of each packet is told apart from what it means for its flow.

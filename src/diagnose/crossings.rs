@@ -1,0 +1,284 @@
+//! Ways that few look at, walked: static routes that one side only has, and ports of nodes that answer around a node.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::finding::{Affected, Finding, Sure};
+use super::world::World;
+use crate::forward::fib::{Fib, Flow};
+use crate::forward::packet::{Packet, Transport};
+use crate::forward::topology::PlaceId;
+use crate::forward::walk::{End, Outcome, State, Walker};
+use crate::policy::service::Services;
+use crate::state::link::Address;
+use crate::state::route::{Route, TableId};
+use crate::state::{Namespace, NodeState};
+
+/// Nodes with networks of containers that are held against each other pair by pair.
+const NODES: usize = 64;
+/// Services whose NodePorts are walked.
+const SERVICES: usize = 32;
+
+/// A container of a node: its place, its address, its network on the node.
+struct Guest<'w> {
+    node: &'w NodeState,
+    place: PlaceId,
+    ip: IpAddr,
+    net: IpNet,
+    title: String,
+}
+
+pub(super) fn find(world: &World, walker: &Walker, found: &mut Vec<Finding>) {
+    let guests = guests(world, walker);
+    one_sided(world, walker, &guests, found);
+    node_ports(world, walker, &guests, found);
+}
+
+/// The first container of each network that a node has to itself.
+fn guests<'w>(world: &World<'w>, walker: &Walker) -> Vec<Guest<'w>> {
+    let mut found: BTreeMap<(&str, IpNet), Guest<'w>> = BTreeMap::new();
+    for node in world.nodes {
+        let connected: Vec<IpNet> = node
+            .net
+            .addresses
+            .items()
+            .iter()
+            .filter(|address| address.ip.is_ipv4() && address.prefix_len < 31)
+            .filter_map(Address::network)
+            .collect();
+        for namespace in node.namespaces.items() {
+            let Some(guest) = guest(walker, node, namespace, &connected) else {
+                continue;
+            };
+            // Of pods with links of their own, one speaks for all.
+            let key = if guest.net.prefix_len() == 32 {
+                IpNet::default()
+            } else {
+                guest.net
+            };
+            found.entry((&node.name, key)).or_insert(guest);
+        }
+    }
+    found.into_values().collect()
+}
+
+fn guest<'w>(
+    walker: &Walker,
+    node: &'w NodeState,
+    namespace: &Namespace,
+    connected: &[IpNet],
+) -> Option<Guest<'w>> {
+    let place = walker.topology.place_of(&namespace.net)?;
+    let ip = super::checks::shared::addresses(namespace).find(IpAddr::is_ipv4)?;
+    let net = connected
+        .iter()
+        .find(|net| net.contains(&ip))
+        .copied()
+        .unwrap_or_else(|| IpNet::from(ip));
+    Some(Guest {
+        node,
+        place,
+        ip,
+        net,
+        title: format!("{}/{}", node.name, namespace.title()),
+    })
+}
+
+/// The route of the main table that leads to an address by a gateway of somebody's.
+fn routed<'n>(fib: &Fib<'n>, ip: IpAddr) -> Option<(&'n Route, IpAddr)> {
+    let hit = fib.lookup(&Flow::to(ip)).ok()?;
+    let gateway = hit.hops.first()?.gateway?;
+    (hit.route.table == TableId::MAIN && hit.route.dst.prefix_len() > 0).then_some((hit.route, gateway))
+}
+
+fn has(node: &NodeState, ip: IpAddr) -> bool {
+    node.net.addresses.items().iter().any(|address| address.ip == ip)
+}
+
+/// One host has a route to the other's containers, and that one has none back.
+fn one_sided(world: &World, walker: &Walker, guests: &[Guest], found: &mut Vec<Finding>) {
+    if world.nodes.len() > NODES {
+        return;
+    }
+    let fibs: HashMap<&str, Fib> = world
+        .nodes
+        .iter()
+        .map(|node| (node.name.as_str(), Fib::new(&node.net)))
+        .collect();
+    let explained = |node: &str, found: &[Finding]| {
+        found
+            .iter()
+            .any(|known| known.node == node && known.severity == super::finding::Severity::Error)
+    };
+    for from in guests {
+        for to in guests.iter().filter(|to| to.node.name != from.node.name) {
+            // Routes that daemons of a cluster keep are looked after by other checks.
+            let Some((there, gateway)) = fibs
+                .get(from.node.name.as_str())
+                .and_then(|fib| routed(fib, to.ip))
+            else {
+                continue;
+            };
+            if !(there.proto.is_manual() || there.proto.is_interior()) || !has(to.node, gateway) {
+                continue;
+            }
+            let back = fibs
+                .get(to.node.name.as_str())
+                .and_then(|fib| routed(fib, from.ip));
+            let fits = back.is_some_and(|(_, gateway)| has(from.node, gateway));
+            let told = found
+                .iter()
+                .any(|known| known.id == "route-on-one-side" && known.node == to.node.name);
+            if fits || told || explained(&to.node.name, found) {
+                continue;
+            }
+            let Some(lost) = unanswered(walker, from, to) else {
+                continue;
+            };
+            let mut own = from.node.net.addresses.items().iter();
+            let Some(home) = own.find(|address| {
+                let on_segment = address.network().is_some_and(|net| net.contains(&gateway));
+                on_segment && address.ip.is_ipv4() && !address.ip.is_loopback()
+            }) else {
+                continue;
+            };
+            let (name, other) = (&to.node.name, &from.node.name);
+            let mut finding = Finding::of(
+                "route-on-one-side",
+                name,
+                format!("{other} has a route to {} of {name}, and {name} has none back to {}", there.dst, from.net),
+            )
+            .about(from.net.to_string())
+            .sure(if lost { Sure::Proved } else { Sure::Likely })
+            .shown(format!("ip route on {other}"), format!("{} via {gateway}", there.dst))
+            .shown(
+                format!("ip route get {} on {name}", from.ip),
+                match Fib::new(&to.node.net).lookup(&Flow::to(from.ip)) {
+                    Ok(hit) => format!("{} is the best route", hit.route.dst),
+                    Err(_) => "no route".to_owned(),
+                },
+            )
+            .run(
+                format!("ip route replace {} via {}", from.net, home.ip),
+                format!("ip route del {} via {}", from.net, home.ip),
+            )
+            .step("with RIP or OSPF instead: have the other side's daemon tell its connected networks (redistribute connected)");
+            finding.affected = Some(Affected {
+                pairs: 1,
+                example: format!("{} → {}", from.title, to.title),
+            });
+            found.push(finding);
+        }
+    }
+}
+
+/// Whether packets get there and no answer comes back: known to be lost (true), or gone where nobody is seen (false).
+/// None where something comes back, or nothing got there.
+fn unanswered(walker: &Walker, from: &Guest, to: &Guest) -> Option<bool> {
+    let packet = Packet::new(from.ip, to.ip, Transport::echo(false, 1));
+    let mut lost = None;
+    for there in walker.send(State::new(packet.clone()).quiet(), from.place) {
+        if there.end != End::Delivered {
+            continue;
+        }
+        // A translated source is answered by whoever has that address.
+        if there.state.packet.src != from.ip {
+            return None;
+        }
+        let backs = walker.answers(&there, &packet, from.place);
+        if backs.iter().any(|back| back.end == End::Delivered) {
+            return None;
+        }
+        lost = backs.iter().find_map(certainty);
+    }
+    lost
+}
+
+fn certainty(back: &Outcome) -> Option<bool> {
+    match back.end {
+        End::Dropped(_) | End::Rejected(_) => Some(true),
+        End::NotDecidable(_) => Some(false),
+        _ => None,
+    }
+}
+
+/// NodePorts with `externalTrafficPolicy: Local`, asked by a pod of another node: the endpoint sees the pod itself, and
+/// may answer it past the node that translated.
+fn node_ports(world: &World, walker: &Walker, guests: &[Guest], found: &mut Vec<Finding>) {
+    let Some(inventory) = world.cluster.ok().and_then(|cluster| cluster.kubernetes.as_ref()) else {
+        return;
+    };
+    let services = Services::new(inventory);
+    let local = inventory
+        .services
+        .iter()
+        .filter(|service| service.spec.external_traffic_policy.as_deref() == Some("Local"));
+    for service in local.take(SERVICES) {
+        let backends = services.backends(service.metadata.namespace(), &service.metadata.name);
+        let Some(at) = backends.iter().find_map(|backend| {
+            let node = backend
+                .node
+                .as_deref()
+                .filter(|_| backend.conditions.is_ready())?;
+            world.state(node)
+        }) else {
+            continue;
+        };
+        let port = service.spec.ports.iter().find_map(|port| {
+            (port.protocol == crate::kubernetes::meta::Protocol::Tcp)
+                .then_some(port.node_port)
+                .flatten()
+        });
+        let object = inventory.nodes.iter().find(|node| node.metadata.name == at.name);
+        let ip = object.and_then(|node| node.ips().find(|ip| ip.is_ipv4() && has(at, *ip)));
+        let (Some(port), Some(ip)) = (port, ip) else {
+            continue;
+        };
+        let Some(client) = guests.iter().find(|guest| guest.node.name != at.name) else {
+            continue;
+        };
+        let packet = Packet::new(
+            client.ip,
+            ip,
+            Transport::Tcp {
+                sport: 40_000,
+                dport: port,
+            },
+        );
+        let lost = walker
+            .send(State::new(packet.clone()).quiet(), client.place)
+            .into_iter()
+            .find_map(|there| {
+                if there.end != End::Delivered || there.place == client.place {
+                    return None;
+                }
+                let seen = there.state.packet.src;
+                let backs = walker.answers(&there, &packet, client.place);
+                let back = backs.iter().any(|back| back.end == End::Delivered);
+                (!back && backs.iter().any(|back| certainty(back).is_some())).then_some(seen)
+            });
+        let Some(seen) = lost else { continue };
+        let (name, of) = (
+            &at.name,
+            format!("{}/{}", service.metadata.namespace(), service.metadata.name),
+        );
+        let mut finding = Finding::of(
+            "node-port-answer-lost",
+            name,
+            format!("pods of other nodes get no answer from NodePort {port} of {name}: the endpoint answers them directly"),
+        )
+        .about(format!("Service({of})"))
+        .sure(Sure::Likely)
+        .shown(format!("Service({of})"), format!("externalTrafficPolicy Local, nodePort {port}"))
+        .shown(format!("netdiag trace {} {ip} tcp/{port}", client.title), format!("the endpoint sees {seen}, and its answer is lost"))
+        .step("use the service's own address inside the cluster")
+        .step(format!("or: kubectl -n {} patch service {} -p '{{\"spec\":{{\"externalTrafficPolicy\":\"Cluster\"}}}}'", service.metadata.namespace(), service.metadata.name));
+        finding.affected = Some(Affected {
+            pairs: 1,
+            example: format!("{} → {ip}:{port}", client.title),
+        });
+        found.push(finding);
+    }
+}

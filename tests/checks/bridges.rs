@@ -1,0 +1,214 @@
+//! Bridges, Docker's networks, WireGuard, and ways around.
+
+use netdiag::state::cni::FlannelSubnet;
+use netdiag::state::conntrack::FlowStatus;
+use netdiag::state::docker::{Container, Docker, Endpoint, Ipam, Network, NetworkEndpoint, PublishedPort};
+use netdiag::state::kind::{LinkData, Wireguard, WireguardPeer};
+use netdiag::state::link::{Address, IfIndex};
+use netdiag::state::neighbor::NeighborState;
+use netdiag::state::netfilter::Dialect;
+use netdiag::state::route::{NextHop, Route, RouteProtocol, RouteType, TableId};
+use netdiag::state::{Fact, NodeState, Snapshot};
+use netdiag_bench::cluster::Flavour;
+
+use crate::made::{connection, fires, known, link, linked, made, pod_ip, rules, tracked};
+
+#[test]
+fn bridges_that_pods_can_not_use_are_told() {
+    fires(
+        "bridge-without-address",
+        &made(Flavour::FlannelHostGw, 2, 2),
+        |broken| {
+            let bridge = link(&mut broken.nodes[0], "cni0").index;
+            known(&mut broken.nodes[0].net.addresses).retain(|address| address.link != bridge);
+        },
+    );
+    let mut asked = made(Flavour::FlannelHostGw, 2, 2);
+    let pod = pod_ip(&asked.nodes[0], 0).to_string();
+    let itself = connection(
+        6,
+        (&pod, "10.96.0.80", 80),
+        (&pod, &pod),
+        FlowStatus(FlowStatus::DST_NAT.0 | FlowStatus::SEEN_REPLY.0),
+    );
+    tracked(&mut asked.nodes[0], vec![itself.clone()]);
+    fires("hairpin-off", &asked, |broken| {
+        let node = &mut broken.nodes[0];
+        let lost = netdiag::state::conntrack::Flow {
+            status: FlowStatus::DST_NAT,
+            ..itself.clone()
+        };
+        tracked(node, vec![lost]);
+        for port in known(&mut node.net.links)
+            .iter_mut()
+            .filter_map(|link| link.port.as_mut())
+        {
+            port.hairpin = false;
+        }
+    });
+    fires(
+        "own-subnet-leaves-node",
+        &made(Flavour::FlannelHostGw, 2, 2),
+        |broken| {
+            let other = broken.nodes[1].net.addresses.items()[1].ip;
+            let node = &mut broken.nodes[0];
+            let uplink = link(node, "eth0").index;
+            node.flannel.subnet = Fact::Known(FlannelSubnet {
+                subnet: Some("10.0.0.1/24".parse().unwrap()),
+                ..FlannelSubnet::default()
+            });
+            known(&mut node.net.routes).insert(0, by(uplink, other, "10.0.0.0/24"));
+        },
+    );
+    fires("gateway-unanswered", &made(Flavour::CalicoBgp, 2, 2), |broken| {
+        let pods = known(&mut broken.nodes[0].namespaces);
+        for entry in known(&mut pods[0].net.neighbors) {
+            entry.state = NeighborState::Failed;
+            entry.mac = None;
+        }
+    });
+}
+
+fn by(link: IfIndex, gateway: std::net::IpAddr, dst: &str) -> Route {
+    Route {
+        next_hops: vec![NextHop::by(link, Some(gateway))],
+        ..Route::new(
+            dst.parse().unwrap(),
+            TableId::MAIN,
+            RouteType::Unicast,
+            RouteProtocol::STATIC,
+        )
+    }
+}
+
+#[test]
+fn tunnels_with_another_source_or_without_an_address_are_told() {
+    fires(
+        "tunnel-source-differs",
+        &made(Flavour::CalicoIpip, 3, 2),
+        |broken| {
+            let node = &mut broken.nodes[0];
+            let uplink = link(node, "eth0").index;
+            let second = "172.16.200.9".parse().unwrap();
+            known(&mut node.net.addresses).push(Address::new(uplink, second, 16));
+            let segment = "172.16.0.0/16".parse().unwrap();
+            for route in known(&mut node.net.routes)
+                .iter_mut()
+                .filter(|route| route.dst == segment)
+            {
+                route.prefsrc = Some(second);
+            }
+        },
+    );
+    let wireguard = |addressed: bool, mtu: u32| {
+        let mut cluster = made(Flavour::CalicoBgp, 3, 2);
+        let node = &mut cluster.nodes[0];
+        linked(node, 980, "wireguard.cali", "wireguard");
+        let data = Wireguard {
+            public_key: "AAA=".into(),
+            peers: vec![WireguardPeer {
+                public_key: "BBB=".into(),
+                ..WireguardPeer::default()
+            }],
+            ..Wireguard::default()
+        };
+        let own = link(node, "wireguard.cali");
+        (own.data, own.mtu) = (Some(LinkData::Wireguard(data)), mtu);
+        if addressed {
+            let address = Address::new(IfIndex(980), "10.255.0.1".parse().unwrap(), 32);
+            known(&mut node.net.addresses).push(address);
+        }
+        cluster
+    };
+    fires("wireguard-without-address", &wireguard(true, 1440), |broken| {
+        *broken = wireguard(false, 1440);
+    });
+    fires("wireguard-mtu-too-large", &wireguard(true, 1440), |broken| {
+        *broken = wireguard(true, 1480);
+    });
+}
+
+/// A host with a network of Docker's, and a container that publishes a port there.
+fn docker(node: &mut NodeState) {
+    linked(node, 970, "docker0", "bridge");
+    let address = Address::new(IfIndex(970), "192.168.200.1".parse().unwrap(), 24);
+    known(&mut node.net.addresses).push(address);
+    let network = Network {
+        id: "0123456789abcdef".into(),
+        name: "bridge".into(),
+        driver: "bridge".into(),
+        ipam: vec![Ipam {
+            subnet: "192.168.200.0/24".into(),
+            ..Ipam::default()
+        }],
+        options: [("com.docker.network.bridge.name".to_owned(), "docker0".to_owned())].into(),
+        endpoints: vec![NetworkEndpoint::default(), NetworkEndpoint::default()],
+        ..Network::default()
+    };
+    let container = Container {
+        id: "c0ffee".into(),
+        name: "web".into(),
+        state: "running".into(),
+        networks: [("bridge".to_owned(), Endpoint::default())].into(),
+        ports: vec![PublishedPort {
+            port: 80,
+            protocol: "tcp".into(),
+            host_port: Some(8080),
+            host_address: None,
+        }],
+        ..Container::default()
+    };
+    node.docker = Fact::Known(Docker {
+        networks: Fact::Known(vec![network]),
+        containers: Fact::Known(vec![container]),
+        ..Docker::default()
+    });
+}
+
+const NAT: &str = "*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:DOCKER - [0:0]\n\
+    -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER\n-A POSTROUTING -s 192.168.200.0/24 ! -o docker0 -j MASQUERADE\n";
+
+fn with_docker() -> Snapshot {
+    let mut cluster = made(Flavour::FlannelHostGw, 2, 2);
+    docker(&mut cluster.nodes[0]);
+    let text = format!(
+        "{NAT}-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 192.168.200.2:80\nCOMMIT\n"
+    );
+    rules(&mut cluster.nodes[0], Dialect::IptablesLegacy, &text);
+    cluster
+}
+
+#[test]
+fn what_docker_keeps_closed_is_told() {
+    fires("published-port-closed", &with_docker(), |broken| {
+        known(&mut broken.nodes[0].net.netfilter).remove(0);
+        rules(
+            &mut broken.nodes[0],
+            Dialect::IptablesLegacy,
+            &format!("{NAT}COMMIT\n"),
+        );
+    });
+    let kept = |packets: u32| {
+        let mut cluster = with_docker();
+        let networks = &mut known(&mut cluster.nodes[0].docker).networks;
+        known(networks)[0]
+            .options
+            .insert("com.docker.network.bridge.enable_icc".into(), "false".into());
+        let text = format!(
+            "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n\
+             [{packets}:1000] -A FORWARD -i docker0 -o docker0 -j DROP\nCOMMIT\n"
+        );
+        rules(&mut cluster.nodes[0], Dialect::IptablesLegacy, &text);
+        cluster
+    };
+    fires("containers-kept-apart", &kept(0), |broken| *broken = kept(40));
+    let raw = "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -d 192.168.200.2/32 ! -i docker0 -j DROP\nCOMMIT\n";
+    let mut healthy = with_docker();
+    rules(&mut healthy.nodes[0], Dialect::IptablesLegacy, raw);
+    fires("docker-drops-direct-access", &healthy, |broken| {
+        let docker_host = broken.nodes[0].net.addresses.items()[1].ip;
+        let node = &mut broken.nodes[1];
+        let uplink = link(node, "eth0").index;
+        known(&mut node.net.routes).push(by(uplink, docker_host, "192.168.200.0/24"));
+    });
+}
