@@ -1,7 +1,10 @@
 //! `netdiag plan`, held against real BIRD and the kernel: what it tells of a change beforehand must be what nodes hold
 //! when the same objects have changed. And what the objects mean, held against the same nodes after each change.
 
-#![allow(clippy::needless_pass_by_value, reason = "objects read best where they are written")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "objects read best where they are written"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -157,7 +160,10 @@ impl World {
             },
         );
         for (name, _, address, _, _) in NODES {
-            let _ = writeln!(tor, "protocol bgp {name} from nodes {{ neighbor {address} as 64512; }}");
+            let _ = writeln!(
+                tor,
+                "protocol bgp {name} from nodes {{ neighbor {address} as 64512; }}"
+            );
         }
         let node = world.lab.node("tor");
         node.write(CONFIG, &tor)?;
