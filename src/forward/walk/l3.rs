@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::super::fib::{Flow, Hit, LOOPBACK, Refusal, Refused};
+use super::super::hooks::ConnState;
 use super::super::packet::Transport;
 use super::super::topology::{At, Place, PlaceId};
 use super::filter::Links;
@@ -94,10 +95,12 @@ impl<'a> Walker<'_, 'a> {
 
     /// What leaves by `lo` comes in again with the way that it was given; only PREROUTING can give it another one
     /// (`loopback_xmit` keeps `skb_dst`).
-    fn by_loopback(&self, state: State, at: At, hit: &Hit<'a>, own: bool) -> Vec<Outcome> {
+    fn by_loopback(&self, mut state: State, at: At, hit: &Hit<'a>, own: bool) -> Vec<Outcome> {
         if state.loops() {
             return state.dropped(at.place, Cause::Loop { frame: false });
         }
+        // What was of no connection is looked at once more: another zone may have one.
+        state.conn = state.conn.filter(|conn| conn.state != ConnState::Invalid);
         let dst = state.packet.dst;
         let links = Links {
             input: Some(at.link),
