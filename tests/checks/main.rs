@@ -15,6 +15,7 @@ mod bridges;
 mod clouds;
 mod every;
 mod faults;
+mod formats;
 mod healthy;
 mod kinds_of_change;
 mod made;
