@@ -17,6 +17,7 @@ mod every;
 mod faults;
 mod healthy;
 mod made;
+mod mended;
 mod netfilter;
 mod objects;
 mod plan;
