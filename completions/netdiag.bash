@@ -1742,7 +1742,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__plan)
-            opts="-f -R -o -c -h --snapshot --objects --bird-socket --filename --recursive --skip-empty --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-f -R -o -c -h --snapshot --objects --bird-socket --filename --recursive --skip-empty --delete --output --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -168,6 +168,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand -R 'Read the sub-directories of a directory, too'
             cand --recursive 'Read the sub-directories of a directory, too'
             cand --skip-empty 'Take files and directories without resources as done, not as an error'
+            cand --delete 'As if the manifests'' objects were deleted, as `netdiag delete -f` does'
             cand --allow-version-mismatch 'Accepted as calicoctl has it: netdiag works with every release of Calico'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'

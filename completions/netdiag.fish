@@ -519,6 +519,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -l context -d 'Con
 complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -s R -l recursive -d 'Read the sub-directories of a directory, too'
 complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -l skip-empty -d 'Take files and directories without resources as done, not as an error'
+complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -l delete -d 'As if the manifests\' objects were deleted, as `netdiag delete -f` does'
 complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s r -l read -d 'Capture file to read; `-` is standard input' -r -F

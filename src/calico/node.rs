@@ -23,6 +23,9 @@ pub struct Node {
     pub ipv6: Option<NodeAddress>,
     /// `spec.bgp.ipv4IPIPTunnelAddr`.
     pub ipip_tunnel_addr: Option<Ipv4Addr>,
+    /// `spec.ipv4VXLANTunnelAddr`, `spec.vxlanTunnelMACAddr`.
+    pub vxlan_tunnel_addr: Option<Ipv4Addr>,
+    pub vxlan_mac: Option<String>,
     /// `spec.bgp.routeReflectorClusterID`.
     pub route_reflector_cluster_id: Option<Ipv4Addr>,
     /// `spec.addresses`: address and type (`CalicoNodeIP`, `InternalIP`, `ExternalIP`, or empty), as written.
@@ -84,6 +87,11 @@ impl Node {
                 address(value, Family::V6)
             })?,
             ipip_tunnel_addr: fields.read(&["spec", "bgp", "ipv4IPIPTunnelAddr"], ipv4)?,
+            vxlan_tunnel_addr: fields.read(&["spec", "ipv4VXLANTunnelAddr"], ipv4)?,
+            vxlan_mac: resource
+                .text(&["spec", "vxlanTunnelMACAddr"])
+                .filter(|mac| !mac.is_empty())
+                .map(str::to_owned),
             route_reflector_cluster_id: fields.read(&["spec", "bgp", "routeReflectorClusterID"], ipv4)?,
             addresses: fields.addresses()?,
         })

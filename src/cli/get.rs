@@ -195,7 +195,7 @@ impl Get {
         let mut groups: Vec<Group> = Vec::new();
         let mut missing: Option<Error> = None;
         for query in queries {
-            let mut found = match select::find(query, store).await {
+            let found = match select::find(query, store).await {
                 Ok(found) => found,
                 // Of many kinds, a store may not have all.
                 Err(error) if queries.len() > 1 && select::is_unsupported(&error) => {
@@ -204,36 +204,24 @@ impl Get {
                 }
                 Err(error) => return Err(error.into()),
             };
-            warn_unreadable(&found.unreadable, err, style)?;
             if let Some(error) = found.missing {
                 missing = Some(select::joined(missing, error));
             }
-            filter.apply(&mut found.items);
+            let found_items = filter.apply(found.items);
             match groups.last_mut() {
                 // Several names of one kind are shown together.
-                Some(last) if last.kind == query.kind => last.items.append(&mut found.items),
-                _ => groups.push(Group {
-                    kind: query.kind,
-                    items: found.items,
-                    version: found.version,
-                }),
+                Some(last) if last.kind == query.kind => last.add(found_items),
+                _ => groups.push(Group::new(query.kind, found_items, self.export)),
             }
         }
-        if self.export {
-            groups
-                .iter_mut()
-                .flat_map(|group| &mut group.items)
-                .for_each(select::export);
-            for group in &mut groups {
-                group.version = None;
-            }
-        }
-        let empty = groups.iter().all(|group| group.items.is_empty());
+        let empty = groups.iter().all(Group::is_empty);
         if !empty || missing.is_none() {
-            let text = show::render(&groups, format, &self.layout(queries), store).await?;
-            out.write_all(text.as_bytes())?;
+            show::write(&groups, format, &self.layout(queries), store, out).await?;
         } else if compat::on() && matches!(format, Format::Yaml) {
             writeln!(out, "null")?;
+        }
+        for group in &groups {
+            warn_unreadable(group.unreadable(), err, style)?;
         }
         match missing {
             None => Ok(Outcome::Good),
@@ -242,7 +230,11 @@ impl Get {
     }
 }
 
-fn warn_unreadable(keys: &[Unreadable], err: &mut dyn Write, style: Style) -> Result<(), Error> {
+fn warn_unreadable(
+    keys: impl IntoIterator<Item = Unreadable>,
+    err: &mut dyn Write,
+    style: Style,
+) -> Result<(), Error> {
     for Unreadable { key, why } in keys {
         writeln!(err, "{} can't read {key}: {why}", style.warn("warning:"))?;
     }

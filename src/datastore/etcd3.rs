@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_client::{
-    Compare, CompareOp, Error as Etcd, GetOptions, KeyValue, KvClient, ResponseHeader, Txn, TxnOp,
-    TxnOpResponse, WatchClient, WatchOptions,
+    Compare, CompareOp, Error as Etcd, GetOptions, KvClient, ResponseHeader, Txn, TxnOp, TxnOpResponse,
+    WatchClient, WatchOptions,
 };
 use tokio::sync::OnceCell;
 
 use super::endpoint::{Deadline, Dialer, Endpoint};
 use super::policy_names::{self, stored_ids, with_name};
-use super::{Answer, Datastore, Entry, Error, List, Step, Unreadable, identity};
+use super::{Answer, Datastore, Entry, Error, List, Listing, Step, identity};
 use crate::calico::apiconfig::ApiConfig;
 use crate::calico::resource::{Kind, Resource};
 use crate::calico::stored;
@@ -126,31 +126,27 @@ impl Etcd3 {
             let key = key(kind, &stored_id);
             let answer = self.call(self.kv.clone().get(key.as_str(), None)).await?;
             if let Some(pair) = answer.kvs().first() {
-                return parse(kind, &stored_id, pair).map_err(|why| Error::BadValue { key, why });
+                return parse(kind, &stored_id, pair.value(), pair.mod_revision())
+                    .map_err(|why| Error::BadValue { key, why });
             }
         }
         Err(not_found(kind, id))
     }
 
-    /// Gives every key that begins with this to `each`, page by page and all as of one revision, with what is made of
-    /// them; the revision.
-    async fn pages<T: Default>(
-        &self,
-        prefix: &str,
-        each: impl Fn(&mut T, &KeyValue),
-    ) -> Result<(T, i64), Error> {
-        let first = || (T::default(), prefix.as_bytes().to_vec(), 0);
-        let (mut made, mut from, mut revision) = first();
+    /// Every key that begins with this, read page by page and all as of one revision; the revision.
+    async fn pages(&self, prefix: &str) -> Result<(Vec<Entry>, i64), Error> {
+        let first = || (Vec::new(), prefix.as_bytes().to_vec(), 0);
+        let (mut entries, mut from, mut revision) = first();
         let mut limit = PAGE;
         loop {
             let options = GetOptions::new()
                 .with_range(after_all(prefix.as_bytes()))
                 .with_limit(limit)
                 .with_revision(revision);
-            let answer = match self.call(self.kv.clone().get(from, Some(options))).await {
+            let mut answer = match self.call(self.kv.clone().get(from, Some(options))).await {
                 // Between two pages: what the first was of is gone. One page is always of one revision.
                 Err(Error::Failed { why, .. }) if why.contains(COMPACTED) && limit > 0 => {
-                    (made, from, revision) = first();
+                    (entries, from, revision) = first();
                     limit = 0;
                     continue;
                 }
@@ -159,35 +155,44 @@ impl Etcd3 {
             if revision == 0 {
                 revision = answer.header().map_or(0, ResponseHeader::revision);
             }
-            answer.kvs().iter().for_each(|pair| each(&mut made, pair));
-            match answer.kvs().last().filter(|_| answer.more()) {
-                // The least key that is greater.
-                Some(last) => from = [last.key(), &[0]].concat(),
-                None => return Ok((made, revision)),
+            // The least key that is greater than the last one.
+            from = answer
+                .kvs()
+                .last()
+                .map_or_else(Vec::new, |last| [last.key(), &[0]].concat());
+            entries.extend(answer.take_kvs().into_iter().map(|pair| {
+                let revision = pair.mod_revision();
+                let (key, value) = pair.into_key_value();
+                Entry {
+                    key: String::from_utf8_lossy(&key).into_owned(),
+                    value,
+                    revision,
+                }
+            }));
+            if from.is_empty() || !answer.more() {
+                return Ok((entries, revision));
             }
         }
     }
 
-    async fn read_all(&self, kind: Kind, namespace: &str) -> Result<List, Error> {
+    /// As they are stored, in the order of keys.
+    async fn stored(&self, kind: Kind, namespace: Option<&str>) -> Result<Listing, Error> {
         let below = key(kind, "");
-        let prefix = format!("{below}{namespace}");
-        let each = |list: &mut List, pair: &KeyValue| {
-            let key = String::from_utf8_lossy(pair.key());
-            let id = key.strip_prefix(below.as_str()).unwrap_or_default();
-            match parse(kind, id, pair) {
-                Ok(resource) => list.items.push(resource),
-                Err(why) => list.unreadable.push(Unreadable {
-                    key: key.into_owned(),
-                    why,
-                }),
-            }
+        let namespace = namespace.map_or(String::new(), |namespace| format!("{namespace}/"));
+        let (entries, revision) = self.pages(&format!("{below}{namespace}")).await?;
+        let read = move |entry: &Entry| {
+            let id = entry.key.strip_prefix(below.as_str()).unwrap_or_default();
+            parse(kind, id, &entry.value, entry.revision)
         };
-        let (mut list, revision) = self.pages(&prefix, each).await?;
-        list.version = Some(revision.to_string());
+        Ok(Listing::stored(Some(revision.to_string()), entries, read))
+    }
+
+    async fn read_all(&self, kind: Kind, namespace: Option<&str>) -> Result<List, Error> {
+        let mut list = self.stored(kind, namespace).await?.into_list();
         if kind == Kind::Profile {
             list.items.push(stored::default_allow());
         }
-        if kind == Kind::Profile || kind.is_tiered() {
+        if is_sorted(kind) {
             list.items.sort_by_cached_key(Resource::id);
         }
         Ok(list)
@@ -308,11 +313,20 @@ impl Datastore for Etcd3 {
     }
 
     fn list(&self, kind: Kind) -> Answer<'_, List> {
-        Box::pin(self.read_all(kind, ""))
+        Box::pin(self.read_all(kind, None))
     }
 
     fn list_in<'a>(&'a self, kind: Kind, namespace: &'a str) -> Answer<'a, List> {
-        Box::pin(async move { self.read_all(kind, &format!("{namespace}/")).await })
+        Box::pin(self.read_all(kind, Some(namespace)))
+    }
+
+    fn listing<'a>(&'a self, kind: Kind, namespace: Option<&'a str>) -> Answer<'a, Listing> {
+        Box::pin(async move {
+            if is_sorted(kind) {
+                return Ok(self.read_all(kind, namespace).await?.into());
+            }
+            self.stored(kind, namespace).await
+        })
     }
 
     fn changed<'a>(&'a self, kind: Kind, version: Option<&'a str>) -> Answer<'a, ()> {
@@ -346,16 +360,7 @@ impl Datastore for Etcd3 {
     }
 
     fn entries<'a>(&'a self, prefix: &'a str) -> Answer<'a, Vec<Entry>> {
-        Box::pin(async move {
-            let each = |entries: &mut Vec<Entry>, pair: &KeyValue| {
-                entries.push(Entry {
-                    key: String::from_utf8_lossy(pair.key()).into_owned(),
-                    value: pair.value().to_vec(),
-                    revision: pair.mod_revision(),
-                });
-            };
-            Ok(self.pages(prefix, each).await?.0)
-        })
+        Box::pin(async move { Ok(self.pages(prefix).await?.0) })
     }
 
     fn swap_entry<'a>(&'a self, entry: &'a Entry, value: Option<&'a str>) -> Answer<'a, bool> {
@@ -397,10 +402,15 @@ fn key(kind: Kind, name: &str) -> String {
     format!("{ROOT}/{}/{name}", kind.plural())
 }
 
+/// Whether lists have another order than their keys, or more in them than is stored.
+fn is_sorted(kind: Kind) -> bool {
+    kind == Kind::Profile || kind.is_tiered()
+}
+
 /// Reads a value, checking that it is what its key says.
-fn parse(kind: Kind, id: &str, pair: &KeyValue) -> Result<Resource, String> {
-    let mut resource = stored::decode(kind, id, pair.value())?;
-    resource.set_resource_version(Some(pair.mod_revision().to_string()));
+fn parse(kind: Kind, id: &str, value: &[u8], revision: i64) -> Result<Resource, String> {
+    let mut resource = stored::decode(kind, id, value)?;
+    resource.set_resource_version(Some(revision.to_string()));
     Ok(resource)
 }
 

@@ -8,12 +8,14 @@ mod etcd2;
 mod etcd3;
 mod identity;
 mod kubernetes;
+mod listing;
 mod open;
 mod policy_names;
 mod tls;
 mod tls_error;
 
 pub use identity::random_id;
+pub use listing::Listing;
 pub use open::{DEFAULT_CONFIG, connect, load_config};
 
 use std::future::Future;
@@ -89,6 +91,17 @@ pub trait Datastore {
             list.items
                 .retain(|resource| resource.namespace() == Some(namespace));
             Ok(list)
+        })
+    }
+
+    /// All resources of a kind, or those of one namespace, for whoever looks at one after the other.
+    fn listing<'a>(&'a self, kind: Kind, namespace: Option<&'a str>) -> Answer<'a, Listing> {
+        Box::pin(async move {
+            let list = match namespace {
+                Some(namespace) => self.list_in(kind, namespace).await?,
+                None => self.list(kind).await?,
+            };
+            Ok(list.into())
         })
     }
 

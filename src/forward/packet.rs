@@ -110,6 +110,9 @@ pub struct Packet {
     pub mark: u32,
     /// The link by which a bridge's port got it (`physdev-in`), while it is bridged.
     pub physdev_in: Option<IfIndex>,
+    /// A tunnel's packet that NAT changed: its UDP checksum was made for what it was, where the packet inside has none
+    /// yet (`lco_csum`, `inet_proto_csum_replace4`).
+    pub translated: bool,
     /// What is carried, when this is the outer packet of a tunnel.
     pub inner: Option<Box<Inner>>,
 }
@@ -225,6 +228,7 @@ impl Packet {
             fragment: None,
             mark: 0,
             physdev_in: None,
+            translated: false,
             inner: None,
         }
     }

@@ -76,6 +76,13 @@ pub struct BgpPeer {
     pub reverse: bool,
 }
 
+impl BgpPeer {
+    /// Whether it is for all nodes.
+    pub const fn is_global(&self) -> bool {
+        self.node.is_none() && self.node_selector.is_none() && !self.undecided
+    }
+}
+
 /// A HostEndpoint, as far as checks need it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostEndpoint {
@@ -256,6 +263,12 @@ impl Cluster {
             .iter()
             .filter_map(|index| self.peers.get(*index))
             .filter(move |peer| self.is_for(peer, node))
+    }
+
+    /// The BGPPeer objects that name this address, whomever they are for.
+    pub fn peers_at(&self, ip: IpAddr) -> impl Iterator<Item = &BgpPeer> {
+        let indices = self.by_peer_ip.get(&ip).map_or(&[][..], Vec::as_slice);
+        indices.iter().filter_map(|index| self.peers.get(*index))
     }
 
     /// Whether a BGPPeer is for this node. One whose labels aren't known may be selected.

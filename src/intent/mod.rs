@@ -5,6 +5,7 @@ pub mod blocks;
 pub mod cluster;
 pub mod documents;
 pub mod pool;
+mod propagation;
 pub mod routes;
 pub mod sessions;
 

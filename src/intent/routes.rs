@@ -1,6 +1,6 @@
 //! Which routes to pods each node is meant to have.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -9,6 +9,7 @@ use super::Cluster;
 use super::blocks::{Block, by_node};
 use super::cluster::stored_address;
 use super::pool::Encap;
+use super::propagation::{Hops, Speakers};
 use super::sessions::{Session, sessions};
 use crate::calico::node::{Node, NodeAddress};
 
@@ -23,6 +24,16 @@ pub enum Way {
     Ipip(IpAddr),
     /// To a node, through `vxlan.calico`; by the address of the node's VXLAN link where it is stored.
     Vxlan(IpAddr),
+}
+
+impl Way {
+    /// The node that it leads to next.
+    pub const fn hop(&self) -> Option<IpAddr> {
+        match self {
+            Self::Blackhole => None,
+            Self::Direct(ip) | Self::Ipip(ip) | Self::Vxlan(ip) => Some(*ip),
+        }
+    }
 }
 
 impl std::fmt::Display for Way {
@@ -41,9 +52,14 @@ impl std::fmt::Display for Way {
 pub struct MeantRoute<'c> {
     pub dst: IpNet,
     pub way: Way,
+    /// Next hops of equal paths, beside the way's own (`merge paths`).
+    pub others: Vec<IpAddr>,
     /// The node that has the block.
     pub owner: &'c str,
 }
+
+/// Sessions that don't work: pairs of nodes, in both orders.
+pub type Silent = HashSet<(String, String)>;
 
 /// What nodes are meant to have, in one family; told of each node when it is asked for.
 #[derive(Debug)]
@@ -57,10 +73,15 @@ pub struct Intent<'c> {
 impl<'c> Intent<'c> {
     /// Works out who hears of whose routes.
     pub fn new(cluster: &'c Cluster, blocks: &'c [Block], v6: bool) -> Self {
+        Self::without(cluster, blocks, v6, &Silent::new())
+    }
+
+    /// As [`Self::new`], where these sessions don't work.
+    pub fn without(cluster: &'c Cluster, blocks: &'c [Block], v6: bool, silent: &Silent) -> Self {
         Self {
             cluster,
             blocks: by_node(blocks),
-            heard: Heard::new(cluster, v6),
+            heard: Heard::new(cluster, v6, silent),
             v6,
         }
     }
@@ -85,14 +106,16 @@ impl<'c> Intent<'c> {
                 .iter()
                 .filter(|block| block.cidr.addr().is_ipv6() == self.v6)
             {
-                let way = if *owner == node.name {
-                    Some(Way::Blackhole)
+                let ways = if *owner == node.name {
+                    vec![Way::Blackhole]
                 } else {
-                    other.and_then(|other| self.way(node, own, owner, other, block))
+                    other.map_or_else(Vec::new, |other| self.ways(node, own, owner, other, block))
                 };
-                routes.extend(way.map(|way| MeantRoute {
+                let mut ways = ways.into_iter();
+                routes.extend(ways.next().map(|way| MeantRoute {
                     dst: block.cidr,
                     way,
+                    others: ways.filter_map(|way| way.hop()).collect(),
                     owner,
                 }));
             }
@@ -100,121 +123,68 @@ impl<'c> Intent<'c> {
         routes
     }
 
-    fn way(
+    fn ways(
         &self,
         node: &Node,
         own: NodeAddress,
         owner: &str,
         other: NodeAddress,
         block: &Block,
-    ) -> Option<Way> {
-        let pool = self.cluster.pool_of(block.cidr.addr())?;
-        let told = !pool.no_export && self.heard.tells(owner, &node.name);
+    ) -> Vec<Way> {
+        let Some(pool) = self.cluster.pool_of(block.cidr.addr()) else {
+            return Vec::new();
+        };
         match pool.encap(own, other) {
-            Encap::Vxlan => Some(Way::Vxlan(other.ip)),
-            Encap::None if pool.is_of_felix() => Some(Way::Direct(other.ip)),
-            _ if !told => None,
-            Encap::Ipip => Some(Way::Ipip(other.ip)),
-            Encap::None => {
-                let hop = self.heard.next_hop(owner, &node.name);
-                Some(Way::Direct(hop.unwrap_or(other.ip)))
-            }
+            Encap::Vxlan => return vec![Way::Vxlan(other.ip)],
+            Encap::None if pool.is_of_felix() => return vec![Way::Direct(other.ip)],
+            _ => {}
         }
+        let told = self.heard.hops(owner, &node.name).filter(|_| !pool.no_export);
+        // BIRD asks of each next hop whether it is in the node's subnet.
+        let way = |hop: Option<IpAddr>| {
+            let ip = hop.unwrap_or(other.ip);
+            match pool.encap(own, NodeAddress { ip, ..other }) {
+                Encap::Ipip => Way::Ipip(ip),
+                _ => Way::Direct(ip),
+            }
+        };
+        told.into_iter().flatten().map(way).collect()
     }
 }
 
 /// Which node hears of which other node's routes, through sessions that both sides have.
 #[derive(Debug)]
-struct Heard<'c> {
-    /// From whom, to whom: the next hop, where it isn't the first one's own address.
-    told: HashMap<&'c str, HashMap<&'c str, Option<IpAddr>>>,
-    /// All nodes hear of all others.
-    mesh: bool,
+enum Heard<'c> {
+    /// All nodes of all others, but for these.
+    Mesh(Silent),
+    /// From whom, to whom.
+    Told(HashMap<&'c str, HashMap<&'c str, Hops>>),
 }
 
 impl<'c> Heard<'c> {
-    fn new(cluster: &'c Cluster, v6: bool) -> Self {
-        let plain = |node: &Node| node.route_reflector_cluster_id.is_none();
+    fn new(cluster: &'c Cluster, v6: bool, silent: &Silent) -> Self {
+        let plain = |node: &Node| node.route_reflector_cluster_id.is_none() && node.as_number.is_none();
+        // Routes that a peer has of others are none of its peers' in a full mesh of one AS.
         if cluster.mesh && cluster.nodes.iter().all(plain) {
-            return Self {
-                told: HashMap::new(),
-                mesh: true,
-            };
+            return Self::Mesh(silent.clone());
         }
-        let all: HashMap<&str, Vec<Session>> = cluster
-            .nodes
-            .iter()
-            .map(|node| (node.name.as_str(), sessions(cluster, node, v6)))
-            .collect();
-        let told = cluster
-            .nodes
-            .iter()
-            .map(|node| (node.name.as_str(), from(cluster, &all, &node.name)));
-        Self {
-            told: told.collect(),
-            mesh: false,
-        }
+        let speakers = Speakers::new(cluster, v6, silent);
+        let nodes = cluster.nodes.iter();
+        Self::Told(
+            nodes
+                .map(|node| (node.name.as_str(), speakers.from(&node.name)))
+                .collect(),
+        )
     }
 
-    fn tells(&self, from: &str, to: &str) -> bool {
-        self.mesh || self.told.get(from).is_some_and(|told| told.contains_key(to))
-    }
-
-    fn next_hop(&self, from: &str, to: &str) -> Option<IpAddr> {
-        *self.told.get(from)?.get(to)?
-    }
-}
-
-/// Who hears of a node's own routes. RFC 4271, 9.2 and RFC 4456, 6: what is heard from an internal peer goes on to
-/// external ones, and to internal ones only by a reflector: to all of them when it came from a client, else to clients.
-fn from<'c>(
-    cluster: &'c Cluster,
-    sessions: &HashMap<&str, Vec<Session>>,
-    origin: &str,
-) -> HashMap<&'c str, Option<IpAddr>> {
-    let mut told: HashMap<&'c str, Option<IpAddr>> = HashMap::new();
-    let mut seen: HashSet<(&str, bool)> = HashSet::new();
-    // Whom, whether it came from a client or from outside (so that it may go to all), the next hop, and the clusters
-    // that it went through.
-    let mut queue: VecDeque<(&str, bool, Option<IpAddr>, Vec<std::net::Ipv4Addr>)> =
-        VecDeque::from([(origin, true, None, Vec::new())]);
-    while let Some((at, to_all, hop, path)) = queue.pop_front() {
-        if !seen.insert((at, to_all)) {
-            continue;
-        }
-        let Some(node) = cluster.node(at) else { continue };
-        let own_cluster = node.route_reflector_cluster_id;
-        if at != origin && own_cluster.is_some_and(|id| path.contains(&id)) {
-            continue;
-        }
-        if at != origin {
-            told.entry(&node.name).or_insert(hop);
-        }
-        for session in sessions.get(at).into_iter().flatten() {
-            let Some(peer) = session.peer.as_deref().filter(|peer| *peer != origin) else {
-                continue;
-            };
-            let back = sessions
-                .get(peer)
-                .and_then(|theirs| theirs.iter().find(|back| back.remote == session.local));
-            let Some(back) = back else { continue };
-            let internal = session.is_internal();
-            let own = at == origin;
-            let passes = own || !internal || (own_cluster.is_some() && (to_all || session.client));
-            if !passes {
-                continue;
+    /// The next hops by which a node hears of another one's routes; none where it doesn't.
+    fn hops(&self, from: &str, to: &str) -> Option<Hops> {
+        match self {
+            Self::Mesh(silent) => {
+                let quiet = !silent.is_empty() && silent.contains(&(from.to_owned(), to.to_owned()));
+                (!quiet).then(|| vec![None])
             }
-            let mut path = path.clone();
-            if !own && internal {
-                path.extend(own_cluster);
-            }
-            let hop = if internal {
-                hop
-            } else {
-                Some(session.local).filter(|_| !own)
-            };
-            queue.push_back((peer, !internal || back.client, hop, path));
+            Self::Told(told) => told.get(from)?.get(to).cloned(),
         }
     }
-    told
 }

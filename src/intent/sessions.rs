@@ -51,8 +51,9 @@ pub fn sessions(cluster: &Cluster, node: &Node, v6: bool) -> Vec<Session> {
     let is_reflector = |node: &Node| node.route_reflector_cluster_id.is_some();
     let with = |other: &Node, by: By, password: bool| {
         let remote = stored_address(other, v6)?.ip;
-        let is_client =
-            is_reflector(node) && other.route_reflector_cluster_id != node.route_reflector_cluster_id;
+        let is_client = is_reflector(node)
+            && other.route_reflector_cluster_id != node.route_reflector_cluster_id
+            && cluster.as_of(other) == cluster.as_of(node);
         Some(Session {
             // Of two nodes of the mesh, the one whose address is lower as a text waits.
             passive: by == By::Mesh && own.ip.to_string() < remote.to_string(),
@@ -83,9 +84,8 @@ pub fn sessions(cluster: &Cluster, node: &Node, v6: bool) -> Vec<Session> {
             .filter(|ip| is_local && ip.is_ipv6() == v6 && *ip != own.ip)
         {
             let known = cluster.nodes_at(remote).next();
-            let client = is_reflector(node)
-                && known
-                    .is_none_or(|other| other.route_reflector_cluster_id != node.route_reflector_cluster_id);
+            // Whose reflector's cluster a peer by address is of, confd doesn't look up.
+            let client = is_reflector(node) && peer.as_number == Some(cluster.as_of(node));
             found.insert(
                 remote,
                 Session {
@@ -96,7 +96,7 @@ pub fn sessions(cluster: &Cluster, node: &Node, v6: bool) -> Vec<Session> {
                     remote,
                     port: peer.port.unwrap_or(PORT),
                     remote_as: peer.as_number,
-                    passive: false,
+                    passive: peer.is_global() && known.is_some() && own.ip.to_string() < remote.to_string(),
                     password: peer.password,
                     client,
                 },
@@ -116,7 +116,39 @@ pub fn sessions(cluster: &Cluster, node: &Node, v6: bool) -> Vec<Session> {
             }
         }
     }
+    for (peer, other) in back(cluster, node, own.ip) {
+        let Some(session) = with(other, By::Peer(peer.name.clone()), peer.password) else {
+            continue;
+        };
+        // What an object says of the node itself counts more.
+        let is_known = found
+            .get(&session.remote)
+            .is_some_and(|known| known.by != By::Mesh);
+        if session.remote != own.ip && !is_known {
+            found.insert(session.remote, session);
+        }
+    }
     found.into_values().collect()
+}
+
+/// Peers by address that are this node: it gets the session back, by each object, with each node that it is for (confd's
+/// `updatePeersV1`, the reverse peerings).
+fn back<'c>(
+    cluster: &'c Cluster,
+    node: &'c Node,
+    own: IpAddr,
+) -> impl Iterator<Item = (&'c BgpPeer, &'c Node)> {
+    let mine = cluster.peers_at(own).filter(move |peer| {
+        peer.reverse
+            && peer.as_number.unwrap_or(cluster.default_as) == cluster.as_of(node)
+            && peer.port.is_none_or(|port| port == PORT)
+    });
+    mine.flat_map(move |peer| {
+        let others = cluster.nodes.iter();
+        others
+            .filter(move |other| other.name != node.name && is_for(peer, other))
+            .map(move |other| (peer, other))
+    })
 }
 
 /// Whether a BGPPeer is for this node.

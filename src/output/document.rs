@@ -1,6 +1,9 @@
 //! JSON and YAML, as people and programs read them.
 
+use std::io::{self, Write};
+
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::yaml;
 
@@ -9,6 +12,15 @@ pub fn json<T: Serialize>(value: &T) -> String {
     let mut text = serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("\"{error}\""));
     text.push('\n');
     text
+}
+
+/// As [`json`], written while it is made.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write_json<T: Serialize>(value: &T, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value).map_err(io::Error::from)?;
+    out.write_all(b"\n")
 }
 
 /// JSON on one line.
@@ -23,6 +35,11 @@ pub fn yaml<T: Serialize>(value: &T) -> String {
     // Through a JSON value: its maps are sorted.
     let sorted = serde_json::to_value(value).unwrap_or_default();
     yaml::render(&sorted)
+}
+
+/// One of a list of maps, as it stands in [`yaml`] of the list.
+pub fn yaml_item(value: &Map<String, Value>) -> String {
+    yaml::item(value)
 }
 
 #[cfg(test)]

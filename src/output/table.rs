@@ -47,7 +47,7 @@ pub struct Widths {
 
 impl Widths {
     /// Of rows with equally many cells, in characters.
-    pub fn of<'a>(rows: impl Iterator<Item = &'a Vec<String>>, gap: usize) -> Self {
+    pub fn of<'a>(rows: impl IntoIterator<Item = &'a Vec<String>>, gap: usize) -> Self {
         let mut columns = Vec::new();
         for row in rows {
             columns.resize(columns.len().max(row.len()), 0);

@@ -1,7 +1,7 @@
 //! YAML as Go's encoder writes it, and so calicoctl: sorted keys, lists not indented, quotes only where a reader of
 //! YAML 1.1 or 1.2 would take a text for something else.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A document with a final newline.
 pub(super) fn render(value: &Value) -> String {
@@ -11,6 +11,16 @@ pub(super) fn render(value: &Value) -> String {
         Value::Array(items) if !items.is_empty() => block(value, 0, false, &mut out),
         value => out = scalar(value) + "\n",
     }
+    out
+}
+
+/// One of a list of maps.
+pub(super) fn item(map: &Map<String, Value>) -> String {
+    if map.is_empty() {
+        return "- {}\n".to_owned();
+    }
+    let mut out = "- ".to_owned();
+    entries(map, 2, true, &mut out);
     out
 }
 
@@ -24,33 +34,13 @@ fn is_block(value: &Value) -> bool {
 
 /// A map or a list. The first line of one that is `inline` continues a line that is there.
 fn block(value: &Value, indent: usize, inline: bool, out: &mut String) {
-    let margin = " ".repeat(indent);
-    let mut first = inline;
-    let mut start = |out: &mut String| {
-        if !std::mem::take(&mut first) {
-            out.push_str(&margin);
-        }
-    };
     match value {
-        Value::Object(map) => {
-            for (key, value) in map {
-                start(out);
-                out.push_str(&text(key));
-                out.push(':');
-                if is_block(value) {
-                    out.push('\n');
-                    let below = if value.is_array() { indent } else { indent + 2 };
-                    block(value, below, false, out);
-                } else {
-                    out.push(' ');
-                    out.push_str(&scalar(value));
-                    out.push('\n');
-                }
-            }
-        }
+        Value::Object(map) => entries(map, indent, inline, out),
         Value::Array(items) => {
-            for value in items {
-                start(out);
+            for (at, value) in items.iter().enumerate() {
+                if at > 0 || !inline {
+                    margin(indent, out);
+                }
                 out.push_str("- ");
                 if is_block(value) {
                     block(value, indent + 2, true, out);
@@ -64,6 +54,29 @@ fn block(value: &Value, indent: usize, inline: bool, out: &mut String) {
     }
 }
 
+fn margin(indent: usize, out: &mut String) {
+    out.extend(std::iter::repeat_n(' ', indent));
+}
+
+fn entries(map: &Map<String, Value>, indent: usize, inline: bool, out: &mut String) {
+    for (at, (key, value)) in map.iter().enumerate() {
+        if at > 0 || !inline {
+            margin(indent, out);
+        }
+        out.push_str(&text(key));
+        out.push(':');
+        if is_block(value) {
+            out.push('\n');
+            let below = if value.is_array() { indent } else { indent + 2 };
+            block(value, below, false, out);
+        } else {
+            out.push(' ');
+            out.push_str(&scalar(value));
+            out.push('\n');
+        }
+    }
+}
+
 fn scalar(value: &Value) -> String {
     match value {
         Value::String(value) => text(value),
@@ -73,7 +86,7 @@ fn scalar(value: &Value) -> String {
 
 /// A text, in the quotes it needs.
 fn text(text: &str) -> String {
-    if is_dotted_quad(text) {
+    if is_name(text) || is_dotted_quad(text) {
         return text.to_owned();
     }
     // The library knows what some reader would take for a number, a date or a word of YAML.
@@ -89,6 +102,16 @@ fn text(text: &str) -> String {
         return format!("'{}'", text.replace('\'', "''"));
     }
     Value::from(text).to_string()
+}
+
+/// A name as most are, which no reader takes for anything else: letters, digits and dashes, and too long for a word of YAML
+/// (false) or of hexadecimal digits alone.
+fn is_name(text: &str) -> bool {
+    text.len() > 5
+        && text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// Whether a text can't be mistaken for a number or a word, but has signs in it that mean something in YAML.

@@ -5,6 +5,7 @@
 //! former into the latter: policies in tiers, rules with selectors over labels, endpoints that inherit labels from
 //! their namespace (`pcns.`) and service account (`pcsa.`).
 
+pub mod alike;
 pub mod calico;
 pub mod decide;
 pub mod endpoint;

@@ -10,7 +10,7 @@ use super::flow::{Direction, Flow};
 use super::identity::Identities;
 use super::model::{Policy, Profile, Tier};
 use super::read;
-use super::rule::World;
+use super::rule::{Match, World};
 use super::service::Services;
 use crate::state::Objects;
 
@@ -61,6 +61,11 @@ impl Policies {
     /// Whom rules can select.
     pub fn identities(&self) -> &Identities {
         &self.identities
+    }
+
+    /// Whether an address is one of a service's backends.
+    pub fn serves(&self, namespace: &str, name: &str, ip: IpAddr) -> bool {
+        self.services.has_address(namespace, name, ip) == Match::Yes
     }
 
     /// The verdict at an endpoint.

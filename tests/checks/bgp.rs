@@ -79,7 +79,8 @@ fn a_peering_that_one_side_has_is_told() {
     objects
         .resources
         .push(resource("BGPConfiguration", "default", off));
-    let peer = json!({"node": name, "peerIP": ip, "asNumber": 64512});
+    // Else the other side would get the session by itself.
+    let peer = json!({"node": name, "peerIP": ip, "asNumber": 64512, "reversePeering": "Manual"});
     objects.resources.push(resource("BGPPeer", "lonely", peer));
     told("bgp-peering-one-sided", &broken);
 }

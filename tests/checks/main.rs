@@ -16,6 +16,7 @@ mod clouds;
 mod every;
 mod faults;
 mod healthy;
+mod kinds_of_change;
 mod made;
 mod mended;
 mod netfilter;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use netdiag::diagnose::future::future;
+use netdiag::diagnose::future::{Change, future};
 use netdiag::state::route::{RouteProtocol, RouteType};
 use netdiag::state::{NodeState, Snapshot};
 use netdiag_bench::cluster::Flavour;
@@ -81,9 +81,12 @@ fn the_story_comes_out_as_it_was_told_beforehand() {
 }
 
 /// A manifest as a file has it.
-fn manifest(kind: &str, name: &str, spec: Value) -> Vec<netdiag::calico::manifest::Document> {
+fn manifest(kind: &str, name: &str, spec: Value) -> Vec<Change> {
     let text = resource(kind, name, spec).to_string();
-    netdiag::calico::manifest::read(Path::new("test.yaml").to_str().unwrap(), text.as_bytes()).unwrap()
+    let documents =
+        netdiag::calico::manifest::read(Path::new("test.yaml").to_str().unwrap(), text.as_bytes()).unwrap();
+    let apply = |document| Change::Apply(Box::new(document));
+    documents.into_iter().map(apply).collect()
 }
 
 fn told(snapshot: &Snapshot, kind: &str, name: &str, spec: Value) -> netdiag::diagnose::future::Future {

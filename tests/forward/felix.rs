@@ -139,7 +139,7 @@ fn by_tables(
             packet: packet.clone(),
             conn: conn.clone(),
             // Policies are asked for types of ICMP, too, that begin no connection.
-            known: Some(new.clone()),
+            known: vec![new.clone()],
             others: Vec::new(),
             quiet: true,
             counts: false,

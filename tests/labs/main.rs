@@ -7,6 +7,7 @@ mod fleet;
 mod intent;
 mod live;
 mod netdiag;
+mod plan;
 mod probes;
 mod scenes;
 mod secrets;

@@ -1,5 +1,6 @@
 //! The founding story: broken → diagnosed → mended → Established → ping, with three commands.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use netdiag_lab::{Bird, HOSTS, Store, Story, StoryPlan, or_skip, wait_until};
@@ -16,6 +17,8 @@ fn story(bird: Bird, store: Store) {
 
     broken_status(&story);
     let fix = diagnosed(&story);
+    let told = foretold(&story, &fix);
+    let before = reached(&story);
     mended(&story, &fix);
 
     story.wait_established(Duration::from_secs(30)).unwrap();
@@ -35,6 +38,65 @@ fn story(bird: Bird, store: Store) {
         }
     }
     healthy(&story);
+    let after = reached(&story);
+    let gained = after.difference(&before).count();
+    assert_eq!(before.difference(&after).count(), 0);
+    assert!(
+        told.contains(&format!("{gained} pairs of pods become reachable")),
+        "{gained} did: {told}"
+    );
+}
+
+/// What `plan` says of the fix, from the snapshots of all nodes.
+fn foretold(story: &Story, fix: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("fix.yaml");
+    std::fs::write(&file, fix).unwrap();
+    let nodes = directory.path().join("nodes");
+    std::fs::create_dir(&nodes).unwrap();
+    for host in HOSTS {
+        let saved = netdiag(story, host.name, &["snapshot", "save", "--json"]);
+        std::fs::write(nodes.join(host.name).with_extension("json"), saved.stdout).unwrap();
+    }
+    let output = std::process::Command::new(crate::netdiag::PROGRAM)
+        .args(["plan", "--snapshot"])
+        .arg(&nodes)
+        .arg("-f")
+        .arg(&file)
+        .env("COLUMNS", "200")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    for words in ["12 sessions come up", "3 routes appear on each node"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    text
+}
+
+/// Which pods get answers from which.
+fn reached(story: &Story) -> BTreeSet<(String, String)> {
+    let pods = story.pods();
+    let mut pairs = BTreeSet::new();
+    std::thread::scope(|scope| {
+        let work: Vec<_> = pods
+            .iter()
+            .map(|from| {
+                let others = pods.iter().filter(move |to| to.address != from.address);
+                scope.spawn(move || {
+                    let pod = story.node(&from.node).pod(&from.name);
+                    others
+                        .filter(|to| pod.pings(&to.address).unwrap())
+                        .map(|to| (from.address.clone(), to.address.clone()))
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        for work in work {
+            pairs.extend(work.join().unwrap());
+        }
+    });
+    pairs
 }
 
 fn broken_status(story: &Story) {

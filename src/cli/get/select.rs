@@ -1,5 +1,7 @@
 //! Which resources `get` shows.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::calico::kind::Kind;
@@ -7,7 +9,7 @@ use crate::calico::nearest::nearest;
 use crate::calico::resource::Resource;
 use crate::calico::selector::{Op, Selector};
 use crate::cli::{Error, kinds};
-use crate::datastore::{self, Datastore, Unreadable};
+use crate::datastore::{self, Datastore, List, Listing, Unreadable};
 use crate::output::jsonpath::JsonPath;
 
 /// Where to look.
@@ -28,19 +30,69 @@ pub(super) struct Query {
 /// Resources of one kind to be shown.
 pub(super) struct Group {
     pub(super) kind: Kind,
-    pub(super) items: Vec<Resource>,
+    items: Vec<Listing>,
     /// Of a whole list: its `resourceVersion`.
     pub(super) version: Option<String>,
+    /// Without what belongs to this datastore rather than to the resource.
+    pub(super) export: bool,
+}
+
+impl Group {
+    pub(super) fn new(kind: Kind, found: Listing, export: bool) -> Self {
+        let version = found.version().filter(|_| !export).map(str::to_owned);
+        Self {
+            kind,
+            items: vec![found],
+            version,
+            export,
+        }
+    }
+
+    /// What was found for another name of the kind.
+    pub(super) fn add(&mut self, found: Listing) {
+        self.items.push(found);
+        self.version = None;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.iter().all(Listing::is_empty)
+    }
+
+    /// Those that can be read, one after the other.
+    pub(super) fn each(&self) -> impl Iterator<Item = Cow<'_, Resource>> {
+        let found = self.items.iter().flat_map(Listing::each).filter_map(Result::ok);
+        found.map(|mut item| {
+            if self.export {
+                export(item.to_mut());
+            }
+            item
+        })
+    }
+
+    /// Those that can't be read.
+    pub(super) fn unreadable(&self) -> impl Iterator<Item = Unreadable> {
+        self.items.iter().flat_map(Listing::each).filter_map(Result::err)
+    }
 }
 
 /// What a query found.
-#[derive(Default)]
 pub(super) struct Found {
-    pub(super) items: Vec<Resource>,
-    pub(super) version: Option<String>,
-    pub(super) unreadable: Vec<Unreadable>,
+    pub(super) items: Listing,
     /// Of those that are not there, or not readable.
     pub(super) missing: Option<Error>,
+}
+
+impl Found {
+    fn of(items: Vec<Resource>, missing: Option<Error>) -> Self {
+        let list = List {
+            items,
+            ..List::default()
+        };
+        Self {
+            items: list.into(),
+            missing,
+        }
+    }
 }
 
 pub(super) fn is_pattern(name: &str) -> bool {
@@ -65,45 +117,45 @@ pub(super) fn joined(first: Option<Error>, next: Error) -> Error {
 
 pub(super) async fn find(query: &Query, store: &dyn Datastore) -> Result<Found, datastore::Error> {
     let Query { kind, names, scope } = query;
-    if names.is_empty() || names.iter().any(|name| is_pattern(name)) {
-        let list = match scope {
-            Scope::Everywhere => store.list(*kind).await?,
-            Scope::One(namespace) => store.list_in(*kind, namespace).await?,
-        };
-        let mut found = Found {
-            items: list.items,
-            version: list.version,
-            unreadable: list.unreadable,
-            missing: None,
-        };
-        if *kind == Kind::Tier {
-            sort_by_order(&mut found.items);
-        }
-        if names.is_empty() {
-            return Ok(found);
-        }
-        found.version = None;
-        for name in names
-            .iter()
-            .filter(|name| !found.items.iter().any(|item| matches(name, item.name())))
-        {
-            let error = Error::new(format!("no {kind} is named {name}"));
-            found.missing = Some(joined(found.missing, error));
-        }
-        found
-            .items
-            .retain(|item| names.iter().any(|name| matches(name, item.name())));
-        return Ok(found);
-    }
-    let mut found = Found::default();
     let namespace = match scope {
         Scope::One(namespace) => Some(namespace.as_str()),
         Scope::Everywhere => None,
     };
+    if names.is_empty() || names.iter().any(|name| is_pattern(name)) {
+        let found = store.listing(*kind, namespace).await?;
+        if names.is_empty() && *kind != Kind::Tier {
+            return Ok(Found {
+                items: found,
+                missing: None,
+            });
+        }
+        let mut list = found.into_list();
+        if *kind == Kind::Tier {
+            sort_by_order(&mut list.items);
+        }
+        let mut missing = None;
+        if !names.is_empty() {
+            list.version = None;
+            for name in names
+                .iter()
+                .filter(|name| !list.items.iter().any(|item| matches(name, item.name())))
+            {
+                let error = Error::new(format!("no {kind} is named {name}"));
+                missing = Some(joined(missing, error));
+            }
+            list.items
+                .retain(|item| names.iter().any(|name| matches(name, item.name())));
+        }
+        return Ok(Found {
+            items: list.into(),
+            missing,
+        });
+    }
+    let (mut items, mut missing) = (Vec::new(), None);
     for name in names {
         let error = match store.get(*kind, &kinds::id(namespace, name)).await {
             Ok(resource) => {
-                found.items.push(resource);
+                items.push(resource);
                 continue;
             }
             Err(error @ datastore::Error::NotFound { .. }) => match similar(query, name, store).await {
@@ -113,9 +165,9 @@ pub(super) async fn find(query: &Query, store: &dyn Datastore) -> Result<Found, 
             Err(error @ datastore::Error::BadValue { .. }) => error.into(),
             Err(error) => return Err(error),
         };
-        found.missing = Some(joined(found.missing, error));
+        missing = Some(joined(missing, error));
     }
-    Ok(found)
+    Ok(Found::of(items, missing))
 }
 
 /// As packets meet them.
@@ -164,7 +216,7 @@ pub(super) fn matches(pattern: &str, name: &str) -> bool {
 }
 
 /// Drops what belongs to this datastore rather than to the resource.
-pub(super) fn export(resource: &mut Resource) {
+fn export(resource: &mut Resource) {
     for key in ["namespace", "uid", "resourceVersion", "creationTimestamp"] {
         // Without it, applying the list would put everything into one namespace.
         if key != "namespace" || !resource.kind.is_namespaced() {
@@ -200,19 +252,37 @@ impl Filter {
         })
     }
 
-    pub(super) fn apply(&self, items: &mut Vec<Resource>) {
-        if let Some(selector) = &self.selector {
-            items.retain(|item| {
-                let labels: Vec<_> = item
-                    .labels()
-                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                    .collect();
-                selector.matches(&labels)
-            });
+    /// Of what was found, those that are wanted.
+    pub(super) fn apply(&self, found: Listing) -> Listing {
+        if self.selector.is_none() && self.sort_by.is_none() {
+            return found;
+        }
+        let mut list = List {
+            version: found.version().map(str::to_owned),
+            ..List::default()
+        };
+        for item in found.each() {
+            match item {
+                Ok(item) if self.selects(&item) => list.items.push(item.into_owned()),
+                Ok(_) => {}
+                Err(unreadable) => list.unreadable.push(unreadable),
+            }
         }
         if let Some(path) = &self.sort_by {
-            items.sort_by_cached_key(|item| Key::of(path.first(&Value::Object(item.body.clone()))));
+            list.items
+                .sort_by_cached_key(|item| Key::of(path.first(&Value::Object(item.body.clone()))));
         }
+        list.into()
+    }
+
+    fn selects(&self, item: &Resource) -> bool {
+        self.selector.as_ref().is_none_or(|selector| {
+            let labels: Vec<_> = item
+                .labels()
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect();
+            selector.matches(&labels)
+        })
     }
 }
 

@@ -1,10 +1,12 @@
 //! How `get` shows resources.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::io::{self, Write};
 
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::format::Format;
 use super::select::Group;
@@ -15,7 +17,8 @@ use crate::calico::resource::{API_VERSION, Resource};
 use crate::calico::schema::{Field, Shape};
 use crate::cli::Error;
 use crate::datastore::{self, Datastore};
-use crate::output::{document, table};
+use crate::output::document;
+use crate::output::table::Widths;
 
 /// Blanks between columns.
 pub(super) const GAP: usize = 3;
@@ -29,60 +32,71 @@ pub(super) struct Layout<'a> {
     pub(super) labels: &'a [String],
 }
 
-pub(super) async fn render(
+/// Writes resources as they are read: none is kept longer than its line or its document takes.
+pub(super) async fn write(
     groups: &[Group],
     format: &Format,
     layout: &Layout<'_>,
     store: &dyn Datastore,
-) -> Result<String, Error> {
-    Ok(match format {
-        Format::Table { .. } | Format::Columns(_) => {
-            let headings = |kind: Kind| headings(format, kind).unwrap_or_default();
-            tables(groups, &headings, layout, store).await?
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    match format {
+        Format::Table { .. } | Format::Columns(_) => tables(groups, format, layout, store, out).await?,
+        Format::Name => {
+            for item in groups.iter().flat_map(Group::each) {
+                writeln!(out, "{}", name(&item))?;
+            }
         }
-        Format::Name => names(groups),
-        Format::Yaml => document::yaml(&Answer::of(groups, layout)),
-        Format::Json => document::json(&Answer::of(groups, layout)),
+        Format::Yaml => Answer::of(groups, layout).yaml(out)?,
+        Format::Json => document::write_json(&Answer::of(groups, layout), out)?,
         Format::JsonPath(path) => {
             let value = serde_json::to_value(Answer::of(groups, layout)).unwrap_or_default();
-            path.render(&value)
+            out.write_all(path.render(&value).as_bytes())?;
         }
         Format::Template(template) => {
             let data = Value::Array(results(groups, layout));
             let known = known_fields(groups);
             let as_number = inherited(store).await.as_number;
             let config = |name: &str| name.eq_ignore_ascii_case("asnumber").then(|| as_number.clone());
-            template
+            let text = template
                 .render(&data, &|name| known.contains(&name.to_lowercase()), &config)
-                .map_err(|error| Error::new(format!("template: {error}")))?
+                .map_err(|error| Error::new(format!("template: {error}")))?;
+            out.write_all(text.as_bytes())?;
         }
-    })
+    }
+    Ok(())
 }
 
 /// A table a kind; of several kinds, those that have none are left out.
 async fn tables(
     groups: &[Group],
-    headings: &dyn Fn(Kind) -> Vec<String>,
+    format: &Format,
     layout: &Layout<'_>,
     store: &dyn Datastore,
-) -> Result<String, Error> {
-    let mut texts = Vec::new();
-    for group in groups
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let several = groups.len() > 1;
+    for (at, group) in groups
         .iter()
-        .filter(|group| groups.len() == 1 || !group.items.is_empty())
+        .filter(|group| !several || !group.is_empty())
+        .enumerate()
     {
-        let columns = Columns::new(group.kind, headings(group.kind), layout, store).await?;
-        let rows: Vec<Vec<String>> = group.items.iter().map(|item| columns.row(item)).collect();
-        let headings = columns.headings();
-        let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
-        let title = if groups.len() > 1 {
-            format!("{}:\n", group.kind.plural())
-        } else {
-            String::new()
-        };
-        texts.push(title + &table::columns(&headings, &rows, GAP, None));
+        let headings = headings(format, group.kind).unwrap_or_default();
+        let columns = Columns::new(group.kind, headings, layout, store).await?;
+        let mut rows = vec![columns.headings()];
+        rows.extend(group.each().map(|item| columns.row(&item)));
+        if at > 0 {
+            writeln!(out)?;
+        }
+        if several {
+            writeln!(out, "{}:", group.kind.plural())?;
+        }
+        let widths = Widths::of(&rows, GAP);
+        for row in &rows {
+            out.write_all(widths.line(row, None).as_bytes())?;
+        }
     }
-    Ok(texts.join("\n"))
+    Ok(())
 }
 
 /// The headings of a table of a kind in a format; none for what isn't a table.
@@ -158,11 +172,6 @@ impl<'a> Columns<'a> {
 }
 
 /// `node/node-1`, to be given to `netdiag delete` and its like.
-fn names(groups: &[Group]) -> String {
-    let items = groups.iter().flat_map(|group| &group.items);
-    items.map(|item| name(item) + "\n").collect()
-}
-
 pub(super) fn name(item: &Resource) -> String {
     format!("{}/{}", item.kind.name().to_lowercase(), item.name())
 }
@@ -182,8 +191,8 @@ async fn inherited(store: &dyn Datastore) -> Inherited {
 
 /// One asked for by name is itself, several are a list, all of one kind are a list object: as calicoctl has it.
 enum Answer<'a> {
-    One(&'a Resource),
-    Several(Vec<&'a Resource>),
+    One(Cow<'a, Resource>),
+    Several(&'a [Group]),
     List(&'a Group),
 }
 
@@ -191,37 +200,92 @@ impl<'a> Answer<'a> {
     fn of(groups: &'a [Group], layout: &Layout<'_>) -> Self {
         match groups {
             [group] if layout.whole => Self::List(group),
-            [group] if group.items.len() == 1 => match group.items.first() {
-                Some(one) => Self::One(one),
-                None => Self::List(group),
-            },
-            groups => Self::Several(groups.iter().flat_map(|group| &group.items).collect()),
+            [group] => {
+                let mut items = group.each();
+                match (items.next(), items.next()) {
+                    (Some(one), None) => Self::One(one),
+                    _ => Self::Several(groups),
+                }
+            }
+            groups => Self::Several(groups),
         }
+    }
+
+    /// As [`document::yaml`] has it, without holding all of it.
+    fn yaml(&self, out: &mut dyn Write) -> io::Result<()> {
+        let items = |items: &mut dyn Iterator<Item = Cow<'_, Resource>>, out: &mut dyn Write| {
+            let mut none = true;
+            for item in items {
+                out.write_all(document::yaml_item(&item.body).as_bytes())?;
+                none = false;
+            }
+            io::Result::Ok(none)
+        };
+        match self {
+            Self::One(resource) => out.write_all(document::yaml(&resource.body).as_bytes()),
+            Self::Several(groups) => {
+                if items(&mut groups.iter().flat_map(Group::each), out)? {
+                    out.write_all(b"[]\n")?;
+                }
+                Ok(())
+            }
+            Self::List(group) => {
+                let (first, last): (Map<String, Value>, Map<String, Value>) = list_fields(group)
+                    .into_iter()
+                    .partition(|(key, _)| key.as_str() < "items");
+                out.write_all(document::yaml(&first).as_bytes())?;
+                let all = &mut group.each().peekable();
+                let has_items = all.peek().is_some();
+                out.write_all(if has_items { b"items:\n" } else { b"items: []\n" })?;
+                items(all, out)?;
+                out.write_all(document::yaml(&last).as_bytes())
+            }
+        }
+    }
+}
+
+/// The fields of a list object beside its items.
+fn list_fields(group: &Group) -> Map<String, Value> {
+    let metadata = group
+        .version
+        .as_ref()
+        .map_or(json!({}), |version| json!({ "resourceVersion": version }));
+    let fields = [
+        ("kind", format!("{}List", group.kind).into()),
+        ("apiVersion", API_VERSION.into()),
+        ("metadata", metadata),
+    ];
+    fields
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
+}
+
+/// Resources one after the other, each written before the next is read.
+struct Each<'a>(&'a [Group]);
+
+impl Serialize for Each<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        for item in self.0.iter().flat_map(Group::each) {
+            list.serialize_element(&InOrder(&item))?;
+        }
+        list.end()
     }
 }
 
 impl Serialize for Answer<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let list = |items: &[&Resource], serializer: S| {
-            let mut list = serializer.serialize_seq(Some(items.len()))?;
-            items
-                .iter()
-                .try_for_each(|item| list.serialize_element(&InOrder(item)))?;
-            list.end()
-        };
         match self {
             Self::One(resource) => InOrder(resource).serialize(serializer),
-            Self::Several(items) => list(items, serializer),
-            Self::List(Group { kind, items, version }) => {
-                let metadata = version
-                    .as_ref()
-                    .map_or(json!({}), |version| json!({ "resourceVersion": version }));
-                let items: Vec<InOrder<'_>> = items.iter().map(InOrder).collect();
+            Self::Several(groups) => Each(groups).serialize(serializer),
+            Self::List(group) => {
+                let fields = list_fields(group);
                 let mut map = serializer.serialize_map(Some(4))?;
-                map.serialize_entry("kind", &format!("{kind}List"))?;
-                map.serialize_entry("apiVersion", API_VERSION)?;
-                map.serialize_entry("metadata", &metadata)?;
-                map.serialize_entry("items", &items)?;
+                for key in ["kind", "apiVersion", "metadata"] {
+                    map.serialize_entry(key, &fields[key])?;
+                }
+                map.serialize_entry("items", &Each(std::slice::from_ref(*group)))?;
                 map.end()
             }
         }
@@ -234,8 +298,8 @@ fn results(groups: &[Group], layout: &Layout<'_>) -> Vec<Value> {
         let list = |group: &Group| serde_json::to_value(Answer::List(group)).unwrap_or_default();
         return groups.iter().map(list).collect();
     }
-    let items = groups.iter().flat_map(|group| &group.items);
-    items.map(|item| Value::Object(item.body.clone())).collect()
+    let items = groups.iter().flat_map(Group::each);
+    items.map(|item| Value::Object(item.into_owned().body)).collect()
 }
 
 /// The names of all fields of these kinds, in lower case: Calico's structures differ from their JSON in case.

@@ -91,22 +91,24 @@ impl Output<'_> {
     /// Warns of what can't be read, if it isn't the same number of keys as before.
     fn unreadable(&mut self, list: &List, told: usize) -> Result<usize, Error> {
         if list.unreadable.len() != told {
-            super::warn_unreadable(&list.unreadable, self.err, self.style)?;
+            super::warn_unreadable(list.unreadable.iter().cloned(), self.err, self.style)?;
         }
         Ok(list.unreadable.len())
     }
 }
 
 async fn read(query: &Query, filter: &Filter, store: &dyn Datastore) -> Result<List, datastore::Error> {
-    let mut list = match &query.scope {
-        Scope::Everywhere => store.list(query.kind).await?,
-        Scope::One(namespace) => store.list_in(query.kind, namespace).await?,
+    let namespace = match &query.scope {
+        Scope::Everywhere => None,
+        Scope::One(namespace) => Some(namespace.as_str()),
     };
+    let mut list = filter
+        .apply(store.listing(query.kind, namespace).await?)
+        .into_list();
     let wanted = |name: &str| query.names.iter().any(|pattern| select::matches(pattern, name));
     if !query.names.is_empty() {
         list.items.retain(|item| wanted(item.name()));
     }
-    filter.apply(&mut list.items);
     Ok(list)
 }
 

@@ -1,20 +1,21 @@
 //! Which pods reach each other, before and after.
 
+use std::collections::BTreeMap;
 use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use ipnet::IpNet;
 use serde::Serialize;
 
+use crate::diagnose::trace::{Scene, explain};
 use crate::forward::matrix::{self, Class, Endpoint, Reach, classes};
-use crate::forward::packet::Transport;
+use crate::forward::packet::{Packet, Transport};
 use crate::forward::topology::Topology;
-use crate::forward::walk::Walker;
-use crate::policy::{Direction, Flow, Policies, decide::Stage};
+use crate::forward::walk::{End, STACK, State, Walker};
 use crate::state::route::{RouteType, TableId};
-use crate::state::{NodeState, Objects, Snapshot};
-
-/// With so many pods, each pair is walked by itself; with more, by classes of pods that are alike.
-const EACH: usize = 48;
+use crate::state::{NodeState, Snapshot};
 
 /// Examples that are named.
 const NAMED: usize = 3;
@@ -31,29 +32,58 @@ pub(super) struct Pairs {
     pub(super) after: usize,
     pub(super) gained: usize,
     pub(super) lost: usize,
+    /// Whether they do is not decidable, before or after.
+    pub(super) undecided: usize,
     pub(super) gained_examples: Vec<String>,
     pub(super) lost_examples: Vec<String>,
 }
 
 const PING: Transport = Transport::echo(false, 1);
 
+/// What one class of pods finds with another one.
+struct Found {
+    from: Endpoint,
+    to: Endpoint,
+    pairs: usize,
+    reach: [Reach; 2],
+}
+
 impl Pairs {
     pub(super) fn new(before: &Snapshot, after: &Snapshot) -> Self {
         let [old, new] = [before, after].map(|snapshot| Topology::new(&snapshot.nodes));
-        let classes = classes::pods(&old, PING);
-        let members: usize = classes.iter().map(|class| class.members.len()).sum();
-        let mut pairs = if members == 0 {
-            by_blocks(before, after)
-        } else if members <= EACH {
-            each(&old, &new, &classes)
-        } else {
-            by_classes(&old, &new)
-        };
-        pairs.by_policy(before, after);
+        let classes = joint(&classes::pods(&old, PING), &classes::pods(&new, PING));
+        if classes.is_empty() {
+            return by_blocks(before, after);
+        }
+        let walkers = [Walker::new(&old), Walker::new(&new)];
+        let mut pairs = Self::default();
+        for found in walked(&walkers, &classes) {
+            let [then, now] = found.reach;
+            pairs.all += found.pairs;
+            pairs.before += found.pairs * usize::from(then == Reach::Good);
+            pairs.after += found.pairs * usize::from(now == Reach::Good);
+            let (count, list, scene) = match (then, now) {
+                (Reach::Undecided, _) | (_, Reach::Undecided) => {
+                    pairs.undecided += found.pairs;
+                    continue;
+                }
+                (Reach::Lost, Reach::Good) => {
+                    (&mut pairs.gained, &mut pairs.gained_examples, (&old, &walkers[0]))
+                }
+                (Reach::Good, Reach::Lost) => {
+                    (&mut pairs.lost, &mut pairs.lost_examples, (&new, &walkers[1]))
+                }
+                _ => continue,
+            };
+            *count += found.pairs;
+            if list.len() < NAMED {
+                list.push(example(scene.0, scene.1, &found));
+            }
+        }
         pairs
     }
 
-    fn add(&mut self, title: &str, [before, after]: [bool; 2], why: &str) {
+    fn add(&mut self, title: &str, [before, after]: [bool; 2]) {
         self.all += 1;
         self.before += usize::from(before);
         self.after += usize::from(after);
@@ -64,92 +94,126 @@ impl Pairs {
         };
         *count += 1;
         if list.len() < NAMED {
-            let why = if why.is_empty() {
-                String::new()
-            } else {
-                format!(": {why}")
+            list.push(title.to_owned());
+        }
+    }
+}
+
+/// Pods that are alike before and after.
+fn joint(old: &[Class], new: &[Class]) -> Vec<Class> {
+    let mut of_new: BTreeMap<Endpoint, usize> = BTreeMap::new();
+    for (number, class) in new.iter().enumerate() {
+        of_new.extend(class.members.iter().map(|member| (*member, number)));
+    }
+    let mut joint: BTreeMap<(usize, Option<usize>), Vec<Endpoint>> = BTreeMap::new();
+    for (number, class) in old.iter().enumerate() {
+        for member in &class.members {
+            let key = (number, of_new.get(member).copied());
+            joint.entry(key).or_default().push(*member);
+        }
+    }
+    let mut classes: Vec<Class> = joint.into_values().map(|members| Class { members }).collect();
+    classes.sort_by_key(|class| class.members.first().copied());
+    classes
+}
+
+/// Every pair of classes, by all threads.
+fn walked(walkers: &[Walker; 2], classes: &[Class]) -> Vec<Found> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut found = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(senders) = classes.get(number) else {
+                return found;
             };
-            list.push(format!("{title}{why}"));
+            found.extend(row(walkers, classes, number, senders).map(|one| (number, one)));
         }
-    }
-
-    /// What policies say of connections between pods (TCP port 80), where they are known.
-    fn by_policy(&mut self, before: &Snapshot, after: &Snapshot) {
-        let of = |snapshot: &Snapshot| {
-            snapshot
-                .objects
-                .known()
-                .filter(|objects| has_policies(objects))
-                .map(Policies::new)
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut all = thread::scope(|scope| {
+        let spawn = |_| {
+            thread::Builder::new()
+                .stack_size(STACK)
+                .spawn_scoped(scope, work)
+                .ok()
         };
-        let (Some(old), Some(new)) = (
-            of(before).or_else(|| of(after).map(|_| Policies::default())),
-            of(after),
-        ) else {
-            return;
-        };
-        for from in new.pods.iter().take(EACH) {
-            for to in new.pods.iter().take(EACH).filter(|to| to.name != from.name) {
-                let (Some(src), Some(dst)) = (from.ips.first(), to.ips.first()) else {
-                    continue;
-                };
-                let flow = Flow {
-                    src: *src,
-                    dst: *dst,
-                    protocol: 6,
-                    ports: Some((40_000, 80)),
-                    icmp: None,
-                };
-                let judge = |policies: &Policies| {
-                    let out = policies.decide(from, Direction::Egress, Stage::Normal, &flow);
-                    let into = policies.decide(to, Direction::Ingress, Stage::Normal, &flow);
-                    [out, into].into_iter().find(crate::policy::Decision::is_denied)
-                };
-                let (then, now) = (judge(&old), judge(&new));
-                if then.is_none() != now.is_none() {
-                    let why = now
-                        .or(then)
-                        .map(|decision| decision.to_string())
-                        .unwrap_or_default();
-                    let title = format!("{} → {} tcp/80", from.name, to.name);
-                    let gains = why.is_empty() || judge(&new).is_none();
-                    self.add(&title, [!gains, gains], &why);
-                }
-            }
+        let others: Vec<_> = (0..threads).filter_map(spawn).collect();
+        let mut all: Vec<(usize, Found)> = Vec::new();
+        for thread in others {
+            all.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
         }
-    }
+        // Only where no thread could be had is there anything left.
+        all.extend(work());
+        all
+    });
+    all.sort_by_key(|(number, _)| *number);
+    all.into_iter().map(|(_, found)| found).collect()
 }
 
-fn has_policies(objects: &Objects) -> bool {
-    objects.kubernetes.known().is_some() || !objects.kinds.is_empty()
-}
-
-/// Each pair by itself.
-fn each<'a>(old: &Topology<'a>, new: &Topology<'a>, classes: &[Class]) -> Pairs {
-    let mut pairs = Pairs::default();
-    let walkers = [old, new].map(|topology| (topology, Walker::new(topology)));
-    let pods: Vec<Endpoint> = classes
-        .iter()
-        .flat_map(|class| class.members.iter().copied())
-        .collect();
-    for from in &pods {
-        for to in pods
-            .iter()
-            .filter(|to| *to != from && to.ip.is_ipv4() == from.ip.is_ipv4())
-        {
-            let transport = Transport::echo(from.ip.is_ipv6(), 1);
-            let reach = walkers
+fn row<'a>(
+    walkers: &'a [Walker; 2],
+    classes: &'a [Class],
+    number: usize,
+    senders: &'a Class,
+) -> impl Iterator<Item = Found> + 'a {
+    classes.iter().enumerate().filter_map(move |(other, receivers)| {
+        // Nobody sends to himself.
+        let skip = usize::from(number == other);
+        let (from, to) = (*senders.members.first()?, *receivers.members.get(skip)?);
+        let v6 = from.ip.is_ipv6();
+        if to.ip.is_ipv6() != v6 {
+            return None;
+        }
+        let transport = Transport::echo(v6, 1);
+        Some(Found {
+            from,
+            to,
+            pairs: senders.members.len() * (receivers.members.len() - skip),
+            reach: walkers
                 .each_ref()
-                .map(|(_, walker)| matrix::reach(walker, *from, *to, transport).0 == Reach::Good);
-            let title = format!(
-                "{} → {}",
-                old.place(from.place).title(),
-                old.place(to.place).title()
-            );
-            pairs.add(&title, reach, "");
+                .map(|walker| matrix::reach(walker, from, to, transport).0),
+        })
+    })
+}
+
+/// `node1/a → node2/b: why not`, where it doesn't arrive.
+fn example(topology: &Topology, walker: &Walker, found: &Found) -> String {
+    let title = format!(
+        "{} → {}",
+        topology.place(found.from.place).title(),
+        topology.place(found.to.place).title()
+    );
+    let packet = Packet::new(
+        found.from.ip,
+        found.to.ip,
+        Transport::echo(found.from.ip.is_ipv6(), 1),
+    );
+    let scene = Scene {
+        topology,
+        cluster: None,
+        findings: &[],
+    };
+    let mut why = None;
+    for there in walker.send(State::new(packet).quiet(), found.from.place) {
+        if there.end == End::Delivered {
+            for back in walker.send(there.state.answer(), there.place) {
+                why = why.or_else(|| explain(scene, &back, Some(&there)));
+            }
+        } else {
+            why = why.or_else(|| explain(scene, &there, None));
         }
     }
-    pairs
+    match why.map(|why| {
+        if why.cause.is_empty() {
+            why.finding.title
+        } else {
+            why.cause
+        }
+    }) {
+        Some(why) => format!("{title}: {why}"),
+        None => title,
+    }
 }
 
 /// Where no pod was seen: nodes that have routes to each other's blocks, each standing for the pods there.
@@ -180,27 +244,8 @@ fn by_blocks(before: &Snapshot, after: &Snapshot) -> Pairs {
                 continue;
             }
             let title = format!("pods of {} → pods of {}", from.name, to.name);
-            pairs.add(&title, [reaches(before, from, to), reaches(after, from, to)], "");
+            pairs.add(&title, [reaches(before, from, to), reaches(after, from, to)]);
         }
     }
     pairs
-}
-
-/// By numbers alone.
-fn by_classes<'a>(old: &Topology<'a>, new: &Topology<'a>) -> Pairs {
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let [before, after] = [old, new].map(|topology| {
-        let walker = Walker::new(topology);
-        let classes = classes::pods(topology, PING);
-        matrix::matrix(&walker, classes, |ip| Transport::echo(ip.is_ipv6(), 1), threads)
-    });
-    let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    Pairs {
-        all: count(after.pairs),
-        before: count(before.good),
-        after: count(after.good),
-        gained: count(after.good.saturating_sub(before.good)),
-        lost: count(before.good.saturating_sub(after.good)),
-        ..Pairs::default()
-    }
 }

@@ -174,7 +174,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Error,
         title: "A session is configured on one of two nodes only",
         what: "A BGPPeer makes a node connect to another one that has no session with it: connections are closed at once.",
-        how: "A BGPPeer of one node, or with a selector that matches one side only, while the mesh is off.",
+        how: "A BGPPeer with reversePeering Manual, or with another asNumber than the peer's, while the mesh is off: else Calico gives the other side its session, too.",
         verify: "netdiag get bgppeers -o yaml\nbirdc show protocols",
         mend: "Add the BGPPeer for the other side, or use nodeSelector and peerSelector: they configure both.",
         prevent: "Use selectors for peers that are nodes.",

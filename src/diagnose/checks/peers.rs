@@ -280,7 +280,7 @@ fn missing(world: &World, cluster: &Cluster, intent: &Intent, node: &NodeState, 
         .collect();
     let mut lacking: BTreeMap<&str, Vec<(&ipnet::IpNet, &Way)>> = BTreeMap::new();
     let meant = intent.routes(meant);
-    for MeantRoute { dst, way, owner } in &meant {
+    for MeantRoute { dst, way, owner, .. } in &meant {
         let Some(route) = main.get(dst) else {
             if *way != Way::Blackhole && !quiet && !explained(owner) {
                 lacking.entry(owner).or_default().push((dst, way));

@@ -1,31 +1,53 @@
 //! What nodes will have when manifests are applied: sessions, routes and tunnels that follow from the objects, put in the
 //! place of those that nodes have now. All else of their state stays as it is.
 
+pub mod flows;
+mod links;
 mod nodes;
+mod objects;
+mod sessions;
+mod sets;
 mod warnings;
-
-use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde_json::Value;
 
+use self::flows::Flows;
+use self::sessions::Ends;
 use crate::calico::manifest::Document;
-use crate::calico::merge::merge;
-use crate::calico::resource::Resource;
+use crate::calico::resource::{Kind, Resource};
+use crate::diagnose::harm::{self, Host};
 use crate::intent::Cluster;
 use crate::intent::blocks::blocks;
 use crate::intent::cluster::stored_address;
 use crate::intent::routes::Intent;
-use crate::intent::sessions::Session;
-use crate::state::{Fact, NodeState, Objects, Snapshot};
+use crate::state::{Fact, NodeState, Snapshot};
+
+/// What is done to one object.
+#[derive(Debug, Clone)]
+pub enum Change {
+    Apply(Box<Document>),
+    Delete(Box<Resource>),
+}
+
+impl Change {
+    const fn resource(&self) -> &Resource {
+        match self {
+            Self::Apply(document) => &document.resource,
+            Self::Delete(resource) => resource,
+        }
+    }
+}
 
 /// One object that changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Changed {
+    pub kind: Kind,
     /// `IPPool default`
     pub title: String,
     /// None for a new one.
     pub before: Option<Value>,
+    /// Null for one that goes.
     pub after: Value,
 }
 
@@ -36,17 +58,31 @@ pub struct NodeFuture {
     /// Peers (or their addresses) with which sessions come up, and with which they end.
     pub sessions_up: Vec<String>,
     pub sessions_gone: Vec<String>,
+    /// Those that end and come up again, otherwise.
+    pub sessions_anew: Vec<String>,
+    /// Those that are configured then and don't come up, and why.
+    pub sessions_down: Vec<(String, String)>,
+    /// With peers that are no nodes: whether they come up can't be told.
+    pub sessions_unknown: Vec<String>,
     /// Routes that appear or change, as `ip route` writes them, and those that go.
     pub routes: Vec<String>,
+    /// How many of these are to where there was none.
+    pub routes_new: usize,
     pub routes_gone: Vec<IpNet>,
+    /// What becomes of tunnels' links.
+    pub links: Vec<String>,
 }
 
 impl NodeFuture {
     pub const fn is_quiet(&self) -> bool {
         self.sessions_up.is_empty()
             && self.sessions_gone.is_empty()
+            && self.sessions_anew.is_empty()
+            && self.sessions_down.is_empty()
+            && self.sessions_unknown.is_empty()
             && self.routes.is_empty()
             && self.routes_gone.is_empty()
+            && self.links.is_empty()
     }
 }
 
@@ -56,163 +92,152 @@ pub struct Future {
     pub changed: Vec<Changed>,
     /// Those that can be seen.
     pub nodes: Vec<NodeFuture>,
+    /// What Felix's rules and sets become on all nodes.
+    pub rules: Vec<String>,
+    /// What policies allow, before and after.
+    pub flows: Flows,
     /// The picture as it will be.
     pub snapshot: Snapshot,
     /// What happens on the way there, and what can't be told.
     pub warnings: Vec<String>,
 }
 
-/// Tells what documents bring about.
+/// Tells what changes bring about.
 ///
 /// # Errors
-/// Objects that aren't known, and documents that can't be merged with what is stored.
-pub fn future(snapshot: &Snapshot, documents: &[Document]) -> Result<Future, String> {
+/// Objects that aren't known, documents that can't be merged with what is stored, and what isn't there to be deleted.
+pub fn future(snapshot: &Snapshot, changes: &[Change]) -> Result<Future, String> {
     let Some(objects) = snapshot.objects.known() else {
         return Err(format!(
             "the objects are not known: {}",
             snapshot.objects.why().unwrap_or_default()
         ));
     };
-    let (after, changed) = applied(objects, documents)?;
-    let [before_cluster, after_cluster] = [objects, &after].map(Cluster::new);
-    // Blocks stay with their nodes, whatever becomes of the pools' other fields.
-    let blocks = blocks(&before_cluster, &snapshot.nodes);
+    let (after, changed) = objects::changed(objects, changes)?;
     let mut future = Future {
         warnings: warnings::warnings(&changed),
-        changed,
+        flows: Flows::new([objects, &after], &changed),
         snapshot: snapshot.clone(),
         ..Future::default()
     };
-    let intents = [&before_cluster, &after_cluster].map(|cluster| Intent::new(cluster, &blocks, false));
-    for state in &mut future.snapshot.nodes {
-        future
-            .nodes
-            .push(node(state, [&before_cluster, &after_cluster], &intents, snapshot));
+    let [old, new] = [objects, &after].map(Cluster::new);
+    let clusters = [&old, &new];
+    future.nodes = snapshot
+        .nodes
+        .iter()
+        .map(|state| NodeFuture {
+            node: state.name.clone(),
+            ..NodeFuture::default()
+        })
+        .collect();
+    if changed.iter().any(|change| OF_NODES.contains(&change.kind)) {
+        nodes_of(&mut future, clusters, snapshot);
     }
+    future.rules = sets::lines(clusters);
+    future.rules.extend(future.flows.rules());
+    future.warnings.extend(future.flows.warnings());
+    future.warnings.extend(harms(objects, &changed));
+    unseen(&mut future.warnings, &new, snapshot);
     future.snapshot.objects = Fact::Known(after);
-    let unseen = after_cluster
+    future.changed = changed;
+    Ok(future)
+}
+
+/// Kinds that sessions, routes, tunnels and sets of nodes are made from.
+const OF_NODES: [Kind; 5] = [
+    Kind::Node,
+    Kind::IpPool,
+    Kind::BgpPeer,
+    Kind::BgpConfiguration,
+    Kind::FelixConfiguration,
+];
+
+/// What becomes of all nodes that were seen, in both families.
+fn nodes_of(future: &mut Future, clusters: [&Cluster; 2], snapshot: &Snapshot) {
+    let [old, new] = clusters;
+    // Blocks stay with their nodes, whatever becomes of the pools' other fields.
+    let blocks = blocks(old, &snapshot.nodes);
+    for v6 in [false, true] {
+        let speaks = |cluster: &Cluster| {
+            cluster
+                .nodes
+                .iter()
+                .any(|node| stored_address(node, v6).is_some())
+        };
+        if !speaks(old) && !speaks(new) {
+            continue;
+        }
+        let ends = Ends::new(clusters, snapshot, v6);
+        let intent = Intent::without(new, &blocks, v6, &ends.silent());
+        for (state, told) in future.snapshot.nodes.iter_mut().zip(&mut future.nodes) {
+            node(state, clusters, (&ends, &intent, v6), told);
+        }
+    }
+    for state in &mut future.snapshot.nodes {
+        sets::write(state, clusters);
+    }
+}
+
+/// What becomes of a node in one family; its state is changed to that.
+fn node(
+    state: &mut NodeState,
+    clusters: [&Cluster; 2],
+    (ends, intent, v6): (&Ends, &Intent, bool),
+    future: &mut NodeFuture,
+) {
+    let [before, after] = clusters;
+    let known = [before, after].map(|cluster| cluster.node(&state.name));
+    if known == [None, None] {
+        return;
+    }
+    ends.tell(&state.name, future);
+    future.sessions_gone.extend(ends.gone(state, v6));
+    links::change(state, clusters, v6, future);
+    let [_, object] = known;
+    let routes = object.map(|object| intent.routes(object)).unwrap_or_default();
+    let own = object
+        .and_then(|object| stored_address(object, v6))
+        .map(|own| own.ip);
+    let meant = nodes::Meant {
+        clusters,
+        v6,
+        own,
+        routes: &routes,
+        stay_down: &ends.stay_down(&state.name),
+    };
+    nodes::rebuild(state, &meant, future);
+    ends.write(state, v6);
+}
+
+/// What `apply` and `delete` would warn of.
+fn harms(before: &crate::state::Objects, changed: &[Changed]) -> Vec<String> {
+    let resources: Vec<(&Changed, Option<Resource>)> = changed
+        .iter()
+        .map(|change| (change, Resource::from_value(change.after.clone()).ok()))
+        .collect();
+    let list: Vec<harm::Changed> = resources
+        .iter()
+        .map(|(change, resource)| harm::Changed {
+            kind: change.kind,
+            id: change.title.split_once(' ').unwrap_or_default().1.to_owned(),
+            after: resource.as_ref(),
+        })
+        .collect();
+    let mut lines = harm::harms(before, &list, &Host::default());
+    lines.extend(harm::remarks(before, &list));
+    lines
+}
+
+fn unseen(warnings: &mut Vec<String>, cluster: &Cluster, snapshot: &Snapshot) {
+    let number = cluster
         .nodes
         .iter()
         .filter(|node| !snapshot.nodes.iter().any(|state| state.name == node.name))
         .count();
-    if unseen > 0 {
-        future.warnings.push(format!(
-            "{unseen} of {} nodes were not seen: what becomes of them, and of packets to them, is not told",
-            after_cluster.nodes.len()
+    if number > 0 {
+        warnings.push(format!(
+            "{number} of {} nodes were not seen: what becomes of them, and of packets to them, is not told",
+            cluster.nodes.len()
         ));
     }
-    Ok(future)
-}
-
-/// The objects with the documents applied to them, and what that changes.
-fn applied(objects: &Objects, documents: &[Document]) -> Result<(Objects, Vec<Changed>), String> {
-    let mut after = objects.clone();
-    let mut changed = Vec::new();
-    for document in documents {
-        let same = |value: &Value| {
-            Resource::from_value(value.clone()).is_ok_and(|stored| {
-                stored.kind == document.resource.kind && stored.id() == document.resource.id()
-            })
-        };
-        let at = after.resources.iter().position(same);
-        let stored = at
-            .and_then(|at| after.resources.get(at))
-            .and_then(|value| Resource::from_value(value.clone()).ok());
-        let merged = merge(stored.as_ref(), document).map_err(|error| error.to_string())?;
-        if !merged.changed {
-            continue;
-        }
-        let body = Value::Object(merged.resource.body.clone());
-        changed.push(Changed {
-            title: format!("{} {}", merged.resource.kind, merged.resource.id()),
-            before: stored.map(|stored| Value::Object(stored.body)),
-            after: body.clone(),
-        });
-        match at.and_then(|at| after.resources.get_mut(at)) {
-            Some(place) => *place = body,
-            None => after.resources.push(body),
-        }
-        let kind = merged.resource.kind.name().to_owned();
-        if !after.kinds.is_empty() && !after.kinds.contains(&kind) {
-            after.kinds.push(kind);
-        }
-    }
-    Ok((after, changed))
-}
-
-/// What becomes of a node; its state is changed to that.
-fn node(
-    state: &mut NodeState,
-    [before, after]: [&Cluster; 2],
-    [then, meant]: &[Intent; 2],
-    snapshot: &Snapshot,
-) -> NodeFuture {
-    let mut future = NodeFuture {
-        node: state.name.clone(),
-        ..NodeFuture::default()
-    };
-    let Some(object) = after.node(&state.name) else {
-        return future;
-    };
-    let old = before
-        .node(&state.name)
-        .map(|object| then.sessions(object))
-        .unwrap_or_default();
-    let new = meant.sessions(object);
-    let works = |session: &Session| can_work(session, snapshot);
-    let up_now = |remote: IpAddr| {
-        state.bird.known().is_some_and(|bird| {
-            bird.sessions()
-                .any(|(_, now)| now.neighbor_address == Some(remote) && now.state == "Established")
-        })
-    };
-    // A session that stays as it is stays as it does; one that is new or has other ends comes up where these are there.
-    let unchanged = |session: &Session| {
-        old.iter().any(|old| {
-            (old.local, old.remote, old.remote_as) == (session.local, session.remote, session.remote_as)
-        })
-    };
-    let stays_down =
-        |session: &Session| unchanged(session) && state.bird.known().is_some() && !up_now(session.remote);
-    let label = |session: &Session| session.peer.clone().unwrap_or_else(|| session.remote.to_string());
-    let comes = new
-        .iter()
-        .filter(|session| !unchanged(session) && !up_now(session.remote) && works(session));
-    future.sessions_up = comes.map(label).collect();
-    let goes = old.iter().filter(|old| {
-        up_now(old.remote)
-            && !new
-                .iter()
-                .any(|new| new.remote == old.remote && new.local == old.local)
-    });
-    future.sessions_gone = goes.map(label).collect();
-    let dead: Vec<String> = new
-        .iter()
-        .filter(|session| stays_down(session) || (!unchanged(session) && !works(session)))
-        .filter_map(|session| session.peer.clone())
-        .collect();
-    let routes: Vec<_> = meant
-        .routes(object)
-        .into_iter()
-        .filter(|route| !dead.iter().any(|dead| dead == route.owner))
-        .collect();
-    let address = stored_address(object, false).map(|own| own.ip);
-    nodes::rebuild(state, after, address, &routes, &dead, &mut future);
-    nodes::sessions(state, &new, &dead);
-    future
-}
-
-/// Whether both ends of a session are where they are said to be, as far as nodes were seen.
-fn can_work(session: &Session, snapshot: &Snapshot) -> bool {
-    let holder = |ip: IpAddr| {
-        snapshot
-            .nodes
-            .iter()
-            .any(|node| node.net.addresses.items().iter().any(|address| address.ip == ip))
-    };
-    let seen = |name: &Option<String>| {
-        name.as_ref()
-            .is_some_and(|name| snapshot.nodes.iter().any(|node| node.name == *name))
-    };
-    holder(session.local) && (holder(session.remote) || !seen(&session.peer))
 }

@@ -3,22 +3,28 @@
 use serde_json::Value;
 
 use super::Changed;
+use crate::calico::resource::Kind;
 
 /// A line for each field that is known to break something on the way, or that Calico doesn't let anybody change.
 pub(super) fn warnings(changed: &[Changed]) -> Vec<String> {
     let mut lines = Vec::new();
     for change in changed {
-        let Some((kind, _)) = change.title.split_once(' ') else {
+        if change.after.is_null() {
+            lines.extend(goes(change));
             continue;
-        };
+        }
+        let kind = change.kind.name();
         for (of, field, line) in WATCHED {
             let pointer = format!("/spec/{field}");
             let [old, new] = [change.before.as_ref(), Some(&change.after)].map(|value| {
                 value
                     .and_then(|value| value.pointer(&pointer))
-                    .filter(|value| !is_default(value))
+                    .filter(|value| !is_default(field, value))
             });
-            if kind == of && change.before.is_some() && old != new {
+            // What has a meaning without an object changes when one comes.
+            let was = change.before.is_some()
+                || matches!(change.kind, Kind::BgpConfiguration | Kind::FelixConfiguration);
+            if kind == of && was && old != new {
                 lines.push(format!(
                     "{}: spec.{}: {line}",
                     change.title,
@@ -30,12 +36,33 @@ pub(super) fn warnings(changed: &[Changed]) -> Vec<String> {
     lines
 }
 
-fn is_default(value: &Value) -> bool {
-    value.is_null() || *value == "Never" || *value == false
+/// What the end of an object does meanwhile.
+fn goes(change: &Changed) -> Option<String> {
+    let line = match change.kind {
+        Kind::IpPool => {
+            "its blocks are given up: pods that have its addresses keep them, and are not reached from other nodes any more"
+        }
+        Kind::Node => "its sessions end, and IPAM takes its blocks back: pods that run there are cut off",
+        Kind::WorkloadEndpoint => "Felix takes away the pod's route and chains: the pod is cut off",
+        Kind::BgpPeer => "routes that came by its sessions go at once",
+        _ => return None,
+    };
+    Some(format!("{}: {line}", change.title))
+}
+
+/// What Calico takes where the field is missing.
+fn is_default(field: &str, value: &Value) -> bool {
+    match field {
+        "nodeToNodeMeshEnabled" => *value == true,
+        "asNumber" => *value == 64_512,
+        "blockSize" => *value == 26 || *value == 122,
+        "nodeSelector" => *value == "all()" || *value == "",
+        _ => value.is_null() || *value == "Never" || *value == false || *value == 0,
+    }
 }
 
 /// Kind, field, and what its change does meanwhile.
-const WATCHED: [(&str, &str, &str); 13] = [
+const WATCHED: [(&str, &str, &str); 22] = [
     (
         "IPPool",
         "ipipMode",
@@ -95,6 +122,51 @@ const WATCHED: [(&str, &str, &str); 13] = [
         "Node",
         "bgp/routeReflectorClusterID",
         "the node leaves or joins the mesh: its sessions begin anew",
+    ),
+    (
+        "IPPool",
+        "nodeSelector",
+        "blocks stay where they are; nodes that it doesn't select any more take new pods' addresses from other pools",
+    ),
+    (
+        "BGPPeer",
+        "password",
+        "TCP MD5 is asked of both sides at once: the session is down until both have the password",
+    ),
+    (
+        "BGPPeer",
+        "asNumber",
+        "its sessions begin anew: routes that came by them are gone for some seconds, or for good where the peer is of another AS",
+    ),
+    (
+        "BGPPeer",
+        "peerIP",
+        "the old session ends before the new one is up: routes that came by it are gone meanwhile",
+    ),
+    (
+        "BGPConfiguration",
+        "listenPort",
+        "BIRD begins anew: all sessions end until both sides use the new port",
+    ),
+    (
+        "FelixConfiguration",
+        "vxlanMTU",
+        "nodes change one after another; pods keep their MTU until they are made anew",
+    ),
+    (
+        "FelixConfiguration",
+        "ipipMTU",
+        "nodes change one after another; pods keep their MTU until they are made anew",
+    ),
+    (
+        "FelixConfiguration",
+        "vxlanVNI",
+        "nodes change one after another; until all have, packets between old and new ones are lost",
+    ),
+    (
+        "HostEndpoint",
+        "interfaceName",
+        "the old link is open, and the new one closed but for what policies allow",
     ),
     (
         "FelixConfiguration",

@@ -100,3 +100,19 @@ impl Choices {
         false
     }
 }
+
+/// So many orders of things are there.
+pub(super) fn orders(count: usize) -> u32 {
+    (1..=u32::try_from(count).unwrap_or(u32::MAX)).fold(1, u32::saturating_mul)
+}
+
+/// The things in the order with this number; 0 leaves them as they are.
+pub(super) fn nth_order(mut things: Vec<usize>, mut number: u32) -> Vec<usize> {
+    let mut ordered = Vec::new();
+    while !things.is_empty() {
+        let left = u32::try_from(things.len()).unwrap_or(u32::MAX);
+        ordered.push(things.remove((number % left) as usize));
+        number /= left;
+    }
+    ordered
+}

@@ -73,6 +73,8 @@ pub struct Conn {
     /// IPS_DST_NAT_DONE, IPS_SRC_NAT_DONE: decided, even if for nothing.
     pub dnat_done: bool,
     pub snat_done: bool,
+    /// Its zone in the original direction, and in that of replies (`nf_ct_zone_id`).
+    pub zones: [u16; 2],
     /// IPS_SEEN_REPLY: before that, all of its packets are new.
     pub answered: bool,
 }
@@ -116,7 +118,16 @@ impl Conn {
             mark: 0,
             dnat_done: false,
             snat_done: false,
+            zones: [0; 2],
             answered: false,
+        }
+    }
+
+    /// Whether packets of these zones are of it, in the direction that it is seen in (`nf_ct_key_equal`).
+    pub const fn is_in(&self, zones: [u16; 2]) -> bool {
+        match self.direction {
+            Direction::Original => self.zones[0] == zones[0],
+            Direction::Reply => self.zones[1] == zones[1],
         }
     }
 

@@ -50,8 +50,8 @@ pub struct Call<'p, 'a> {
     /// The frame, for tables that see frames.
     pub frame: Option<Head>,
     pub conn: Option<Conn>,
-    /// The connection that conntrack will find for it: rules in front of that don't see it.
-    pub known: Option<Conn>,
+    /// The connections that conntrack may find for it, by the zone that it is in then: rules in front of that see none.
+    pub known: Vec<Conn>,
     /// Those of this packet that conntrack has here, too: what answers them is taken.
     pub others: Vec<Conn>,
     /// Nobody reads what the rules did: no notes of it.

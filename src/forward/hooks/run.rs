@@ -3,8 +3,8 @@
 use super::super::fib::LOOPBACK;
 use super::super::packet::{Packet, Transport};
 use super::chains::{Asked, Chains, Compiled};
-use super::choice::Choices;
-use super::conn::{Conn, ConnState, Direction, Tuple};
+use super::choice::{Choices, nth_order, orders};
+use super::conn::{Conn, ConnState, Direction, Tuple as Ends};
 use super::counts::is_counted;
 use super::fib;
 use super::ipset::IpSets;
@@ -15,12 +15,12 @@ use super::{BaseChain, Call, Doubt, Hooks, Note, Passed, RuleAt, Verdict};
 use crate::state::link::{IfIndex, is_link_local};
 use crate::state::netfilter::{
     ChainKind, CtKey, Dialect, Expr, Hook, Key, MetaKey, Policy, Reject, Rule, Stateful, Statement, Table,
-    Verdict as RuleVerdict,
+    Tuple, Verdict as RuleVerdict,
 };
 
 /// Chains nest at most this deep (NFT_JUMP_STACK_SIZE is 16; iptables allows more).
 const MAX_DEPTH: usize = 64;
-/// NF_IP_PRI_CONNTRACK, NF_IP_PRI_NAT_DST, NF_IP_PRI_NAT_SRC.
+/// NF_IP_PRI_CONNTRACK.
 const CONNTRACK: i32 = -200;
 
 /// The packet on its way through a hook.
@@ -37,6 +37,8 @@ pub(super) struct Run<'r, 'p, 'a> {
     ipsets: &'r IpSets<'a>,
     reroute: bool,
     counted: Vec<RuleAt<'a>>,
+    /// What rules in front of conntrack say of zones: the first one holds (`xt_ct_target`, `nft_ct_set_zone_eval`).
+    zones: Option<[u16; 2]>,
 }
 
 /// How a chain or rule ends.
@@ -62,6 +64,7 @@ pub(super) fn hook<'r, 'a>(
         sets: None,
         ipsets: &hooks.ipsets,
         counted: Vec::new(),
+        zones: None,
     };
     let verdict = run.all(hooks);
     Passed {
@@ -105,8 +108,8 @@ impl<'r, 'a> Run<'r, '_, 'a> {
             }
             if !translated && priority >= self.nat_priority() {
                 translated = true;
+                // Lost there and then: no chain behind sees it.
                 if self.translate_known() && self.has_no_way() {
-                    // Lost there and then: no chain behind sees it.
                     return Verdict::Accept;
                 }
             }
@@ -137,7 +140,7 @@ impl<'r, 'a> Run<'r, '_, 'a> {
     /// What would answer the packet, where another connection has that already: NAT then looks for a number that is
     /// free, of echo requests as soon as the destination is decided, else with the source
     /// (`nf_nat_l4proto_unique_tuple`).
-    fn taken(&self) -> Option<Tuple> {
+    fn taken(&self) -> Option<Ends> {
         let conn = self.call.conn.as_ref()?;
         let echo = matches!(self.call.packet.transport, Transport::Icmp { .. });
         let decides = match self.call.hook {
@@ -148,11 +151,12 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         if !decides || conn.state != ConnState::New {
             return None;
         }
-        let mut others = self.call.others.iter();
         let has = |other: &Conn| {
-            other.original != conn.original && [other.original, other.reply].contains(&conn.reply)
+            other.original != conn.original
+                && other.zones == conn.zones
+                && [other.original, other.reply].contains(&conn.reply)
         };
-        others.any(has).then_some(conn.reply)
+        self.call.others.iter().any(has).then_some(conn.reply)
     }
 
     /// Chains of one priority: those of one table in their order, several tables in every order.
@@ -201,8 +205,13 @@ impl<'r, 'a> Run<'r, '_, 'a> {
     /// A packet without a connection belongs to the one that is known, or begins one.
     fn track(&mut self, hooks: &Hooks) {
         if self.call.conn.is_none() && hooks.tracks[usize::from(self.call.packet.is_v6())] {
-            let known = self.call.known.take();
-            self.call.conn = Some(known.unwrap_or_else(|| Conn::begun_by(&self.call.packet)));
+            let zones = self.zones.unwrap_or_default();
+            let mut known = std::mem::take(&mut self.call.known).into_iter();
+            let known = known.find(|conn| conn.is_in(zones));
+            self.call.conn = Some(known.unwrap_or_else(|| Conn {
+                zones,
+                ..Conn::begun_by(&self.call.packet)
+            }));
         }
     }
 
@@ -355,7 +364,7 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                 }
                 Statement::Notrack => {
                     // What has a connection keeps it (`notrack_chk`, `nft_notrack_eval`).
-                    if self.call.conn.as_ref().is_none_or(|conn| !conn.is_kept()) {
+                    if self.zones.is_none() && self.call.conn.as_ref().is_none_or(|conn| !conn.is_kept()) {
                         self.call.conn = Some(Conn::untracked(&self.call.packet));
                     }
                     Some(true)
@@ -438,6 +447,17 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                 let ecn = self.call.packet.tos & 3;
                 self.call.packet.tos = u8::try_from(number << 2 & 0xfc).unwrap_or(0) | ecn;
             }
+            Key::Ct {
+                key: CtKey::Zone,
+                tuple,
+            } if self.call.conn.is_none() && self.zones.is_none() => {
+                let zone = u16::try_from(number).unwrap_or(0);
+                self.zones = Some(match tuple {
+                    None => [zone; 2],
+                    Some(Tuple::Original) => [zone, 0],
+                    Some(Tuple::Reply) => [0, zone],
+                });
+            }
             Key::Ct { key: CtKey::Mark, .. } => {
                 if let Some(conn) = &mut self.call.conn {
                     conn.mark = number;
@@ -468,22 +488,6 @@ impl<'r, 'a> Run<'r, '_, 'a> {
             Stateful::ConnBytes { .. } | Stateful::Time { .. } | Stateful::Last => return None,
         })
     }
-}
-
-/// So many orders of things are there.
-fn orders(count: usize) -> u32 {
-    (1..=u32::try_from(count).unwrap_or(u32::MAX)).fold(1, u32::saturating_mul)
-}
-
-/// The things in the order with this number; 0 leaves them as they are.
-fn nth_order(mut things: Vec<usize>, mut number: u32) -> Vec<usize> {
-    let mut ordered = Vec::new();
-    while !things.is_empty() {
-        let left = u32::try_from(things.len()).unwrap_or(u32::MAX);
-        ordered.push(things.remove((number % left) as usize));
-        number /= left;
-    }
-    ordered
 }
 
 /// What the sender hears.

@@ -267,7 +267,7 @@ proptest! {
                 physdev: (None, None),
                 conn: Some(Conn::begun_by(&packet)),
                 packet,
-                known: None,
+                known: Vec::new(),
                 others: Vec::new(),
                 quiet: false,
                 counts: true,

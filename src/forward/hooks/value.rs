@@ -431,7 +431,10 @@ impl<'a> Values<'_, '_, '_, 'a> {
             }
             CtKey::Direction => Value::Number(u64::from(conn.direction == Direction::Reply)),
             CtKey::Mark => Value::Number(conn.mark.into()),
-            CtKey::Zone => Value::Number(0),
+            CtKey::Zone => {
+                let reply = matches!(tuple, Some(crate::state::netfilter::Tuple::Reply));
+                Value::Number(conn.zones[usize::from(reply)].into())
+            }
             CtKey::SrcAddr => Value::Addr(side.src),
             CtKey::DstAddr => Value::Addr(side.dst),
             CtKey::SrcPort => port(true),

@@ -326,8 +326,11 @@ fn answers_arp(place: &Place, at: At, name: &str, target: IpAddr, sender: IpAddr
     }
     match hit.route.kind {
         RouteType::Local => {
-            arp_ignore(place, at, name, target, sender) && !arp_filter(place, at, name, target, sender)
+            arp_ignore(place, at, name, target, sender)
+                && (sender.is_unspecified() || !arp_filter(place, at, name, target, sender))
         }
+        // Whoever has no address to ask from only learns whether the target is taken (RFC 5227).
+        RouteType::Unicast if sender.is_unspecified() => false,
         RouteType::Unicast if place.setting(false, name, "forwarding") != Some(0) => {
             let elsewhere = hit.hops.iter().any(|hop| hop.link != Some(at.link));
             let proxy = place.either(false, name, "proxy_arp").unwrap_or(false);

@@ -1,6 +1,7 @@
 //! Netfilter on the way: hooks are called where the kernel calls them.
 
 use super::super::hooks::{Call, Conn, Note, Verdict};
+use super::super::packet::Packet;
 use super::super::topology::PlaceId;
 use super::{Cause, End, Missing, Outcome, State, Walker, What};
 use crate::state::Absence;
@@ -26,12 +27,12 @@ impl Walker<'_, '_> {
         links: Links,
     ) -> (Vec<State>, Vec<Outcome>) {
         let begins = matches!(hook, Hook::Prerouting | Hook::Output);
-        let mut here = state.conns.iter().filter(|(other, _)| *other == place);
-        let known = (begins && state.conn.is_none())
-            .then(|| here.find_map(|(_, conn)| conn.seen_by(&state.packet)))
-            .flatten();
-        let tracked = || self.tracked(place, &state.packet);
-        let known = known.or_else(|| (begins && state.conn.is_none()).then(tracked).flatten());
+        let here = state.conns.iter().filter(|(other, _)| *other == place);
+        let mut known: Vec<Conn> = Vec::new();
+        if begins && state.conn.is_none() {
+            known.extend(here.filter_map(|(_, conn)| conn.seen_by(&state.packet)));
+            known.extend(self.tracked(place, &state.packet));
+        }
         let hooks = self.hooks(place);
         match &hooks.absent {
             None | Some((_, Absence::Missing)) => {}
@@ -70,7 +71,10 @@ impl Walker<'_, '_> {
         for passed in hooks.call(&call) {
             let mut state = state.clone();
             state.share = state.share.times(passed.share);
+            let ends = |packet: &Packet| (packet.src, packet.dst, packet.transport);
+            let moved = ends(&state.packet) != ends(&passed.packet);
             state.packet = passed.packet;
+            state.packet.translated |= moved && state.packet.inner.is_some();
             state.conn = passed.conn;
             state.reroute |= passed.reroute;
             if let Some(counted) = &mut state.counted {
@@ -136,7 +140,9 @@ impl State {
         let Some(conn) = self.conn.as_ref().filter(|conn| conn.is_kept()) else {
             return;
         };
-        let known = |(other, old): &&mut (PlaceId, Conn)| *other == place && old.original == conn.original;
+        let known = |(other, old): &&mut (PlaceId, Conn)| {
+            *other == place && old.original == conn.original && old.zones == conn.zones
+        };
         match self.conns.iter_mut().find(known) {
             Some((_, old)) => {
                 old.mark = conn.mark;

@@ -85,7 +85,7 @@ impl Walker<'_, '_> {
                 arp,
             }),
             conn: None,
-            known: None,
+            known: Vec::new(),
             others: Vec::new(),
             quiet: state.quiet,
             counts: false,

@@ -92,30 +92,31 @@ impl Walker<'_, '_> {
             .collect()
     }
 
-    /// The connection that conntrack has of a datagram: it is translated as that one is, whatever the rules say now. With
-    /// TCP, whoever asks anew begins another one.
-    pub(super) fn tracked(&self, place: PlaceId, packet: &Packet) -> Option<Conn> {
-        let Transport::Udp { .. } = packet.transport else {
-            return None;
+    /// The connections that conntrack has of a datagram or ping, one for each zone: it is translated as that one is,
+    /// whatever the rules say now. With TCP, whoever asks anew begins another one.
+    pub(super) fn tracked(&self, place: PlaceId, packet: &Packet) -> Vec<Conn> {
+        let wanted: &[u8] = match packet.transport {
+            Transport::Udp { .. } => &[UDP],
+            Transport::Icmp { .. } => &[ICMP, ICMPV6],
+            _ => return Vec::new(),
         };
-        let entries = self.topology.place(place).net.conntrack.known()?.entries.items();
-        let alive = |flow: &&Flow| {
-            flow.proto == UDP
-                && flow.zone == 0
-                && flow.original.zone.is_none()
-                && !flow.status.has(FlowStatus::DYING)
-        };
-        entries.iter().filter(alive).find_map(|flow| {
-            let (original, reply) = (datagrams(&flow.original)?, datagrams(&flow.reply)?);
+        let tracked = self.topology.place(place).net.conntrack.known();
+        let entries = tracked.map_or(&[][..], |tracked| tracked.entries.items());
+        let alive = |flow: &&Flow| wanted.contains(&flow.proto) && !flow.status.has(FlowStatus::DYING);
+        let seen = entries.iter().filter(alive).filter_map(|flow| {
+            let (original, reply) = (tuple(&flow.original)?, tuple(&flow.reply)?);
+            let zone = |side: &Seen| side.zone.unwrap_or(flow.zone);
             let seen = Conn {
                 original,
                 reply,
                 mark: flow.mark,
+                zones: [zone(&flow.original), zone(&flow.reply)],
                 answered: !flow.status.is_unreplied(),
                 ..Conn::begun_by(packet)
             };
             seen.seen_by(packet)
-        })
+        });
+        seen.collect()
     }
 
     fn fresh(&self, place: PlaceId) -> impl Iterator<Item = &Flow> {
@@ -127,10 +128,17 @@ impl Walker<'_, '_> {
     }
 }
 
-fn datagrams(seen: &Seen) -> Option<Tuple> {
-    let transport = Transport::Udp {
-        sport: seen.sport?,
-        dport: seen.dport?,
+fn tuple(seen: &Seen) -> Option<Tuple> {
+    let transport = match seen.icmp {
+        Some(icmp) => Transport::Icmp {
+            kind: icmp.kind,
+            code: icmp.code,
+            id: icmp.id,
+        },
+        None => Transport::Udp {
+            sport: seen.sport?,
+            dport: seen.dport?,
+        },
     };
     Some(Tuple {
         src: seen.src,

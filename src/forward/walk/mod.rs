@@ -50,7 +50,7 @@ pub use counted::{Counted, RuleNumber};
 pub use hops::{Hop, hops};
 use ipvs::Balanced;
 pub use missing::{Missing, Unclear};
-pub(super) use room::STACK;
+pub use room::STACK;
 pub use room::with_room;
 pub use rule_text::RuleText;
 use tunnel::Metadata;

@@ -4,7 +4,7 @@ use std::panic::resume_unwind;
 use std::thread;
 
 /// Bytes of a walking thread's stack: a step is several calls, and a long way has hundreds of steps.
-pub(in super::super) const STACK: usize = 64 << 20;
+pub const STACK: usize = 64 << 20;
 
 /// Does something with room enough for walks of any length; without threads, with what there is.
 ///

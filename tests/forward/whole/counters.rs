@@ -102,7 +102,9 @@ impl Foretold {
                 .flat_map(|(there, back)| std::iter::once(there).chain(back))
         };
         let (first, backs) = told.walks.first()?;
-        if told.open().is_some() || all().any(|way| matches!(way.end, End::Heard { .. })) {
+        // Of a flow that goes on, tunnels' own packets go on, too, by ports that nobody knows.
+        let unknown = tunnels && probe.port.is_some();
+        if unknown || told.open().is_some() || all().any(|way| matches!(way.end, End::Heard { .. })) {
             return None;
         }
         let counted = |way: &Outcome| way.state.counted.clone().unwrap_or_default();
@@ -125,7 +127,9 @@ impl Foretold {
             least: tally(told, &surely),
             most: tally(told, &counted(first).maybe()),
             // Tunnels carry questions for neighbors, too.
-            alone: probe.kind != Kind::Tcp
+            // A connection that is made has more packets; one that isn't is asked for again after a second.
+            alone: (probe.kind != Kind::Tcp
+                || told.walks.iter().all(|(there, _)| there.end != End::Delivered))
                 && !tunnels
                 && probe.size < 1280
                 && all().all(|way| silent(way) && whole(&way.state.packet)),

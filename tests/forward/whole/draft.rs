@@ -9,6 +9,8 @@ pub(crate) struct Draft {
     pub(crate) v6: bool,
     /// Rules of more kinds: seeds below [`super::WIDE`] keep the networks that they always made.
     pub(crate) wide: bool,
+    /// Still more kinds, from [`super::DEEP`] on.
+    pub(crate) deep: bool,
     pub(crate) spaces: Vec<Space>,
 }
 

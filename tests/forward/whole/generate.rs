@@ -9,10 +9,11 @@ use super::draft::{Draft, End, Space};
 use super::{grammar, mutate};
 
 /// The network of a seed.
-pub(crate) fn draft(random: &mut Random, wide: bool) -> Draft {
+pub(crate) fn draft(random: &mut Random, wide: bool, deep: bool) -> Draft {
     let mut draft = Draft {
         v6: random.percent(35),
         wide,
+        deep,
         ..Draft::default()
     };
     if random.percent(50) {

@@ -243,7 +243,9 @@ fn iptables(random: &mut Random, draft: &mut Draft, space: usize, back_end: &str
             text += &shaped(random, draft, table);
         }
         for chain in *chains {
-            if draft.v6 && *table == "filter" {
+            // Hosts that nobody finds make dull networks.
+            let heard = !draft.deep || random.percent(85);
+            if draft.v6 && *table == "filter" && heard {
                 text += &format!("-A {chain} -p ipv6-icmp -m icmp6 --icmpv6-type 135 -j ACCEPT\n");
                 text += &format!("-A {chain} -p ipv6-icmp -m icmp6 --icmpv6-type 136 -j ACCEPT\n");
             }
@@ -343,6 +345,10 @@ fn rule(random: &mut Random, draft: &Draft, space: usize, table: &str, chain: &s
         }
     }
     let mut wide = None;
+    if draft.deep && table != "nat" && random.percent(8) {
+        let not = random.pick(&["", "", " !"]);
+        line += &format!(" -m recent{not} --set --name r{level}");
+    }
     if draft.wide {
         if random.percent(35) {
             let has_sets = draft.spaces[space]
@@ -478,7 +484,21 @@ fn target(
         (_, 2) if !own => " -j RETURN".to_owned(),
         ("filter", 3) => " -j DROP".to_owned(),
         ("filter", 4) => {
-            let kinds: &[&str] = if draft.v6 {
+            let kinds: &[&str] = if draft.v6 && draft.deep {
+                &[
+                    "icmp6-no-route",
+                    "icmp6-addr-unreachable",
+                    "icmp6-policy-fail",
+                    "icmp6-reject-route",
+                ]
+            } else if draft.deep {
+                &[
+                    "icmp-net-unreachable",
+                    "icmp-host-unreachable",
+                    "icmp-proto-unreachable",
+                    "icmp-net-prohibited",
+                ]
+            } else if draft.v6 {
                 &["icmp6-port-unreachable", "icmp6-adm-prohibited"]
             } else {
                 &[
@@ -493,6 +513,17 @@ fn target(
                 format!(" -j REJECT --reject-with {}", random.pick(kinds))
             }
         }
+        ("raw", 3..=8) if own && draft.deep => format!(
+            " -j CT {}",
+            random.pick(&[
+                "--notrack",
+                "--zone 1",
+                "--zone 1",
+                "--zone 2",
+                "--zone-orig 1",
+                "--zone-reply 2"
+            ])
+        ),
         ("raw", 3..=5) if own => " -j CT --notrack".to_owned(),
         ("mangle", 3..=5) => format!(
             " -j MARK --set-xmark {}",
@@ -609,7 +640,8 @@ fn nft(random: &mut Random, draft: &mut Draft, space: usize) {
             text += &format!(
                 "  chain {kind}_{hook} {{\n    type {kind} hook {hook} priority {priority}; policy {policy};\n"
             );
-            if v6 && kind == "filter" {
+            let heard = !draft.deep || random.percent(85);
+            if v6 && kind == "filter" && heard {
                 text += "    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n";
             }
             if policy == "drop" || random.percent(20) {
@@ -685,12 +717,23 @@ fn nft_rule(
                 .iter()
                 .any(|hook| sort.contains(hook)) =>
         {
-            "reject".to_owned()
+            let kinds = [
+                "no-route",
+                "host-unreachable",
+                "port-unreachable",
+                "admin-prohibited",
+            ];
+            if draft.deep && random.percent(60) {
+                format!("reject with icmpx {}", random.pick(&kinds))
+            } else {
+                "reject".to_owned()
+            }
         }
         5 if sort.starts_with("filter") || sort.starts_with("route") => format!(
             "meta mark set {}",
             random.pick(&["0x1", "0x10", "meta mark or 0x2"])
         ),
+        6 | 7 if sort.contains("-300") && draft.deep => format!("ct zone set {}", 1 + random.below(2)),
         6 if sort.contains("-300") => "notrack".to_owned(),
         6 if sort.starts_with("filter ") => random
             .pick(&["ct mark set meta mark", "meta mark set ct mark"])

@@ -228,6 +228,9 @@ pub(crate) fn errors(outcome: &Outcome) -> Vec<(u8, u8)> {
             let codes: &[(&str, u8)] = if v6 {
                 &[
                     ("no-route", 0),
+                    ("host-unreachable", 3),
+                    ("policy-fail", 5),
+                    ("reject-route", 6),
                     ("adm-prohibited", 1),
                     ("admin-prohibited", 1),
                     ("addr-unreachable", 3),
@@ -236,8 +239,10 @@ pub(crate) fn errors(outcome: &Outcome) -> Vec<(u8, u8)> {
             } else {
                 &[
                     ("net-unreachable", 0),
+                    ("no-route", 0),
                     ("host-unreachable", 1),
-                    ("proto-unreachable", 2),
+                    // nft says prot.
+                    ("prot", 2),
                     ("port", 3),
                     ("net-prohibited", 9),
                     ("host-prohibited", 10),

@@ -35,21 +35,26 @@ use network::Network;
 use probe::{Heard, Kind, Listening, Probe, What};
 
 /// Seeds of networks that once were told wrongly.
-const REGRESSIONS: [u64; 67] = [
+const REGRESSIONS: [u64; 69] = [
     41, 67, 91, 144, 3, 6, 12, 17, 21, 33, 39, 5, 68, 69, 76, 331, 337, 1062, 1126, 1138, 1145, 1172, 1206,
     1228, 1241, 1272, 1292, 1320, 1395, 1443, 1623, 1727, 1962, 3786, 4006, 4130, 4401, 4487, 5513, 5326,
     1_000_064, 1_000_282, 1_000_714, 4836, 4712, 15, 1_000_081, 1_010_039, 1_010_410, 1_010_637, 1_010_664,
     4294, 1_020_103, 1_020_115, 1_020_175, 1_020_290, 1_020_520, 1_020_643, 1_030_205, 1_030_411, 1_050_041,
-    1_040_093, 1_040_575, 1_040_488, 1_060_367, 1_060_980, 20_029,
+    1_040_093, 1_040_575, 1_040_488, 1_060_367, 1_060_980, 20_029, 1_061_415, 30_668,
 ];
 
 /// Networks in a usual run, so many with rules of more kinds, and packets in each.
 const CASES: u64 = 30;
-const WIDE_CASES: u64 = 40;
+const WIDE_CASES: u64 = 30;
+const DEEP_CASES: u64 = 25;
 const PACKETS: usize = 20;
 
 /// Seeds from here on have rules of more kinds.
 pub(crate) const WIDE: u64 = 1_000_000;
+
+/// Seeds from here on have neighbor discovery that rules see, zones of conntrack, more ways to refuse, and further packets
+/// of a flow, too.
+pub(crate) const DEEP: u64 = 2_000_000;
 
 /// Networks at a time: most of the time is waiting.
 const WORKERS: usize = 4;
@@ -102,11 +107,13 @@ fn random_networks_are_walked_as_packets_go() {
         vec![seed]
     } else {
         let first = number("NETDIAG_FIRST").unwrap_or(0);
-        let (cases, wide) = match number("NETDIAG_CASES") {
-            Some(cases) => (cases, 0),
-            None => (CASES, WIDE_CASES),
+        let (cases, wide, deep) = match number("NETDIAG_CASES") {
+            Some(cases) => (cases, 0, 0),
+            None => (CASES, WIDE_CASES, DEEP_CASES),
         };
-        let usual = (first..first + cases).chain(WIDE..WIDE + wide);
+        let usual = (first..first + cases)
+            .chain(WIDE..WIDE + wide)
+            .chain(DEEP..DEEP + deep);
         REGRESSIONS.into_iter().chain(usual).collect()
     };
     let begun = Instant::now();
@@ -192,7 +199,7 @@ fn all(seeds: Vec<u64>, show: bool) -> Result<Sum> {
 /// Makes the network of a seed, and sends packets in it.
 fn case(seed: u64, show: bool, sum: &mut Sum) -> Result<()> {
     let mut random = Random::new(seed);
-    let draft = generate::draft(&mut random, seed >= WIDE);
+    let draft = generate::draft(&mut random, seed >= WIDE, seed >= DEEP);
     let network = Network::up(&draft)?;
     let mut nodes = network.nodes();
     let mut listening = Listening::new(&network);
@@ -225,20 +232,48 @@ fn case(seed: u64, show: bool, sum: &mut Sum) -> Result<()> {
         }
         // What never ends disturbs all that comes behind it.
         let endless = never_ends && tries.iter().any(Tried::loops);
+        let right = !tries.last().unwrap().is_wrong(&listening);
+        let further = probe
+            .further(8)
+            .filter(|_| draft.deep && right && random.percent(40));
         asked.push(Asked { probe, tries });
         if endless {
             break;
+        }
+        // One more packet of the flow: conntrack knows it by now.
+        if let Some(mut probe) = further {
+            let mut tries = Vec::new();
+            for again in 0..2 {
+                nodes = network.nodes();
+                let least = Duration::from_millis(2 + again * 300);
+                let tried = once(&nodes, &mut listening, &probe, 0, least);
+                let wrong = tried.is_wrong(&listening);
+                tries.push(tried);
+                if !wrong {
+                    break;
+                }
+                probe.id += 1000;
+            }
+            asked.push(Asked { probe, tries });
         }
     }
     // What came late was heard, too: by then a packet behind it may have found the neighbor that it waited for. Alone it
     // must be as it is told.
     listening.rest();
+    // One more packet of a flow can't be asked about again alone: the neighbor that it waits for may be found meanwhile.
+    asked.retain(|asked| {
+        let late = asked.probe.port.is_some() && asked.tries.len() == 1;
+        !late || !asked.tries[0].is_wrong(&listening)
+    });
     for again in 4..7 {
         for asked in asked
             .iter_mut()
             .filter(|asked| !never_ends || !asked.tries.iter().any(Tried::loops))
         {
-            if asked.tries.len() < 4 && asked.tries.last().unwrap().is_wrong(&listening) {
+            if asked.probe.port.is_none()
+                && asked.tries.len() < 4
+                && asked.tries.last().unwrap().is_wrong(&listening)
+            {
                 nodes = network.nodes();
                 let least = Duration::from_millis(400);
                 asked
@@ -441,6 +476,7 @@ fn packet(random: &mut Random, draft: &Draft, id: u16) -> Probe {
     let plain = random.percent(70) || src.is_none();
     Probe {
         id,
+        port: None,
         from,
         src,
         dst,

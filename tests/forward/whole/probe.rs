@@ -21,8 +21,10 @@ const MAGIC: [u8; 4] = *b"nDg!";
 /// A packet to be sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Probe {
-    /// Also its source port, or the identifier of its echo request.
+    /// Also its source port, or the identifier of its echo request, where it has no other one.
     pub(crate) id: u16,
+    /// That of the flow which this packet goes on with: what is known of that is left.
+    pub(crate) port: Option<u16>,
     pub(crate) from: usize,
     /// None: the kernel chooses.
     pub(crate) src: Option<IpAddr>,
@@ -45,10 +47,25 @@ pub(crate) enum Kind {
 }
 
 impl Probe {
+    /// One more packet of the same flow, with a number so many thousands higher.
+    pub(crate) fn further(&self, thousands: u16) -> Option<Self> {
+        // What is large teaches a path MTU.
+        let goes_on = self.kind != Kind::Tcp && self.size < 1280;
+        goes_on.then(|| Self {
+            id: self.id % 1000 + 20_000 + thousands * 1000,
+            port: Some(self.id),
+            ..self.clone()
+        })
+    }
+
+    fn port(&self) -> u16 {
+        self.port.unwrap_or(self.id)
+    }
+
     pub(crate) fn transport(&self) -> Transport {
-        let (sport, dport) = (self.id, self.dport);
+        let (sport, dport) = (self.port(), self.dport);
         match self.kind {
-            Kind::Ping => Transport::echo(self.dst.is_ipv6(), self.id),
+            Kind::Ping => Transport::echo(self.dst.is_ipv6(), sport),
             Kind::Udp => Transport::Udp { sport, dport },
             Kind::Tcp => Transport::Tcp { sport, dport },
         }
@@ -170,8 +187,10 @@ impl<'n> Listening<'n> {
         expected: impl Fn(&[Heard]) -> bool,
     ) -> Option<String> {
         self.current = probe.id;
-        for up in &self.network.spaces {
-            up.flush(self.network.v6, self.large);
+        if probe.port.is_none() {
+            for up in &self.network.spaces {
+                up.flush(self.network.v6, self.large);
+            }
         }
         self.large = probe.size >= 1280;
         let sent = {
@@ -411,7 +430,7 @@ fn send(probe: &Probe) -> io::Result<Socket> {
     let header = if v6 { 40 } else { 20 };
     match probe.kind {
         Kind::Udp => {
-            let socket = socket(probe, Type::DGRAM, Protocol::UDP, probe.id)?;
+            let socket = socket(probe, Type::DGRAM, Protocol::UDP, probe.port())?;
             let bytes = payload(probe.id, size.saturating_sub(header + 8));
             socket.send_to(&bytes, &SocketAddr::new(probe.dst, probe.dport).into())?;
             Ok(socket)
@@ -428,7 +447,7 @@ fn send(probe: &Probe) -> io::Result<Socket> {
         Kind::Ping if v6 => {
             let socket = socket(probe, Type::RAW, Protocol::ICMPV6, 0)?;
             let mut bytes = vec![128, 0, 0, 0];
-            bytes.extend(probe.id.to_be_bytes());
+            bytes.extend(probe.port().to_be_bytes());
             bytes.extend([0, 1]);
             bytes.extend(payload(probe.id, size.saturating_sub(header + 8)));
             socket.send_to(&bytes, &SocketAddr::new(probe.dst, 0).into())?;
@@ -438,7 +457,7 @@ fn send(probe: &Probe) -> io::Result<Socket> {
             let socket = socket(probe, Type::RAW, Protocol::ICMPV4, 0)?;
             socket.set_header_included_v4(true)?;
             let mut icmp = vec![8, 0, 0, 0];
-            icmp.extend(probe.id.to_be_bytes());
+            icmp.extend(probe.port().to_be_bytes());
             icmp.extend([0, 1]);
             icmp.extend(payload(probe.id, size.saturating_sub(header + 8)));
             let sum = checksum(&icmp);

@@ -4,6 +4,7 @@
 //! [`Plan`] describes any network; [`StoryPlan`] is the founding story of netdiag, with Calico's parts.
 
 pub mod bird;
+mod confd;
 mod crowd;
 mod daemons;
 mod error;
@@ -34,6 +35,7 @@ mod story;
 mod wait;
 
 pub use bird::{Bird, Session};
+pub use confd::{bird_config, felix_script};
 pub use crowd::{Crowd, Rules, Sizes};
 pub use daemons::path as unpacked;
 pub use error::{Error, Result, or_skip};

@@ -23,6 +23,11 @@ impl Walker<'_, '_> {
         let Some(inner) = outer.inner.clone() else {
             return state.ends(at.place, End::Delivered);
         };
+        if outer.translated && outer.fragment.is_some() && outer.transport.ports().is_some() {
+            // What was cut has its checksum looked at, even between namespaces.
+            let why = "NAT changed the fragments of a tunnel: their checksum may be wrong for that";
+            return state.undecided(at.place, why.to_owned());
+        }
         if let Some(outcomes) = self.switch_decap(&state, at) {
             return outcomes;
         }
@@ -69,6 +74,10 @@ impl Walker<'_, '_> {
         mark: u32,
     ) -> Vec<Outcome> {
         if let Payload::Ip(packet) = &mut frame.payload {
+            if packet.translated {
+                let why = "NAT changed the packet of a tunnel inside another one: its checksum may be wrong for that";
+                return state.undecided(at.place, why.to_owned());
+            }
             packet.mark = mark;
             state.packet = packet.clone();
         }

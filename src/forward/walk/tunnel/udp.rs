@@ -34,12 +34,14 @@ impl Walker<'_, '_> {
         vxlan: &Vxlan,
         frame: &Frame,
     ) -> Vec<Outcome> {
-        let remote = |ip, port, vni| Remote {
+        // The link below is that of the default remote only: entries of the database have their own, if any
+        // (`vxlan_fdb_parse`, `vxlan_xmit_one`).
+        let remote = |ip, port, vni, link| Remote {
             ip,
             port,
             vni,
             local: vxlan.local,
-            link: vxlan.link,
+            link,
         };
         let metadata = state.metadata.take();
         let Some(vni) = vxlan.vni else {
@@ -47,7 +49,7 @@ impl Walker<'_, '_> {
                 Some(metadata) => self.in_udp(
                     state,
                     at,
-                    &remote(metadata.remote, vxlan.port, metadata.id),
+                    &remote(metadata.remote, vxlan.port, metadata.id, None),
                     frame,
                 ),
                 None => self.no_metadata(state, at),
@@ -63,18 +65,19 @@ impl Walker<'_, '_> {
             .filter_map(|entry| {
                 let text = format!("{} dev {} dst {}", entry.mac, self.name(at), entry.dst?);
                 let port = entry.port.unwrap_or(vxlan.port);
-                Some((remote(entry.dst?, port, entry.vni.unwrap_or(vni)), text))
+                let vni = entry.vni.unwrap_or(vni);
+                Some((remote(entry.dst?, port, vni, entry.via), text))
             })
             .collect();
         if let Some(ip) = state.learned.remote(at, frame.dst) {
             let text = format!("{} dev {} dst {ip} (learned)", frame.dst, self.name(at));
-            remotes = vec![(remote(ip, vxlan.port, vni), text)];
+            remotes = vec![(remote(ip, vxlan.port, vni, None), text)];
         }
         if remotes.is_empty()
             && let Some(ip) = vxlan.remote
         {
             let text = format!("{} remote {ip}", self.name(at));
-            remotes.push((remote(ip, vxlan.port, vni), text));
+            remotes.push((remote(ip, vxlan.port, vni, vxlan.link), text));
         }
         if remotes.is_empty()
             && let Some(why) = unread_neighbors(self.topology.place(at.place).net)

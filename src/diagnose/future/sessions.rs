@@ -1,0 +1,358 @@
+//! What becomes of BGP sessions when objects change.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::NodeFuture;
+use crate::forward::matrix::{self, Endpoint, Reach};
+use crate::forward::packet::Transport;
+use crate::forward::topology::Topology;
+use crate::forward::walk::{Cause, End, Walker};
+use crate::intent::Cluster;
+use crate::intent::routes::Silent;
+use crate::intent::sessions::{Session, sessions};
+use crate::state::bird::{BgpSession, Bird, ConfiguredPeer, Protocol};
+use crate::state::{Fact, NodeState, Snapshot};
+
+/// So many new sessions are walked; of more, only the ends are looked at.
+const WALKED: usize = 400;
+
+/// How a session is afterwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Then {
+    Up,
+    /// As it is now: not up.
+    StaysDown,
+    /// And why.
+    Down(String),
+    /// Who is there can't be told.
+    Unknown,
+}
+
+/// A session afterwards.
+struct Told {
+    session: Session,
+    then: Then,
+    /// Established now; none where the daemon is not known.
+    up_now: Option<bool>,
+    /// It begins anew though it stays.
+    anew: bool,
+}
+
+/// Of all nodes, by their names.
+type Sessions = BTreeMap<String, Vec<Session>>;
+
+/// All sessions of all nodes, before and after.
+pub(super) struct Ends {
+    old: Sessions,
+    new: Sessions,
+    told: BTreeMap<String, Vec<Told>>,
+}
+
+impl Ends {
+    /// Of one family.
+    pub(super) fn new([before, after]: [&Cluster; 2], snapshot: &Snapshot, v6: bool) -> Self {
+        let of = |cluster: &Cluster| -> Sessions {
+            let nodes = cluster.nodes.iter();
+            nodes
+                .map(|node| (node.name.clone(), sessions(cluster, node, v6)))
+                .collect()
+        };
+        let mut ends = Self {
+            old: of(before),
+            new: of(after),
+            told: BTreeMap::new(),
+        };
+        let topology = Topology::new(&snapshot.nodes);
+        let walker = Walker::new(&topology);
+        let mut walks = 0;
+        let mut told = BTreeMap::new();
+        for (name, all) in &ends.new {
+            let state = snapshot.nodes.iter().find(|node| node.name == *name);
+            let list = all.iter().map(|session| {
+                let now = state.and_then(|state| established(state, session.remote, v6));
+                let unchanged = ends.is_unchanged(name, session);
+                let then = if unchanged {
+                    match now {
+                        Some(false) => Then::StaysDown,
+                        _ => Then::Up,
+                    }
+                } else {
+                    ends.judge(name, session, snapshot, (&topology, &walker), &mut walks)
+                };
+                Told {
+                    session: session.clone(),
+                    then,
+                    up_now: now,
+                    anew: !unchanged,
+                }
+            });
+            told.insert(name.clone(), list.collect());
+        }
+        ends.told = told;
+        ends
+    }
+
+    /// The same on both sides as before.
+    fn is_unchanged(&self, node: &str, session: &Session) -> bool {
+        let had = |all: &Sessions| {
+            let own = all.get(node)?.iter().find(|old| old.remote == session.remote)?;
+            let back = session
+                .peer
+                .as_ref()
+                .and_then(|peer| all.get(peer)?.iter().find(|back| back.remote == session.local));
+            Some((own.clone(), back.cloned()))
+        };
+        let without_by = |found: Option<(Session, Option<Session>)>| {
+            found.map(|(own, back)| (bare(&own), back.as_ref().map(bare)))
+        };
+        without_by(had(&self.old)) == without_by(had(&self.new))
+    }
+
+    /// Whether a session that is new or has changed comes up.
+    fn judge(
+        &self,
+        node: &str,
+        session: &Session,
+        snapshot: &Snapshot,
+        (topology, walker): (&Topology, &Walker),
+        walks: &mut usize,
+    ) -> Then {
+        let state = |name: &str| snapshot.nodes.iter().find(|state| state.name == name);
+        let has = |name: &str, ip: IpAddr| {
+            state(name).is_none_or(|state| {
+                let addresses = state.net.addresses.known();
+                addresses.is_none_or(|all| all.iter().any(|address| address.ip == ip))
+            })
+        };
+        let Session { local, remote, .. } = session;
+        let down = |why: String| Then::Down(why);
+        if !has(node, *local) {
+            return down(format!("{local} is on no link of {node}"));
+        }
+        let Some(peer) = &session.peer else {
+            return Then::Unknown;
+        };
+        if !has(peer, *remote) {
+            return down(format!("{remote} is on no link of {peer}"));
+        }
+        let back = self
+            .new
+            .get(peer)
+            .and_then(|all| all.iter().find(|back| back.remote == *local));
+        let Some(back) = back else {
+            return down(format!("{peer} has no session with {node}"));
+        };
+        for (one, other, name, its) in [(session, back, peer.as_str(), node), (back, session, node, peer)] {
+            if one.remote_as.is_some_and(|number| number != other.local_as) {
+                let number = one.remote_as.unwrap_or_default();
+                return down(format!(
+                    "{its} takes {name} to be of AS {number}, and it is of {}",
+                    other.local_as
+                ));
+            }
+        }
+        if session.password != back.password {
+            return down(format!(
+                "only {} has a password for it",
+                if session.password { node } else { peer }
+            ));
+        }
+        let end = |name: &str, ip: IpAddr| {
+            let place = topology.place_of(&state(name)?.net)?;
+            Some(Endpoint { place, ip })
+        };
+        if let (Some(from), Some(to), true) = (end(node, *local), end(peer, *remote), *walks < WALKED) {
+            *walks += 1;
+            let transport = Transport::Tcp {
+                sport: 40_000,
+                dport: session.port,
+            };
+            let (reach, at, back, end) = matrix::reach(walker, from, to, transport);
+            // That nobody listens yet says nothing: BIRD is told what to do only then.
+            let by_rule = matches!(
+                end,
+                End::Dropped(Cause::Rule { .. }) | End::Rejected(Cause::Rule { .. })
+            );
+            let on_the_way = at != from.place && at != to.place;
+            if reach == Reach::Lost && (by_rule || on_the_way) {
+                let what = if back { "answers" } else { "packets" };
+                let place = topology.place(at).title();
+                return down(format!("its {what} to TCP port {} end at {place}", session.port));
+            }
+        }
+        Then::Up
+    }
+
+    /// Pairs of nodes that don't hear of each other.
+    pub(super) fn silent(&self) -> Silent {
+        let mut silent = Silent::new();
+        for (node, told) in &self.told {
+            for told in told {
+                let quiet = matches!(told.then, Then::StaysDown | Then::Down(_));
+                if let Some(peer) = told.session.peer.as_ref().filter(|_| quiet) {
+                    silent.insert((node.clone(), peer.clone()));
+                    silent.insert((peer.clone(), node.clone()));
+                }
+            }
+        }
+        silent
+    }
+
+    /// Peers whose sessions stay as they are: not up.
+    pub(super) fn stay_down(&self, node: &str) -> Vec<IpAddr> {
+        let all = self.told.get(node).into_iter().flatten();
+        all.filter(|told| told.then == Then::StaysDown)
+            .map(|told| told.session.remote)
+            .collect()
+    }
+
+    /// What is to be said of a node.
+    pub(super) fn tell(&self, node: &str, future: &mut NodeFuture) {
+        for told in self.told.get(node).into_iter().flatten() {
+            let Some(up_now) = told.up_now else { continue };
+            let peer = label(&told.session);
+            match &told.then {
+                Then::Up if !up_now && told.anew => future.sessions_up.push(peer),
+                Then::Up if up_now && told.anew => future.sessions_anew.push(peer),
+                Then::Down(why) => {
+                    if up_now {
+                        future.sessions_gone.push(peer.clone());
+                    }
+                    future.sessions_down.push((peer, why.clone()));
+                }
+                Then::Unknown => future.sessions_unknown.push(peer),
+                Then::Up | Then::StaysDown => {}
+            }
+        }
+    }
+
+    /// Sessions that a node has now and won't have.
+    pub(super) fn gone(&self, state: &NodeState, v6: bool) -> Vec<String> {
+        let new = self.new.get(&state.name);
+        let old = self.old.get(&state.name).into_iter().flatten();
+        old.filter(|old| !new.is_some_and(|new| new.iter().any(|new| new.remote == old.remote)))
+            .filter(|old| established(state, old.remote, v6) == Some(true))
+            .map(label)
+            .collect()
+    }
+
+    /// Puts the sessions that are meant in the place of those of BIRD and of its configuration.
+    pub(super) fn write(&self, state: &mut NodeState, v6: bool) {
+        let all = self.told.get(&state.name).map_or(&[][..], Vec::as_slice);
+        let both = state.bird.known().is_some_and(Bird::speaks_both_families);
+        let daemon = if v6 && !both {
+            &mut state.bird6
+        } else {
+            &mut state.bird
+        };
+        let of_family = |ip: Option<IpAddr>| ip.is_some_and(|ip| ip.is_ipv6() == v6);
+        let is_meant = |ip: Option<IpAddr>| all.iter().any(|told| Some(told.session.remote) == ip);
+        if let Fact::Known(bird) = daemon {
+            bird.protocols.retain(|protocol| {
+                let neighbor = protocol.bgp.as_ref().map(|bgp| bgp.neighbor_address);
+                neighbor.is_none_or(|ip| !of_family(ip) || is_meant(ip))
+            });
+            for told in all {
+                protocol(bird, told);
+            }
+        }
+        if let Fact::Known(config) = &mut state.bird_config {
+            config
+                .peers
+                .retain(|peer| !of_family(peer.neighbor) || is_meant(peer.neighbor));
+            for Told { session, .. } in all {
+                let name = name_of(session);
+                let place = config
+                    .peers
+                    .iter_mut()
+                    .find(|peer| peer.neighbor == Some(session.remote));
+                let peer = ConfiguredPeer {
+                    name: place.as_ref().map_or(name, |peer| peer.name.clone()),
+                    neighbor: Some(session.remote),
+                    neighbor_as: session.remote_as,
+                    port: place.as_ref().and_then(|peer| peer.port),
+                    local_as: Some(session.local_as),
+                    source_address: Some(session.local),
+                    password: session.password,
+                    passive: place.as_ref().map_or(session.passive, |peer| peer.passive),
+                    disabled: false,
+                };
+                match place {
+                    Some(place) => *place = peer,
+                    None => config.peers.push(peer),
+                }
+            }
+        }
+    }
+}
+
+/// The peer's name, or its address.
+fn label(session: &Session) -> String {
+    match (&session.peer, session.remote.is_ipv6()) {
+        (Some(peer), false) => peer.clone(),
+        (Some(peer), true) => format!("{peer} (IPv6)"),
+        (None, _) => session.remote.to_string(),
+    }
+}
+
+/// What of a session its daemon is configured with.
+fn bare(session: &Session) -> (IpAddr, u32, IpAddr, u16, Option<u32>, bool, bool) {
+    (
+        session.local,
+        session.local_as,
+        session.remote,
+        session.port,
+        session.remote_as,
+        session.password,
+        session.client,
+    )
+}
+
+/// Whether a node's session is Established; none where its BIRD is not known.
+fn established(state: &NodeState, remote: IpAddr, v6: bool) -> Option<bool> {
+    let both = state.bird.known().is_some_and(Bird::speaks_both_families);
+    let daemon = if v6 && !both { &state.bird6 } else { &state.bird };
+    let mut sessions = daemon.known()?.sessions();
+    Some(sessions.any(|(_, now)| now.neighbor_address == Some(remote) && now.state == "Established"))
+}
+
+fn name_of(session: &Session) -> String {
+    format!("Mesh_{}", session.remote.to_string().replace(['.', ':'], "_"))
+}
+
+fn protocol(bird: &mut Bird, told: &Told) {
+    let found = bird.protocols.iter_mut().find(|protocol| {
+        let session = protocol.bgp.as_ref();
+        session.is_some_and(|bgp| bgp.neighbor_address == Some(told.session.remote))
+    });
+    let is_up = matches!(told.then, Then::Up | Then::Unknown);
+    let (state, info) = if is_up {
+        ("up", "Established")
+    } else {
+        ("start", "Connect")
+    };
+    let session = BgpSession {
+        state: info.to_owned(),
+        neighbor_address: Some(told.session.remote),
+        neighbor_as: told.session.remote_as,
+        source_address: Some(told.session.local),
+        ..BgpSession::default()
+    };
+    match found {
+        Some(_) if told.then == Then::StaysDown => {}
+        Some(protocol) => {
+            state.clone_into(&mut protocol.state);
+            info.clone_into(&mut protocol.info);
+            protocol.bgp = Some(session);
+        }
+        None => bird.protocols.push(Protocol {
+            name: name_of(&told.session),
+            proto: "BGP".to_owned(),
+            state: state.to_owned(),
+            info: info.to_owned(),
+            bgp: Some(session),
+            ..Protocol::default()
+        }),
+    }
+}
