@@ -19,6 +19,7 @@ mod formats;
 mod healthy;
 mod kinds_of_change;
 mod made;
+mod mended;
 mod netfilter;
 mod objects;
 mod plan;
