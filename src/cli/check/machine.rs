@@ -1,5 +1,6 @@
 //! Findings for machines: SARIF, JUnit, and the commands as a script.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
@@ -7,10 +8,13 @@ use serde_json::{Value, json};
 use crate::diagnose::catalogue::{self, Check};
 use crate::diagnose::{Finding, Report, Severity, Sure};
 
-/// SARIF 2.1.0 (OASIS): a rule a check, a result a finding. Nodes stand for files.
+/// SARIF 2.1.0 (OASIS): a rule a check, a result a finding. Nodes stand for files, since code hosts show nothing without
+/// a place in one.
 pub(super) fn sarif(report: &Report) -> String {
     let rules: Vec<Value> = catalogue::all().map(rule).collect();
-    let results: Vec<Value> = report.findings.iter().map(result).collect();
+    let mut known = BTreeMap::new();
+    let results = report.findings.iter();
+    let results: Vec<Value> = results.map(|finding| result(finding, &mut known)).collect();
     let document = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -18,8 +22,12 @@ pub(super) fn sarif(report: &Report) -> String {
             "tool": {"driver": {
                 "name": "netdiag",
                 "version": env!("CARGO_PKG_VERSION"),
+                "semanticVersion": env!("CARGO_PKG_VERSION"),
                 "rules": rules,
             }},
+            // What could not be decided is no reason to take findings for all that there is.
+            "invocations": [{"executionSuccessful": report.undecidable.is_none()}],
+            "columnKind": "unicodeCodePoints",
             "results": results,
         }],
     });
@@ -27,12 +35,22 @@ pub(super) fn sarif(report: &Report) -> String {
 }
 
 fn rule(check: &Check) -> Value {
+    let sections = check.sections();
+    let text: Vec<String> = sections
+        .iter()
+        .map(|(heading, text)| format!("{heading}: {text}"))
+        .collect();
+    let markdown: Vec<String> = sections
+        .iter()
+        .map(|(heading, text)| format!("**{heading}**\n\n{text}"))
+        .collect();
     json!({
         "id": check.id,
         "shortDescription": {"text": check.title},
         "fullDescription": {"text": check.what},
-        "help": {"text": format!("{} {}", check.mend, check.prevent)},
+        "help": {"text": text.join("\n"), "markdown": markdown.join("\n\n")},
         "defaultConfiguration": {"level": level(check.severity)},
+        "properties": {"tags": ["network"], "problem.severity": level(check.severity)},
     })
 }
 
@@ -43,7 +61,7 @@ const fn level(severity: Severity) -> &'static str {
     }
 }
 
-fn result(finding: &Finding) -> Value {
+fn result(finding: &Finding, known: &mut BTreeMap<String, usize>) -> Value {
     let evidence: Vec<String> = finding
         .evidence
         .iter()
@@ -58,67 +76,139 @@ fn result(finding: &Finding) -> Value {
         Sure::Likely => 75.0,
         Sure::Possible => 50.0,
     };
+    let place = if finding.node.is_empty() {
+        "cluster"
+    } else {
+        &finding.node
+    };
+    let print = fingerprint(finding);
+    let number = known.entry(print.clone()).or_default();
+    *number += 1;
     json!({
         "ruleId": finding.id,
+        "ruleIndex": catalogue::all().position(|check| check.id == finding.id).map_or(-1, as_number),
         "level": level(finding.severity),
         "rank": rank,
         "message": {"text": text},
-        "locations": [{"logicalLocations": [{
-            "name": if finding.node.is_empty() { "cluster" } else { &finding.node },
-            "fullyQualifiedName": format!("{}/{}", finding.node, finding.subject),
-            "kind": "resource",
-        }]}],
+        "locations": [{
+            "physicalLocation": {
+                "artifactLocation": {"uri": format!("nodes/{}", in_uri(place))},
+                "region": {"startLine": 1},
+            },
+            "logicalLocations": [{
+                "name": place,
+                "fullyQualifiedName": format!("{place}/{}", finding.subject),
+                "kind": "resource",
+            }],
+        }],
+        "partialFingerprints": {"netdiag/v1": format!("{print}:{number}")},
     })
 }
 
-/// JUnit's XML: a suite, a case a check; one without findings has passed.
+fn as_number(place: usize) -> i64 {
+    i64::try_from(place).unwrap_or(-1)
+}
+
+/// The same for the same fault in every run, whatever its figures are (FNV-1a).
+fn fingerprint(finding: &Finding) -> String {
+    let words = [finding.id, &finding.node, &finding.subject].join("\0");
+    let hash = words.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+/// Percent-encoded but for what RFC 3986 doesn't reserve.
+fn in_uri(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+/// JUnit's XML: a suite, a case a check; one without findings has passed. What could not be decided is an error of the
+/// suite's own case, so that nobody takes silence for health.
 pub(super) fn junit(report: &Report) -> String {
     let checks: Vec<&Check> = catalogue::all().collect();
-    let failed = checks
-        .iter()
-        .filter(|check| report.findings.iter().any(|finding| finding.id == check.id))
-        .count();
-    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let _ = writeln!(
-        text,
-        "<testsuite name=\"netdiag check\" tests=\"{}\" failures=\"{failed}\">",
-        checks.len()
+    let of = |check: &Check| -> Vec<&Finding> {
+        let findings = report.findings.iter();
+        findings.filter(|finding| finding.id == check.id).collect()
+    };
+    let failed = checks.iter().filter(|check| !of(check).is_empty()).count();
+    let errors = usize::from(report.undecidable.is_some());
+    let counts = format!(
+        "tests=\"{}\" failures=\"{failed}\" errors=\"{errors}\" skipped=\"0\" time=\"0\"",
+        checks.len() + errors
     );
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let _ = writeln!(text, "<testsuites name=\"netdiag check\" {counts}>");
+    let _ = writeln!(text, "<testsuite name=\"netdiag check\" {counts}>");
+    if let Some(why) = &report.undecidable {
+        let _ = writeln!(
+            text,
+            "  <testcase classname=\"netdiag\" name=\"decidable\" time=\"0\"><error message=\"{}\" type=\"not decidable\"/></testcase>",
+            escaped(why)
+        );
+    }
     for check in checks {
-        let found: Vec<&Finding> = report
-            .findings
-            .iter()
-            .filter(|finding| finding.id == check.id)
-            .collect();
-        let _ = write!(text, "  <testcase classname=\"netdiag\" name=\"{}\"", check.id);
-        if found.is_empty() {
+        let found = of(check);
+        let _ = write!(
+            text,
+            "  <testcase classname=\"netdiag\" name=\"{}\" time=\"0\"",
+            check.id
+        );
+        let Some(first) = found.first() else {
             text.push_str("/>\n");
             continue;
-        }
-        text.push_str(">\n");
+        };
+        let more = if found.len() > 1 {
+            format!(" (and {} more)", found.len() - 1)
+        } else {
+            String::new()
+        };
+        let _ = writeln!(
+            text,
+            ">\n    <failure message=\"{}\" type=\"{}\">",
+            escaped(&format!("{}{more}", first.title)),
+            level(first.severity)
+        );
         for finding in found {
-            let _ = write!(text, "    <failure message=\"{}\">", escaped(&finding.title));
+            let _ = writeln!(text, "{}", escaped(&finding.title));
             for evidence in &finding.evidence {
                 let _ = writeln!(
                     text,
-                    "{}",
+                    "  {}",
                     escaped(&format!("{}: {}", evidence.source, evidence.text))
                 );
             }
-            text.push_str("</failure>\n");
         }
-        text.push_str("  </testcase>\n");
+        text.push_str("    </failure>\n  </testcase>\n");
     }
-    text.push_str("</testsuite>\n");
+    text.push_str("</testsuite>\n</testsuites>\n");
     text
 }
 
+/// As text and in attributes; characters that XML 1.0 has no way to write are left out.
 fn escaped(text: &str) -> String {
-    let text = text
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
-    text.replace('"', "&quot;")
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\n' => safe.push_str("&#10;"),
+            '\t' => safe.push(' '),
+            '\u{fffe}' | '\u{ffff}' => {}
+            character if character < ' ' => {}
+            character => safe.push(character),
+        }
+    }
+    safe
 }
 
 /// The commands of all findings, with what takes each back. None where there are none.

@@ -1,6 +1,7 @@
 //! Bridges of pods and containers.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
 
 use super::shared::{host_end, is_docker, overlap, pod_bridge, pods};
 use crate::diagnose::finding::{Finding, Sure};
@@ -33,10 +34,7 @@ fn hairpin(node: &NodeState) -> Vec<Finding> {
     for pod in pods(node) {
         let Some((end, ip)) = pod.net.links.items().iter().find_map(|link| {
             let end = host_end(node, pod, link).filter(|end| end.master == Some(bridge.index))?;
-            Some((
-                end,
-                super::shared::addresses(pod).find(std::net::IpAddr::is_ipv4)?,
-            ))
+            Some((end, super::shared::addresses(pod).find(IpAddr::is_ipv4)?))
         }) else {
             continue;
         };
@@ -159,31 +157,27 @@ fn no_address(node: &NodeState) -> Option<Finding> {
 /// A pod's link that is on no bridge, while the others' are.
 fn detached(node: &NodeState) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut ends: Vec<(String, &Link)> = Vec::new();
+    let mut ends: Vec<(String, &Link, IpAddr)> = Vec::new();
     for pod in pods(node) {
         for link in pod.net.links.items() {
-            let has_address = pod
-                .net
-                .addresses
-                .items()
-                .iter()
-                .any(|address| address.link == link.index && !address.ip.is_loopback());
-            if let Some(end) = host_end(node, pod, link).filter(|_| has_address) {
-                ends.push((pod.title(), end));
+            let mut addresses = pod.net.addresses.items().iter();
+            let held = addresses.find(|address| address.link == link.index && !address.ip.is_loopback());
+            if let (Some(end), Some(held)) = (host_end(node, pod, link), held) {
+                ends.push((pod.title(), end, held.ip));
             }
         }
     }
-    let Some(bridge) = pod_bridge(node) else {
-        return found;
-    };
-    let on = ends
-        .iter()
-        .filter(|(_, end)| end.master == Some(bridge.index))
-        .count();
     let alone = ends
         .iter()
-        .filter(|(_, end)| end.master.is_none() && !end.name.starts_with("cali"));
-    for (title, end) in alone {
+        .filter(|(_, end, _)| end.master.is_none() && !end.name.starts_with("cali"));
+    for (title, end, ip) in alone {
+        let Some(bridge) = pod_bridge(node).or_else(|| docker_bridge(node, *ip)) else {
+            continue;
+        };
+        let on = ends
+            .iter()
+            .filter(|(_, end, _)| end.master == Some(bridge.index))
+            .count();
         let routed = node.net.routes.items().iter().any(|route| {
             route.dst.addr().is_ipv4() && route.next_hops.iter().any(|hop| hop.link == Some(end.index))
         });
@@ -209,6 +203,13 @@ fn detached(node: &NodeState) -> Vec<Finding> {
         );
     }
     found
+}
+
+/// Docker's bridge that is the gateway of an address.
+fn docker_bridge(node: &NodeState, ip: IpAddr) -> Option<&Link> {
+    let addresses = node.net.addresses.items().iter();
+    let mut of_net = addresses.filter(|address| address.network().is_some_and(|net| net.contains(&ip)));
+    of_net.find_map(|address| node.net.link(address.link).filter(|link| is_docker(link)))
 }
 
 /// A bridge of pods or containers that is down, while links of theirs are on it.

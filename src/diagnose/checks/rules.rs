@@ -13,6 +13,7 @@ use crate::intent::Cluster;
 use crate::kubernetes::pod::Pod;
 use crate::state::NodeState;
 use crate::state::ipset::{IpSet, Part};
+use crate::state::link::Link;
 use crate::state::netfilter::{Hook, Rule, Statement};
 
 const UDP: u8 = 17;
@@ -27,17 +28,32 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
         }
     }
     for node in world.nodes {
-        found.extend(docker_bare(node));
+        for bridge in node
+            .net
+            .links
+            .items()
+            .iter()
+            .filter(|link| is_made_by_docker(link))
+        {
+            found.extend(docker_bare(node, bridge));
+        }
     }
     dead_endpoints(world, found);
 }
 
+/// `docker0`, or `br-` and twelve digits of the network's id.
+fn is_made_by_docker(link: &Link) -> bool {
+    let of_network = |id: &str| id.len() == 12 && id.bytes().all(|digit| digit.is_ascii_hexdigit());
+    link.is_bridge() && (link.name == "docker0" || link.name.strip_prefix("br-").is_some_and(of_network))
+}
+
 /// Docker's own chains are there, and no rule translates what its bridge's containers send out.
-fn docker_bare(node: &NodeState) -> Option<Finding> {
-    let bridge = node.net.links.items().iter().find(|link| {
-        let mut ports = node.net.links.items().iter();
-        link.name == "docker0" && link.is_bridge() && ports.any(|port| port.master == Some(link.index))
-    })?;
+fn docker_bare(node: &NodeState, bridge: &Link) -> Option<Finding> {
+    let mut ports = node.net.links.items().iter();
+    if !ports.any(|port| port.master == Some(bridge.index)) {
+        return None;
+    }
+    let own = &bridge.name;
     let address = node
         .net
         .addresses
@@ -51,11 +67,12 @@ fn docker_bare(node: &NodeState) -> Option<Finding> {
         .and_then(|docker| docker.networks.known())
         .is_some_and(|networks| {
             networks.iter().any(|network| {
-                network.bridge_name().as_deref() == Some("docker0")
-                    && network
-                        .options
-                        .get("com.docker.network.bridge.enable_ip_masquerade")
-                        .is_some_and(|value| value == "false")
+                network.bridge_name().as_deref() == Some(own)
+                    && (network.internal
+                        || network
+                            .options
+                            .get("com.docker.network.bridge.enable_ip_masquerade")
+                            .is_some_and(|value| value == "false"))
             })
         });
     let (ruleset, ..) = chains(node, "nat").find(|(_, _, chain)| &*chain.name == "DOCKER")?;
@@ -77,15 +94,19 @@ fn docker_bare(node: &NodeState) -> Option<Finding> {
         .any(|rule| {
             translates(rule) && (rule.text.contains(&net.to_string()) || !rule.text.contains(" -s "))
         });
-    if off || masqueraded {
+    // A network without a way out has a rule that drops what would go there.
+    let kept_in = format!("! -d {net} -i {own} ");
+    let internal = chains(node, "filter")
+        .any(|(_, _, chain)| chain.rules.iter().any(|rule| rule.text.contains(&kept_in)));
+    if off || masqueraded || internal {
         return None;
     }
     let name = &node.name;
-    let rule = format!("POSTROUTING -s {net} ! -o docker0 -j MASQUERADE");
+    let rule = format!("POSTROUTING -s {net} ! -o {own} -j MASQUERADE");
     let command = ruleset.dialect.command();
     Some(
         Finding::of("masquerade-missing", name, format!("{name} sends packets of its containers out with their own addresses: MASQUERADE of {net} is missing"))
-            .about("docker0")
+            .about(own)
             .sure(Sure::Likely)
             .shown(format!("{command} -t nat -S on {name}"), format!("chains of Docker, and no rule that translates {net}"))
             .step("a firewall that reloaded its rules took it away: restart Docker after it")
