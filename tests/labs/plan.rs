@@ -265,25 +265,24 @@ impl World {
 
     /// Which pods get an answer from which, really.
     fn pings(&self) -> BTreeSet<(u8, u8)> {
-        thread::scope(|scope| {
-            let work: Vec<_> = NODES
+        let all = || {
+            NODES
                 .iter()
-                .map(|(name, _, _, _, from)| {
-                    let node = self.lab.node(name);
+                .flat_map(|from| NODES.iter().map(move |to| (from, to)))
+        };
+        thread::scope(|scope| {
+            let work: Vec<_> = all()
+                .filter(|(from, to)| from.4 != to.4)
+                .map(|(from, to)| {
+                    let node = self.lab.node(from.0);
                     scope.spawn(move || {
-                        let others = NODES.iter().map(|node| node.4).filter(|to| to != from);
-                        others
-                            .filter(|to| {
-                                let target = format!("10.48.{to}.10");
-                                let pod = node.pod("pod");
-                                (0..2).any(|_| pod.pings(&target).unwrap())
-                            })
-                            .map(|to| (*from, to))
-                            .collect::<Vec<_>>()
+                        let target = format!("10.48.{}.10", to.4);
+                        let answers = (0..2).any(|_| node.pod("pod").pings(&target).unwrap());
+                        answers.then_some((from.4, to.4))
                     })
                 })
                 .collect();
-            work.into_iter().flat_map(|work| work.join().unwrap()).collect()
+            work.into_iter().filter_map(|work| work.join().unwrap()).collect()
         })
     }
 }
