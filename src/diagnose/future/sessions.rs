@@ -1,6 +1,6 @@
 //! What becomes of BGP sessions when objects change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::NodeFuture;
@@ -40,7 +40,28 @@ struct Told {
 }
 
 /// Of all nodes, by their names.
-type Sessions = BTreeMap<String, Vec<Session>>;
+type Sessions = BTreeMap<String, Sides>;
+
+/// The sessions of a node.
+struct Sides {
+    all: Vec<Session>,
+    by_remote: HashMap<IpAddr, usize>,
+}
+
+impl Sides {
+    fn new(all: Vec<Session>) -> Self {
+        let mut by_remote = HashMap::new();
+        for (at, session) in all.iter().enumerate() {
+            by_remote.entry(session.remote).or_insert(at);
+        }
+        Self { all, by_remote }
+    }
+
+    /// The first one with that peer.
+    fn with(&self, remote: IpAddr) -> Option<&Session> {
+        self.all.get(*self.by_remote.get(&remote)?)
+    }
+}
 
 /// All sessions of all nodes, before and after.
 pub(super) struct Ends {
@@ -55,7 +76,7 @@ impl Ends {
         let of = |cluster: &Cluster| -> Sessions {
             let nodes = cluster.nodes.iter();
             nodes
-                .map(|node| (node.name.clone(), sessions(cluster, node, v6)))
+                .map(|node| (node.name.clone(), Sides::new(sessions(cluster, node, v6))))
                 .collect()
         };
         let mut ends = Self {
@@ -67,10 +88,11 @@ impl Ends {
         let walker = Walker::new(&topology);
         let mut walks = 0;
         let mut told = BTreeMap::new();
-        for (name, all) in &ends.new {
+        for (name, sides) in &ends.new {
             let state = snapshot.nodes.iter().find(|node| node.name == *name);
-            let list = all.iter().map(|session| {
-                let now = state.and_then(|state| established(state, session.remote, v6));
+            let up = state.and_then(|state| established(state, v6));
+            let list = sides.all.iter().map(|session| {
+                let now = up.as_ref().map(|up| up.contains(&session.remote));
                 let unchanged = ends.is_unchanged(name, session);
                 let then = if unchanged {
                     match now {
@@ -96,11 +118,11 @@ impl Ends {
     /// The same on both sides as before.
     fn is_unchanged(&self, node: &str, session: &Session) -> bool {
         let had = |all: &Sessions| {
-            let own = all.get(node)?.iter().find(|old| old.remote == session.remote)?;
+            let own = all.get(node)?.with(session.remote)?;
             let back = session
                 .peer
                 .as_ref()
-                .and_then(|peer| all.get(peer)?.iter().find(|back| back.remote == session.local));
+                .and_then(|peer| all.get(peer)?.with(session.local));
             Some((own.clone(), back.cloned()))
         };
         let without_by = |found: Option<(Session, Option<Session>)>| {
@@ -136,11 +158,7 @@ impl Ends {
         if !has(peer, *remote) {
             return down(format!("{remote} is on no link of {peer}"));
         }
-        let back = self
-            .new
-            .get(peer)
-            .and_then(|all| all.iter().find(|back| back.remote == *local));
-        let Some(back) = back else {
+        let Some(back) = self.new.get(peer).and_then(|sides| sides.with(*local)) else {
             return down(format!("{peer} has no session with {node}"));
         };
         for (one, other, name, its) in [(session, back, peer.as_str(), node), (back, session, node, peer)] {
@@ -229,10 +247,13 @@ impl Ends {
 
     /// Sessions that a node has now and won't have.
     pub(super) fn gone(&self, state: &NodeState, v6: bool) -> Vec<String> {
+        let Some(up) = established(state, v6) else {
+            return Vec::new();
+        };
         let new = self.new.get(&state.name);
-        let old = self.old.get(&state.name).into_iter().flatten();
-        old.filter(|old| !new.is_some_and(|new| new.iter().any(|new| new.remote == old.remote)))
-            .filter(|old| established(state, old.remote, v6) == Some(true))
+        let old = self.old.get(&state.name).into_iter().flat_map(|sides| &sides.all);
+        old.filter(|old| new.is_none_or(|new| new.with(old.remote).is_none()))
+            .filter(|old| up.contains(&old.remote))
             .map(label)
             .collect()
     }
@@ -247,7 +268,8 @@ impl Ends {
             &mut state.bird
         };
         let of_family = |ip: Option<IpAddr>| ip.is_some_and(|ip| ip.is_ipv6() == v6);
-        let is_meant = |ip: Option<IpAddr>| all.iter().any(|told| Some(told.session.remote) == ip);
+        let meant: HashSet<IpAddr> = all.iter().map(|told| told.session.remote).collect();
+        let is_meant = |ip: Option<IpAddr>| ip.is_some_and(|ip| meant.contains(&ip));
         if let Fact::Known(bird) = daemon {
             bird.protocols.retain(|protocol| {
                 let neighbor = protocol.bgp.as_ref().map(|bgp| bgp.neighbor_address);
@@ -309,12 +331,15 @@ fn bare(session: &Session) -> (IpAddr, u32, IpAddr, u16, Option<u32>, bool, bool
     )
 }
 
-/// Whether a node's session is Established; none where its BIRD is not known.
-fn established(state: &NodeState, remote: IpAddr, v6: bool) -> Option<bool> {
+/// The peers with whom a node's sessions are Established; none where its BIRD is not known.
+fn established(state: &NodeState, v6: bool) -> Option<HashSet<IpAddr>> {
     let both = state.bird.known().is_some_and(Bird::speaks_both_families);
     let daemon = if v6 && !both { &state.bird6 } else { &state.bird };
-    let mut sessions = daemon.known()?.sessions();
-    Some(sessions.any(|(_, now)| now.neighbor_address == Some(remote) && now.state == "Established"))
+    let up = daemon
+        .known()?
+        .sessions()
+        .filter(|(_, now)| now.state == "Established");
+    Some(up.filter_map(|(_, now)| now.neighbor_address).collect())
 }
 
 fn name_of(session: &Session) -> String {

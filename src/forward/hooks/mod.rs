@@ -219,6 +219,11 @@ impl<'a> Hooks<'a> {
         }
     }
 
+    /// Whether conntrack looks at packets of the family, and puts the pieces of cut ones together for that.
+    pub const fn tracks(&self, v6: bool) -> bool {
+        self.tracks[if v6 { 1 } else { 0 }]
+    }
+
     /// The same without any index: what the tests hold the others to.
     #[cfg(test)]
     fn plain(mut self) -> Self {

@@ -204,7 +204,7 @@ impl<'r, 'a> Run<'r, '_, 'a> {
 
     /// A packet without a connection belongs to the one that is known, or begins one.
     fn track(&mut self, hooks: &Hooks) {
-        if self.call.conn.is_none() && hooks.tracks[usize::from(self.call.packet.is_v6())] {
+        if self.call.conn.is_none() && hooks.tracks(self.call.packet.is_v6()) {
             let zones = self.zones.unwrap_or_default();
             let mut known = std::mem::take(&mut self.call.known).into_iter();
             let known = known.find(|conn| conn.is_in(zones));

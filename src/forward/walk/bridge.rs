@@ -169,6 +169,13 @@ impl<'a> Walker<'_, 'a> {
         state.note_with(at.place, Some(at.link), What::In, || {
             format!("dev {}", bridge.name)
         });
+        // `br_netfilter` let conntrack put the pieces together, and IP knows no more of what they were (`ip_rcv_core`).
+        if let Payload::Ip(packet) = &mut frame.payload
+            && state.prerouted
+            && self.hooks(at.place).tracks(packet.is_v6())
+        {
+            packet.fragment = None;
+        }
         if unicast {
             // A local entry may be for a port's address; the bridge's namespace takes it all the same.
             frame.dst = bridge.mac.as_deref().and_then(Mac::parse).unwrap_or(frame.dst);
