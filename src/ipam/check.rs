@@ -1,6 +1,6 @@
 //! What in IPAM doesn't fit together, or what its users have (calicoctl `commands/ipam/check.go`). Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::block::Allocation;
@@ -165,7 +165,7 @@ pub fn check(stock: &Stock) -> Findings {
             findings.invalid_blocks.push(Problem::InvalidBlock { block, why });
         }
         if let Some(node) = block.host()
-            && !stock.nodes.iter().any(|known| known == node)
+            && !stock.nodes.contains(node)
         {
             let node = node.to_owned();
             findings
@@ -218,11 +218,10 @@ fn in_use(stock: &Stock, allocated: &BTreeSet<IpAddr>, findings: &mut Findings) 
 }
 
 fn handles(stock: &Stock, named: &BTreeMap<&str, usize>, findings: &mut Findings) {
+    // Kubernetes knows names in lower case only.
+    let lower: HashSet<String> = named.keys().map(|name| name.to_ascii_lowercase()).collect();
     for handle in stock.handles.keys() {
-        // Kubernetes knows names in lower case only.
-        let has =
-            named.contains_key(handle.as_str()) || named.keys().any(|name| name.eq_ignore_ascii_case(handle));
-        if has {
+        if lower.contains(&handle.to_ascii_lowercase()) {
             findings.handles_with_addresses += 1;
         } else {
             let handle = handle.clone();

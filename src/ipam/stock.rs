@@ -1,6 +1,6 @@
 //! Everything that IPAM and its users say, read once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -44,7 +44,7 @@ pub struct Stock {
     pub handle_revisions: HashMap<String, i64>,
     /// Node and block of each affinity.
     pub affinities: Vec<(String, IpNet)>,
-    pub nodes: Vec<String>,
+    pub nodes: HashSet<String>,
     pub tunnels: Vec<(IpAddr, Owner)>,
     pub workloads: Vec<(IpAddr, Owner)>,
     /// Nothing when nobody can say which services there are.
@@ -93,22 +93,30 @@ impl Stock {
                 }
             }
         }
-        for pool in list(store, Kind::IpPool, &mut stock.unreadable).await? {
+        let Self {
+            pools, unreadable, ..
+        } = &mut stock;
+        each(store, Kind::IpPool, unreadable, |pool| {
             if let Some(cidr) = pool.text(&["spec", "cidr"]).and_then(checks::net) {
-                stock.pools.push(Pool {
+                pools.push(Pool {
                     name: pool.name().to_owned(),
                     cidr,
                     disabled: pool.field(&["spec", "disabled"]) == Some(&Value::Bool(true)),
                 });
             }
-        }
-        for reservation in list(store, Kind::IpReservation, &mut stock.unreadable).await? {
+        })
+        .await?;
+        let Self {
+            reserved, unreadable, ..
+        } = &mut stock;
+        each(store, Kind::IpReservation, unreadable, |reservation| {
             let nets = reservation
                 .field(&["spec", "reservedCIDRs"])
                 .and_then(Value::as_array);
             let nets = nets.into_iter().flatten().filter_map(Value::as_str);
-            stock.reserved.extend(nets.filter_map(checks::net_or_ip));
-        }
+            reserved.extend(nets.filter_map(checks::net_or_ip));
+        })
+        .await?;
         Ok(stock)
     }
 
@@ -132,17 +140,28 @@ impl Stock {
         for entry in store.entries(HOSTS).await? {
             stock.affinities.extend(affinity(&entry.key));
         }
-        for node in list(store, Kind::Node, &mut stock.unreadable).await? {
+        let Self {
+            nodes,
+            tunnels,
+            unreadable,
+            ..
+        } = &mut stock;
+        each(store, Kind::Node, unreadable, |node| {
             let owner = format!("Node({})", node.name());
-            let tunnels = tunnel_addresses(&node).map(|ip| (ip, owner.clone()));
-            stock.tunnels.extend(tunnels);
-            stock.nodes.push(node.name().to_owned());
-        }
-        for endpoint in list(store, Kind::WorkloadEndpoint, &mut stock.unreadable).await? {
+            tunnels.extend(tunnel_addresses(node).map(|ip| (ip, owner.clone())));
+            nodes.insert(node.name().to_owned());
+        })
+        .await?;
+        let Self {
+            workloads,
+            unreadable,
+            ..
+        } = &mut stock;
+        each(store, Kind::WorkloadEndpoint, unreadable, |endpoint| {
             let owner = format!("Workload({})", endpoint.id());
-            let addresses = endpoint_addresses(&endpoint).map(|ip| (ip, owner.clone()));
-            stock.workloads.extend(addresses);
-        }
+            workloads.extend(endpoint_addresses(endpoint).map(|ip| (ip, owner.clone())));
+        })
+        .await?;
         let controllers = store
             .get(Kind::KubeControllersConfiguration, "default")
             .await
@@ -177,20 +196,24 @@ fn read(entry: &Entry) -> Result<Block, Unreadable> {
     })
 }
 
-/// A store that doesn't have this kind has none of it.
-async fn list(
+/// Looks at all resources of a kind. A store that doesn't have this kind has none of it.
+async fn each(
     store: &dyn Datastore,
     kind: Kind,
     unreadable: &mut Vec<Unreadable>,
-) -> Result<Vec<Resource>, Error> {
-    match store.list(kind).await {
-        Ok(list) => {
-            unreadable.extend(list.unreadable);
-            Ok(list.items)
+    mut look: impl FnMut(&Resource),
+) -> Result<(), Error> {
+    let listing = match store.listing(kind, None).await {
+        Err(Error::Unsupported { .. }) => return Ok(()),
+        listing => listing?,
+    };
+    for item in listing.each() {
+        match item {
+            Ok(resource) => look(&resource),
+            Err(bad) => unreadable.push(bad),
         }
-        Err(Error::Unsupported { .. }) => Ok(Vec::new()),
-        Err(error) => Err(error),
     }
+    Ok(())
 }
 
 /// Node and block of a key such as `…/host/node-1/ipv4/block/10.0.0.0-26`.

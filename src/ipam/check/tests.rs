@@ -23,7 +23,7 @@ fn stock() -> Stock {
             .map(|(name, count)| (name.to_owned(), [("10.0.0.0/30".to_owned(), count)].into()))
             .into(),
         affinities: vec![("n1".into(), "10.0.0.0/30".parse().unwrap())],
-        nodes: vec!["n1".into()],
+        nodes: ["n1".into()].into(),
         workloads: vec![(ip("10.0.0.0"), "Workload(d/p)".into())],
         ..Stock::default()
     }
