@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
-use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -13,7 +12,7 @@ use crate::diagnose::trace::{Scene, explain};
 use crate::forward::matrix::{self, Class, Endpoint, Reach, classes};
 use crate::forward::packet::{Packet, Transport};
 use crate::forward::topology::Topology;
-use crate::forward::walk::{End, STACK, State, Walker};
+use crate::forward::walk::{End, State, Walker, side_by_side};
 use crate::state::route::{RouteType, TableId};
 use crate::state::{NodeState, Snapshot};
 
@@ -131,22 +130,7 @@ fn walked(walkers: &[Walker; 2], classes: &[Class]) -> Vec<Found> {
         }
     };
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let mut all = thread::scope(|scope| {
-        let spawn = |_| {
-            thread::Builder::new()
-                .stack_size(STACK)
-                .spawn_scoped(scope, work)
-                .ok()
-        };
-        let others: Vec<_> = (0..threads).filter_map(spawn).collect();
-        let mut all: Vec<(usize, Found)> = Vec::new();
-        for thread in others {
-            all.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        }
-        // Only where no thread could be had is there anything left.
-        all.extend(work());
-        all
-    });
+    let mut all: Vec<(usize, Found)> = side_by_side(threads, work).into_iter().flatten().collect();
     all.sort_by_key(|(number, _)| *number);
     all.into_iter().map(|(_, found)| found).collect()
 }

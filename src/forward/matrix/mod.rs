@@ -13,13 +13,11 @@ mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use super::packet::{Packet, Transport};
 use super::topology::PlaceId;
-use super::walk::{End, Outcome, STACK, State, Walker};
+use super::walk::{End, Outcome, State, Walker, side_by_side};
 pub use reason::Reason;
 
 /// A namespace, and an address by which it is reached.
@@ -106,23 +104,7 @@ pub fn matrix(
             part.row(walker, &classes, from, &transport);
         }
     };
-    let parts = thread::scope(|scope| {
-        // Without one more thread, the others do its part.
-        let spawn = |_| {
-            thread::Builder::new()
-                .stack_size(STACK)
-                .spawn_scoped(scope, work)
-                .ok()
-        };
-        let others: Vec<_> = (0..threads).filter_map(spawn).collect();
-        let mut parts: Vec<Part> = others
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
-            .collect();
-        // Only where no thread could be had is there anything left.
-        parts.push(work());
-        parts
-    });
+    let parts = side_by_side(threads, work);
     let mut whole = Part::default();
     for part in parts {
         whole.add(part);
