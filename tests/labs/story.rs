@@ -55,6 +55,11 @@ fn foretold(story: &Story, fix: &str) -> String {
     let nodes = directory.path().join("nodes");
     std::fs::create_dir(&nodes).unwrap();
     for host in HOSTS {
+        // Where IPAM is not read, blocks are known by what BIRD put into the kernel.
+        wait_until("its own block", Duration::from_secs(10), || {
+            story.has_own_block(host.name).unwrap()
+        })
+        .unwrap();
         let saved = netdiag(story, host.name, &["snapshot", "save", "--json"]);
         std::fs::write(nodes.join(host.name).with_extension("json"), saved.stdout).unwrap();
     }

@@ -299,6 +299,15 @@ impl Story {
         .map_err(|error| Error::failed(format!("{error}\n{last}")))
     }
 
+    /// Whether a node's kernel has the blackhole that BIRD makes for the node's own block.
+    pub fn has_own_block(&self, node: &str) -> Result<bool> {
+        let routes = self
+            .node(node)
+            .run(["ip", "route", "show", "type", "blackhole", "proto", "bird"])
+            .ok()?;
+        Ok(!routes.trim().is_empty())
+    }
+
     /// The blocks that a node's kernel has routes to, made by BIRD (its own blackhole left out).
     pub fn learned_blocks(&self, node: &str) -> Result<Vec<String>> {
         let routes = self
