@@ -439,6 +439,10 @@ fn pairs(world: &World, texts: &[(&str, String)], objects: &[Value], delete: boo
         .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
 }
 
+/// After an error, such as a connection that comes while BIRD is being configured, it waits a minute before it tries again,
+/// then two (`error wait time`).
+const CONVERGENCE: Duration = Duration::from_secs(150);
+
 /// Makes a change, and wants all that was told of it.
 fn proved(world: &mut World, what: &str, objects: &[Value], delete: bool) {
     let last = world.last.take().unwrap_or_else(|| {
@@ -466,7 +470,7 @@ fn proved(world: &mut World, what: &str, objects: &[Value], delete: bool) {
         let (after, texts) = world.seen();
         let mut left = differences(&told, &picture(&after));
         left.extend(misconfigured(&after, world.bird));
-        if left.is_empty() || start.elapsed() > Duration::from_secs(25) {
+        if left.is_empty() || start.elapsed() > CONVERGENCE {
             break (after, texts, left);
         }
         thread::sleep(Duration::from_millis(500));
