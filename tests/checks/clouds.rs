@@ -1,7 +1,7 @@
 //! Networks between nodes that drop packets, and ways that are there in one direction only.
 
 use netdiag::state::Snapshot;
-use netdiag::state::cni::{FlannelNetConf, FlannelSubnet};
+use netdiag::state::cni::FlannelNetConf;
 use netdiag::state::conntrack::FlowStatus;
 use netdiag::state::kernel::Kernel;
 use netdiag::state::link::{IfIndex, LinkCounters};
@@ -10,7 +10,7 @@ use netdiag::state::{Fact, NodeState};
 use netdiag_bench::cluster::Flavour;
 use serde_json::json;
 
-use crate::made::{connection, fires, found, known, link, made, pod_ip, tracked};
+use crate::made::{connection, fires, flannel, found, known, link, made, pod_ip, tracked};
 use crate::objects::{of, with_kubernetes};
 
 fn counted(node: &mut NodeState, name: &str, tx_packets: u64, rx_packets: u64) {
@@ -63,21 +63,9 @@ fn a_cloud_that_drops_addresses_of_pods_is_told() {
     });
 }
 
-/// flannel's pods, whose ranges all nodes know.
-fn routed(flavour: Flavour) -> Snapshot {
-    let mut cluster = made(flavour, 2, 2);
-    for node in &mut cluster.nodes {
-        node.flannel.subnet = Fact::Known(FlannelSubnet {
-            networks: vec!["10.0.0.0/8".parse().unwrap()],
-            ..FlannelSubnet::default()
-        });
-    }
-    cluster
-}
-
 #[test]
 fn a_route_that_one_side_lacks_is_told() {
-    let mut healthy = routed(Flavour::FlannelHostGw);
+    let mut healthy = flannel(Flavour::FlannelHostGw);
     for node in &mut healthy.nodes {
         for route in known(&mut node.net.routes) {
             if route.proto == RouteProtocol::BIRD {

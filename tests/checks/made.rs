@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use netdiag::diagnose::{Finding, World, check};
 use netdiag::intent::Cluster;
 use netdiag::parse::iptables::iptables_save;
-use netdiag::state::cni::{CniDirectory, CniFile, CniNetwork, CniPlugin};
+use netdiag::state::cni::{CniDirectory, CniFile, CniNetwork, CniPlugin, FlannelSubnet};
 use netdiag::state::conntrack::{Conntrack, Flow, FlowStatus, Tuple};
 use netdiag::state::link::{IfIndex, Link, LinkFlags};
 use netdiag::state::netfilter::Dialect;
@@ -18,6 +18,18 @@ use serde_json::{Value, json};
 /// A resource of Calico's.
 pub(crate) fn resource(kind: &str, name: &str, spec: Value) -> Value {
     json!({"kind": kind, "apiVersion": "projectcalico.org/v3", "metadata": {"name": name}, "spec": spec})
+}
+
+/// flannel's two nodes, whose ranges both know.
+pub(crate) fn flannel(flavour: Flavour) -> Snapshot {
+    let mut cluster = made(flavour, 2, 2);
+    for node in &mut cluster.nodes {
+        node.flannel.subnet = Fact::Known(FlannelSubnet {
+            networks: vec!["10.0.0.0/8".parse().unwrap()],
+            ..FlannelSubnet::default()
+        });
+    }
+    cluster
 }
 
 /// A cluster of this flavour, healthy.

@@ -1,25 +1,12 @@
 //! Rules that refuse, translate, or are no more what they were.
 
-use netdiag::state::Fact;
-use netdiag::state::cni::FlannelSubnet;
+use netdiag::state::NodeState;
 use netdiag::state::conntrack::FlowStatus;
 use netdiag::state::ipset::{Element, IpSet, Part};
 use netdiag::state::netfilter::{Dialect, Ruleset, Table};
-use netdiag::state::{NodeState, Snapshot};
 use netdiag_bench::cluster::Flavour;
 
-use crate::made::{connection, fires, known, made, resource, rules, stored, tracked};
-
-fn flannel(flavour: Flavour) -> Snapshot {
-    let mut cluster = made(flavour, 2, 2);
-    for node in &mut cluster.nodes {
-        node.flannel.subnet = Fact::Known(FlannelSubnet {
-            networks: vec!["10.0.0.0/8".parse().unwrap()],
-            ..FlannelSubnet::default()
-        });
-    }
-    cluster
-}
+use crate::made::{connection, fires, flannel, known, made, resource, rules, stored, tracked};
 
 fn filter(text: &str) -> String {
     format!("*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n{text}COMMIT\n")
