@@ -13,7 +13,7 @@ use crate::forward::topology::PlaceId;
 use crate::forward::walk::{End, Outcome, State, Walker};
 use crate::policy::service::Services;
 use crate::state::link::Address;
-use crate::state::route::{Route, TableId};
+use crate::state::route::{Route, RouteType, TableId};
 use crate::state::{Namespace, NodeState};
 
 /// Nodes with networks of containers that are held against each other pair by pair.
@@ -145,26 +145,29 @@ fn one_sided(world: &World, walker: &Walker, guests: &[Guest], found: &mut Vec<F
                 continue;
             };
             let (name, other) = (&to.node.name, &from.node.name);
-            let mut finding = Finding::of(
+            let best = best_by_hand(to.node, from.ip);
+            let finding = Finding::of(
                 "route-on-one-side",
                 name,
-                format!("{other} has a route to {} of {name}, and {name} has none back to {}", there.dst, from.net),
+                format!(
+                    "{other} has a route to {} of {name}, and {name} has none back to {}",
+                    there.dst, from.net
+                ),
             )
             .about(from.net.to_string())
             .sure(if lost { Sure::Proved } else { Sure::Likely })
-            .shown(format!("ip route on {other}"), format!("{} via {gateway}", there.dst))
+            .shown(
+                format!("ip route on {other}"),
+                format!("{} via {gateway}", there.dst),
+            )
             .shown(
                 format!("ip route get {} on {name}", from.ip),
-                match Fib::new(&to.node.net).lookup(&Flow::to(from.ip)) {
-                    Ok(hit) => format!("{} is the best route", hit.route.dst),
-                    Err(_) => "no route".to_owned(),
-                },
-            )
-            .run(
-                format!("ip route replace {} via {}", from.net, home.ip),
-                format!("ip route del {} via {}", from.net, home.ip),
-            )
-            .step("with RIP or OSPF instead: have the other side's daemon tell its connected networks (redistribute connected)");
+                best.as_ref().map_or_else(
+                    || "no route".to_owned(),
+                    |best| format!("{} is the best route", best.dst),
+                ),
+            );
+            let mut finding = back_again(finding, best, from.net, home.ip, to.node);
             finding.affected = Some(Affected {
                 pairs: 1,
                 example: format!("{} → {}", from.title, to.title),
@@ -172,6 +175,46 @@ fn one_sided(world: &World, walker: &Walker, guests: &[Guest], found: &mut Vec<F
             found.push(finding);
         }
     }
+}
+
+/// The route that somebody put in by hand for an address, whatever it does with packets.
+fn best_by_hand(node: &NodeState, ip: IpAddr) -> Option<&Route> {
+    let routes = node.net.routes.items().iter();
+    routes
+        .filter(|route| route.table == TableId::MAIN && route.proto.is_manual() && route.dst.contains(&ip))
+        .max_by_key(|route| route.dst.prefix_len())
+}
+
+/// What brings answers home: the route is missing, or a narrower one by hand hides it, or its next hop is on no segment.
+fn back_again(finding: Finding, best: Option<&Route>, net: IpNet, home: IpAddr, at: &NodeState) -> Finding {
+    let narrower = best.filter(|best| net.contains(&best.dst) && best.dst != net);
+    if let Some(hides) = narrower {
+        let kind = match hides.kind {
+            RouteType::Blackhole => "blackhole ",
+            RouteType::Unreachable => "unreachable ",
+            RouteType::Prohibit => "prohibit ",
+            _ => "",
+        };
+        let by = hides.next_hops.first().and_then(|hop| hop.gateway);
+        let by = by.map_or_else(String::new, |by| format!(" via {by}"));
+        let what = format!("{kind}{}{by}", hides.dst);
+        return finding
+            .step(format!("{} of {} hides the route for {net}", hides.dst, at.name))
+            .run(format!("ip route del {what}"), format!("ip route add {what}"));
+    }
+    let mut own = at.net.addresses.items().iter();
+    if !own.any(|address| address.network().is_some_and(|net| net.contains(&home))) {
+        return finding.step(format!(
+            "{home}, where answers have to go, is on no segment of {}: see the prefix lengths of its addresses (ip address)",
+            at.name
+        ));
+    }
+    finding
+        .run(
+            format!("ip route replace {net} via {home}"),
+            format!("ip route del {net} via {home}"),
+        )
+        .step("with RIP or OSPF instead: have the other side's daemon tell its connected networks (redistribute connected)")
 }
 
 /// Whether packets get there and no answer comes back: known to be lost (true), or gone where nobody is seen (false).

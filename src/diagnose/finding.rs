@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::catalogue;
+use super::groups::Between;
 use super::session::Cause;
 
 /// How much it matters.
@@ -149,6 +150,8 @@ pub struct Finding {
     pub affected: Option<Affected>,
     /// What it brings about.
     pub consequences: Vec<Consequence>,
+    /// The session that it is about, for grouping.
+    pub(super) between: Option<Between>,
 }
 
 impl Finding {
@@ -166,6 +169,7 @@ impl Finding {
             fix: Fix::default(),
             affected: None,
             consequences: Vec::new(),
+            between: None,
         }
     }
 

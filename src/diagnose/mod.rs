@@ -1,6 +1,7 @@
 //! Findings over what is known: pure functions, so that every diagnosis can be repeated from a snapshot.
 
 mod addresses;
+mod blame;
 mod candidate;
 pub mod catalogue;
 mod check;
@@ -10,6 +11,7 @@ mod daemon;
 mod facts;
 mod finding;
 pub mod future;
+mod groups;
 pub mod harm;
 pub mod manifests;
 mod messages;
@@ -17,6 +19,7 @@ mod path;
 mod refusal;
 mod restart;
 mod session;
+mod sessions;
 mod silence;
 pub mod system;
 pub mod trace;

@@ -49,7 +49,8 @@ pub(super) fn daemon_there(facts: &Facts) -> Option<Explanation> {
             format!("{peer} is alive, but its BIRD doesn't run"),
         )
         .with([Evidence::new(format!("BIRD on {peer}"), why)])
-        .next(format!("start calico-node on {peer}, and look at its log"));
+        .next(format!("start calico-node on {peer}, and look at its log"))
+        .rooted(format!("BIRD of {peer}"));
     Some(if runs.is_some() {
         explanation
     } else {

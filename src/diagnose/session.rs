@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::facts::Facts;
-use super::finding::Evidence;
+use super::finding::{Command, Evidence};
 use super::world::{Peer, World};
 use super::{messages, refusal, silence};
 use crate::state::NodeState;
@@ -74,6 +74,10 @@ pub struct Explanation {
     pub evidence: Vec<Evidence>,
     /// What to type or to do.
     pub next: Option<String>,
+    /// What mends it, typed as it stands: the node, the command, and what takes it back.
+    pub command: Option<Command>,
+    /// What takes it down, in words that are the same for all sessions that it takes down.
+    pub root: Option<String>,
 }
 
 /// Explains one BGP session of a node. None when BIRD shows no neighbor address.
@@ -117,6 +121,8 @@ impl Facts<'_> {
             text: text.into(),
             evidence: vec![self.bird_evidence()],
             next: None,
+            command: None,
+            root: None,
         }
     }
 }
@@ -129,6 +135,11 @@ impl Explanation {
 
     pub(super) fn next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());
+        self
+    }
+
+    pub(super) fn rooted(mut self, root: impl Into<String>) -> Self {
+        self.root = Some(root.into());
         self
     }
 

@@ -1,7 +1,7 @@
 //! Connection attempts that nobody answers: which of the many reasons.
 
 use super::facts::{Facts, down_links};
-use super::finding::Evidence;
+use super::finding::{Command, Evidence};
 use super::path::Path;
 use super::refusal;
 use super::session::{Cause, Explanation, nobody};
@@ -71,12 +71,31 @@ pub(super) fn rule(facts: &Facts) -> Option<Explanation> {
             format!("netfilter on {node}"),
             format!("{}{counted}", blocked.rule),
         )])
-        .next(format!("{}   (on {node})", blocked.undo));
+        .next(format!("{}   (on {node})", blocked.undo))
+        .rooted(format!("rule on {node}: {}", blocked.rule));
+    let explanation = Explanation {
+        command: Some(Command {
+            undo: back(&blocked.undo),
+            run: blocked.undo,
+            node: Some(node),
+        }),
+        ..explanation
+    };
     Some(if blocked.certain {
         explanation
     } else {
         explanation.uncertain()
     })
+}
+
+/// What takes back that a rule of iptables was taken away, or put in front.
+fn back(run: &str) -> Option<String> {
+    match run.split_once(" -D ") {
+        Some((command, rule)) => Some(format!("{command} -A {rule}")),
+        None => run
+            .split_once(" -I ")
+            .map(|(command, rule)| format!("{command} -D {rule}")),
+    }
 }
 
 /// Counters of segments that the kernel dropped for their TCP MD5 signature (RFC 2385): the name, whether the side that

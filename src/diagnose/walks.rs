@@ -5,10 +5,11 @@
 
 use std::net::IpAddr;
 
+use super::blame::{Lost, blame};
 use super::checks::shared::{addresses, chains, host_end, is_cali, is_docker};
 use super::crossings;
-use super::finding::{Affected, Finding, Severity};
-use super::trace::{Explained, Scene, explain};
+use super::finding::{Affected, Finding};
+use super::trace::Scene;
 use super::world::World;
 use crate::forward::packet::{Packet, Transport};
 use crate::forward::topology::{PlaceId, Topology};
@@ -62,16 +63,18 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
             continue;
         };
         let pair = format!("{} → {}", from.title, to.title);
-        let ends = [from.node.name.as_str(), to.node.name.as_str()];
-        blame(
-            world,
-            &topology,
-            (&outcome, there.as_ref()),
-            ends,
+        let scene = Scene {
+            topology: &topology,
+            cluster: world.cluster.ok(),
+            findings: &[],
+        };
+        let lost = Lost {
+            outcome: &outcome,
+            there: there.as_ref(),
+            ends: [from.node.name.as_str(), to.node.name.as_str()],
             pair,
-            found,
-            before,
-        );
+        };
+        blame(scene, lost, found, before);
     }
 }
 
@@ -231,54 +234,7 @@ fn pairs<'p, 'w>(world: &World, pods: &'p [Pod<'w>]) -> Vec<(&'p Pod<'w>, &'p Po
     pairs
 }
 
-/// Gives a lost pair to what explains it, or makes a finding of it.
-fn blame(
-    world: &World,
-    topology: &Topology,
-    (outcome, there): (&Outcome, Option<&Outcome>),
-    ends: [&str; 2],
-    pair: String,
-    found: &mut Vec<Finding>,
-    before: usize,
-) {
-    let at = topology.place(outcome.place).node.name.as_str();
-    let concerns = |finding: &&mut Finding| {
-        finding.severity == Severity::Error && (finding.node == at || ends.contains(&finding.node.as_str()))
-    };
-    // A finding of the node where it ended says more than one of the ends.
-    let known = found.iter().take(before).any(|finding| {
-        finding.severity == Severity::Error && (finding.node == at || ends.contains(&finding.node.as_str()))
-    });
-    if known {
-        let mut candidates: Vec<&mut Finding> = found.iter_mut().take(before).filter(concerns).collect();
-        candidates.sort_by_key(|finding| finding.node != at);
-        if let Some(finding) = candidates.into_iter().next() {
-            affect(finding, pair);
-        }
-        return;
-    }
-    let scene = Scene {
-        topology,
-        cluster: world.cluster.ok(),
-        findings: &[],
-    };
-    let Some(explained) = explain(scene, outcome, there) else {
-        return;
-    };
-    let mut finding = finding(explained, outcome);
-    if let Some(same) = found
-        .iter_mut()
-        .skip(before)
-        .find(|known| known.id == finding.id && known.node == finding.node)
-    {
-        affect(same, pair);
-        return;
-    }
-    affect(&mut finding, pair);
-    found.push(finding);
-}
-
-fn affect(finding: &mut Finding, pair: String) {
+pub(super) fn affect(finding: &mut Finding, pair: String) {
     match &mut finding.affected {
         Some(affected) => affected.pairs += 1,
         None => {
@@ -288,28 +244,4 @@ fn affect(finding: &mut Finding, pair: String) {
             });
         }
     }
-}
-
-/// What `trace` explains, as a finding; a host's rules by who wrote them.
-fn finding(explained: Explained, outcome: &Outcome) -> Finding {
-    let mut finding = explained.finding;
-    if !explained.cause.is_empty() {
-        finding = finding.shown("cause", explained.cause);
-    }
-    finding.fix.commands.extend(explained.commands);
-    if let End::Dropped(Cause::Rule { rule, .. }) | End::Rejected(Cause::Rule { rule, .. }) = &outcome.end {
-        let firewall = rule.chain.starts_with("ufw")
-            || &*rule.table == "firewalld"
-            || rule.chain.starts_with("filter_FWD");
-        let id = if firewall {
-            "firewall-rejects-pods"
-        } else if rule.chain == "FORWARD" {
-            "forward-drops-pods"
-        } else {
-            return finding;
-        };
-        finding.id = id;
-        finding.title = format!("{} of {} drops packets of pods", rule.chain, finding.node);
-    }
-    finding
 }

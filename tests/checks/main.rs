@@ -16,6 +16,7 @@ mod clouds;
 mod every;
 mod faults;
 mod formats;
+mod groups;
 mod healthy;
 mod kinds_of_change;
 mod made;

@@ -129,12 +129,16 @@ impl Case {
             .collect();
         let (code, check) = check_all(story, |name| !down.contains(&name));
         assert_eq!(code, 2);
+        let session = |told: &Value| {
+            let title = told["title"].as_str().unwrap();
+            told["node"] == "node1" && title.contains(&self.peer.replace('.', "_"))
+        };
+        // Sessions that one thing takes down are one finding.
         let about = |finding: &&Value| {
-            finding["node"] == "node1"
-                && finding["title"]
-                    .as_str()
-                    .unwrap()
-                    .contains(&self.peer.replace('.', "_"))
+            session(finding)
+                || finding["consequences"]
+                    .as_array()
+                    .is_some_and(|all| all.iter().any(session))
         };
         let finding = findings(&check)
             .iter()

@@ -6,6 +6,9 @@ use crate::cli::{Context, Error};
 use crate::diagnose::{Cause, Finding, Report, Severity, Sure};
 use crate::output::{table, text};
 
+/// How many commands of one finding are shown: what mends a thousand nodes belongs in a file.
+const COMMANDS: usize = 6;
+
 /// All of them; those that were seen from the inside first.
 pub(super) fn show(cx: &mut Context, report: &Report, fix_to: Option<&Path>) -> Result<(), Error> {
     let style = cx.style;
@@ -152,7 +155,7 @@ fn show_finding(cx: &mut Context, finding: &Finding, width: usize) -> Result<(),
         let line = format!("{}{more}", first.title);
         writeln!(cx.out, "{}", text::wrap(&line, width, &row("so"), &indent))?;
     }
-    for command in &finding.fix.commands {
+    for command in finding.fix.commands.iter().take(COMMANDS) {
         let place = command
             .node
             .as_ref()
@@ -163,6 +166,10 @@ fn show_finding(cx: &mut Context, finding: &Finding, width: usize) -> Result<(),
             "{}",
             style.strong(&text::wrap(&line, width, &row("run"), &indent))
         )?;
+    }
+    if let Some(more) = finding.fix.commands.len().checked_sub(COMMANDS + 1) {
+        let line = format!("and {} more: netdiag check --fix-to FILE", more + 1);
+        writeln!(cx.out, "{}", text::wrap(&line, width, &row(""), &indent))?;
     }
     for step in &finding.fix.steps {
         let first = format!("  {:column$}  ", "do");

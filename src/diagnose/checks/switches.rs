@@ -1,11 +1,13 @@
 //! Tunnels of Open vSwitch, held against each other.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::net::IpAddr;
 
 use crate::diagnose::finding::{Finding, Sure};
 use crate::diagnose::world::World;
 use crate::state::NodeState;
+use crate::state::link::Address;
 use crate::state::ovs::Interface;
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
@@ -45,6 +47,14 @@ fn option<'i>(interface: &'i Interface, key: &str) -> Option<&'i str> {
 
 fn remote(interface: &Interface) -> Option<IpAddr> {
     option(interface, "remote_ip")?.parse().ok()
+}
+
+/// The address of a node on that segment of another one's in which the mistyped address lies.
+fn beside(node: &NodeState, other: &NodeState, mistyped: IpAddr) -> Option<IpAddr> {
+    let mut segments = other.net.addresses.items().iter().filter_map(Address::network);
+    let segment = segments.find(|net| net.contains(&mistyped))?;
+    let mut there = node.net.addresses.items().iter();
+    Some(there.find(|address| segment.contains(&address.ip))?.ip)
 }
 
 fn judge(
@@ -91,17 +101,19 @@ fn judge(
                 .iter()
                 .any(|address| mine.contains(&address.ip))
         })?;
-        return Some(
-            finding(format!(
-                "{} of {name} leads to {remote_ip}, which nobody has; {} has a tunnel to {name}",
-                port.name, lonely.name
-            ))
-            .sure(Sure::Likely)
-            .step(format!(
-                "ovs-vsctl set interface {} options:remote_ip=ADDRESS-OF-{}   (on {name})",
-                port.name, lonely.name
+        let finding = finding(format!(
+            "{} of {name} leads to {remote_ip}, which nobody has; {} has a tunnel to {name}",
+            port.name, lonely.name
+        ))
+        .sure(Sure::Likely);
+        let set = |ip: &dyn Display| format!("ovs-vsctl set interface {} options:remote_ip={ip}", port.name);
+        return Some(match beside(lonely, node, remote_ip) {
+            Some(ip) => finding.run(set(&ip), set(&remote_ip)),
+            None => finding.step(format!(
+                "{}   (on {name})",
+                set(&format!("ADDRESS-OF-{}", lonely.name))
             )),
-        );
+        });
     };
     if other.name == *name || other.ovs.known().is_none() {
         return None;
@@ -112,7 +124,11 @@ fn judge(
         })
         .collect();
     if back.is_empty() {
-        return Some(
+        // One that leads to nobody is told there: it is this one's other end.
+        let astray = tunnels(other)
+            .filter_map(remote)
+            .any(|ip| !owners.contains_key(&ip));
+        return (!astray).then(|| {
             finding(format!(
                 "{} of {name} leads to {}, which has no tunnel back",
                 port.name, other.name
@@ -120,8 +136,8 @@ fn judge(
             .step(format!(
                 "add a {} port with remote_ip of {name} on {}",
                 port.kind, other.name
-            )),
-        );
+            ))
+        });
     }
     let fits = |back: &&Interface| back.kind == port.kind && option(back, "key").unwrap_or("0") == key;
     // Of both ends, the first by name is told.

@@ -314,7 +314,7 @@ fn past_netfilter(case: &Case, translator: PlaceId, asked: IpAddr) -> Option<Exp
 }
 
 pub(super) fn port_state(case: &Case, port: &str, bridge: &str, cause: &Cause) -> Explained {
-    let (who, node) = (case.who(), &case.place.node.name);
+    let who = case.who();
     let state = match cause {
         Cause::PortState { state, .. } => state.as_str(),
         _ => "",
@@ -324,13 +324,32 @@ pub(super) fn port_state(case: &Case, port: &str, bridge: &str, cause: &Cause) -
         case,
         Sure::Proved,
         format!("port {port} of {bridge} on {who} is {state}"),
-    )
-    .shown(
-        format!("bridge link show dev {port} on {who}"),
+    );
+    port_opened(case.place, port, bridge, cause, explained)
+}
+
+/// Why a port doesn't forward, and what opens it.
+pub(super) fn port_opened(
+    place: &Place,
+    port: &str,
+    bridge: &str,
+    cause: &Cause,
+    explained: Explained,
+) -> Explained {
+    let state = match cause {
+        Cause::PortState { state, .. } => state.as_str(),
+        _ => "",
+    };
+    let explained = explained.shown(
+        format!("bridge link show dev {port} on {}", place.title()),
         format!("state {state}"),
     );
+    let spanning = link_named(place, bridge).and_then(|link| match &link.data {
+        Some(LinkData::Bridge(data)) => Some(data.stp_state),
+        _ => None,
+    });
     match state {
-        "blocking" | "listening" | "learning" => explained
+        "blocking" | "listening" | "learning" if spanning != Some(0) => explained
             .because(format!(
                 "STP keeps it from forwarding: {bridge} sees a loop, or the port just came up (15 s a step)"
             ))
@@ -340,7 +359,7 @@ pub(super) fn port_state(case: &Case, port: &str, bridge: &str, cause: &Cause) -
         _ => explained
             .because("the port was disabled, or its link is down")
             .run(
-                node,
+                &place.node.name,
                 format!("bridge link set dev {port} state 3"),
                 format!("bridge link set dev {port} state 0"),
             ),

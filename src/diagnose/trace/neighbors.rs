@@ -77,6 +77,7 @@ fn stopped(case: &Case, explained: Explained, place: PlaceId, cause: &Cause) -> 
                 format!("{inside}ip link set {link} down"),
             )
             .step("routes over it went with it: see that they are back (ip route)"),
+        Cause::PortState { port, bridge, .. } => links::port_opened(found, port, bridge, cause, explained),
         Cause::NoVxlan { .. } if switches::unplugged(found).is_some() => {
             switches::without_link(found, explained)
         }

@@ -77,6 +77,12 @@ pub(super) fn no_route(case: &Case, dst: IpAddr, tunnel: Option<&str>) -> Explai
         format!("ip route get {dst} on {who}"),
         "no route matches, and there is no default route",
     );
+    // A link that is down has no routes.
+    let mut own = case.place.net.addresses.items().iter();
+    let near = own.find(|address| address.network().is_some_and(|net| net.contains(&dst)));
+    if let Some(down) = near.and_then(|address| links::holder_down(&explained, case.place, address.ip)) {
+        return down;
+    }
     let owner = case.owner(dst);
     if case.place.namespace.is_some() {
         return routes::of_pod(case, explained);
@@ -270,7 +276,8 @@ fn own_pod(case: &Case, explained: Explained, pod: PlaceId, dst: IpAddr) -> Expl
         )
         .run(
             &case.place.node.name,
-            format!("ip route add {dst}/{length} dev {link} scope link"),
+            // One that leads elsewhere gives way.
+            format!("ip route replace {dst}/{length} dev {link} scope link"),
             format!("ip route del {dst}/{length} dev {link}"),
         )
 }
@@ -340,9 +347,12 @@ pub(super) fn refused(case: &Case, how: Refuses, dst: IpAddr, by: &RefusedBy) ->
                 format!("ip route show table {table} on {who}"),
                 format!("{word} {prefix}"),
             );
+            // A pod's own route is nobody's business on its host.
+            let inside = typed_in(case.place);
             let pod = case
                 .owner(dst)
-                .filter(|(_, place)| std::ptr::eq(place.node, case.place.node));
+                .filter(|(_, place)| std::ptr::eq(place.node, case.place.node))
+                .filter(|_| case.place.namespace.is_none());
             match pod {
                 Some((id, _)) => own_pod(case, explained, id, dst),
                 None if block => explained
@@ -353,8 +363,8 @@ pub(super) fn refused(case: &Case, how: Refuses, dst: IpAddr, by: &RefusedBy) ->
                     .step(format!("the pod with {dst} is gone, or runs elsewhere: look it up with kubectl get pods -o wide")),
                 None => explained.because("somebody set it by hand, or a routing daemon did").run(
                     node,
-                    format!("ip route del {word} {prefix} table {table}"),
-                    format!("ip route add {word} {prefix} table {table}"),
+                    format!("{inside}ip route del {word} {prefix} table {table}"),
+                    format!("{inside}ip route add {word} {prefix} table {table}"),
                 ),
             }
         }

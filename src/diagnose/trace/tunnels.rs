@@ -1,7 +1,7 @@
 //! Tunnels whose ends don't fit, or don't know each other.
 
 use super::Explained;
-use super::case::{Case, on_segment};
+use super::case::{Case, link_named, on_segment};
 use crate::diagnose::finding::Sure;
 use crate::forward::packet::Mac;
 use crate::forward::walk::{VxlanEnd, What};
@@ -153,6 +153,10 @@ pub(super) fn no_tunnel(case: &Case, outer: &str) -> Explained {
         Sure::Proved,
         format!("{who} has no tunnel link that takes {outer}"),
     );
+    let tun = link_named(case.place, "flannel0").filter(|_| outer.ends_with("udp"));
+    if let Some(tun) = tun.filter(|tun| !tun.is_up()) {
+        return flannel_tun(case, explained, tun);
+    }
     if tunnels.is_empty() {
         return explained
             .because(format!("{who} has no tunnel link of this kind: IPIP is on at the sender only, or the module is not loaded"))
@@ -165,4 +169,28 @@ pub(super) fn no_tunnel(case: &Case, outer: &str) -> Explained {
         .because("remote, local address or key of the tunnel don't fit the packet, or the link is down")
         .shown(format!("ip -d link on {who}"), tunnels.join(", "))
         .step("each node's remote must be the other's local address, and the keys equal")
+}
+
+/// The UDP backend of flannel: flanneld takes what is in UDP, and gives it to a TUN link, which is down.
+fn flannel_tun(case: &Case, explained: Explained, tun: &Link) -> Explained {
+    let (who, node, name) = (case.who(), &case.place.node.name, &tun.name);
+    let explained = explained
+        .because(format!("flanneld gives these packets to {name}, which is down"))
+        .shown(format!("ip link show dev {name} on {who}"), "without the flag UP")
+        .step("or restart flanneld on this node: it makes link and routes anew")
+        .run(
+            node,
+            format!("ip link set {name} up"),
+            format!("ip link set {name} down"),
+        );
+    let subnet = case.place.node.flannel.subnet.known();
+    let networks = subnet.into_iter().flat_map(|subnet| &subnet.networks);
+    // The kernel took them away with the link.
+    networks.fold(explained, |explained, network| {
+        explained.run(
+            node,
+            format!("ip route replace {network} dev {name}"),
+            format!("ip route del {network} dev {name}"),
+        )
+    })
 }
