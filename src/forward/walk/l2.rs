@@ -13,7 +13,7 @@ use crate::state::netfilter::Hook;
 impl Walker<'_, '_> {
     /// Sends an IP packet out by a link, to the next hop.
     pub(super) fn xmit_ip(&self, mut state: State, at: At, next: IpAddr) -> Vec<Outcome> {
-        state.wired = false;
+        state.wired.clear();
         let Some(link) = self.topology.link(at) else {
             return state.undecided(at.place, Missing::Link(format!("number {}", at.link)));
         };
@@ -297,7 +297,7 @@ impl Walker<'_, '_> {
     /// A cable whose other end was not seen: the frame is with every link that such a cable leads to, and the one with
     /// its address takes it.
     fn wire(&self, mut state: State, at: At, frame: &Frame) -> Vec<Outcome> {
-        if std::mem::replace(&mut state.wired, true) {
+        if state.wired.set() {
             return state.ends(at.place, End::NotForMe);
         }
         let cables = self.topology.cables();
