@@ -163,6 +163,8 @@ pub struct State {
     /// `br_netfilter` has looked up its way: to IPv6 it comes in by the link that it leaves by (`ip6_rcv_core`).
     routed: bool,
     wired: Wired,
+    /// How many links it leaves by within each other, without having come in by one (`softnet_data.xmit.recursion`).
+    nested: u8,
     /// The link that it has to leave by, whatever routes lead elsewhere (`flowi4_oif`).
     output: Option<IfIndex>,
     /// What its route says of a tunnel.
@@ -227,6 +229,7 @@ impl State {
             came_by: None,
             routed: false,
             wired: Wired::default(),
+            nested: 0,
             output: None,
             metadata: None,
             balanced: false,
