@@ -91,7 +91,7 @@ impl Output<'_> {
     /// Warns of what can't be read, if it isn't the same number of keys as before.
     fn unreadable(&mut self, list: &List, told: usize) -> Result<usize, Error> {
         if list.unreadable.len() != told {
-            super::warn_unreadable(list.unreadable.iter().cloned(), self.err, self.style)?;
+            super::warn_unreadable(&list.unreadable, self.err, self.style)?;
         }
         Ok(list.unreadable.len())
     }

@@ -120,6 +120,7 @@ impl Walker<'_, '_> {
         packet.mark = state.packet.mark;
         packet.inner = Some(Box::new(inner));
         state.packet = packet;
+        state.wired.pack();
         state.scrub();
         state.output = outer.link;
         state.note_packet(at.place, Some(at.link), What::Encap);
