@@ -1398,7 +1398,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__label)
-            opts="-n -c -h --overwrite --remove --namespace --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-n -y -c -h --overwrite --remove --namespace --yes --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1680,7 +1680,7 @@ _netdiag() {
             return 0
             ;;
         netdiag__subcmd__patch)
-            opts="-p -t -n -c -h --patch --type --namespace --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            opts="-p -t -n -y -c -h --patch --type --namespace --yes --color --config --timeout --allow-version-mismatch --context --log-level --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

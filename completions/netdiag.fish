@@ -681,6 +681,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -s c -l config -d
 complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l timeout -d 'Seconds that each datastore call may take' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -s y -l yes -d 'Go on without a question where the change would do harm: cut a node off, leave pods without addresses'
 complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand patch" -s h -l help -d 'Print help'
 complete -c netdiag -n "__fish_netdiag_using_subcommand label" -s n -l namespace -d 'Namespace, for kinds that have namespaces (default: that of the manifest, else default)' -r
@@ -693,6 +694,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l context -d 'Co
 complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l overwrite -d 'Give a label that is there a new value'
 complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l remove -d 'Remove the label'
+complete -c netdiag -n "__fish_netdiag_using_subcommand label" -s y -l yes -d 'Go on without a question where the change would do harm: cut a node off, leave pods without addresses'
 complete -c netdiag -n "__fish_netdiag_using_subcommand label" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand label" -s h -l help -d 'Print help'
 complete -c netdiag -n "__fish_netdiag_using_subcommand validate" -s f -l filename -d 'Manifest: a file, a directory (its .yaml, .yml and .json files), or - for standard input; repeatable' -r -F

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Error, TRIES, Verb, effects, is_race, rules};
+use super::{Error, Mode, TRIES, Verb, effects, is_race, rules};
 use crate::calico::kinds;
 use crate::calico::manifest::{self, Document, Form};
 use crate::calico::merge::merge;
@@ -13,18 +13,18 @@ use crate::calico::schema::Fault;
 use crate::calico::tree::Mark;
 use crate::datastore::{self, Datastore};
 
-/// Applies a patch to a stored resource; returns it as it is then.
+/// Applies a patch to a stored resource; returns it as it is then, or with [`Mode::DryRun`] would be.
 ///
 /// # Errors
 /// What the datastore answers, a patch that can't be applied, or one that makes the resource invalid.
 pub async fn patch(
     store: &dyn Datastore,
-    kind: Kind,
-    id: &str,
+    (kind, id): (Kind, &str),
     with: &Value,
     how: PatchType,
+    mode: Mode,
 ) -> Result<Resource, Error> {
-    change(store, kind, id, &|stored| {
+    change(store, (kind, id), mode, &|stored| {
         let mut patched = Value::Object(stored.body.clone());
         patch::apply(&mut patched, with, how)?;
         let resource = checked(stored, patched)?;
@@ -88,7 +88,8 @@ pub enum Label<'a> {
     Remove,
 }
 
-/// Changes one label of a stored resource. True if it had this label before.
+/// Changes one label of a stored resource; returns it as it is then, or with [`Mode::DryRun`] would be, and whether it had
+/// this label before.
 ///
 /// # Errors
 /// What the datastore answers, and calicoctl's own refusals, which name the kind as it was typed.
@@ -97,10 +98,11 @@ pub async fn change_label(
     (kind, id, typed): (Kind, &str, &str),
     key: &str,
     label: Label<'_>,
-) -> Result<bool, Error> {
+    mode: Mode,
+) -> Result<(Resource, bool), Error> {
     let name = id.rsplit('/').next().unwrap_or_default();
     let had = std::cell::Cell::new(false);
-    change(store, kind, id, &|stored| {
+    let changed = change(store, (kind, id), mode, &|stored| {
         let path = ["metadata", "labels", key];
         had.set(stored.field(&path).is_some());
         let mut new = stored.clone();
@@ -128,14 +130,14 @@ pub async fn change_label(
         Ok(new)
     })
     .await?;
-    Ok(had.get())
+    Ok((changed, had.get()))
 }
 
 /// Reads, changes and writes until nobody else was faster.
 async fn change(
     store: &dyn Datastore,
-    kind: Kind,
-    id: &str,
+    (kind, id): (Kind, &str),
+    mode: Mode,
     make: &dyn Fn(&Resource) -> Result<Resource, Error>,
 ) -> Result<Resource, Error> {
     let mut tries = 1;
@@ -147,6 +149,9 @@ async fn change(
             return Ok(stored);
         }
         rules::check(store, Some(&stored), &new).await?;
+        if mode == Mode::DryRun {
+            return Ok(new);
+        }
         match store.update(&new).await {
             Ok(written) => return Ok(written),
             Err(error) if tries < TRIES && is_race(&error) => tries += 1,

@@ -215,6 +215,15 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
+    /// Words of command lines that people misspell: plurals, and names of three letters. Longer short names would be
+    /// taken for what they aren't: `pods` isn't meant to be `pols`.
+    pub fn misspelt<'n>() -> impl Iterator<Item = &'n str> {
+        Self::ALL.into_iter().flat_map(|kind| {
+            let short = kind.row().aliases.iter().copied().filter(|name| name.len() == 3);
+            std::iter::once(kind.plural()).chain(short)
+        })
+    }
+
     /// Reads a kind as typed on a command line: any case, singular, plural, or short.
     pub fn from_argument(name: &str) -> Option<Self> {
         let name = name.to_lowercase();
@@ -250,6 +259,23 @@ mod tests {
                 assert!(names.insert(name.to_lowercase()), "{name}");
                 assert_eq!(Kind::from_argument(&name.to_uppercase()), Some(kind));
             }
+        }
+    }
+
+    #[test]
+    fn a_misspelt_kind_is_recognised_and_one_of_kubernetes_is_no_mistake() {
+        let meant = |word: &str| crate::calico::nearest::nearest(word, Kind::misspelt());
+        for (word, kind) in [
+            ("gpn", "gnp"),
+            ("hpe", "hep"),
+            ("wpe", "wep"),
+            ("ndoes", "nodes"),
+            ("teirs", "tiers"),
+        ] {
+            assert_eq!(meant(word), Some(kind), "{word}");
+        }
+        for word in ["pod", "pods", "svc", "job", "pvc", "secrets", "services", "vm"] {
+            assert_eq!(meant(word), None, "{word}");
         }
     }
 

@@ -115,6 +115,23 @@ impl Resource {
         self.text(&["metadata", "resourceVersion"])
     }
 
+    /// Whether both say the same, whatever their revisions.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        fn rest<'m>(map: &'m Map<String, Value>, but: &str) -> impl Iterator<Item = (&'m String, &'m Value)> {
+            map.iter().filter(move |(key, _)| *key != but)
+        }
+        fn equal(one: &Map<String, Value>, other: &Map<String, Value>, but: &str) -> bool {
+            rest(one, but).all(|(key, value)| other.get(key) == Some(value))
+                && rest(one, but).count() == rest(other, but).count()
+        }
+        match (self.body.get("metadata"), other.body.get("metadata")) {
+            (Some(Value::Object(one)), Some(Value::Object(two))) => {
+                equal(one, two, "resourceVersion") && equal(&self.body, &other.body, "metadata")
+            }
+            _ => self.body == other.body,
+        }
+    }
+
     /// Sets or, with `None`, removes `metadata.resourceVersion`.
     pub fn set_resource_version(&mut self, version: Option<String>) {
         self.set(&["metadata", "resourceVersion"], version.map(Value::from));
@@ -143,6 +160,32 @@ fn set(map: &mut Map<String, Value>, path: &[&str], value: Option<Value>) {
             if let Value::Object(below) = below {
                 set(below, rest, value);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_says_nothing_and_everything_else_does() {
+        let one = Resource::new(Kind::Node, "n");
+        let mut other = one.clone();
+        other.set_resource_version(Some("7".into()));
+        assert!(one.says_the_same(&other) && other.says_the_same(&one));
+        for (path, value) in [
+            (&["metadata", "labels", "a"][..], "b"),
+            (&["metadata", "uid"], "u"),
+            (&["spec", "x"], "y"),
+            (&["status"], "s"),
+        ] {
+            let mut changed = other.clone();
+            changed.set(path, Some(value.into()));
+            assert!(
+                !one.says_the_same(&changed) && !changed.says_the_same(&one),
+                "{path:?}"
+            );
         }
     }
 }

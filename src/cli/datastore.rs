@@ -1,10 +1,11 @@
 //! Opens the datastore that the configuration names.
 
 use super::{Context, Error, compat};
+use crate::calico::apiconfig::ApiConfig;
 use crate::datastore::{self, Datastore};
 
-/// Reads the configuration, then reaches the datastore. Notes of both go to standard error.
-pub(super) fn open(cx: &mut Context<'_>) -> Result<Box<dyn Datastore>, Error> {
+/// The configuration, by the options, files and environment of the user.
+pub(super) fn configuration(cx: &Context<'_>) -> Result<ApiConfig, Error> {
     let environment = |name: &str| std::env::var(name).ok();
     let file = cx.global.config.as_deref();
     if compat::on()
@@ -16,6 +17,12 @@ pub(super) fn open(cx: &mut Context<'_>) -> Result<Box<dyn Datastore>, Error> {
     if cx.global.context.is_some() {
         config.kubernetes.context.clone_from(&cx.global.context);
     }
+    Ok(config)
+}
+
+/// Reads the configuration, then reaches the datastore. Notes of both go to standard error.
+pub(super) fn open(cx: &mut Context<'_>) -> Result<Box<dyn Datastore>, Error> {
+    let config = configuration(cx)?;
     let store = cx
         .block_on(datastore::connect(&config, cx.timeout()))
         .map_err(no_client)?;

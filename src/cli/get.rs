@@ -230,8 +230,8 @@ impl Get {
     }
 }
 
-fn warn_unreadable(
-    keys: impl IntoIterator<Item = Unreadable>,
+fn warn_unreadable<'u>(
+    keys: impl IntoIterator<Item = &'u Unreadable>,
     err: &mut dyn Write,
     style: Style,
 ) -> Result<(), Error> {

@@ -4,13 +4,14 @@ use std::io::{BufRead as _, IsTerminal as _};
 
 use clap::Args;
 
-use super::source::{self, Depth};
+use super::source::{self, Wanted};
 use super::{Context, Error, compat};
 use crate::apply::Mode;
 use crate::calico::kind::Kind;
+use crate::calico::resource::Resource;
 use crate::collect;
 use crate::datastore::Datastore;
-use crate::diagnose::harm::{self, Changed, Host};
+use crate::diagnose::harm::{self, Changed, Host, Needs, Workloads};
 
 /// Whether to go on where a change would do harm.
 #[derive(Debug, Default, Clone, Copy, Args)]
@@ -47,23 +48,25 @@ pub(super) fn before(
     changed: &[Changed<'_>],
     ask: Ask,
 ) -> Result<(), Error> {
-    let looked_at = |change: &Changed<'_>| harm::KINDS.contains(&change.kind);
-    if compat::on() || !changed.iter().any(looked_at) {
+    let needs = Needs::of(changed);
+    if compat::on() || needs.is_empty() {
         return Ok(());
     }
     let mut host = Host::default();
-    let of_nodes = |change: &Changed<'_>| change.kind == Kind::Node && change.after.is_some();
-    if changed.iter().any(of_nodes) {
+    if changed
+        .iter()
+        .any(|change| change.kind == Kind::Node && change.after.is_some())
+    {
         host = this_host();
         let only_others = changed
             .iter()
-            .filter(|change| looked_at(change))
+            .filter(|change| !Needs::of(std::slice::from_ref(*change)).is_empty())
             .all(|change| change.kind == Kind::Node && change.id != host.node);
         if only_others {
             return Ok(());
         }
     }
-    let objects = match cx.block_on(source::list(store, Depth::Whole)) {
+    let objects = match cx.block_on(source::list(store, &wanted(needs))) {
         Ok(objects) => objects,
         Err(error) => {
             let note = cx.style.warn("note:");
@@ -86,6 +89,45 @@ pub(super) fn before(
         _ if harms.is_empty() => Ok(()),
         Ask::Tell | Ask::Unless(true) => Ok(()),
         Ask::Unless(false) => agreed(cx),
+    }
+}
+
+/// The same, for what becomes of one resource; asked for only where that matters.
+pub(super) fn of_one(
+    cx: &mut Context<'_>,
+    store: &dyn Datastore,
+    (kind, id): (Kind, &str),
+    consent: Consent,
+    after: impl FnOnce(&Context<'_>) -> Result<Resource, Error>,
+) -> Result<(), Error> {
+    let change = |after| Changed {
+        kind,
+        id: id.to_owned(),
+        after,
+    };
+    let unknown = Resource::new(kind, id);
+    if compat::on() || Needs::of(&[change(Some(&unknown))]).is_empty() {
+        return Ok(());
+    }
+    let after = after(cx)?;
+    before(cx, store, &[change(Some(&after))], consent.ask(Mode::Write))
+}
+
+/// What has to be read for that.
+fn wanted(needs: Needs) -> Wanted {
+    let pods = match needs.workloads {
+        Workloads::None => [].as_slice(),
+        _ => &["Namespace", "ServiceAccount", "Pod"],
+    };
+    let services = needs.services.then_some("Service");
+    Wanted {
+        kinds: needs.kinds.into_iter().collect(),
+        endpoints_of: match needs.workloads {
+            Workloads::Of(namespaces) => namespaces.into_iter().collect(),
+            Workloads::None | Workloads::All => Vec::new(),
+        },
+        kubernetes: pods.iter().copied().chain(services).collect(),
+        ..Wanted::default()
     }
 }
 

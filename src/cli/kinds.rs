@@ -27,10 +27,8 @@ pub(super) fn id(namespace: Option<&str>, name: &str) -> String {
 
 fn unknown(typed: &str) -> Error {
     let names = Kind::ALL.map(|kind| kind.name().to_lowercase());
-    let plurals = Kind::ALL.map(Kind::plural);
-    let candidates = names.iter().map(String::as_str).chain(plurals);
     let mut error = Error::new(format!("resource type '{typed}' is not supported"));
-    if let Some(near) = nearest(typed, candidates) {
+    if let Some(near) = nearest(typed, names.iter().map(String::as_str).chain(Kind::misspelt())) {
         error = error.hint(format!("did you mean {near}?"));
     }
     error.hint(format!("supported: {}", names.join(", ")))

@@ -2,9 +2,10 @@
 
 use clap::Args;
 
+use super::harm::{self, Consent};
 use super::input::Namespace;
 use super::{Context, Error, Outcome, compat, kinds};
-use crate::apply::{self, Label as Change};
+use crate::apply::{self, Label as Change, Mode};
 use crate::datastore;
 
 /// Set, update or remove a label of one resource
@@ -25,6 +26,8 @@ pub(super) struct Label {
     remove: bool,
     #[command(flatten)]
     namespace: Namespace,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 impl Label {
@@ -48,15 +51,20 @@ impl Label {
         let store = super::datastore::open(cx)?;
         compat::warn_of_release(cx, &*store)?;
         let id = kinds::id(namespace.as_deref(), name);
-        let changed = apply::change_label(&*store, (kind, &id, typed), key, change);
-        let had = match cx.runtime.block_on(changed) {
-            Ok(had) => had,
-            Err(apply::Error::Datastore(datastore::Error::NotFound { .. })) => {
-                return Err(Error::new(format!("{typed} {name} not found")));
-            }
-            Err(apply::Error::Datastore(error)) => return Err(error.into()),
-            Err(error) => return Err(Error::new(error.to_string())),
+        let run = |cx: &Context<'_>, mode: Mode| {
+            let changed = apply::change_label(&*store, (kind, &id, typed), key, change, mode);
+            cx.runtime.block_on(changed).map_err(|error| match error {
+                apply::Error::Datastore(datastore::Error::NotFound { .. }) => {
+                    Error::new(format!("{typed} {name} not found"))
+                }
+                apply::Error::Datastore(error) => error.into(),
+                error => Error::new(error.to_string()),
+            })
         };
+        harm::of_one(cx, &*store, (kind, &id), self.consent, |cx| {
+            Ok(run(cx, Mode::DryRun)?.0)
+        })?;
+        let (_, had) = run(cx, Mode::Write)?;
         let done = match (change, had) {
             (Change::Remove, _) => "removed label",
             (Change::Set { .. }, true) => "updated label",

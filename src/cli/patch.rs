@@ -3,9 +3,10 @@
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
+use super::harm::{self, Consent};
 use super::input::Namespace;
 use super::{Context, Error, Outcome, compat, kinds};
-use crate::apply;
+use crate::apply::{self, Mode};
 use crate::calico::patch::PatchType;
 
 /// Change fields of one resource
@@ -23,6 +24,8 @@ pub(super) struct Patch {
     r#type: Type,
     #[command(flatten)]
     namespace: Namespace,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -49,16 +52,22 @@ impl Patch {
         let store = super::datastore::open(cx)?;
         compat::warn_of_release(cx, &*store)?;
         let id = kinds::id(namespace.as_deref(), &self.name);
-        let patched = cx.runtime.block_on(apply::patch(&*store, kind, &id, &patch, how));
-        patched.map_err(|error| {
-            let message = format!("hit error: {error}");
-            let hints = match error {
-                apply::Error::Datastore(error) => Error::from(error).hints,
-                _ => Vec::new(),
-            };
-            hints.into_iter().fold(Error::new(message), Error::hint)
-        })?;
+        let run = |cx: &Context<'_>, mode: Mode| {
+            let patched = apply::patch(&*store, (kind, &id), &patch, how, mode);
+            cx.runtime.block_on(patched).map_err(told)
+        };
+        harm::of_one(cx, &*store, (kind, &id), self.consent, |cx| run(cx, Mode::DryRun))?;
+        run(cx, Mode::Write)?;
         writeln!(cx.out, "Successfully patched 1 '{kind}' resource")?;
         Ok(Outcome::Good)
     }
+}
+
+fn told(error: apply::Error) -> Error {
+    let message = format!("hit error: {error}");
+    let hints = match error {
+        apply::Error::Datastore(error) => Error::from(error).hints,
+        _ => Vec::new(),
+    };
+    hints.into_iter().fold(Error::new(message), Error::hint)
 }

@@ -12,7 +12,7 @@ use super::{Context, Error, objects};
 use crate::archive::{self, Merge, Merged, Twice};
 use crate::calico::resource::Kind;
 use crate::collect;
-use crate::datastore::{Datastore, Unreadable};
+use crate::datastore::{self, Datastore, INVENTORY, Inventory, List, Unreadable};
 use crate::diagnose::World;
 use crate::intent::Cluster;
 use crate::kubernetes::Object;
@@ -111,31 +111,56 @@ fn stored(cx: &mut Context, depth: Depth) -> Fact<Objects> {
         Ok(store) => store,
         Err(error) => return Fact::absent(error.message),
     };
-    cx.block_on(list(store.as_ref(), depth))
+    cx.block_on(list(store.as_ref(), &Wanted::of(depth)))
         .map_err(|error| error.message)
         .into()
 }
 
+/// Which objects of a datastore are read.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    pub(super) kinds: Vec<Kind>,
+    /// Of these namespaces alone; when none is named, of all.
+    pub(super) endpoints_of: Vec<String>,
+    /// Kinds of Kubernetes. Where Kubernetes is the store, endpoints and profiles follow from its pods, if those are among
+    /// them.
+    pub(super) kubernetes: Vec<&'static str>,
+    /// The network of flanneld.
+    pub(super) flannel: bool,
+    /// Blocks and affinities.
+    pub(super) ipam: bool,
+}
+
+impl Wanted {
+    fn of(depth: Depth) -> Self {
+        let whole = depth == Depth::Whole;
+        let enforced = Kind::ENFORCED.into_iter().filter(|_| whole);
+        Self {
+            kinds: Kind::DIAGNOSED.into_iter().chain(enforced).collect(),
+            kubernetes: if whole { INVENTORY.to_vec() } else { Vec::new() },
+            flannel: true,
+            ipam: whole,
+            ..Self::default()
+        }
+    }
+}
+
 /// The objects of a datastore.
-pub(super) async fn list(store: &dyn Datastore, depth: Depth) -> Result<Objects, Error> {
+pub(super) async fn list(store: &dyn Datastore, wanted: &Wanted) -> Result<Objects, Error> {
     let mut objects = Objects {
         store: store.describe(),
         v1_manifests: store.reads_v1_manifests(),
         ..Objects::default()
     };
-    let inventory = match depth {
-        Depth::Whole => store.kubernetes_objects().await?,
-        Depth::Sessions | Depth::Kernel => None,
+    let inventory = match wanted.kubernetes.as_slice() {
+        [] => None,
+        kinds => store.kubernetes_objects(kinds).await?,
     };
     // Endpoints and profiles follow from Kubernetes' own objects, where there are those.
-    let derived = |kind: Kind| inventory.is_some() && matches!(kind, Kind::WorkloadEndpoint | Kind::Profile);
-    let enforced = Kind::ENFORCED.into_iter().filter(|_| depth == Depth::Whole);
-    for kind in Kind::DIAGNOSED
-        .into_iter()
-        .chain(enforced)
-        .filter(|kind| !derived(*kind))
-    {
-        let list = match store.list(kind).await {
+    let pods = inventory.is_some() && wanted.kubernetes.contains(&"Pod");
+    let derived = |kind: Kind| pods && matches!(kind, Kind::WorkloadEndpoint | Kind::Profile);
+    for kind in wanted.kinds.iter().copied().filter(|kind| !derived(*kind)) {
+        let list = match of_kind(store, kind, wanted).await {
             Ok(list) => list,
             // The store has no such kind, or this user may not read it: then nobody knows whether there are any.
             Err(_) if Kind::ENFORCED.contains(&kind) => continue,
@@ -150,26 +175,48 @@ pub(super) async fn list(store: &dyn Datastore, depth: Depth) -> Result<Objects,
             .extend(list.unreadable.into_iter().map(|bad| (bad.key, bad.why)));
     }
     if let Some(inventory) = inventory {
-        let (mut known, mut unreadable) = (Vec::new(), inventory.unreadable);
-        for object in &inventory.objects {
-            match Object::read(object) {
-                Ok(object) => known.extend(object.map(|object| object.value())),
-                Err(why) => unreadable.push(Unreadable {
-                    key: "Kubernetes".into(),
-                    why,
-                }),
-            }
-        }
-        objects
-            .unreadable
-            .extend(unreadable.into_iter().map(|bad| (bad.key, bad.why)));
-        objects.kubernetes = Fact::Known(known);
+        keep(inventory, &mut objects);
     }
-    objects.flannel = flannel(store).await?;
-    if depth == Depth::Whole {
+    if wanted.flannel {
+        objects.flannel = flannel(store).await?;
+    }
+    if wanted.ipam {
         objects.ipam = ipam(store).await;
     }
     Ok(objects)
+}
+
+async fn of_kind(store: &dyn Datastore, kind: Kind, wanted: &Wanted) -> Result<List, datastore::Error> {
+    if kind != Kind::WorkloadEndpoint || wanted.endpoints_of.is_empty() {
+        return store.list(kind).await;
+    }
+    let mut all = List::default();
+    for namespace in &wanted.endpoints_of {
+        let List {
+            items, unreadable, ..
+        } = store.list_in(kind, namespace).await?;
+        all.items.extend(items);
+        all.unreadable.extend(unreadable);
+    }
+    Ok(all)
+}
+
+/// Keeps what is used of Kubernetes' objects.
+fn keep(inventory: Inventory, objects: &mut Objects) {
+    let (mut known, mut unreadable) = (Vec::new(), inventory.unreadable);
+    for object in &inventory.objects {
+        match Object::read(object) {
+            Ok(object) => known.extend(object.map(|object| object.value())),
+            Err(why) => unreadable.push(Unreadable {
+                key: "Kubernetes".into(),
+                why,
+            }),
+        }
+    }
+    objects
+        .unreadable
+        .extend(unreadable.into_iter().map(|bad| (bad.key, bad.why)));
+    objects.kubernetes = Fact::Known(known);
 }
 
 /// Blocks and affinities (libcalico-go `lib/backend/model`).

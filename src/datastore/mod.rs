@@ -59,6 +59,17 @@ pub struct Inventory {
     pub unreadable: Vec<Unreadable>,
 }
 
+/// The kinds of Kubernetes that networks and policies depend on.
+pub const INVENTORY: [&str; 7] = [
+    "Node",
+    "Namespace",
+    "ServiceAccount",
+    "Pod",
+    "Service",
+    "EndpointSlice",
+    "NetworkPolicy",
+];
+
 /// Between two looks at what a store can't be asked to tell of.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -148,9 +159,10 @@ pub trait Datastore {
         Box::pin(async { Ok(0) })
     }
 
-    /// Objects of Kubernetes itself that networks and policies depend on, when Kubernetes is the store: what may not be
-    /// read is told beside them.
-    fn kubernetes_objects(&self) -> Answer<'_, Option<Inventory>> {
+    /// Objects of Kubernetes itself of these kinds of [`INVENTORY`], when Kubernetes is the store: what may not be read is
+    /// told beside them.
+    fn kubernetes_objects<'a>(&'a self, kinds: &'a [&'a str]) -> Answer<'a, Option<Inventory>> {
+        let _ = kinds;
         Box::pin(async { Ok(None) })
     }
 

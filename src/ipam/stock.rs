@@ -171,7 +171,7 @@ impl Stock {
                 .field(&["spec", "controllers", "loadBalancer"])
                 .is_some()
         });
-        if assigns && let Some(inventory) = store.kubernetes_objects().await? {
+        if assigns && let Some(inventory) = store.kubernetes_objects(&["Service"]).await? {
             stock.services = Some(inventory.objects.iter().flat_map(service_addresses).collect());
         }
         stock.cluster = store.get(Kind::ClusterInformation, "default").await.ok();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use netdiag::apply::patch;
+use netdiag::apply::{Mode, patch};
 use netdiag::calico::kind::Kind;
 use netdiag::calico::patch::PatchType;
 use nix::sys::signal::{Signal, kill};
@@ -62,10 +62,10 @@ fn of_a_hundred_writers_of_one_object_each_wins_or_gets_a_conflict() {
                     let label = json!({"metadata": {"labels": {format!("writer-{number}"): "was-here"}}});
                     let done = patch(
                         &*store,
-                        Kind::GlobalNetworkSet,
-                        "set-0000",
+                        (Kind::GlobalNetworkSet, "set-0000"),
                         &label,
                         PatchType::Merge,
+                        Mode::Write,
                     )
                     .await;
                     match done {

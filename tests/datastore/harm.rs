@@ -91,3 +91,89 @@ fn the_address_of_this_node_must_be_on_a_link_and_selectors_are_looked_at() {
         "{told}"
     );
 }
+
+#[test]
+fn patches_and_labels_that_do_harm_need_a_yes_too() {
+    let Some(etcd) = Etcd::start() else { return };
+    let netdiag = Netdiag::etcd(&etcd);
+    let closed = document(
+        "FelixConfiguration",
+        "default",
+        "{failsafeInboundHostPorts: [], failsafeOutboundHostPorts: []}",
+    );
+    let open = document(
+        "GlobalNetworkPolicy",
+        "open",
+        "{selector: has(host), types: [Ingress, Egress], ingress: [{action: Allow}], egress: [{action: Allow}]}",
+    );
+    let node = document("Node", "n1", "{bgp: {ipv4Address: 10.0.0.1/24}}");
+    let endpoint = "---\n{apiVersion: projectcalico.org/v3, kind: HostEndpoint, metadata: {name: n1-all, labels: {host:                     'yes'}}, spec: {node: n1, interfaceName: '*'}}\n";
+    let all = node + &document("IPPool", "good", "{cidr: 10.244.0.0/16}") + &closed + &open + endpoint;
+    netdiag.done(&["apply", "-f", "-"], &all);
+    let off = "GlobalNetworkPolicy open: node n1 would be cut off from ssh (TCP 22";
+    for (arguments, told) in [
+        (
+            &["label", "hep", "n1-all", "host", "--remove"][..],
+            "danger: HostEndpoint n1-all: node n1 would be cut off",
+        ),
+        (
+            &[
+                "patch",
+                "gnp",
+                "open",
+                "-p",
+                r#"{"spec":{"selector":"has(nobody)"}}"#,
+            ],
+            off,
+        ),
+        (
+            &[
+                "patch",
+                "gnp",
+                "open",
+                "-t",
+                "json",
+                "-p",
+                r#"[{"op":"remove","path":"/spec/ingress"}]"#,
+            ],
+            off,
+        ),
+        (&["delete", "gnp", "open"], off),
+        (
+            &["patch", "ippool", "good", "-p", r#"{"spec":{"disabled":true}}"#],
+            "danger: IPPool good: then no pool is enabled any more",
+        ),
+    ] {
+        netdiag.refused(arguments, "", told);
+        netdiag.refused(arguments, "", "nothing was written: the change would do harm");
+    }
+    // Nothing was written, and what does no harm goes through.
+    assert_eq!(
+        netdiag.done(&["get", "hep", "-l", "host=yes", "-o", "name"], ""),
+        "hostendpoint/n1-all\n"
+    );
+    netdiag.done(&["label", "hep", "n1-all", "rack=r1"], "");
+    netdiag.done(
+        &[
+            "patch",
+            "ippool",
+            "good",
+            "-p",
+            r#"{"spec":{"natOutgoing":true}}"#,
+        ],
+        "",
+    );
+    // What is wrong with a patch is told before what it would break.
+    netdiag.refused(
+        &["patch", "gnp", "open", "-p", r#"{"spec":{"selector":"role ="}}"#],
+        "",
+        "is not a selector",
+    );
+    netdiag.done(&["label", "hep", "n1-all", "host", "--remove", "--yes"], "");
+    // calicoctl asks nobody.
+    let (status, _, told) = netdiag.calicoctl(
+        &["patch", "ippool", "good", "-p", r#"{"spec":{"disabled":true}}"#],
+        "",
+    );
+    assert_eq!((status, told.as_str()), (0, ""));
+}

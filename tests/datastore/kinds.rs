@@ -123,6 +123,10 @@ pub(crate) fn goes_its_way(netdiag: &Netdiag, (kind, name, spec): (&str, &str, &
         netdiag.done(&["get", kind, name, "-o", template], ""),
         format!("{name} {kind}")
     );
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "{{range .}}{{.Kind}}{{end}}").unwrap();
+    let from_file = format!("go-template-file={}", file.path().display());
+    assert_eq!(netdiag.done(&["get", kind, name, "-o", &from_file], ""), kind);
     let path = "jsonpath={.metadata.name}";
     assert_eq!(netdiag.done(&["get", kind, name, "-o", path], ""), name);
     // What get prints, replace reads back.
@@ -130,6 +134,15 @@ pub(crate) fn goes_its_way(netdiag: &Netdiag, (kind, name, spec): (&str, &str, &
         let text = netdiag.done(&["get", kind, name, "-o", output], "");
         assert_eq!(netdiag.done(&["replace", "-f", "-"], &text), one("replaced"));
     }
+
+    // An apply that changes something replaces annotations whole, and keeps who it is.
+    let noted = manifest.replacen("metadata: {", "metadata: {annotations: {note: changed}, ", 1);
+    assert_eq!(netdiag.done(&["apply", "-f", "-"], &noted), one("applied"));
+    let path = "jsonpath={.metadata.annotations.note} {.metadata.uid}";
+    let shown = netdiag.done(&["get", kind, name, "-o", path], "");
+    let uid: serde_json::Value = serde_json::from_str(&before).unwrap();
+    let uid = uid["metadata"]["uid"].as_str().unwrap();
+    assert_eq!(shown, format!("changed {uid}"), "{kind}");
 
     let patch = r#"{"metadata":{"labels":{"patched":"yes"}}}"#;
     assert_eq!(
@@ -198,6 +211,39 @@ fn every_kind_is_created_shown_changed_and_deleted() {
         left,
         "clusterinformation/default\ntier/kube-admin\ntier/default\ntier/kube-baseline\nprofile/projectcalico-default-allow\n"
     );
+}
+
+/// What only Calico itself writes: it is shown in every form, and may be patched and labelled, but nothing else.
+pub(crate) fn cluster_information_goes_its_way(netdiag: &Netdiag) {
+    // The first write makes it.
+    netdiag.done(
+        &["apply", "-f", "-"],
+        "{apiVersion: projectcalico.org/v3, kind: Tier, metadata: {name: first}, spec: {order: 7}}",
+    );
+    netdiag.done(&["delete", "tier", "first"], "");
+    let get = |output: &str| netdiag.done(&["get", "clusterinfo", "default", "-o", output], "");
+    for output in ["ps", "wide"] {
+        let table = get(output);
+        assert!(table.starts_with("NAME      CLUSTERGUID"), "{table}");
+        assert!(table.lines().nth(1).unwrap().contains("true"), "{table}");
+    }
+    assert_eq!(get("name"), "clusterinformation/default\n");
+    assert_eq!(get("jsonpath={.spec.datastoreReady}"), "true");
+    assert_eq!(get("custom-columns=DATASTOREREADY"), "DATASTOREREADY\ntrue\n");
+    let (yaml, json) = (get("yaml"), get("json"));
+    for verb in ["create", "apply", "replace", "delete"] {
+        for text in [&yaml, &json] {
+            let told = format!("operation {verb} is not supported on ClusterInformation");
+            netdiag.refused(&[verb, "-f", "-"], text, &told);
+        }
+    }
+    assert_eq!(get("json"), json, "nothing was written");
+}
+
+#[test]
+fn cluster_information_is_read_only() {
+    let Some(etcd) = Etcd::start() else { return };
+    cluster_information_goes_its_way(&Netdiag::etcd(&etcd));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use netdiag_lab::{Kubernetes, or_skip, wait_until};
 use serde_json::{Value, json};
 
 use crate::command::Netdiag;
-use crate::kinds::{OBJECTS, goes_its_way};
+use crate::kinds::{OBJECTS, cluster_information_goes_its_way, goes_its_way};
 use crate::watch::Watch;
 
 /// Teaches a server Calico's kinds.
@@ -99,6 +99,7 @@ fn every_custom_kind_of_the_native_group_as_well() {
     };
     define(&kubernetes, Group::Native);
     all_kinds(&as_user(&kubernetes, "admin"));
+    cluster_information_goes_its_way(&as_user(&kubernetes, "admin"));
     // The first write makes them, and they are as users see them.
     let tier = kubernetes
         .get("/apis/projectcalico.org/v3/tiers/default")

@@ -92,7 +92,7 @@ fn every_kind_of_its_time_goes_through_every_command() {
                 "{shown}"
             );
         }
-        netdiag.done(&["patch", kind, name, "-p", patch], "");
+        netdiag.done(&["patch", kind, name, "-p", patch, "--yes"], "");
         let patched = json(&netdiag);
         let wanted: Value = serde_json::from_str(patch).unwrap();
         for (field, value) in wanted["spec"].as_object().unwrap() {
@@ -128,6 +128,46 @@ fn every_kind_of_its_time_goes_through_every_command() {
     let stored: Value = serde_json::from_str(&stored).unwrap();
     assert_eq!(stored["ipv4_nets"], json!(["10.1.0.2/32"]));
     assert_eq!(stored["state"], "active");
+    let endpoint = ["wep", "node1-k8s-web-eth0", "-n", "shop"];
+    for output in ["ps", "wide", "yaml", "json"] {
+        netdiag.done(&[&["get"], &endpoint[..], &["-o", output]].concat(), "");
+    }
+    let patch = r#"{"spec":{"ipNetworks":["10.1.0.3/32"]}}"#;
+    netdiag.done(&[&["patch"], &endpoint[..], &["-p", patch]].concat(), "");
+    netdiag.done(&[&["label"], &endpoint[..], &["a=b"]].concat(), "");
+    let shown = netdiag.done(&[&["get"], &endpoint[..], &["-o", "json"]].concat(), "");
+    let changed = shown.replace("10.1.0.3/32", "10.1.0.4/32");
+    for verb in ["replace", "apply"] {
+        netdiag.done(
+            &[verb, "-f", "-"],
+            &changed.replace("resourceVersion", "selfLink"),
+        );
+    }
+    let shown: Value =
+        serde_json::from_str(&netdiag.done(&[&["get"], &endpoint[..], &["-o", "json"]].concat(), ""))
+            .unwrap();
+    assert_eq!(shown["spec"]["ipNetworks"], json!(["10.1.0.4/32"]));
+    assert_eq!(shown["metadata"]["labels"]["a"], "b");
+    netdiag.done(&[&["delete"], &endpoint[..]].concat(), "");
+    netdiag.refused(&[&["get"], &endpoint[..]].concat(), "", "resource does not exist");
+    // The node too: it is shown, changed, replaced with itself.
+    for output in ["ps", "wide", "yaml", "name"] {
+        netdiag.done(&["get", "node", "node1", "-o", output], "");
+    }
+    netdiag.done(
+        &[
+            "patch",
+            "node",
+            "node1",
+            "-p",
+            r#"{"spec":{"bgp":{"asNumber":64999}}}"#,
+        ],
+        "",
+    );
+    let node = netdiag.done(&["get", "node", "node1", "-o", "json"], "");
+    assert!(node.contains("64999"), "{node}");
+    netdiag.done(&["replace", "-f", "-"], &node);
+    netdiag.refused(&["create", "-f", "-"], &node, "already exists");
     netdiag.refused(&["delete", "tier", "sec"], "", "Cannot delete a non-empty tier");
     for (kind, name, ..) in OBJECTS
         .into_iter()
@@ -142,6 +182,77 @@ fn every_kind_of_its_time_goes_through_every_command() {
     let left = etcd.ctl(2, "", &["ls", "--recursive", "-p", "/calico"]);
     let values: Vec<&str> = left.lines().filter(|key| !key.ends_with('/')).collect();
     assert_eq!(values, [""; 0], "{left}");
+}
+
+#[test]
+fn addresses_of_its_time_are_shown_checked_and_given_back() {
+    let Some(etcd) = Etcd::start() else { return };
+    let netdiag = netdiag(&etcd);
+    etcd.set2(
+        "/calico/v1/ipam/v4/pool/10.1.0.0-16",
+        r#"{"cidr":"10.1.0.0/16","ipip":"tunl0","masquerade":true,"ipam":true,"disabled":false}"#,
+    );
+    etcd.set2("/calico/v1/host/node1/orchestrator_refs", "[]");
+    etcd.set2("/calico/bgp/v1/host/node1/ip_addr_v4", "192.0.2.1");
+    etcd.set2(
+        "/calico/v1/host/node1/workload/k8s/shop.web/endpoint/eth0",
+        r#"{"state":"active","name":"cali1","profile_ids":["p"],"ipv4_nets":["10.1.0.1/32"],"ipv6_nets":[]}"#,
+    );
+    // As Calico 2 wrote them: no sequence numbers, an affinity without a value.
+    let block = "/calico/ipam/v2/assignment/ipv4/block/10.1.0.0-26";
+    let free: Vec<String> = (3..64).map(|ordinal| ordinal.to_string()).collect();
+    let nulls = vec!["null"; 61].join(",");
+    etcd.set2(
+        block,
+        &format!(
+            r#"{{"cidr":"10.1.0.0/26","affinity":"host:node1","strictAffinity":false,"allocations":[null,0,1,{nulls}],"unallocated":[{},0],"attributes":[{{"handle_id":"web","secondary":{{"node":"node1"}}}},{{"handle_id":"lost","secondary":{{"node":"node1"}}}}]}}"#,
+            free.join(",")
+        ),
+    );
+    etcd.set2("/calico/ipam/v2/host/node1/ipv4/block/10.1.0.0-26", "");
+    for handle in ["web", "lost"] {
+        etcd.set2(
+            &format!("/calico/ipam/v2/handle/{handle}"),
+            r#"{"block":{"10.1.0.0/26":1}}"#,
+        );
+    }
+    let shown = netdiag.done(&["ipam", "show", "--show-blocks"], "");
+    assert!(
+        shown.contains("10.1.0.0/26") && shown.contains("| 2 (3%)"),
+        "{shown}"
+    );
+    let owner = netdiag.done(&["ipam", "show", "--ip=10.1.0.2"], "");
+    assert!(owner.contains("Handle ID: lost"), "{owner}");
+    let output = netdiag.output(&["ipam", "check", "--show-problem-ips"], "");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(
+        text.contains("10.1.0.2 leaked;") && text.contains("Check complete; found 1 problems."),
+        "{text}"
+    );
+    netdiag.refused(
+        &["ipam", "release", "--ip=10.1.0.1"],
+        "",
+        "10.1.0.1 is in use by Workload(shop/node1-k8s-web-eth0)",
+    );
+    assert_eq!(
+        netdiag.done(&["ipam", "release", "--ip=10.1.0.2"], ""),
+        "Successfully released IP address 10.1.0.2\n"
+    );
+    let value: Value = serde_json::from_str(&etcd.ctl(2, "", &["get", block])).unwrap();
+    assert_eq!(value["allocations"][1], 0);
+    assert_eq!(value["allocations"][2], Value::Null);
+    assert_eq!(value["attributes"].as_array().unwrap().len(), 1);
+    assert_eq!(value["strictAffinity"], false, "what is not changed stays");
+    let handles = etcd.ctl(2, "", &["ls", "/calico/ipam/v2/handle"]);
+    assert_eq!(handles.trim(), "/calico/ipam/v2/handle/web");
+    let output = netdiag.output(&["ipam", "check"], "");
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod names;
 mod others;
 mod policies;
 mod pools;
+mod rows;
 
 /// What is wrong with a document, a line each: the place below `spec`, and the reason.
 fn problems(kind: &str, name: &str, spec: &str) -> Vec<String> {

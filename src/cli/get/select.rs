@@ -70,8 +70,8 @@ impl Group {
     }
 
     /// Those that can't be read.
-    pub(super) fn unreadable(&self) -> impl Iterator<Item = Unreadable> {
-        self.items.iter().flat_map(Listing::each).filter_map(Result::err)
+    pub(super) fn unreadable(&self) -> impl Iterator<Item = &Unreadable> {
+        self.items.iter().flat_map(Listing::unreadable)
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) async fn run(
     let printer = Printer::new(query, format, layout, store, &list.items).await?;
     cx.out.write_all(printer.start(&list.items).as_bytes())?;
     cx.out.flush()?;
-    let mut known = by_id(&list.items);
+    let mut known = by_id(std::mem::take(&mut list.items));
     loop {
         let next = match store.changed(query.kind, list.version.as_deref()).await {
             Ok(()) => read(query, filter, store).await,
@@ -70,7 +70,7 @@ pub(super) async fn run(
             }
         };
         told = cx.unreadable(&list, told)?;
-        let now = by_id(&list.items);
+        let now = by_id(std::mem::take(&mut list.items));
         for (event, resource) in changes(&known, &now) {
             cx.out
                 .write_all(printer.event(event, resource, cx.style).as_bytes())?;
@@ -91,7 +91,7 @@ impl Output<'_> {
     /// Warns of what can't be read, if it isn't the same number of keys as before.
     fn unreadable(&mut self, list: &List, told: usize) -> Result<usize, Error> {
         if list.unreadable.len() != told {
-            super::warn_unreadable(list.unreadable.iter().cloned(), self.err, self.style)?;
+            super::warn_unreadable(&list.unreadable, self.err, self.style)?;
         }
         Ok(list.unreadable.len())
     }
@@ -122,24 +122,16 @@ async fn again(query: &Query, filter: &Filter, store: &dyn Datastore) -> List {
     }
 }
 
-fn by_id(items: &[Resource]) -> Known {
-    items.iter().map(|item| (item.id(), item.clone())).collect()
+fn by_id(items: Vec<Resource>) -> Known {
+    items.into_iter().map(|item| (item.id(), item)).collect()
 }
 
 /// What makes `now` of `before`. Kubernetes' objects get new versions for what is none of Calico's: that is no change.
 fn changes<'a>(before: &'a Known, now: &'a Known) -> Vec<(Event, &'a Resource)> {
-    let same = |one: &Resource, other: &Resource| {
-        let [mut one, mut other] = [one.clone(), other.clone()];
-        one.set_resource_version(None);
-        other.set_resource_version(None);
-        one == other
-    };
     let deleted = before.iter().filter(|(id, _)| !now.contains_key(*id));
     let others = now.iter().filter_map(|(id, resource)| match before.get(id) {
         None => Some((Event::Added, resource)),
-        Some(old) if old.resource_version() != resource.resource_version() && !same(old, resource) => {
-            Some((Event::Modified, resource))
-        }
+        Some(old) if !old.says_the_same(resource) => Some((Event::Modified, resource)),
         Some(_) => None,
     });
     deleted

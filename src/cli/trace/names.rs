@@ -261,7 +261,7 @@ fn is_id(id: &str, word: &str) -> bool {
 /// Names that a slip of the finger away, or that hold the word; all, when none is.
 fn near<'n>(word: &str, names: &'n [String]) -> Vec<&'n String> {
     let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
-    let allowed = (word.chars().count() / 4 + 1).min(2);
+    let allowed = (word.chars().count() / 4).clamp(1, 2);
     let alike = |name: &&String| {
         name.contains(word)
             || distance(word, name) <= allowed

@@ -15,10 +15,10 @@ use crate::datastore::endpoint::{Deadline, Dialer, Endpoint};
 use crate::datastore::{Error, Step};
 
 /// Objects of one page of a list (kubectl: the same).
-const PAGE: usize = 500;
+pub(super) const PAGE: usize = 500;
 
 /// What a value in a query keeps as it is.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+pub(super) const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
     .remove(b'.')
@@ -71,35 +71,22 @@ impl Api {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Reply, Error> {
-        let kind = if method == Method::PATCH {
-            "application/merge-patch+json"
-        } else {
-            "application/json"
+        self.ask(method, path, "application/json", body).await
+    }
+
+    /// The same, for an answer of another form.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &str,
+        body: Option<&Value>,
+    ) -> Result<Reply, Error> {
+        let whole = |body: Body| async move {
+            let bytes = body.collect().await.map_err(|error| causes(&error))?;
+            Ok(bytes.to_bytes())
         };
-        let bytes = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.prefix))
-            .header("content-type", kind)
-            .header("accept", "application/json")
-            .body(Body::from(bytes))
-            .map_err(|error| self.endpoint.failed(Step::Request, error.to_string()))?;
-        let deadline = Deadline::after(self.deadline);
-        let exchange = async {
-            let answer = self.client.send(request).await.map_err(|error| causes(&error))?;
-            let status = answer.status().as_u16();
-            let body = answer
-                .into_body()
-                .collect()
-                .await
-                .map_err(|error| causes(&error))?
-                .to_bytes();
-            Ok((status, body))
-        };
-        let (status, body) = match deadline.bound(&self.endpoint, Step::Request, exchange).await {
-            Ok(answer) => answer,
-            Err(error) => return Err(self.closer_look(error, deadline).await),
-        };
+        let (status, body) = self.exchange(method, path, accept, body, whole).await?;
         let reply = Reply {
             status,
             body: serde_json::from_slice(&body).unwrap_or_default(),
@@ -110,6 +97,40 @@ impl Api {
                 "the API server doesn't know this user: token or certificate is missing, wrong or expired",
             )),
             _ => Ok(reply),
+        }
+    }
+
+    /// Sends a request and reads the answer's body, both within the deadline.
+    pub(super) async fn exchange<T, F: Future<Output = Result<T, String>>>(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &str,
+        body: Option<&Value>,
+        read: impl FnOnce(Body) -> F,
+    ) -> Result<(u16, T), Error> {
+        let kind = if method == Method::PATCH {
+            "application/merge-patch+json"
+        } else {
+            "application/json"
+        };
+        let bytes = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.prefix))
+            .header("content-type", kind)
+            .header("accept", accept)
+            .body(Body::from(bytes))
+            .map_err(|error| self.endpoint.failed(Step::Request, error.to_string()))?;
+        let deadline = Deadline::after(self.deadline);
+        let exchange = async {
+            let answer = self.client.send(request).await.map_err(|error| causes(&error))?;
+            let status = answer.status().as_u16();
+            Ok((status, read(answer.into_body()).await?))
+        };
+        match deadline.bound(&self.endpoint, Step::Request, exchange).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(self.closer_look(error, deadline).await),
         }
     }
 

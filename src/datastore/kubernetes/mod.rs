@@ -372,13 +372,13 @@ impl Kubernetes {
         Err(Error::NotFound { kind, name: id })
     }
 
-    async fn inventory(&self) -> Inventory {
+    async fn inventory(&self, kinds: &[&str]) -> Inventory {
         let mut inventory = Inventory::default();
         let subject = Subject {
             kind: Kind::Node,
             name: "",
         };
-        for (path, version, kind) in OBJECTS {
+        for (path, version, kind) in OBJECTS.into_iter().filter(|(.., kind)| kinds.contains(kind)) {
             let each = &mut |mut object: Value| {
                 object["apiVersion"] = version.into();
                 object["kind"] = kind.into();
@@ -491,7 +491,7 @@ impl Datastore for Kubernetes {
         Box::pin(self.define())
     }
 
-    fn kubernetes_objects(&self) -> Answer<'_, Option<Inventory>> {
-        Box::pin(async { Ok(Some(self.inventory().await)) })
+    fn kubernetes_objects<'a>(&'a self, kinds: &'a [&'a str]) -> Answer<'a, Option<Inventory>> {
+        Box::pin(async { Ok(Some(self.inventory(kinds).await)) })
     }
 }

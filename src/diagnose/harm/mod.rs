@@ -1,6 +1,7 @@
 //! What a change of objects would break at once, told before it is written, and what in it means nothing. Pure.
 
 mod cut;
+mod needs;
 mod nobody;
 
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use crate::calico::resource::{Kind, Resource};
 use crate::kubernetes::Object;
 use crate::state::Objects;
 
+pub use needs::{Needs, Workloads};
 pub use nobody::remarks;
 
 /// A resource that is about to be written, or with `None` deleted.
@@ -31,18 +33,6 @@ pub struct Host {
     /// Every address of its links; none when they could not be read.
     pub addresses: Vec<IpAddr>,
 }
-
-/// The kinds whose changes are looked at.
-pub const KINDS: [Kind; 8] = [
-    Kind::IpPool,
-    Kind::HostEndpoint,
-    Kind::Node,
-    Kind::BgpPeer,
-    Kind::GlobalNetworkPolicy,
-    Kind::NetworkPolicy,
-    Kind::StagedGlobalNetworkPolicy,
-    Kind::StagedNetworkPolicy,
-];
 
 /// What the objects are after a change.
 pub fn after(before: &Objects, changed: &[Changed<'_>]) -> Objects {
@@ -86,10 +76,10 @@ pub fn harms(before: &Objects, changed: &[Changed<'_>], host: &Host) -> Vec<Stri
         match (change.kind, change.after) {
             (Kind::IpPool, Some(pool)) => overlaps(before, &after, pool, &mut harms),
             (Kind::Node, Some(node)) => foreign_address(before, node, host, &mut harms),
-            (Kind::HostEndpoint, Some(endpoint)) => cut::off(before, &after, endpoint, &mut harms),
             _ => {}
         }
     }
+    cut::off(before, &after, changed, &mut harms);
     last_pool(before, &after, &mut harms);
     harms
 }

@@ -143,6 +143,145 @@ fn a_host_endpoint_that_cuts_its_node_off_is_told() {
     assert!(!found[0].contains("ssh") && found[0].contains("BGP"), "{found:?}");
 }
 
+/// Two nodes with endpoints that a policy opens, and no failsafe ports.
+fn guarded() -> Vec<Resource> {
+    let endpoint = |name: &str| {
+        let mut endpoint = resource(
+            "HostEndpoint",
+            &format!("{name}-eth0"),
+            json!({"node": name, "interfaceName": "*"}),
+        );
+        endpoint.set(&["metadata", "labels", "host"], Some("yes".into()));
+        endpoint
+    };
+    let open = json!([{"action": "Allow"}]);
+    vec![
+        node("n1", "10.0.0.1/24"),
+        node("n2", "10.0.0.2/24"),
+        endpoint("n1"),
+        endpoint("n2"),
+        resource(
+            "FelixConfiguration",
+            "default",
+            json!({"failsafeInboundHostPorts": [], "failsafeOutboundHostPorts": []}),
+        ),
+        resource(
+            "GlobalNetworkPolicy",
+            "open",
+            json!({"selector": "has(host)", "order": 100, "types": ["Ingress", "Egress"], "ingress": open, "egress": open}),
+        ),
+    ]
+}
+
+#[test]
+fn a_policy_that_cuts_nodes_with_host_endpoints_off_is_told() {
+    let before = guarded();
+    let deny = |selector: &str, port: u16| {
+        resource(
+            "GlobalNetworkPolicy",
+            "deny",
+            json!({"selector": selector, "order": 1, "types": ["Ingress"],
+                "ingress": [{"action": "Deny", "protocol": "TCP", "destination": {"ports": [port]}}]}),
+        )
+    };
+    let found = harms_of(&before, &[write(&deny("has(host)", 22))]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    for words in [
+        "GlobalNetworkPolicy deny: nodes n1, n2 would be cut off from ssh (TCP 22, to the node):",
+        "deny",
+    ] {
+        assert!(found[0].contains(words), "{found:?}");
+    }
+    assert!(!found[0].contains("BGP"), "{found:?}");
+    // For nobody, or of a port that no node needs: no harm.
+    assert_eq!(harms_of(&before, &[write(&deny("has(other)", 22))]), [""; 0]);
+    assert_eq!(harms_of(&before, &[write(&deny("has(host)", 8080))]), [""; 0]);
+    // Felix keeps the port open where its failsafe ports are as they are by default.
+    let failsafe: Vec<Resource> = before
+        .iter()
+        .filter(|resource| resource.kind != Kind::FelixConfiguration)
+        .cloned()
+        .collect();
+    assert_eq!(harms_of(&failsafe, &[write(&deny("has(host)", 22))]), [""; 0]);
+}
+
+#[test]
+fn whatever_opened_a_host_endpoint_is_missed_when_it_goes() {
+    let before = guarded();
+    let policy = before.last().unwrap();
+    let found = harms_of(&before, &[delete(policy)]);
+    assert!(
+        found[0].starts_with("GlobalNetworkPolicy open: nodes n1, n2 would be cut off from ssh (TCP 22"),
+        "{found:?}"
+    );
+    // The rule's set of networks, and a label that the policy asks for.
+    let mut by_set = guarded();
+    let allow = json!([{"action": "Allow", "source": {"selector": "role == 'all'"}}]);
+    by_set.last_mut().unwrap().set(&["spec", "ingress"], Some(allow));
+    let mut set = resource("GlobalNetworkSet", "all", json!({"nets": ["0.0.0.0/0"]}));
+    set.set(&["metadata", "labels", "role"], Some("all".into()));
+    by_set.push(set.clone());
+    let mut smaller = set.clone();
+    smaller.set(&["spec", "nets"], Some(json!(["192.0.2.0/24"])));
+    assert_eq!(harms_of(&by_set, &[write(&set)]), [""; 0]);
+    let found = harms_of(&by_set, &[write(&smaller)]);
+    assert!(
+        found[0].starts_with("GlobalNetworkSet all: nodes n1, n2"),
+        "{found:?}"
+    );
+    let mut unlabelled = before[2].clone();
+    unlabelled.set(&["metadata", "labels"], None);
+    let found = harms_of(&before, &[write(&unlabelled)]);
+    assert!(
+        found[0].starts_with("HostEndpoint n1-eth0: node n1 would be cut off"),
+        "{found:?}"
+    );
+    // Felix's failsafe ports, where nothing else opens them.
+    let bare: Vec<Resource> = guarded().into_iter().take(4).collect();
+    let closed = &before[4];
+    let found = harms_of(&bare, &[write(closed)]);
+    assert!(
+        found[0].starts_with("FelixConfiguration default: nodes n1, n2"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn only_what_decides_a_question_is_asked_for() {
+    let of = |changed: &[Changed]| Needs::of(changed);
+    let new = pool("p", "10.0.0.0/16");
+    let needs = of(&[write(&new)]);
+    assert_eq!(
+        needs.kinds,
+        [Kind::Node, Kind::BgpConfiguration, Kind::IpPool]
+            .into_iter()
+            .collect()
+    );
+    assert!(needs.services && needs.workloads == Workloads::None);
+    assert!(!of(&[delete(&new)]).services);
+    let settings = resource("BGPConfiguration", "default", json!({}));
+    assert!(of(&[write(&settings)]).is_empty());
+    let policy = |spec: Value| {
+        let mut policy = resource("NetworkPolicy", "np", spec);
+        policy.set_namespace("shop");
+        policy
+    };
+    let own = policy(json!({"ingress": [{"action": "Allow", "source": {"selector": "has(a)"}}]}));
+    assert_eq!(
+        of(&[write(&own)]).workloads,
+        Workloads::Of(["shop".to_owned()].into())
+    );
+    assert!(of(&[delete(&own)]).is_empty());
+    let others =
+        policy(json!({"egress": [{"action": "Allow", "destination": {"namespaceSelector": "all()"}}]}));
+    assert_eq!(of(&[write(&own), write(&others)]).workloads, Workloads::All);
+    let global = resource("GlobalNetworkPolicy", "g", json!({"selector": "all()"}));
+    assert_eq!(of(&[write(&global)]).workloads, Workloads::All);
+    let needs = of(&[delete(&global)]);
+    assert_eq!(needs.workloads, Workloads::None);
+    assert!(needs.kinds.contains(&Kind::HostEndpoint) && !needs.kinds.contains(&Kind::IpPool));
+}
+
 #[test]
 fn an_address_that_no_link_of_this_node_has_is_told() {
     let host = Host {

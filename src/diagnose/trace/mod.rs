@@ -137,7 +137,7 @@ fn by_cause(case: &Case, cause: &Cause) -> Explained {
         Cause::ReversePath { link, mode, src, way } => {
             routing::reverse_path(case, link, *mode, *src, way.as_deref())
         }
-        Cause::TtlOver | Cause::Loop { .. } => routing::circle(case, cause),
+        Cause::TtlOver | Cause::Loop { .. } | Cause::TooDeep { .. } => routing::circle(case, cause),
         Cause::TooBig { link, mtu, size } => links::too_big(case, link, *mtu, *size),
         Cause::PortClosed { proto, port } => links::port_closed(case, proto, *port),
         Cause::NoAnswer {

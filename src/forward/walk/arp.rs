@@ -275,7 +275,7 @@ impl Walker<'_, '_> {
         let asker = known
             .and_then(|entry| entry.mac.as_deref().and_then(Mac::parse))
             .unwrap_or(asker);
-        state.wired = false;
+        state.wired.clear();
         let answer = Frame {
             src: mac,
             dst: asker,

@@ -82,9 +82,13 @@ impl Walker<'_, '_> {
     }
 
     /// Where the new destination is behind the same bridge, its next hop (`bridged_dnat` of `br_netfilter_hooks.c`):
-    /// nothing has to be forwarded for that.
+    /// nothing has to be forwarded for that. Yet IPv4 finds no way to others where it may not forward
+    /// (`ip_route_input_slow`).
     fn stays(&self, state: &mut State, at: At) -> Result<Option<IpAddr>, Cause> {
         let place = self.topology.place(at.place);
+        if !state.packet.is_v6() && place.setting(false, self.name(at), "forwarding") == Some(0) {
+            return Ok(None);
+        }
         let Ok(hit) = place.fib.lookup(&state.packet.flow(at.link)) else {
             return Ok(None);
         };

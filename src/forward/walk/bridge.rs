@@ -60,7 +60,7 @@ impl<'a> Walker<'_, 'a> {
                 .is_some_and(|entry| is_local(entry) || entry.flags.has(NeighborFlags::STICKY))
         {
             state.learned.learn_port(at, (frame.src, vlan), port.index);
-            if state.share == Share::WHOLE && !state.wired {
+            if state.share == Share::WHOLE && !state.wired.is_set() {
                 state.work.hears(at, (frame.src, vlan), port.index);
             }
         }

@@ -64,6 +64,11 @@ pub enum Cause {
     Loop {
         frame: bool,
     },
+    /// Links without a queue send by each other, deeper than the kernel goes along with (`dev_xmit_recursion`): the packets
+    /// of a tunnel go by the tunnel itself.
+    TooDeep {
+        link: String,
+    },
     /// Nobody listens on the port.
     PortClosed {
         proto: &'static str,
@@ -273,6 +278,7 @@ impl Cause {
             Self::TtlOver => "ttlOver",
             Self::TooBig { .. } => "tooBig",
             Self::Loop { .. } => "loop",
+            Self::TooDeep { .. } => "tooDeep",
             Self::PortClosed { .. } => "portClosed",
             Self::NoAnswer { .. } => "noAnswer",
             Self::NobodyHas { .. } => "nobodyHas",

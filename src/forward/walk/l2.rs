@@ -10,10 +10,13 @@ use crate::state::link::{Link, LinkFlags};
 use crate::state::neighbor::NeighborState;
 use crate::state::netfilter::Hook;
 
+/// `XMIT_RECURSION_LIMIT`
+const MAX_NESTED: u8 = 8;
+
 impl Walker<'_, '_> {
     /// Sends an IP packet out by a link, to the next hop.
     pub(super) fn xmit_ip(&self, mut state: State, at: At, next: IpAddr) -> Vec<Outcome> {
-        state.wired = false;
+        state.wired.clear();
         let Some(link) = self.topology.link(at) else {
             return state.undecided(at.place, Missing::Link(format!("number {}", at.link)));
         };
@@ -84,6 +87,11 @@ impl Walker<'_, '_> {
             let link = link.name.clone();
             return state.dropped(at.place, Cause::LinkDown { link });
         }
+        if state.nested > MAX_NESTED {
+            let link = link.name.clone();
+            return state.dropped(at.place, Cause::TooDeep { link });
+        }
+        state.nested += 1;
         state.note_with(at.place, Some(at.link), What::Out, || {
             format!("dev {}", link.name)
         });
@@ -174,6 +182,7 @@ impl Walker<'_, '_> {
             let link = link.name.clone();
             return state.dropped(at.place, Cause::LinkDown { link });
         }
+        state.nested = 0;
         state.note_with(at.place, Some(at.link), What::In, || format!("dev {}", link.name));
         if let Some(end) = self.link_filter(&mut state, at, Hook::Ingress, &frame) {
             return state.ends(at.place, end);
@@ -297,7 +306,7 @@ impl Walker<'_, '_> {
     /// A cable whose other end was not seen: the frame is with every link that such a cable leads to, and the one with
     /// its address takes it.
     fn wire(&self, mut state: State, at: At, frame: &Frame) -> Vec<Outcome> {
-        if std::mem::replace(&mut state.wired, true) {
+        if state.wired.set() {
             return state.ends(at.place, End::NotForMe);
         }
         let cables = self.topology.cables();

@@ -31,6 +31,7 @@ mod size;
 mod tunnel;
 mod validate;
 mod vrf;
+mod wired;
 mod work;
 
 use std::net::IpAddr;
@@ -53,6 +54,7 @@ pub use missing::{Missing, Unclear};
 pub use room::{side_by_side, with_room};
 pub use rule_text::RuleText;
 use tunnel::Metadata;
+use wired::Wired;
 use work::Work;
 
 /// What one table, setting or link did.
@@ -160,8 +162,9 @@ pub struct State {
     came_by: Option<IfIndex>,
     /// `br_netfilter` has looked up its way: to IPv6 it comes in by the link that it leaves by (`ip6_rcv_core`).
     routed: bool,
-    /// The frame crossed a cable that was not seen: it is with all that such cables lead to, and crosses none again.
-    wired: bool,
+    wired: Wired,
+    /// How many links it leaves by within each other, without having come in by one (`softnet_data.xmit.recursion`).
+    nested: u8,
     /// The link that it has to leave by, whatever routes lead elsewhere (`flowi4_oif`).
     output: Option<IfIndex>,
     /// What its route says of a tunnel.
@@ -225,7 +228,8 @@ impl State {
             prerouted: false,
             came_by: None,
             routed: false,
-            wired: false,
+            wired: Wired::default(),
+            nested: 0,
             output: None,
             metadata: None,
             balanced: false,

@@ -68,6 +68,10 @@ impl fmt::Display for Cause {
                 let what = if *frame { "frame" } else { "packet" };
                 write!(f, "the {what} goes round in circles")
             }
+            Self::TooDeep { link } => write!(
+                f,
+                "packets of a tunnel go by the tunnel itself, again and again: the kernel gives up at {link} (dead loop)"
+            ),
             Self::PortClosed { proto, port } => {
                 let answer = if *proto == "tcp" {
                     "TCP reset"

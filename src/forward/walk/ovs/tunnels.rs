@@ -171,6 +171,7 @@ impl Walker<'_, '_> {
         outer.df = df;
         outer.inner = Some(Box::new(inner));
         state.packet = outer.clone();
+        state.wired.pack();
         state.note_packet(host, hop.link, What::Encap);
         let next = place.fib.gateway(hit.route, hop).unwrap_or(remote);
         let dst = match self.remote_mac(&mut state, at, next) {
@@ -268,6 +269,7 @@ impl Walker<'_, '_> {
             state.packet = packet.clone();
         }
         let text = format!("{} key {key} by {} of {name}", interface.kind, interface.name);
+        state.wired.unpack();
         state.note(*host, None, What::Decap, text);
         let port = SwitchPort {
             switch: number,

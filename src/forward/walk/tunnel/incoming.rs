@@ -32,6 +32,7 @@ impl Walker<'_, '_> {
             return outcomes;
         }
         state.scrub();
+        state.wired.unpack();
         match *inner {
             Inner::Frame { frame, header } if outer.transport.ports().is_some() => {
                 self.out_of_udp(state, at, &outer, frame, header)
