@@ -159,7 +159,7 @@ fn typed(network: &Network, commands: &[Command]) -> Option<String> {
 /// Networks whose faults are mended by what is printed: the system, what is wrong there, and the ids of the findings
 /// whose commands are typed, one after the other: what was broken hides what is broken beside it.
 #[rustfmt::skip]
-const MENDED: [(&str, &str, &[&str]); 83] = [
+const MENDED: [(&str, &str, &[&str]); 82] = [
     ("veth pair", "the other end of the cable is down", &["neighbor-unanswered"]),
     ("veth pair", "the other end takes no ARP", &["neighbor-unanswered"]),
     ("veth pair", "the neighbor is known by a MAC of nobody", &["frame-for-nobody"]),
@@ -193,7 +193,6 @@ const MENDED: [(&str, &str, &[&str]); 83] = [
     ("macvlan", "the host's link is down", &["link-down"]),
     ("macvlan", "a container's link is down", &["link-down"]),
     ("docker", "docker0 is down", &["link-down"]),
-    ("docker", "nothing is masqueraded", &["masquerade-missing", "masquerade-missing"]),
     ("docker", "the user's chain drops", &["rule-drops-packet"]),
     ("docker", "the host does not forward", &["forwarding-off"]),
     ("docker", "the published port is let through to nobody", &["rule-drops-packet"]),
@@ -242,7 +241,7 @@ const MENDED: [(&str, &str, &[&str]); 83] = [
     ("rip by bird", "the router does not forward", &["forwarding-off", "forwarding-off"]),
     ("ovs gre", "a tunnel has another host's address", &["ovs-tunnel-mismatch"]),
     ("ovs geneve", "a tunnel expects another sender", &["ovs-tunnel-mismatch"]),
-    ("calico mesh", "BGP is dropped", &["bgp-port-filtered", "bgp-port-filtered"]),
+    ("calico mesh", "BGP is dropped", &["bgp-port-filtered"]),
 ];
 
 /// Breaks, finds, mends, and sees that packets pass.
