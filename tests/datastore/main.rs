@@ -12,6 +12,7 @@ mod command;
 mod compat;
 mod concurrent;
 mod convert;
+mod diags;
 mod failures;
 mod harm;
 mod ipam;
