@@ -41,6 +41,10 @@ pub(super) struct Metadata {
     seq: bool,
 }
 
+/// As deep as the kernel packs packets into each other, what links between send counted, too
+/// (`IP_TUNNEL_RECURSION_LIMIT`; older kernels go as deep as links do).
+const MAX_TUNNELS: u8 = 5;
+
 impl Metadata {
     /// From the words of ip-route(8): `ip id 7 dst 10.0.0.2 key`. None for other kinds of encapsulation.
     pub(super) fn read(text: &str) -> Option<Self> {
@@ -119,6 +123,11 @@ impl Walker<'_, '_> {
         packet.df = outer.df || remote.is_ipv6();
         packet.mark = state.packet.mark;
         packet.inner = Some(Box::new(inner));
+        if state.nested > MAX_TUNNELS {
+            let link = self.name(at).to_owned();
+            return state.dropped(at.place, Cause::TooDeep { link });
+        }
+        state.nested += 1;
         state.packet = packet;
         state.wired.pack();
         state.scrub();

@@ -63,7 +63,7 @@ impl Walker<'_, '_> {
             df: false,
             link: None,
         };
-        self.carry(state, at, outer, inner)
+        self.by_program(state, at, outer, inner)
     }
 
     /// Calico's `tunl0` where the kernel has no IPIP: a program reads the TUN link that has its name, and sends to the
@@ -84,6 +84,12 @@ impl Walker<'_, '_> {
             df: state.packet.df,
             link: None,
         };
+        self.by_program(state, at, outer, inner)
+    }
+
+    /// A program sends on its own account: not within what the kernel sends.
+    fn by_program(&self, mut state: State, at: At, outer: Outer, inner: Inner) -> Vec<Outcome> {
+        state.nested = 0;
         self.carry(state, at, outer, inner)
     }
 
