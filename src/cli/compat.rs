@@ -93,8 +93,8 @@ fn of_fields(texts: &[String]) -> String {
     match texts {
         [one] => format!("error with field {one}"),
         several => {
-            let lines: String = several.iter().map(|text| format!("-  {text}\n")).collect();
-            format!("error with the following fields:\n{lines}")
+            let lines = several.join("\n-  ");
+            format!("error with the following fields:\n-  {lines}\n")
         }
     }
 }

@@ -73,7 +73,7 @@ fn inside(value: &mut Value) {
                 match (field.as_str(), value) {
                     // A variable of an environment.
                     ("value", Value::String(text)) => {
-                        *text = cut_value(name.as_deref().unwrap_or_default(), text)
+                        *text = cut_value(name.as_deref().unwrap_or_default(), text);
                     }
                     ("command" | "args", Value::Array(words)) => command(words),
                     (_, value) => inside(value),

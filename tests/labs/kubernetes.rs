@@ -68,7 +68,7 @@ fn moved(story: &Story, kubernetes: &Kubernetes, file: &str) {
             continue;
         }
         let output = run(story, From::Kubernetes(file), &["apply", "--yes", "-f", "-"])
-            .input(&list.to_string())
+            .input(list.to_string())
             .output()
             .unwrap();
         assert_eq!(output.code(), Some(0), "{kind}: {}", output.stderr);

@@ -1,5 +1,6 @@
 //! `netdiag cluster diags`.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -198,7 +199,8 @@ impl Diags {
             for container in &pod.containers {
                 let path =
                     format!("{path}/log?container={container}&previous={previous}&tailLines={LINES}{since}");
-                text.push_str(&format!("==== container {container} ====\n"));
+                // Writing to a String can't fail.
+                let _ = writeln!(text, "==== container {container} ====");
                 match server.text(&path, LOG).await {
                     Ok(log) => log.unwrap_or_default().lines().for_each(|line| {
                         text.push_str(&cut(line));
@@ -217,10 +219,8 @@ impl Diags {
         let described = object.and_then(|object| Ok([object, events?])).map(|parts| {
             let mut parts: Vec<Value> = parts.into_iter().flatten().collect();
             parts.iter_mut().for_each(cut_object);
-            parts
-                .iter()
-                .map(|part| format!("---\n{}", document::yaml(part)))
-                .collect()
+            let documents: Vec<String> = parts.iter().map(document::yaml).collect();
+            format!("---\n{}", documents.join("---\n"))
         });
         found.push((
             format!("{}.yaml", pod.file()),
