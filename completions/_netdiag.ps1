@@ -49,6 +49,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('convert', 'convert', [CompletionResultType]::ParameterValue, 'Print manifests of Calico v1, and Kubernetes'' NetworkPolicy, as Calico v3')
             [CompletionResult]::new('ipam', 'ipam', [CompletionResultType]::ParameterValue, 'Addresses that Calico gives out: who has them, what doesn''t fit, and giving them back')
             [CompletionResult]::new('datastore', 'datastore', [CompletionResultType]::ParameterValue, 'The datastore as a whole')
+            [CompletionResult]::new('cluster', 'cluster', [CompletionResultType]::ParameterValue, 'The cluster as a whole')
             [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Follow a packet hop by hop, there and back, through routes, neighbors, bridges, tunnels and netfilter')
             [CompletionResult]::new('snapshot', 'snapshot', [CompletionResultType]::ParameterValue, 'Save what nodes and their datastore show, to look at it elsewhere or later')
             [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Show netdiag''s version, and the cluster''s')
@@ -642,6 +643,38 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('--allow-version-mismatch', '--allow-version-mismatch', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag works with every release of Calico')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'netdiag;cluster' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto (a terminal without NO_COLOR), always or never')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Seconds that each datastore call may take')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag writes no log')
+            [CompletionResult]::new('--allow-version-mismatch', '--allow-version-mismatch', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag works with every release of Calico')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('diags', 'diags', [CompletionResultType]::ParameterValue, 'Collect what there is to know of a cluster into an archive: its objects, and logs of Calico''s pods')
+            break
+        }
+        'netdiag;cluster;diags' {
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Logs of so long only, such as 90s, 30m or 2h')
+            [CompletionResult]::new('--max-logs', '--max-logs', [CompletionResultType]::ParameterName, 'Pods of each application whose logs are collected')
+            [CompletionResult]::new('--max-parallelism', '--max-parallelism', [CompletionResultType]::ParameterName, 'Requests that are on their way at once')
+            [CompletionResult]::new('--focus-nodes', '--focus-nodes', [CompletionResultType]::ParameterName, 'Nodes whose pods'' logs are collected first, with commas between')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the archive here (default: calico-diagnostics-TIME.tar.gz in this directory)')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the archive here (default: calico-diagnostics-TIME.tar.gz in this directory)')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output: auto (a terminal without NO_COLOR), always or never')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Seconds that each datastore call may take')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)')
+            [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag writes no log')
+            [CompletionResult]::new('--skip-temp-dir-cleanup', '--skip-temp-dir-cleanup', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag makes no temporary directory')
+            [CompletionResult]::new('--allow-version-mismatch', '--allow-version-mismatch', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag works with every release of Calico')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'netdiag;trace' {

@@ -25,6 +25,9 @@ _netdiag() {
             netdiag,check)
                 cmd="netdiag__subcmd__check"
                 ;;
+            netdiag,cluster)
+                cmd="netdiag__subcmd__cluster"
+                ;;
             netdiag,completion)
                 cmd="netdiag__subcmd__completion"
                 ;;
@@ -78,6 +81,9 @@ _netdiag() {
                 ;;
             netdiag,version)
                 cmd="netdiag__subcmd__version"
+                ;;
+            netdiag__subcmd__cluster,diags)
+                cmd="netdiag__subcmd__cluster__subcmd__diags"
                 ;;
             netdiag__subcmd__datastore,migrate)
                 cmd="netdiag__subcmd__datastore__subcmd__migrate"
@@ -140,7 +146,7 @@ _netdiag() {
 
     case "${cmd}" in
         netdiag)
-            opts="-c -h -V --color --config --timeout --allow-version-mismatch --context --log-level --help --version node check explain plan capture get apply diff create replace delete patch label validate convert ipam datastore trace snapshot version completion"
+            opts="-c -h -V --color --config --timeout --allow-version-mismatch --context --log-level --help --version node check explain plan capture get apply diff create replace delete patch label validate convert ipam datastore cluster trace snapshot version completion"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -462,6 +468,106 @@ _netdiag() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "table json yaml sarif junit" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netdiag__subcmd__cluster)
+            opts="-c -h --color --config --timeout --allow-version-mismatch --context --log-level --help diags"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netdiag__subcmd__cluster__subcmd__diags)
+            opts="-o -c -h --since --max-logs --max-parallelism --focus-nodes --output --skip-temp-dir-cleanup --color --config --timeout --allow-version-mismatch --context --log-level --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-logs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-parallelism)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --focus-nodes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -51,6 +51,7 @@ complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "validate" -d 'Check
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "convert" -d 'Print manifests of Calico v1, and Kubernetes\' NetworkPolicy, as Calico v3'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "ipam" -d 'Addresses that Calico gives out: who has them, what doesn\'t fit, and giving them back'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "datastore" -d 'The datastore as a whole'
+complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "cluster" -d 'The cluster as a whole'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "trace" -d 'Follow a packet hop by hop, there and back, through routes, neighbors, bridges, tunnels and netfilter'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "snapshot" -d 'Save what nodes and their datastore show, to look at it elsewhere or later'
 complete -c netdiag -n "__fish_netdiag_needs_command" -f -a "version" -d 'Show netdiag\'s version, and the cluster\'s'
@@ -829,6 +830,31 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_se
 complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -f -a "import" -d 'Take in what `export` printed; the datastore must be empty, and is locked afterwards'
 complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -f -a "lock" -d 'Tell all of Calico that nothing may be changed: nodes and pods keep what they have, and get nothing new'
 complete -c netdiag -n "__fish_netdiag_using_subcommand datastore; and __fish_seen_subcommand_from migrate" -f -a "unlock" -d 'Tell all of Calico to go on'
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_seen_subcommand_from diags" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_seen_subcommand_from diags" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_seen_subcommand_from diags" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_seen_subcommand_from diags" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_seen_subcommand_from diags" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_seen_subcommand_from diags" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_seen_subcommand_from diags" -s h -l help -d 'Print help'
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_seen_subcommand_from diags" -f -a "diags" -d 'Collect what there is to know of a cluster into an archive: its objects, and logs of Calico\'s pods'
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -l since -d 'Logs of so long only, such as 90s, 30m or 2h' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -l max-logs -d 'Pods of each application whose logs are collected' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -l max-parallelism -d 'Requests that are on their way at once' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -l focus-nodes -d 'Nodes whose pods\' logs are collected first, with commas between' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -s o -l output -d 'Write the archive here (default: calico-diagnostics-TIME.tar.gz in this directory)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -l color -d 'Colour the output: auto (a terminal without NO_COLOR), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -s c -l config -d 'Datastore configuration, v3 CalicoAPIConfig or v1 calicoApiConfig (default: /etc/calico/calicoctl.cfg if there is one, else the environment: ETCD_ENDPOINTS and its like)' -r -F
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -l timeout -d 'Seconds that each datastore call may take' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -l context -d 'Context of the kubeconfig, when Kubernetes is the datastore (default: its current context)' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -l skip-temp-dir-cleanup -d 'Accepted as calicoctl has it: netdiag makes no temporary directory'
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l snapshot -d 'Read snapshots in place of this host and its datastore; several, or a directory of them, make one picture' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l objects -d 'Read objects of Kubernetes and Calico from files in place of the datastore: what kubectl get -o yaml prints, manifests, cluster diags; a directory stands for its .yaml, .yml and .json files' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l bird-socket -d 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)' -r -F

@@ -34,6 +34,30 @@ static HANDLE: Shape = Shape::Object(&[
     Field::optional("deleted", Shape::Any),
 ]);
 
+static AFFINITY: Shape = Shape::Object(&[
+    Field::optional("state", Shape::Any),
+    Field::optional("deleted", Shape::Any),
+]);
+
+static CONFIG: Shape = Shape::Object(&[
+    Field::optional("strict_affinity", Shape::Any),
+    Field::optional("auto_allocate_blocks", Shape::Any),
+    Field::optional("maxBlocksPerHost", Shape::Any),
+    Field::optional("kubeVirtVMAddressPersistence", Shape::Any),
+    Field::optional("ipCooldownSeconds", Shape::Any),
+]);
+
+/// The value of one of IPAM's keys, to be written with its fields in Calico's order.
+pub fn in_order<'v>(key: &str, value: &'v Value) -> Ordered<'v> {
+    let shape = match key.strip_prefix("/calico/ipam/v2/") {
+        Some(rest) if rest.starts_with("assignment/") => &SHAPE,
+        Some(rest) if rest.starts_with("handle/") => &HANDLE,
+        Some("config") => &CONFIG,
+        _ => &AFFINITY,
+    };
+    Ordered { shape, value }
+}
+
 /// One block.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Block {

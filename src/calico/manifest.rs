@@ -4,6 +4,8 @@
 //! like; and
 //! what calicoctl v3 refuses, the v1 form of old articles (`apiVersion: v1`, `kind: node` and all others), converted to v3.
 
+use std::collections::BTreeMap;
+
 use super::kinds;
 use super::nearest::nearest;
 use super::network_policy;
@@ -51,6 +53,18 @@ pub struct Problem {
     /// The field, such as `spec.bgp.ipv4Address`; empty for a whole document.
     pub path: String,
     pub why: String,
+    /// Nothing for what is no resource of v3.
+    pub of: Option<Subject>,
+}
+
+/// What a problem is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    pub kind: Kind,
+    /// Where the resource starts.
+    pub resource: Mark,
+    /// What stands in the field, as Go prints it: `[a b]` is a list.
+    pub value: String,
 }
 
 /// Reads a manifest. `file` is only its name, for messages. A text without resources gives none.
@@ -77,6 +91,7 @@ fn read_with(file: &str, text: &[u8], converts: bool, lenient: bool) -> Result<V
         lenient,
         documents: Vec::new(),
         faults: Vec::new(),
+        subjects: BTreeMap::new(),
     };
     match std::str::from_utf8(text) {
         Ok(text) => reader.text(text),
@@ -87,6 +102,7 @@ fn read_with(file: &str, text: &[u8], converts: bool, lenient: bool) -> Result<V
     }
     reader.faults.sort_by_key(|fault| fault.at);
     let problem = |fault: Fault| Problem {
+        of: reader.subjects.get(&(fault.at, fault.path.clone())).cloned(),
         file: file.to_owned(),
         at: fault.at,
         path: fault.path,
@@ -112,6 +128,8 @@ struct Reader<'f> {
     lenient: bool,
     documents: Vec<Document>,
     faults: Vec<Fault>,
+    /// Of the faults at these places, in these fields.
+    subjects: BTreeMap<(Mark, String), Subject>,
 }
 
 /// The `apiVersion` and `kind` that the items of a list may leave out.
@@ -232,7 +250,17 @@ impl Reader<'_> {
     }
 
     fn v3(&mut self, kind: Kind, tree: &Tree) {
-        let Some(resource) = v3(kind, tree, &mut self.faults) else {
+        let before = self.faults.len();
+        let resource = v3(kind, tree, &mut self.faults);
+        for fault in &self.faults[before..] {
+            let subject = Subject {
+                kind,
+                resource: tree.at,
+                value: tree.go_text(&fault.path),
+            };
+            self.subjects.insert((fault.at, fault.path.clone()), subject);
+        }
+        let Some(resource) = resource else {
             return;
         };
         self.documents.push(Document {

@@ -90,6 +90,38 @@ impl Tree {
         Some(&entry.value)
     }
 
+    /// What is at a path such as `spec.nets[0]`, as Go prints it; nothing where there is none.
+    pub fn go_text(&self, path: &str) -> String {
+        let mut found = self;
+        for step in path.split(['.', '[']) {
+            let next = match (&found.data, step.trim_end_matches(']')) {
+                (_, "") => continue,
+                (Data::Sequence(items), index) => {
+                    index.parse().ok().and_then(|index: usize| items.get(index))
+                }
+                (_, key) => found.get(key),
+            };
+            match next {
+                Some(next) => found = next,
+                None => return String::new(),
+            }
+        }
+        found.as_go()
+    }
+
+    fn as_go(&self) -> String {
+        match &self.data {
+            Data::Null | Data::Map(_) => String::new(),
+            Data::Bool(value) => value.to_string(),
+            Data::Number(_, raw) => raw.clone(),
+            Data::Text(text) | Data::Doubtful(text, _) => text.clone(),
+            Data::Sequence(items) => {
+                let items: Vec<String> = items.iter().map(Self::as_go).collect();
+                format!("[{}]", items.join(" "))
+            }
+        }
+    }
+
     /// The text, if it is one.
     pub fn text(&self) -> Option<&str> {
         match &self.data {

@@ -51,7 +51,7 @@ impl Convert {
             .read_with(&reading, &self.namespace, &mut io::stdin().lock());
         let mut documents = match read? {
             Ok(documents) => documents,
-            Err(problems) => return Err(refuse(&problems, "nothing was converted", cx.err)?),
+            Err(problems) => return Err(refuse(&problems, None, "nothing was converted", cx.err)?),
         };
         for document in &mut documents {
             // What v1 left out is what v3 fills in.

@@ -56,7 +56,7 @@ impl Delete {
                         version: document.resource.resource_version().map(str::to_owned),
                     })
                     .collect(),
-                Err(problems) => return Err(refuse(&problems, "nothing was deleted", cx.err)?),
+                Err(problems) => return Err(refuse(&problems, None, "nothing was deleted", cx.err)?),
             },
         };
         if targets.is_empty() {

@@ -68,7 +68,7 @@ impl Get {
         let format = Format::read(&self.output)?;
         let queries = match self.queries()? {
             Ok(queries) => queries,
-            Err(problems) => return Err(refuse(&problems, "nothing was looked up", cx.err)?),
+            Err(problems) => return Err(refuse(&problems, None, "nothing was looked up", cx.err)?),
         };
         let store = super::datastore::open(cx)?;
         if self.watch {

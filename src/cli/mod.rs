@@ -3,6 +3,7 @@
 mod apply;
 mod capture;
 mod check;
+mod cluster;
 mod compat;
 mod completion;
 mod convert;
@@ -132,6 +133,7 @@ enum Command {
     Convert(convert::Convert),
     Ipam(ipam::Args),
     Datastore(datastore_migrate::Args),
+    Cluster(cluster::Args),
     Trace(trace::Args),
     Snapshot(snapshot::Args),
     Version(version::Version),
@@ -159,6 +161,7 @@ impl Command {
             Self::Convert(convert) => convert.run(cx),
             Self::Ipam(ipam) => ipam.run(cx),
             Self::Datastore(datastore) => datastore.run(cx),
+            Self::Cluster(cluster) => cluster.run(cx),
             Self::Trace(trace) => trace.run(cx),
             Self::Version(version) => version.run(cx),
             Self::Completion(completion) => completion.run(cx),

@@ -55,7 +55,7 @@ fn read_future(
     let checked = input.read(&Namespace::default(), &mut std::io::stdin().lock())?;
     let documents = match checked {
         Ok(documents) => documents,
-        Err(problems) => return Err(refuse(&problems, "nothing is told", cx.err)?),
+        Err(problems) => return Err(refuse(&problems, None, "nothing is told", cx.err)?),
     };
     let changes: Vec<Change> = documents
         .into_iter()

@@ -22,7 +22,7 @@ impl Validate {
     pub(super) fn run(&self, cx: &mut Context<'_>) -> Result<Outcome, Error> {
         let documents = match self.input.read(&self.namespace, &mut io::stdin().lock())? {
             Ok(documents) => documents,
-            Err(problems) => return Err(refuse(&problems, "the rest is valid", cx.err)?),
+            Err(problems) => return Err(refuse(&problems, Some("validate"), "the rest is valid", cx.err)?),
         };
         if documents.is_empty() {
             writeln!(cx.out, "No resources specified")?;

@@ -37,7 +37,14 @@ impl Job {
     ) -> Result<Outcome, Error> {
         let documents = match input.read(namespace, &mut io::stdin().lock())? {
             Ok(documents) => documents,
-            Err(problems) => return Err(refuse(&problems, "nothing was written", cx.err)?),
+            Err(problems) => {
+                return Err(refuse(
+                    &problems,
+                    Some(self.words().0),
+                    "nothing was written",
+                    cx.err,
+                )?);
+            }
         };
         if documents.is_empty() {
             writeln!(cx.out, "No resources specified")?;
@@ -85,10 +92,15 @@ fn written(document: &Document) -> Changed<'_> {
 /// Problems that are told one by one: more of them say no more.
 const MAX_TOLD: usize = 200;
 
-/// Tells the problems; the error that is left to say.
-pub(super) fn refuse(problems: &[Problem], end: &str, err: &mut dyn Write) -> io::Result<Error> {
+/// Tells the problems; the error that is left to say. calicoctl names the verb where each resource is told by itself.
+pub(super) fn refuse(
+    problems: &[Problem],
+    verb: Option<&str>,
+    end: &str,
+    err: &mut dyn Write,
+) -> io::Result<Error> {
     if compat::on() {
-        return Ok(compat::invalid(problems));
+        return Ok(compat::invalid(problems, verb));
     }
     for problem in problems.iter().take(MAX_TOLD) {
         writeln!(err, "{problem}")?;

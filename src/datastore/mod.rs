@@ -15,6 +15,7 @@ mod tls;
 mod tls_error;
 
 pub use identity::random_id;
+pub use kubernetes::Server;
 pub use listing::Listing;
 pub use open::{DEFAULT_CONFIG, connect, load_config};
 

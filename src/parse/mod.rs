@@ -23,6 +23,7 @@ pub mod kmsg;
 pub mod managers;
 pub mod net_tools;
 pub mod nft;
+pub mod objects;
 pub mod ovs_flows;
 pub mod ovsdb;
 pub mod procfs;

@@ -346,3 +346,77 @@ fn a_newer_cluster_is_warned_of_and_worked_with() {
     );
     assert!(!told("v3.40.1", &["--allow-version-mismatch"]).contains("warning"));
 }
+
+#[test]
+fn the_kernel_is_told_in_its_lines() {
+    let (status, out, err) = Netdiag(Vec::new()).calicoctl(&["node", "checksystem"], "");
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let head = format!(
+        "Checking kernel version...\n\t\t{:<20}\t\t\t\t\tOK\nChecking kernel modules...\n",
+        release.trim()
+    );
+    let rest = out.strip_prefix(&head).unwrap_or_else(|| panic!("{out}"));
+    let mut modules = 0;
+    for line in rest.lines().filter(|line| !line.starts_with("System meets")) {
+        let ends = |words: &[&str]| {
+            words
+                .iter()
+                .any(|word| line.ends_with(&format!("\t\t\t\t\t{word}")))
+        };
+        let detected = line.starts_with("\t\t") && ends(&["OK", "FAIL", "SKIP"]);
+        let unknown = line.starts_with("WARNING: Unable to detect the ")
+            && line.ends_with(" module as Loaded/Builtin module or lsmod");
+        assert!(detected || unknown, "{line:?}");
+        modules += 1;
+    }
+    assert!(modules > 10, "{out}");
+    match status {
+        0 => assert!(
+            rest.ends_with("System meets minimum system requirements to run Calico!\n") && err.is_empty()
+        ),
+        1 => assert_eq!(
+            err,
+            "system doesn't meet one or more minimum systems requirements to run Calico\n"
+        ),
+        other => panic!("{other}: {out}{err}"),
+    }
+}
+
+#[test]
+fn a_wrong_field_is_named_as_in_gos_structures() {
+    let Some(etcd) = Etcd::start() else { return };
+    let netdiag = &Netdiag::etcd(&etcd);
+    let node = document("Node", "node-9", "{bgp: {ipv4Address: 192.168.80.299/24}}");
+    let tag = "error with field IPv4Address = '192.168.80.299/24' (Reason: failed to validate Field: IPv4Address because of \
+               Tag: cidrv4 )";
+    for verb in ["validate", "apply", "create", "replace"] {
+        let (status, out, err) = netdiag.calicoctl(&[verb, "-f", "-"], &node);
+        assert_eq!((status, out.as_str()), (1, ""));
+        assert_eq!(err, format!("failed to {verb} 'Node' resource: [{tag}]\n"));
+    }
+    let two =
+        document("IPPool", "a", "{cidr: 10.9.0.0/30}") + &document("IPPool", "b", "{cidr: 10.300.0.0/16}");
+    let (_, _, err) = netdiag.calicoctl(&["apply", "-f", "-"], &two);
+    assert_eq!(
+        err,
+        "failed to apply any 'IPPool' resources: [error with field IPPool.Spec.CIDR = '10.9.0.0/30' (IP pool size is too \
+         small for use with Calico IPAM. It must be equal to or greater than the block size.) error with field \
+         IPPool.Spec.CIDR = '10.300.0.0/16' (IPPool CIDR must be a valid subnet)]\n"
+    );
+    let several = document(
+        "Node",
+        "n9",
+        "{bgp: {ipv4Address: fd00::1, ipv6Address: 10.0.0.1}}",
+    );
+    let (_, _, err) = netdiag.calicoctl(&["apply", "-f", "-"], &several);
+    assert!(
+        err.starts_with("failed to apply 'Node' resource: [error with the following fields:\n-  IPv4Address = 'fd00::1' (Reason: ")
+            && err.contains("\n-  IPv6Address = '10.0.0.1' (Reason: ")
+            && err.ends_with(" )\n]\n"),
+        "{err}"
+    );
+    // What calicoctl can't even read is told by its place.
+    let unread = document("Node", "n9", "{bgp: {ipv4Adress: 10.0.0.1}}");
+    let (_, _, err) = netdiag.calicoctl(&["apply", "-f", "-"], &unread);
+    assert!(err.starts_with("failed to execute command: "), "{err}");
+}

@@ -12,6 +12,7 @@ mod command;
 mod compat;
 mod concurrent;
 mod convert;
+mod diags;
 mod failures;
 mod harm;
 mod ipam;
@@ -63,7 +64,8 @@ pub(crate) fn refusal(variables: &[(&str, &str)], deadline: Duration) -> Error {
     let start = Instant::now();
     let outcome = run(connect(&config(variables), deadline));
     let elapsed = start.elapsed();
-    assert!(elapsed < deadline + Duration::from_secs(1), "took {elapsed:?}");
+    // Slack for a machine that has much else to do.
+    assert!(elapsed < deadline + Duration::from_secs(3), "took {elapsed:?}");
     match outcome {
         Ok(store) => panic!("{} answers", store.describe()),
         Err(error) => error,

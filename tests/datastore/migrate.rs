@@ -237,3 +237,39 @@ fn an_invalid_file_changes_nothing_and_unknown_nodes_are_left_out() {
         "{told}"
     );
 }
+
+/// The keys of an etcd, and what calicoctl exported of them.
+const EXPORT_OF: &str = include_str!("../../fixtures/etcd/calicoctl-v3.32.1-export-of.txt");
+const EXPORT: &str = include_str!("../../fixtures/etcd/calicoctl-v3.32.1-export.txt");
+
+#[test]
+fn an_export_is_that_of_calicoctl_to_the_byte() {
+    let Some(etcd) = Etcd::start() else { return };
+    let lines: Vec<&str> = EXPORT_OF.lines().collect();
+    for pair in lines.chunks(2) {
+        etcd.put3(pair[0], pair[1]);
+    }
+    let ours = Netdiag::etcd(&etcd).done(&["datastore", "migrate", "export"], "");
+    // The revision of this etcd is another one.
+    let documents = |text: &str| -> Vec<String> {
+        let same = |line: &&str| !line.contains("resourceVersion");
+        let whole: Vec<&str> = text.lines().filter(same).collect();
+        whole.join("\n").split("\n---\n").map(str::to_owned).collect()
+    };
+    let (ours, theirs) = (documents(&ours), documents(EXPORT));
+    assert_eq!(ours.len(), theirs.len());
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        // calicoctl takes these along from the namespace default only.
+        if ["StagedNetworkPolicyList", "StagedKubernetesNetworkPolicyList"]
+            .iter()
+            .any(|kind| theirs.contains(&format!("kind: {kind}\n")))
+        {
+            assert!(
+                theirs.contains("items: []") && ours.contains("namespace: production"),
+                "{ours}"
+            );
+            continue;
+        }
+        assert_eq!(ours, theirs);
+    }
+}

@@ -5,6 +5,7 @@ mod capture;
 mod faults;
 mod fleet;
 mod intent;
+mod kubernetes;
 mod live;
 mod netdiag;
 mod plan;

@@ -4,12 +4,14 @@
 mod rename;
 mod target;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct as _;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::Error;
+use crate::calico::block;
 use crate::calico::resource::{Kind, Resource};
-use crate::datastore::{Datastore, Entry};
+use crate::datastore::{Datastore, Entry, List};
 use crate::ipam::stock::{BLOCKS, CONFIG, HANDLES, HOSTS};
 
 pub use target::{Imported, import_ipam, is_same_cluster, lock, occupied, set_ready};
@@ -36,7 +38,7 @@ pub const KINDS: [Kind; 17] = [
 ];
 
 /// One of IPAM's objects, as calicoctl writes it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Pair {
     #[serde(rename = "Key")]
     pub key: String,
@@ -44,6 +46,16 @@ pub struct Pair {
     pub value: Value,
     #[serde(rename = "TTL", default)]
     pub ttl: u64,
+}
+
+impl Serialize for Pair {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut pair = serializer.serialize_struct("Pair", 3)?;
+        pair.serialize_field("Key", &self.key)?;
+        pair.serialize_field("Value", &block::in_order(&self.key, &self.value))?;
+        pair.serialize_field("TTL", &self.ttl)?;
+        pair.end()
+    }
 }
 
 /// All of IPAM.
@@ -71,7 +83,7 @@ impl Ipam {
 #[derive(Debug, Default)]
 pub struct Contents {
     /// A list a kind of [`KINDS`], in that order.
-    pub lists: Vec<(Kind, Vec<Resource>)>,
+    pub lists: Vec<(Kind, List)>,
     pub cluster: Option<Resource>,
     pub ipam: Ipam,
     /// What the user should know, a sentence each.
@@ -88,20 +100,32 @@ const KUBERNETES_POLICY: &str = "knp.default.";
 pub async fn export(store: &dyn Datastore) -> Result<Contents, Error> {
     let mut contents = Contents::default();
     for kind in KINDS {
-        let list = store.list(kind).await?;
+        let mut list = store.list(kind).await?;
         if let Some(bad) = list.unreadable.first() {
             return Err(Error::Refused(format!("{}: {}", bad.key, bad.why)));
         }
-        let mut items = list.items;
-        items.retain(|item| kind != Kind::NetworkPolicy || !item.name().starts_with(KUBERNETES_POLICY));
-        items.iter_mut().for_each(strip);
-        contents.lists.push((kind, items));
+        list.items
+            .retain(|item| kind != Kind::NetworkPolicy || !item.name().starts_with(KUBERNETES_POLICY));
+        list.items.iter_mut().for_each(strip);
+        if kind == Kind::Tier {
+            // As calicoctl lists them.
+            list.items.sort_by(by_order);
+        }
+        contents.lists.push((kind, list));
     }
     contents.cluster = store.get(Kind::ClusterInformation, "default").await.ok();
     contents.ipam = ipam(store).await?;
     left_behind(store, &mut contents.notes).await;
     rename::to_kubernetes(&mut contents);
     Ok(contents)
+}
+
+fn by_order(one: &Resource, other: &Resource) -> std::cmp::Ordering {
+    let order = |tier: &Resource| {
+        let order = tier.field(&["spec", "order"]).and_then(Value::as_f64);
+        order.unwrap_or(f64::INFINITY)
+    };
+    order(one).total_cmp(&order(other))
 }
 
 /// What the next datastore gives anew.

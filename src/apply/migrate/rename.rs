@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Contents, Pair};
 use crate::calico::resource::{Kind, Resource};
+use crate::datastore::List;
 use crate::ipam::stock::{HANDLES, HOSTS};
 
 /// Handles of a node's own tunnels begin with these (calicoctl renames the first three only).
@@ -24,7 +25,7 @@ pub(super) fn to_kubernetes(contents: &mut Contents) {
     if names.iter().all(|(old, new)| old == new) {
         return;
     }
-    for (kind, items) in &mut contents.lists {
+    for (kind, List { items, .. }) in &mut contents.lists {
         for item in items {
             resource(*kind, item, &names);
         }
@@ -52,7 +53,7 @@ pub(super) fn to_kubernetes(contents: &mut Contents) {
 fn names(contents: &mut Contents) -> Names {
     let mut names = Names::new();
     let nodes = contents.lists.iter().filter(|(kind, _)| *kind == Kind::Node);
-    for node in nodes.flat_map(|(_, items)| items) {
+    for node in nodes.flat_map(|(_, list)| &list.items) {
         let references = node.field(&["spec", "orchRefs"]).and_then(Value::as_array);
         let of_kubernetes = references
             .into_iter()

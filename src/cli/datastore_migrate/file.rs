@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::apply::migrate::{Contents, Ipam};
 use crate::calico::kinds::InOrder;
@@ -24,18 +24,21 @@ struct List<'a> {
 }
 
 pub(super) fn write(contents: &Contents, out: &mut dyn Write) -> io::Result<()> {
-    for (kind, items) in &contents.lists {
+    for (kind, list) in &contents.lists {
         let list = List {
             api_version: API_VERSION,
-            items: items.iter().map(InOrder).collect(),
+            items: list.items.iter().map(InOrder).collect(),
             kind: format!("{kind}List"),
-            metadata: Value::Object(serde_json::Map::new()),
+            metadata: match &list.version {
+                Some(version) => json!({ "resourceVersion": version }),
+                None => json!({}),
+            },
         };
         writeln!(out, "{}---", document::yaml(&list))?;
     }
     let cluster = contents.cluster.as_ref().map(InOrder);
-    writeln!(out, "{BETWEEN}{}", document::json(&cluster))?;
-    writeln!(out, "{BETWEEN}{}", document::json(&contents.ipam))
+    write!(out, "{BETWEEN}{}", document::json(&cluster))?;
+    write!(out, "{BETWEEN}{}", document::json(&contents.ipam))
 }
 
 /// What a file holds.

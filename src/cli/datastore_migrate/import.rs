@@ -28,7 +28,7 @@ impl Import {
         let read = match self.read()? {
             Ok(read) => read,
             Err(Wrong::Resources(problems)) => {
-                return Err(refuse(&problems, "nothing was imported", cx.err)?);
+                return Err(refuse(&problems, None, "nothing was imported", cx.err)?);
             }
             Err(Wrong::Other(why)) => return Err(Error::new(why)),
         };

@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use crate::cli::format::Format;
-use crate::cli::{Context, Error, Outcome};
+use crate::cli::{Context, Error, Outcome, compat};
 use crate::collect::KernelParts;
 use crate::diagnose::system::{self, Met, Plane};
 use crate::output::table;
@@ -78,6 +78,10 @@ impl Args {
         } else {
             Outcome::NotDecidable
         };
+        if compat::on() {
+            let old = system::works(Plane::Iptables, &kernel.release, &[]) == Some(false);
+            return show_as_calicoctl(cx, &report, old, outcome);
+        }
         if !self.output.write(cx, &report)? {
             show(cx, &report, outcome)?;
         }
@@ -92,6 +96,42 @@ fn part(met: &Met) -> JsonPart {
         needed_by: met.need.planes.iter().map(|plane| plane.name()).collect(),
         purpose: met.need.purpose,
     }
+}
+
+const FAILED: &str = "system doesn't meet one or more minimum systems requirements to run Calico";
+const MET: &str = "System meets minimum system requirements to run Calico!";
+
+/// calicoctl's lines. What decides is whether a data plane works, not whether each module is there.
+fn show_as_calicoctl(
+    cx: &mut Context,
+    report: &Report,
+    old: bool,
+    outcome: Outcome,
+) -> Result<Outcome, Error> {
+    let line = |name: &str, result: &str| format!("\t\t{name:<20}\t\t\t\t\t{result}\n");
+    let kernel = line(report.kernel, if old { "FAIL" } else { "OK" });
+    write!(
+        cx.out,
+        "Checking kernel version...\n{kernel}Checking kernel modules...\n"
+    )?;
+    for part in &report.parts {
+        let name = part.name;
+        let text = match part.presence {
+            presence if presence == Presence::Unknown.name() => {
+                format!("WARNING: Unable to detect the {name} module as Loaded/Builtin module or lsmod\n")
+            }
+            presence if presence != Presence::Missing.name() => line(name, "OK"),
+            // What only some clusters use.
+            _ if part.needed_by.is_empty() => line(name, "SKIP"),
+            _ => line(name, "FAIL"),
+        };
+        write!(cx.out, "{text}")?;
+    }
+    if outcome != Outcome::Good {
+        return Err(Error::new(FAILED));
+    }
+    writeln!(cx.out, "{MET}")?;
+    Ok(outcome)
 }
 
 fn show(cx: &mut Context, report: &Report, outcome: Outcome) -> Result<(), Error> {
@@ -140,12 +180,8 @@ fn show(cx: &mut Context, report: &Report, outcome: Outcome) -> Result<(), Error
         writeln!(cx.out, "{line}")?;
     }
     match outcome {
-        Outcome::Good => writeln!(cx.out, "System meets minimum system requirements to run Calico!")?,
-        Outcome::Findings => writeln!(
-            cx.err,
-            "{} system doesn't meet one or more minimum systems requirements to run Calico",
-            style.bad("error:")
-        )?,
+        Outcome::Good => writeln!(cx.out, "{MET}")?,
+        Outcome::Findings => writeln!(cx.err, "{} {FAILED}", style.bad("error:"))?,
         Outcome::NotDecidable => writeln!(
             cx.err,
             "{} name the kernel's configuration: --kernel-config FILE",

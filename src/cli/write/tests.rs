@@ -184,7 +184,7 @@ fn a_v3_document_shows_what_it_removes_and_a_repeated_one_is_warned_of() {
 fn problems_are_told_line_by_line() {
     let problems = manifest::read("f.yaml", b"kind: Node\n---\n- x\n").unwrap_err();
     let mut err = Vec::new();
-    let error = refuse(&problems, "nothing was written", &mut err).unwrap();
+    let error = refuse(&problems, None, "nothing was written", &mut err).unwrap();
     insta::assert_snapshot!(format!("{}{}", String::from_utf8(err).unwrap(), error.message), @r#"
     f.yaml:1:1: apiVersion is missing; a Calico node, for example, has apiVersion: projectcalico.org/v3 and kind: Node
     f.yaml:3:3: is the text "x", not a resource (a map with apiVersion, kind, metadata and spec)
@@ -197,7 +197,7 @@ fn of_very_many_problems_the_first_are_told() {
     let problems =
         manifest::read("f.yaml", format!("[{}]", "1,".repeat(MAX_TOLD + 5)).as_bytes()).unwrap_err();
     let mut err = Vec::new();
-    let error = refuse(&problems, "nothing was written", &mut err).unwrap();
+    let error = refuse(&problems, None, "nothing was written", &mut err).unwrap();
     let told = String::from_utf8(err).unwrap();
     assert_eq!(told.lines().count(), MAX_TOLD + 1);
     assert!(told.ends_with("… and 5 more\n"));

@@ -9,6 +9,7 @@ mod ipam;
 mod node;
 mod pod;
 mod profile;
+mod server;
 mod watch;
 
 use std::time::Duration;
@@ -27,6 +28,7 @@ use crate::calico::resource::Resource;
 use crate::calico::stored;
 use api::{Api, Subject};
 use profile::Of;
+pub use server::Server;
 
 const NODES: &str = "/api/v1/nodes";
 const PODS: &str = "/api/v1/pods";

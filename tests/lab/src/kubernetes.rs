@@ -16,10 +16,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{Error, Result, daemons, loopback, loopback::Supervised, wait_for};
+use crate::{Error, Node, Result, daemons, loopback, loopback::Supervised, wait_for};
 pub(crate) use alone::Alone;
 use credentials::Credentials;
-pub(crate) use door::Door;
+pub use door::Door;
 
 /// Users with a token each: who it is, and whether it may do everything.
 const USERS: [(&str, bool); 3] = [("admin", true), ("reader", false), ("nobody", false)];
@@ -153,6 +153,14 @@ impl Kubernetes {
     /// `https://127.0.0.1:PORT`
     pub fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// A way to it from a node's network, and the URL there; it is open until what comes back is dropped.
+    ///
+    /// # Errors
+    /// The node's port is taken.
+    pub fn door(&self, node: &Node) -> Result<(Door, String)> {
+        Door::open(node, self.port)
     }
 
     /// The port of 127.0.0.1; the server's certificate is also for `localhost` and `::1`.

@@ -42,7 +42,7 @@ pub use error::{Error, Result, or_skip};
 pub use etcd::{Etcd, Store};
 pub use faults::{Fault, Verdict};
 pub use hosts::{Gateway, HOSTS, Host};
-pub use kubernetes::Kubernetes;
+pub use kubernetes::{Door, Kubernetes};
 pub use lab::Lab;
 pub use netns::{Netns, feed, in_netns};
 pub use node::{Daemon, Node};

@@ -16,7 +16,7 @@ const PORT: u16 = 6443;
 
 /// Connections of one node to the API server; dropped, no new ones come.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub struct Door {
     listener: TcpListener,
 }
 
