@@ -227,11 +227,11 @@ pub(crate) fn of<'s>(snapshot: &'s mut Snapshot, kind: &str, name: &str) -> &'s 
 #[test]
 fn services_that_nobody_answers_are_told() {
     fires("service-without-endpoints", &with_kubernetes(), |broken| {
-        of(broken, "Service", "web")["spec"]["selector"] = json!({"app": "wep"});
+        of(broken, "Service", "web")["spec"]["selector"] = json!({"app": "webb"});
         of(broken, "EndpointSlice", "web-1")["endpoints"] = json!([]);
     });
     let mut broken = with_kubernetes();
-    of(&mut broken, "Service", "web")["spec"]["selector"] = json!({"app": "wep"});
+    of(&mut broken, "Service", "web")["spec"]["selector"] = json!({"app": "webb"});
     of(&mut broken, "EndpointSlice", "web-1")["endpoints"] = json!([]);
     let told = format!("{:?}", found(&broken));
     assert!(told.contains("app=web"), "what was meant is not told: {told}");
