@@ -2,18 +2,22 @@
 //! quarter of the memory.
 
 use std::borrow::Cow;
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, OnceLock};
+use std::num::NonZero;
+use std::sync::OnceLock;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use super::{Entry, List, Unreadable};
 use crate::calico::resource::Resource;
 
-/// So many are read at a time by a thread of its own, while those before are being shown.
-const PIECE: usize = 256;
+/// So many are read at a time by one thread.
+const PIECE: usize = 128;
 
-/// So many pieces at most wait to be shown.
-const AHEAD: usize = 8;
+/// So many pieces at most wait for each thread's turn.
+const AHEAD: usize = 4;
+
+/// Threads at most: the datastore's answer takes longer than more of them would save.
+const MOST: usize = 4;
 
 /// All resources of one kind, as they are stored.
 pub struct Listing {
@@ -27,7 +31,7 @@ type Read = dyn Fn(&Entry) -> Result<Resource, String> + Send + Sync;
 
 enum Held {
     Resources(Vec<Resource>, Vec<Unreadable>),
-    Stored(Arc<Stored>),
+    Stored(Stored),
 }
 
 /// Values as the datastore holds them, and how they are read.
@@ -37,31 +41,12 @@ struct Stored {
 }
 
 impl Stored {
-    /// Each of them, in order; of many, the next ones are read while one is looked at.
-    fn each(self: Arc<Self>) -> Box<dyn Iterator<Item = Result<Resource, Unreadable>>> {
-        if self.entries.len() > PIECE
-            && let Some(pieces) = self.read_ahead()
-        {
-            return Box::new(pieces.into_iter().flatten());
-        }
-        let count = self.entries.len();
-        Box::new((0..count).map(move |at| read_one(&self.entries[at], &self.read)))
+    fn read(&self, entry: &Entry) -> Result<Resource, Unreadable> {
+        read_one(entry, &self.read)
     }
 
-    /// None where no thread is to be had.
-    fn read_ahead(self: &Arc<Self>) -> Option<Receiver<Vec<Result<Resource, Unreadable>>>> {
-        let (sender, receiver) = sync_channel(AHEAD);
-        let stored = Arc::clone(self);
-        let work = move || {
-            for piece in stored.entries.chunks(PIECE) {
-                let read = piece.iter().map(|entry| read_one(entry, &stored.read)).collect();
-                if sender.send(read).is_err() {
-                    // Nobody wants the rest.
-                    return;
-                }
-            }
-        };
-        thread::Builder::new().spawn(work).ok().map(|_| receiver)
+    fn each(&self) -> impl Iterator<Item = Result<Resource, Unreadable>> {
+        self.entries.iter().map(|entry| self.read(entry))
     }
 }
 
@@ -75,7 +60,7 @@ impl Listing {
         let read = Box::new(read);
         Self {
             version,
-            held: Held::Stored(Arc::new(Stored { entries, read })),
+            held: Held::Stored(Stored { entries, read }),
             unreadable: OnceLock::new(),
         }
     }
@@ -118,13 +103,69 @@ impl Listing {
     fn items(&self) -> impl Iterator<Item = Result<Cow<'_, Resource>, Unreadable>> {
         let (resources, unreadable, stored) = match &self.held {
             Held::Resources(resources, unreadable) => (resources.as_slice(), unreadable.as_slice(), None),
-            Held::Stored(stored) => (&[][..], &[][..], Some(Arc::clone(stored))),
+            Held::Stored(stored) => (&[][..], &[][..], Some(stored)),
         };
         let stored = stored.into_iter().flat_map(Stored::each);
         let resources = resources.iter().map(|resource| Ok(Cow::Borrowed(resource)));
         resources
             .chain(unreadable.iter().cloned().map(Err))
             .chain(stored.map(|item| item.map(Cow::Owned)))
+    }
+
+    /// Makes something of each that can be read, and takes that in their order. Of many, several threads read and make:
+    /// what a resource is made of is let go where it was read.
+    ///
+    /// # Errors
+    /// The first one of `take`, which is not called again then.
+    pub fn made<T: Send, E>(
+        &self,
+        make: impl Fn(Cow<'_, Resource>) -> T + Sync,
+        mut take: impl FnMut(T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST);
+        let stored = match &self.held {
+            Held::Stored(stored) if stored.entries.len() > PIECE && threads > 1 => stored,
+            _ => {
+                return self
+                    .each()
+                    .filter_map(Result::ok)
+                    .try_for_each(|item| take(make(item)));
+            }
+        };
+        let pieces: Vec<&[Entry]> = stored.entries.chunks(PIECE).collect();
+        let mut unreadable = Vec::new();
+        thread::scope(|scope| {
+            let (pieces, make) = (&pieces, &make);
+            let work = |first: usize, sender: SyncSender<Vec<Result<T, Unreadable>>>| {
+                for piece in pieces.iter().skip(first).step_by(threads) {
+                    let made = piece
+                        .iter()
+                        .map(|entry| Ok(make(Cow::Owned(stored.read(entry)?))));
+                    if sender.send(made.collect()).is_err() {
+                        // Nobody wants the rest.
+                        return;
+                    }
+                }
+            };
+            let turns: Vec<_> = (0..threads)
+                .map(|first| {
+                    let (sender, receiver) = sync_channel(AHEAD);
+                    scope.spawn(move || work(first, sender));
+                    receiver
+                })
+                .collect();
+            for turn in turns.iter().cycle().take(pieces.len()) {
+                for item in turn.recv().into_iter().flatten() {
+                    match item {
+                        Ok(made) => take(made)?,
+                        Err(one) => unreadable.push(one),
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        self.unreadable.get_or_init(|| unreadable);
+        Ok(())
     }
 
     /// Those that can't be read; reads all only if nobody has yet.
@@ -139,19 +180,16 @@ impl Listing {
             version: self.version,
             ..List::default()
         };
-        let take = |item| match item {
-            Ok(resource) => list.items.push(resource),
-            Err(unreadable) => list.unreadable.push(unreadable),
-        };
         match self.held {
             Held::Resources(items, unreadable) => (list.items, list.unreadable) = (items, unreadable),
-            Held::Stored(stored) => match Arc::try_unwrap(stored) {
-                Ok(Stored { entries, read }) => {
-                    let read = |entry| read_one(&entry, &read);
-                    entries.into_iter().map(read).for_each(take);
+            Held::Stored(Stored { entries, read }) => {
+                for entry in entries {
+                    match read_one(&entry, &read) {
+                        Ok(resource) => list.items.push(resource),
+                        Err(unreadable) => list.unreadable.push(unreadable),
+                    }
                 }
-                Err(shared) => shared.each().for_each(take),
-            },
+            }
         }
         list
     }

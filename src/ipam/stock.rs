@@ -1,6 +1,7 @@
 //! Everything that IPAM and its users say, read once.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::convert::Infallible;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -96,25 +97,26 @@ impl Stock {
         let Self {
             pools, unreadable, ..
         } = &mut stock;
-        each(store, Kind::IpPool, unreadable, |pool| {
-            if let Some(cidr) = pool.text(&["spec", "cidr"]).and_then(checks::net) {
-                pools.push(Pool {
-                    name: pool.name().to_owned(),
-                    cidr,
-                    disabled: pool.field(&["spec", "disabled"]) == Some(&Value::Bool(true)),
-                });
-            }
-        })
-        .await?;
+        let read = |pool: &Resource| {
+            Some(Pool {
+                name: pool.name().to_owned(),
+                cidr: pool.text(&["spec", "cidr"]).and_then(checks::net)?,
+                disabled: pool.field(&["spec", "disabled"]) == Some(&Value::Bool(true)),
+            })
+        };
+        each(store, Kind::IpPool, unreadable, read, |pool| pools.extend(pool)).await?;
         let Self {
             reserved, unreadable, ..
         } = &mut stock;
-        each(store, Kind::IpReservation, unreadable, |reservation| {
+        let read = |reservation: &Resource| -> Vec<IpNet> {
             let nets = reservation
                 .field(&["spec", "reservedCIDRs"])
                 .and_then(Value::as_array);
             let nets = nets.into_iter().flatten().filter_map(Value::as_str);
-            reserved.extend(nets.filter_map(checks::net_or_ip));
+            nets.filter_map(checks::net_or_ip).collect()
+        };
+        each(store, Kind::IpReservation, unreadable, read, |nets| {
+            reserved.extend(nets);
         })
         .await?;
         Ok(stock)
@@ -146,10 +148,14 @@ impl Stock {
             unreadable,
             ..
         } = &mut stock;
-        each(store, Kind::Node, unreadable, |node| {
-            let owner = format!("Node({})", node.name());
-            tunnels.extend(tunnel_addresses(node).map(|ip| (ip, owner.clone())));
-            nodes.insert(node.name().to_owned());
+        let read = |node: &Resource| {
+            let addresses: Vec<IpAddr> = tunnel_addresses(node).collect();
+            (node.name().to_owned(), addresses)
+        };
+        each(store, Kind::Node, unreadable, read, |(name, addresses)| {
+            let owner = format!("Node({name})");
+            tunnels.extend(addresses.into_iter().map(|ip| (ip, owner.clone())));
+            nodes.insert(name);
         })
         .await?;
         let Self {
@@ -157,9 +163,13 @@ impl Stock {
             unreadable,
             ..
         } = &mut stock;
-        each(store, Kind::WorkloadEndpoint, unreadable, |endpoint| {
-            let owner = format!("Workload({})", endpoint.id());
-            workloads.extend(endpoint_addresses(endpoint).map(|ip| (ip, owner.clone())));
+        let read = |endpoint: &Resource| {
+            let addresses: Vec<IpAddr> = endpoint_addresses(endpoint).collect();
+            (format!("Workload({})", endpoint.id()), addresses)
+        };
+        each(store, Kind::WorkloadEndpoint, unreadable, read, |found| {
+            let (owner, addresses) = found;
+            workloads.extend(addresses.into_iter().map(|ip| (ip, owner.clone())));
         })
         .await?;
         let controllers = store
@@ -196,23 +206,27 @@ fn read(entry: &Entry) -> Result<Block, Unreadable> {
     })
 }
 
-/// Looks at all resources of a kind. A store that doesn't have this kind has none of it.
-async fn each(
+/// Reads all resources of a kind and takes what was read, in their order. A store that doesn't have this kind has none
+/// of it.
+async fn each<T: Send>(
     store: &dyn Datastore,
     kind: Kind,
     unreadable: &mut Vec<Unreadable>,
-    mut look: impl FnMut(&Resource),
+    read: impl Fn(&Resource) -> T + Sync,
+    mut take: impl FnMut(T),
 ) -> Result<(), Error> {
     let listing = match store.listing(kind, None).await {
         Err(Error::Unsupported { .. }) => return Ok(()),
         listing => listing?,
     };
-    for item in listing.each() {
-        match item {
-            Ok(resource) => look(&resource),
-            Err(bad) => unreadable.push(bad),
-        }
-    }
+    let Ok(()) = listing.made(
+        |resource| read(&resource),
+        |made| {
+            take(made);
+            Ok::<(), Infallible>(())
+        },
+    );
+    unreadable.extend_from_slice(listing.unreadable());
     Ok(())
 }
 

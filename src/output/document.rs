@@ -1,7 +1,5 @@
 //! JSON and YAML, as people and programs read them.
 
-use std::io::{self, Write};
-
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -14,13 +12,13 @@ pub fn json<T: Serialize>(value: &T) -> String {
     text
 }
 
-/// As [`json`], written while it is made.
-///
-/// # Errors
-/// Those of the writer.
-pub fn write_json<T: Serialize>(value: &T, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, value).map_err(io::Error::from)?;
-    out.write_all(b"\n")
+/// A value as it stands in [`json`] of a document, so many lists or maps deep; without the indentation of its first line.
+pub fn json_at<T: Serialize>(value: &T, depth: usize) -> String {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("\"{error}\""));
+    if depth > 0 {
+        text = text.replace('\n', &format!("\n{}", "  ".repeat(depth)));
+    }
+    text
 }
 
 /// JSON on one line.

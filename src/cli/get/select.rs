@@ -1,6 +1,7 @@
 //! Which resources `get` shows.
 
 use std::borrow::Cow;
+use std::io;
 
 use serde_json::Value;
 
@@ -67,6 +68,23 @@ impl Group {
             }
             item
         })
+    }
+
+    /// What is made of each of those, in their order.
+    pub(super) fn made<T: Send>(
+        &self,
+        make: impl Fn(&Resource) -> T + Sync,
+        mut take: impl FnMut(T) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let made = |mut item: Cow<'_, Resource>| {
+            if self.export {
+                export(item.to_mut());
+            }
+            make(&item)
+        };
+        self.items
+            .iter()
+            .try_for_each(|found| found.made(made, &mut take))
     }
 
     /// Those that can't be read.

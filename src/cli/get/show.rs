@@ -43,12 +43,12 @@ pub(super) async fn write(
     match format {
         Format::Table { .. } | Format::Columns(_) => tables(groups, format, layout, store, out).await?,
         Format::Name => {
-            for item in groups.iter().flat_map(Group::each) {
-                writeln!(out, "{}", name(&item))?;
+            for group in groups {
+                group.made(name, |name| writeln!(out, "{name}"))?;
             }
         }
         Format::Yaml => Answer::of(groups, layout).yaml(out)?,
-        Format::Json => document::write_json(&Answer::of(groups, layout), out)?,
+        Format::Json => Answer::of(groups, layout).json(out)?,
         Format::JsonPath(path) => {
             let value = serde_json::to_value(Answer::of(groups, layout)).unwrap_or_default();
             out.write_all(path.render(&value).as_bytes())?;
@@ -84,7 +84,13 @@ async fn tables(
         let headings = headings(format, group.kind).unwrap_or_default();
         let columns = Columns::new(group.kind, headings, layout, store).await?;
         let mut rows = vec![columns.headings()];
-        rows.extend(group.each().map(|item| columns.row(&item)));
+        group.made(
+            |item| columns.row(item),
+            |row| {
+                rows.push(row);
+                Ok(())
+            },
+        )?;
         if at > 0 {
             writeln!(out)?;
         }
@@ -213,34 +219,87 @@ impl<'a> Answer<'a> {
 
     /// As [`document::yaml`] has it, without holding all of it.
     fn yaml(&self, out: &mut dyn Write) -> io::Result<()> {
-        let items = |items: &mut dyn Iterator<Item = Cow<'_, Resource>>, out: &mut dyn Write| {
-            let mut none = true;
-            for item in items {
-                out.write_all(document::yaml_item(&item.body).as_bytes())?;
-                none = false;
-            }
-            io::Result::Ok(none)
+        let (groups, around) = match self {
+            Self::One(resource) => return out.write_all(document::yaml(&resource.body).as_bytes()),
+            Self::Several(groups) => (*groups, None),
+            Self::List(group) => (std::slice::from_ref(*group), Some(list_fields(group))),
         };
-        match self {
-            Self::One(resource) => out.write_all(document::yaml(&resource.body).as_bytes()),
-            Self::Several(groups) => {
-                if items(&mut groups.iter().flat_map(Group::each), out)? {
-                    out.write_all(b"[]\n")?;
+        let (first, last): (Map<String, Value>, Map<String, Value>) = around
+            .into_iter()
+            .flatten()
+            .partition(|(key, _)| key.as_str() < "items");
+        let mut none = true;
+        let is_list = !first.is_empty();
+        if is_list {
+            out.write_all(document::yaml(&first).as_bytes())?;
+        }
+        for group in groups {
+            let text = |item: &Resource| document::yaml_item(&item.body);
+            group.made(text, |text| {
+                if std::mem::take(&mut none) && is_list {
+                    out.write_all(b"items:\n")?;
                 }
-                Ok(())
+                out.write_all(text.as_bytes())
+            })?;
+        }
+        if none {
+            out.write_all(if is_list { b"items: []\n" } else { b"[]\n" })?;
+        }
+        if !last.is_empty() {
+            out.write_all(document::yaml(&last).as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// As [`document::json`] has it, without holding all of it.
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::One(_) => out.write_all(document::json(self).as_bytes()),
+            Self::Several(groups) => {
+                json_items(groups, 1, out)?;
+                out.write_all(b"\n")
             }
             Self::List(group) => {
-                let (first, last): (Map<String, Value>, Map<String, Value>) = list_fields(group)
-                    .into_iter()
-                    .partition(|(key, _)| key.as_str() < "items");
-                out.write_all(document::yaml(&first).as_bytes())?;
-                let all = &mut group.each().peekable();
-                let has_items = all.peek().is_some();
-                out.write_all(if has_items { b"items:\n" } else { b"items: []\n" })?;
-                items(all, out)?;
-                out.write_all(document::yaml(&last).as_bytes())
+                let mut fields = document::json(&Fields(group));
+                // Without the brace that ends it.
+                fields.truncate(fields.trim_end().len() - 2);
+                out.write_all(fields.as_bytes())?;
+                out.write_all(b",\n  \"items\": ")?;
+                json_items(std::slice::from_ref(*group), 2, out)?;
+                out.write_all(b"\n}\n")
             }
         }
+    }
+}
+
+/// A list as it stands at some depth of a document.
+fn json_items(groups: &[Group], depth: usize, out: &mut dyn Write) -> io::Result<()> {
+    let indent = "  ".repeat(depth);
+    let mut none = true;
+    for group in groups {
+        let text = |item: &Resource| document::json_at(&InOrder(item), depth);
+        group.made(text, |text| {
+            let before = if std::mem::take(&mut none) { "[\n" } else { ",\n" };
+            write!(out, "{before}{indent}{text}")
+        })?;
+    }
+    match none {
+        true => out.write_all(b"[]"),
+        false => write!(out, "\n{}]", "  ".repeat(depth - 1)),
+    }
+}
+
+/// A list object without its items.
+struct Fields<'a>(&'a Group);
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields = list_fields(self.0);
+        let mut map = serializer.serialize_map(Some(3))?;
+        for key in ["kind", "apiVersion", "metadata"] {
+            map.serialize_entry(key, &fields[key])?;
+        }
+        map.end()
     }
 }
 

@@ -131,6 +131,30 @@ impl Conn {
         }
     }
 
+    /// Whether it has, in one of its directions, the addresses and ports that a new connection would have in one of its
+    /// own. Zones are compared in this one's direction (`nf_ct_key_equal`), among what has the same hash, of which each
+    /// one's zone in its own direction is a part (`hash_conntrack`).
+    pub fn has_end_of(&self, new: &Self) -> bool {
+        let of_new = [(new.original, new.zones[0]), (new.reply, new.zones[1])];
+        let own = [
+            (self.original, self.zones[0], new.zones[0]),
+            (self.reply, self.zones[1], new.zones[1]),
+        ];
+        own.iter()
+            .any(|(end, zone, of_other)| zone == of_other && of_new.contains(&(*end, *zone)))
+    }
+
+    /// Whether NAT finds the answers of a new connection taken by this one. An untranslated one of other zones it lets pass:
+    /// that ends where the connection is confirmed (`nf_nat_used_tuple_new`).
+    pub fn has_answers_of(&self, new: &Self) -> bool {
+        let seen = if self.is_dnat() || self.is_snat() {
+            self.has_end_of(new)
+        } else {
+            self.zones == new.zones
+        };
+        seen && self.original != new.original && [self.original, self.reply].contains(&new.reply)
+    }
+
     pub const fn untracked(packet: &Packet) -> Self {
         let mut conn = Self::new(packet);
         conn.state = ConnState::Untracked;

@@ -151,11 +151,7 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         if !decides || conn.state != ConnState::New {
             return None;
         }
-        let has = |other: &Conn| {
-            other.original != conn.original
-                && other.zones == conn.zones
-                && [other.original, other.reply].contains(&conn.reply)
-        };
+        let has = |other: &Conn| other.has_answers_of(conn);
         self.call.others.iter().any(has).then_some(conn.reply)
     }
 

@@ -1,6 +1,6 @@
 //! Netfilter on the way: hooks are called where the kernel calls them.
 
-use super::super::hooks::{Call, Conn, Note, Verdict};
+use super::super::hooks::{Call, Conn, ConnState, Note, Tuple, Verdict};
 use super::super::packet::Packet;
 use super::super::topology::PlaceId;
 use super::{Cause, End, Missing, Outcome, State, Walker, What};
@@ -92,7 +92,12 @@ impl Walker<'_, '_> {
             }
             let end = match passed.verdict {
                 Verdict::Accept => {
-                    if matches!(hook, Hook::Input | Hook::Postrouting) {
+                    let confirms = matches!(hook, Hook::Input | Hook::Postrouting);
+                    if confirms && let Some(why) = state.clash(place) {
+                        ended.extend(state.dropped(place, why));
+                        continue;
+                    }
+                    if confirms {
                         state.confirm(place);
                     }
                     on.push(state);
@@ -135,6 +140,24 @@ impl Walker<'_, '_> {
 }
 
 impl State {
+    /// Why the packet's new connection can't stand beside another one, which has an end of it already
+    /// (`__nf_conntrack_confirm`): what answers in another zone than it was asked in is no answer, and begins one.
+    fn clash(&self, place: PlaceId) -> Option<Cause> {
+        let new = self.conn.as_ref().filter(|conn| conn.state == ConnState::New)?;
+        let other = self
+            .conns
+            .iter()
+            .find(|(other, conn)| *other == place && conn.original != new.original && conn.has_end_of(new));
+        other.map(|(_, other)| {
+            let Tuple { src, dst, .. } = other.original;
+            format!(
+                "conntrack takes it for a connection of its own, since it is in another zone than the one from {src} to \
+                 {dst} that it answers, and drops it: both would have the same addresses and ports"
+            )
+            .into()
+        })
+    }
+
     /// The connection stands from here on (`nf_conntrack_confirm`).
     fn confirm(&mut self, place: PlaceId) {
         let Some(conn) = self.conn.as_ref().filter(|conn| conn.is_kept()) else {

@@ -11,7 +11,7 @@ use super::filter::Links;
 use super::missing::unread;
 use super::size::Cut;
 use super::tunnel::Metadata;
-use super::validate::{loopback_leaves, martian, martian_v6};
+use super::validate::{loopback_leaves, martian, martian_v6, source_fault};
 use super::{Cause, End, Outcome, RefusedBy, Refuses, State, Walker, What};
 use crate::state::link::{IfIndex, Link, is_link_local};
 use crate::state::netfilter::Hook;
@@ -109,6 +109,13 @@ impl<'a> Walker<'_, 'a> {
         };
         self.through(state, at.place, Hook::Prerouting, links, |mut state| {
             if state.packet.dst != dst {
+                // Routed as what came in by any link: then its own addresses are no sources there (`ip_route_input_slow`).
+                let (place, name) = (self.topology.place(at.place), self.name(at));
+                if !state.packet.is_v6()
+                    && let Some(why) = source_fault(place, at.link, name, &state.packet, None)
+                {
+                    return state.dropped(at.place, why);
+                }
                 return self.routed_in(state, at);
             }
             if !own {
