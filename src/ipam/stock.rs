@@ -11,7 +11,7 @@ use super::block::Block;
 use crate::calico::checks;
 use crate::calico::kind::Kind;
 use crate::calico::resource::Resource;
-use crate::datastore::{Datastore, Entry, Error, Unreadable};
+use crate::datastore::{Datastore, Entry, Error, Listing, Unreadable};
 
 pub(crate) const BLOCKS: [&str; 2] = [
     "/calico/ipam/v2/assignment/ipv4/block/",
@@ -128,7 +128,10 @@ impl Stock {
     /// What the datastore answers.
     pub async fn whole(store: &dyn Datastore) -> Result<Self, Error> {
         let mut stock = Self::blocks_and_pools(store).await?;
-        for entry in store.entries(HANDLES).await? {
+        // The long ones together: the datastore answers one while the other is read.
+        let (handles, endpoints) =
+            tokio::try_join!(store.entries(HANDLES), listing(store, Kind::WorkloadEndpoint))?;
+        for entry in handles {
             let Some(handle) = entry.key.strip_prefix(HANDLES) else {
                 continue;
             };
@@ -167,11 +170,9 @@ impl Stock {
             let addresses: Vec<IpAddr> = endpoint_addresses(endpoint).collect();
             (format!("Workload({})", endpoint.id()), addresses)
         };
-        each(store, Kind::WorkloadEndpoint, unreadable, read, |found| {
-            let (owner, addresses) = found;
+        taken(endpoints.as_ref(), unreadable, read, |(owner, addresses)| {
             workloads.extend(addresses.into_iter().map(|ip| (ip, owner.clone())));
-        })
-        .await?;
+        });
         let controllers = store
             .get(Kind::KubeControllersConfiguration, "default")
             .await
@@ -206,19 +207,22 @@ fn read(entry: &Entry) -> Result<Block, Unreadable> {
     })
 }
 
-/// Reads all resources of a kind and takes what was read, in their order. A store that doesn't have this kind has none
-/// of it.
-async fn each<T: Send>(
-    store: &dyn Datastore,
-    kind: Kind,
+/// All resources of a kind; none where the store doesn't have this kind.
+async fn listing(store: &dyn Datastore, kind: Kind) -> Result<Option<Listing>, Error> {
+    match store.listing(kind, None).await {
+        Err(Error::Unsupported { .. }) => Ok(None),
+        listing => listing.map(Some),
+    }
+}
+
+/// Reads all resources of a list and takes what was read, in their order.
+fn taken<T: Send>(
+    listing: Option<&Listing>,
     unreadable: &mut Vec<Unreadable>,
     read: impl Fn(&Resource) -> T + Sync,
     mut take: impl FnMut(T),
-) -> Result<(), Error> {
-    let listing = match store.listing(kind, None).await {
-        Err(Error::Unsupported { .. }) => return Ok(()),
-        listing => listing?,
-    };
+) {
+    let Some(listing) = listing else { return };
     let Ok(()) = listing.made(
         |resource| read(&resource),
         |made| {
@@ -227,6 +231,17 @@ async fn each<T: Send>(
         },
     );
     unreadable.extend_from_slice(listing.unreadable());
+}
+
+/// Both.
+async fn each<T: Send>(
+    store: &dyn Datastore,
+    kind: Kind,
+    unreadable: &mut Vec<Unreadable>,
+    read: impl Fn(&Resource) -> T + Sync,
+    take: impl FnMut(T),
+) -> Result<(), Error> {
+    taken(listing(store, kind).await?.as_ref(), unreadable, read, take);
     Ok(())
 }
 

@@ -283,10 +283,10 @@ fn json_items(groups: &[Group], depth: usize, out: &mut dyn Write) -> io::Result
             write!(out, "{before}{indent}{text}")
         })?;
     }
-    match none {
-        true => out.write_all(b"[]"),
-        false => write!(out, "\n{}]", "  ".repeat(depth - 1)),
+    if none {
+        return out.write_all(b"[]");
     }
+    write!(out, "\n{}]", "  ".repeat(depth - 1))
 }
 
 /// A list object without its items.
