@@ -215,8 +215,8 @@ fn a_rule_that_selects_nobody_is_named_with_what_was_meant() {
             "rule 1 of NetworkPolicy shop/p ingress selects nobody: nobody has app=frot; did you mean app=front?",
         ),
         (
-            "{podSelector: {matchLabels: {ap: front}}}",
-            "rule 1 of NetworkPolicy shop/p ingress selects nobody: nobody has ap=front; did you mean app=front?",
+            "{podSelector: {matchLabels: {appp: front}}}",
+            "rule 1 of NetworkPolicy shop/p ingress selects nobody: nobody has appp=front; did you mean app=front?",
         ),
         (
             "{namespaceSelector: {matchLabels: {team: shp}}}",
