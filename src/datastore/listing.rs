@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::num::NonZero;
 use std::sync::OnceLock;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use super::{Entry, List, Unreadable};
@@ -133,29 +133,34 @@ impl Listing {
             }
         };
         let pieces: Vec<&[Entry]> = stored.entries.chunks(PIECE).collect();
+        let one = |piece: &[Entry]| -> Vec<Result<T, Unreadable>> {
+            let made = piece
+                .iter()
+                .map(|entry| Ok(make(Cow::Owned(stored.read(entry)?))));
+            made.collect()
+        };
         let mut unreadable = Vec::new();
         thread::scope(|scope| {
-            let (pieces, make) = (&pieces, &make);
-            let work = |first: usize, sender: SyncSender<Vec<Result<T, Unreadable>>>| {
-                for piece in pieces.iter().skip(first).step_by(threads) {
-                    let made = piece
-                        .iter()
-                        .map(|entry| Ok(make(Cow::Owned(stored.read(entry)?))));
-                    if sender.send(made.collect()).is_err() {
-                        // Nobody wants the rest.
-                        return;
-                    }
-                }
-            };
+            let (pieces, one) = (&pieces, &one);
             let turns: Vec<_> = (0..threads)
                 .map(|first| {
                     let (sender, receiver) = sync_channel(AHEAD);
-                    scope.spawn(move || work(first, sender));
-                    receiver
+                    let work = move || {
+                        let mut own = pieces.iter().skip(first).step_by(threads);
+                        // Until nobody wants the rest.
+                        let _all_sent = own.try_for_each(|piece| sender.send(one(piece)));
+                    };
+                    let thread = thread::Builder::new().spawn_scoped(scope, work);
+                    thread.ok().map(|_| receiver)
                 })
                 .collect();
-            for turn in turns.iter().cycle().take(pieces.len()) {
-                for item in turn.recv().into_iter().flatten() {
+            for (piece, turn) in pieces.iter().zip(turns.iter().cycle()) {
+                let made = match turn {
+                    Some(turn) => turn.recv().unwrap_or_default(),
+                    // There was no thread to be had.
+                    None => one(piece),
+                };
+                for item in made {
                     match item {
                         Ok(made) => take(made)?,
                         Err(one) => unreadable.push(one),
@@ -209,5 +214,84 @@ impl From<List> for Listing {
             held: Held::Resources(list.items, list.unreadable),
             unreadable: OnceLock::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calico::kind::Kind;
+    use crate::calico::resource::API_VERSION;
+    use serde_json::json;
+
+    /// So many nodes, of which every hundredth can't be read.
+    fn listing(count: usize) -> Listing {
+        let entry = |number: usize| Entry {
+            key: format!("/node/n{number}"),
+            value: Vec::new(),
+            revision: 0,
+        };
+        let read = |entry: &Entry| {
+            if entry.key.ends_with("00") {
+                return Err("it is not JSON".to_owned());
+            }
+            let name = entry.key.trim_start_matches("/node/");
+            Resource::from_value(
+                json!({"kind": "Node", "apiVersion": API_VERSION, "metadata": {"name": name}}),
+            )
+        };
+        Listing::stored(None, (1..=count).map(entry).collect(), read)
+    }
+
+    fn names(listing: &Listing) -> Vec<String> {
+        let mut names = Vec::new();
+        let name = |node: Cow<'_, Resource>| {
+            assert_eq!(node.kind, Kind::Node);
+            node.name().to_owned()
+        };
+        let taken = listing.made(name, |name| {
+            names.push(name);
+            Ok::<(), ()>(())
+        });
+        assert_eq!(taken, Ok(()));
+        names
+    }
+
+    #[test]
+    fn what_several_threads_make_is_taken_in_order() {
+        for count in [0, 1, PIECE, PIECE + 1, 1000, 10 * PIECE + 7] {
+            let listing = listing(count);
+            let expected: Vec<String> = (1..=count)
+                .filter(|number| number % 100 != 0)
+                .map(|number| format!("n{number}"))
+                .collect();
+            assert_eq!(names(&listing), expected);
+            assert_eq!(listing.unreadable().len(), count / 100);
+            assert_eq!(listing.each().filter_map(Result::ok).count(), expected.len());
+            assert_eq!(listing.into_list().unreadable.len(), count / 100);
+        }
+    }
+
+    #[test]
+    fn keys_that_cant_be_read_are_known_without_looking_at_the_rest() {
+        let unread = listing(300);
+        let keys: Vec<&str> = unread.unreadable().iter().map(|one| one.key.as_str()).collect();
+        assert_eq!(keys, ["/node/n100", "/node/n200", "/node/n300"]);
+        let partly = listing(300);
+        assert_eq!(partly.each().take(150).filter(Result::is_err).count(), 1);
+        assert_eq!(partly.unreadable().len(), 3);
+    }
+
+    #[test]
+    fn who_takes_no_more_gets_no_more() {
+        let mut taken = 0;
+        let stopped = listing(100 * PIECE).made(
+            |_| (),
+            |()| {
+                taken += 1;
+                if taken == 300 { Err("full") } else { Ok(()) }
+            },
+        );
+        assert_eq!((stopped, taken), (Err("full"), 300));
     }
 }
