@@ -7,7 +7,7 @@ use super::yaml;
 
 /// Indented JSON with a final newline.
 pub fn json<T: Serialize>(value: &T) -> String {
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("\"{error}\""));
+    let mut text = json_at(value, 0);
     text.push('\n');
     text
 }

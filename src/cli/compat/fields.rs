@@ -306,15 +306,12 @@ pub(super) fn told(problem: &Problem) -> Option<String> {
         .iter()
         .find(|(end, words, ..)| ends(&path, end) && problem.why.contains(words));
     if let Some((_, _, field, reason)) = found {
-        let over =
-            value
-                .chars()
-                .count()
-                .saturating_sub(if path == "metadata.name" && problem.why.contains("63") {
-                    63
-                } else {
-                    253
-                });
+        let most = if path == "metadata.name" && problem.why.contains("63") {
+            63
+        } else {
+            253
+        };
+        let over = value.chars().count().saturating_sub(most);
         let reason = reason
             .replace("{why}", &problem.why)
             .replace("{over}", &over.to_string());

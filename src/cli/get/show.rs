@@ -294,13 +294,17 @@ struct Fields<'a>(&'a Group);
 
 impl Serialize for Fields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = list_fields(self.0);
         let mut map = serializer.serialize_map(Some(3))?;
-        for key in ["kind", "apiVersion", "metadata"] {
-            map.serialize_entry(key, &fields[key])?;
-        }
+        list_head(self.0, &mut map)?;
         map.end()
     }
+}
+
+/// The fields of a list object beside its items, in calicoctl's order.
+fn list_head<M: SerializeMap>(group: &Group, map: &mut M) -> Result<(), M::Error> {
+    let fields = list_fields(group);
+    let mut keys = ["kind", "apiVersion", "metadata"].into_iter();
+    keys.try_for_each(|key| map.serialize_entry(key, &fields[key]))
 }
 
 /// The fields of a list object beside its items.
@@ -339,11 +343,8 @@ impl Serialize for Answer<'_> {
             Self::One(resource) => InOrder(resource).serialize(serializer),
             Self::Several(groups) => Each(groups).serialize(serializer),
             Self::List(group) => {
-                let fields = list_fields(group);
                 let mut map = serializer.serialize_map(Some(4))?;
-                for key in ["kind", "apiVersion", "metadata"] {
-                    map.serialize_entry(key, &fields[key])?;
-                }
+                list_head(group, &mut map)?;
                 map.serialize_entry("items", &Each(std::slice::from_ref(*group)))?;
                 map.end()
             }
