@@ -35,7 +35,7 @@ pub(super) fn find(world: &World, node: &NodeState, report: &mut Report) {
                 )),
                 _ => report
                     .findings
-                    .push(session_finding(node, protocol, session, explanation)),
+                    .push(session_finding(world, node, (protocol, session), explanation)),
             }
         }
     }
@@ -72,11 +72,18 @@ fn consequence(
 }
 
 fn session_finding(
+    world: &World,
     node: &NodeState,
-    protocol: &Protocol,
-    session: &BgpSession,
+    (protocol, session): (&Protocol, &BgpSession),
     explanation: Explanation,
 ) -> Finding {
+    let objects = world.cluster.ok().zip(session.neighbor_address);
+    let objects = objects.map_or_else(Vec::new, |(cluster, ip)| {
+        let objects = cluster.peer_objects(&node.name, ip);
+        objects
+            .map(|object| format!("BGPPeer({})", object.name))
+            .collect()
+    });
     let code = match explanation.cause {
         Cause::PortDropped | Cause::PortRejected => "bgp-port-filtered",
         Cause::WrongAs => "bgp-as-mismatch",
@@ -94,6 +101,12 @@ fn session_finding(
         "BGP session {} of {} is down: {likely}{}",
         protocol.name, node.name, explanation.text
     );
+    let peer = match &explanation.peer {
+        Peer::Node(name) => name.clone(),
+        _ => session
+            .neighbor_address
+            .map_or_else(String::new, |ip| ip.to_string()),
+    };
     Finding {
         cause: Some(explanation.cause),
         evidence: explanation.evidence,
@@ -108,14 +121,11 @@ fn session_finding(
         },
         between: Some(Between {
             node: node.name.clone(),
-            peer: match &explanation.peer {
-                Peer::Node(name) => name.clone(),
-                _ => session
-                    .neighbor_address
-                    .map_or_else(String::new, |ip| ip.to_string()),
-            },
+            peer: peer.clone(),
             root: explanation.root,
+            objects,
         }),
+        sessions: vec![[node.name.clone(), peer]],
         ..Finding::of(code, &node.name, title)
             .about(&protocol.name)
             .sure(sure)
@@ -182,6 +192,10 @@ pub(super) fn missing(world: &World, cluster: &Cluster, node: &NodeState, report
             )],
             ..Fix::default()
         },
+        sessions: missing
+            .iter()
+            .map(|(name, _)| [node.name.clone(), (*name).to_owned()])
+            .collect(),
         ..Finding::of("bird-config-out-of-step", &node.name, title)
     });
 }
