@@ -112,10 +112,12 @@ fn down<'w>(world: &World<'w>, cluster: &'w Cluster, node: &Node) -> Vec<&'w str
     let Some(bird) = world.state(&node.name).and_then(|state| state.bird.known()) else {
         return Vec::new();
     };
-    let all: HashMap<IpAddr, bool> = bird
-        .sessions()
-        .filter_map(|(_, session)| Some((session.neighbor_address?, session.state == "Established")))
-        .collect();
+    let mut all: HashMap<IpAddr, bool> = HashMap::new();
+    for (_, session) in bird.sessions() {
+        if let Some(ip) = session.neighbor_address {
+            *all.entry(ip).or_default() |= session.state == "Established";
+        }
+    }
     let at = |ip: IpAddr| cluster.nodes_at(ip).find(|other| other.name != node.name);
     let mut peers: Vec<&str> = all
         .iter()

@@ -559,6 +559,15 @@ fn what_plan_tells_of_sessions_is_what_bird_does() {
             false,
         ),
         ("AS number of one node, back", vec![node(2, json!({}))], false),
+        (
+            "a peer that the mesh has, too",
+            vec![peer(
+                "one",
+                json!({"node": "n1", "peerIP": "10.40.1.2", "asNumber": 64_512}),
+            )],
+            false,
+        ),
+        ("that peer goes again", vec![peer("one", json!({}))], true),
         ("mesh off without reflectors", vec![mesh(false)], false),
         (
             "a peer for one node",
