@@ -10,7 +10,7 @@ use super::session::{Cause, Explanation, explain};
 use super::world::{Peer, World};
 use crate::intent::Cluster;
 use crate::state::NodeState;
-use crate::state::bird::{BgpSession, Bird, Protocol};
+use crate::state::bird::{BgpSession, Protocol};
 
 /// How many peers of one finding are worth a line of evidence.
 const EVIDENCE: usize = 5;
@@ -19,7 +19,7 @@ const EVIDENCE: usize = 5;
 pub(super) fn find(world: &World, node: &NodeState, report: &mut Report) {
     for bird in [node.bird.known(), node.bird6.known()].into_iter().flatten() {
         for (protocol, session) in bird.sessions() {
-            if let Some(other) = twin(bird, protocol, session) {
+            if let Some(other) = twin(world, node, session) {
                 report.notes.push(format!(
                     "{} on {}: {} has the same peer and is up; of two, BIRD keeps one. Delete the BGPPeer, or switch the mesh off",
                     protocol.name, node.name, other.name
@@ -49,13 +49,10 @@ pub(super) fn find(world: &World, node: &NodeState, report: &mut Report) {
 }
 
 /// The session that is up with the same peer, of one that isn't: a node of the mesh that a BGPPeer names has two.
-fn twin<'b>(bird: &'b Bird, protocol: &Protocol, session: &BgpSession) -> Option<&'b Protocol> {
-    let mut others = bird.sessions().filter(|(other, _)| other.name != protocol.name);
-    let twin = others.find(|(_, other)| {
-        other.neighbor_address == session.neighbor_address && other.state == "Established"
-    });
-    (session.state != "Established").then_some(())?;
-    Some(twin?.0)
+fn twin<'w>(world: &World<'w>, node: &NodeState, session: &BgpSession) -> Option<&'w Protocol> {
+    let (protocol, known) = world.view(&node.name)?.session(session.neighbor_address?)?;
+    let is_other = session.state != "Established" && known.state == "Established";
+    is_other.then_some(protocol)
 }
 
 /// A session that is down for a wrong address: of this node, or of its peer.

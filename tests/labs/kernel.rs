@@ -309,9 +309,8 @@ fn what_felix_is_meant_to_write_is_what_kernels_hold() {
         );
         if mode != "Never" {
             script += "ipset create cali40all-vxlan-net hash:net\n";
-            for (_, ip) in all.iter().chain([&far]).filter(|(name, _)| *name != own) {
-                script += &format!("ipset add cali40all-vxlan-net {ip}\n");
-            }
+            let others = all.iter().chain([&far]).filter(|(name, _)| *name != own);
+            script.extend(others.map(|(_, ip)| format!("ipset add cali40all-vxlan-net {ip}\n")));
         }
         script
     };

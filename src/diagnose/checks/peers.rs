@@ -39,10 +39,10 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
             .iter()
             .map(|node| (node.name.as_str(), sessions(cluster, node, false)))
             .collect();
+        peerings::find(world, cluster, &all, found);
         if uses_bgp {
             alone(cluster, &all, found);
         }
-        peerings::find(world, cluster, &all, found);
         one_sided(cluster, &all, found);
         reflectors(cluster, &all, found);
     }
@@ -107,6 +107,12 @@ fn alone(cluster: &Cluster, all: &HashMap<&str, Vec<Session>>, found: &mut Vec<F
         .nodes
         .iter()
         .filter(|node| node.ipv4.is_some() && all.get(node.name.as_str()).is_none_or(Vec::is_empty))
+        // One that its peers take for another AS's gets no session from them.
+        .filter(|node| {
+            !found
+                .iter()
+                .any(|known| known.id == "bgp-as-mismatch" && known.node == node.name)
+        })
         .map(|node| node.name.as_str())
         .collect();
     let Some(first) = alone.first().filter(|_| !cluster.mesh) else {
