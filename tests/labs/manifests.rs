@@ -9,7 +9,7 @@ use netdiag_lab::{Bird, Etcd, Output, Store, or_skip};
 use serde_json::{Value, json};
 
 use crate::netdiag::PROGRAM;
-use crate::plan::{CONVERGENCE, NODES, TOR, World, labelled, mesh, node, peer, pool, reflector};
+use crate::plan::{CONVERGENCE, NODES, TOR, World, mesh, node, peer, pool, reflector};
 
 /// A world whose objects are in an etcd.
 struct Stored {
@@ -187,7 +187,7 @@ fn manifests_mend_pools() {
 }
 
 #[test]
-fn manifests_mend_meshes_peers_and_reflectors() {
+fn manifests_mend_meshes_and_peers() {
     let Some(mut stored) = or_skip(Stored::up(true)) else {
         return;
     };
@@ -219,19 +219,5 @@ fn manifests_mend_meshes_peers_and_reflectors() {
         "a node's AS number",
         "bgp-as-mismatch",
         &(vec![node(3, json!({"asNumber": 65_001}))], vec![]),
-    );
-    // Two reflectors, each with a client of its own.
-    let ids = |second: &str| {
-        vec![
-            labelled(node(2, json!({"routeReflectorClusterID": "224.0.0.1"})), "rr"),
-            labelled(node(3, json!({"routeReflectorClusterID": second})), "rr"),
-            to("four", "n4", "10.40.1.3"),
-        ]
-    };
-    stored.change(&(ids("224.0.0.9"), vec![]));
-    stored.mends(
-        "one cluster id for two reflectors",
-        "reflectors-share-cluster-id",
-        &(ids("224.0.0.1"), vec![]),
     );
 }
