@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use netdiag::archive;
+use netdiag::state::snapshot::VERSION;
 use netdiag::state::{Fact, Snapshot};
 use netdiag_bench::cluster::{Cluster as Plan, Flavour};
 
@@ -32,6 +33,7 @@ fn of_a_thousand_nodes_the_25_that_are_broken_are_found_and_no_others() {
     }
     let snapshot = Snapshot {
         nodes,
+        netdiag_snapshot: VERSION,
         objects: Fact::Known(objects),
         ..Snapshot::default()
     };
