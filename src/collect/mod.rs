@@ -20,6 +20,7 @@ pub mod netlink;
 pub mod ovsdb;
 pub mod procfs;
 pub mod reach;
+mod recent;
 mod sockets;
 mod sysctl;
 mod unix;

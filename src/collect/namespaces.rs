@@ -28,7 +28,7 @@ use self::find::{Found, Search};
 use super::netlink::nsid;
 use super::netlink::socket::Socket;
 use super::sockets::{self, Owners};
-use super::{Depth, conntrack, sysctl};
+use super::{Depth, conntrack, recent, sysctl};
 use crate::state::netns::{NsId, NsIdentity, Peer};
 use crate::state::{Absence, Fact, Namespace, Netns};
 
@@ -106,6 +106,7 @@ pub(super) fn read_netns(net: &mut Netns, depth: Depth) {
     }
     net.conntrack = conntrack::conntrack();
     net.ipvs = conntrack::ipvs();
+    net.recent = recent::recent();
     net.peers = Socket::route()
         .and_then(|mut socket| nsid::all(&mut socket))
         .map(|ids| ids.into_iter().map(|id| Peer { id, namespace: None }).collect())
@@ -242,6 +243,7 @@ fn unreadable(mut namespace: Namespace, why: &str) -> Namespace {
         sysctls: absent(why),
         conntrack: absent(why),
         ipvs: absent(why),
+        recent: absent(why),
         peers: absent(why),
     };
     namespace

@@ -78,6 +78,7 @@ static ITEMS: &[Item] = &[
     item("tcp", 60, &["local", "remote"]).settled(listening),
     item("tcpCounters", 90, &[]).from(Show::Counters),
     item("conntrack", 91, &[]).from(Show::All),
+    item("recent", 91, &["name"]).from(Show::All),
     item("kernelLog", 92, &["text"]),
     // Of the namespace's file; another one after each start.
     item("netId", 93, &[]).from(Show::All),

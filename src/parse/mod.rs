@@ -27,6 +27,7 @@ pub mod objects;
 pub mod ovs_flows;
 pub mod ovsdb;
 pub mod procfs;
+pub mod recent;
 pub mod secrets;
 pub mod snapshot;
 pub mod ss;

@@ -20,6 +20,7 @@ pub mod netfilter;
 pub mod netns;
 pub mod ovs;
 pub mod process;
+pub mod recent;
 pub mod route;
 pub mod rule;
 pub mod snapshot;

@@ -13,6 +13,7 @@ use super::kind::PortVlan;
 use super::link::{Address, IfIndex, Link};
 use super::neighbor::{FdbEntry, Neighbor};
 use super::netfilter::Ruleset;
+use super::recent::RecentList;
 use super::route::{NexthopObject, Route};
 use super::rule::PolicyRule;
 use super::socket::{PacketSocket, RawSocket, TcpSocket, UdpSocket};
@@ -89,6 +90,8 @@ pub struct Netns {
     pub conntrack: Fact<Conntrack>,
     /// Absent where the kernel has no IPVS.
     pub ipvs: Fact<Vec<VirtualServer>>,
+    /// Absent as missing where no rule has the match.
+    pub recent: Fact<Vec<RecentList>>,
     /// The namespaces that this one has a number for.
     pub peers: Fact<Vec<Peer>>,
 }

@@ -141,6 +141,7 @@ fn by_tables(
             // Policies are asked for types of ICMP, too, that begin no connection.
             known: vec![new.clone()],
             others: Vec::new(),
+            recent: Vec::new(),
             quiet: true,
             counts: false,
         };

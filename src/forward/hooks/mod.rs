@@ -13,14 +13,17 @@ mod counts;
 mod fib;
 mod ipset;
 mod nat;
+mod recent;
 mod rule_at;
 mod run;
 mod sets;
 mod settle;
+mod stateful;
 mod tracking;
 mod value;
 
 pub use conn::{Conn, ConnState, Direction, Tuple};
+pub use recent::Seen;
 pub use rule_at::{Doubt, Note, RuleAt};
 
 use std::cmp::Reverse;
@@ -54,6 +57,8 @@ pub struct Call<'p, 'a> {
     pub known: Vec<Conn>,
     /// Those of this packet that conntrack has here, too: what answers them is taken.
     pub others: Vec<Conn>,
+    /// What rules have written into lists of addresses since those were read.
+    pub recent: Vec<Seen>,
     /// Nobody reads what the rules did: no notes of it.
     pub quiet: bool,
     /// Somebody asks which rules' counters move.
@@ -97,6 +102,7 @@ pub struct Passed<'a> {
     pub verdict: Verdict<'a>,
     pub packet: Packet,
     pub conn: Option<Conn>,
+    pub recent: Vec<Seen>,
     /// What changed the packet or decided.
     pub notes: Vec<Note<'a>>,
     /// Rules whose counters move, once for each time; and those that may move besides, where what is open decides.
@@ -258,6 +264,7 @@ fn undecided<'a>(call: &Call, why: Doubt<'a>) -> Passed<'a> {
         verdict: Verdict::NotDecidable(why),
         packet: call.packet.clone(),
         conn: call.conn.clone(),
+        recent: call.recent.clone(),
         notes: Vec::new(),
         counted: Vec::new(),
         maybe: Vec::new(),

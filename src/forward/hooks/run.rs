@@ -14,8 +14,8 @@ use super::value::Values;
 use super::{BaseChain, Call, Doubt, Hooks, Note, Passed, RuleAt, Verdict};
 use crate::state::link::{IfIndex, is_link_local};
 use crate::state::netfilter::{
-    ChainKind, CtKey, Dialect, Expr, Hook, Key, MetaKey, Policy, Reject, Rule, Stateful, Statement, Table,
-    Tuple, Verdict as RuleVerdict,
+    ChainKind, CtKey, Dialect, Expr, Hook, Key, MetaKey, Policy, Reject, Rule, Statement, Table, Tuple,
+    Verdict as RuleVerdict,
 };
 
 /// Chains nest at most this deep (NFT_JUMP_STACK_SIZE is 16; iptables allows more).
@@ -71,6 +71,7 @@ pub(super) fn hook<'r, 'a>(
         verdict,
         packet: run.call.packet,
         conn: run.call.conn,
+        recent: run.call.recent,
         notes: run.notes,
         counted: run.counted,
         maybe: Vec::new(),
@@ -461,28 +462,6 @@ impl<'r, 'a> Run<'r, '_, 'a> {
             }
             _ => {}
         }
-    }
-
-    /// Chance goes both ways; limits are not reached by one packet. None where nobody knows.
-    fn stateful(&mut self, stateful: &Stateful) -> Option<bool> {
-        let mut chance = |share: f64| {
-            let of_way = |way| if way == 0 { share } else { 1.0 - share };
-            self.choices.among(2, of_way) == 0
-        };
-        Some(match stateful {
-            Stateful::Random { negated, probability } => {
-                chance(f64::from(*probability) / f64::from(1_u32 << 31)) != *negated
-            }
-            Stateful::Nth { negated, every, .. } => chance(1.0 / f64::from((*every).max(1))) != *negated,
-            Stateful::Limit(limit) => !limit.over,
-            Stateful::CtCount { over, .. } => !over,
-            Stateful::HashLimit { options } => !options.contains("above"),
-            Stateful::ConnLimit { options } => options.contains("upto"),
-            // Whom the list has already was not read: nobody, as far as a first packet goes.
-            Stateful::Recent { options } => options.contains("--set") != options.contains('!'),
-            Stateful::Quota { .. } => true,
-            Stateful::ConnBytes { .. } | Stateful::Time { .. } | Stateful::Last => return None,
-        })
     }
 }
 

@@ -64,6 +64,7 @@ fn come_to_the_same(some: &[Passed], others: &[Passed]) -> bool {
         };
         ends && a.packet == b.packet
             && a.conn == b.conn
+            && a.recent == b.recent
             && a.reroute == b.reroute
             && (a.share - b.share).abs() < 1e-9
     };
@@ -75,7 +76,10 @@ fn merged(results: Vec<Passed<'_>>) -> Vec<Passed<'_>> {
     let mut kept: Vec<Passed<'_>> = Vec::new();
     for passed in results {
         let same = kept.iter_mut().find(|other| {
-            other.verdict == passed.verdict && other.packet == passed.packet && other.conn == passed.conn
+            other.verdict == passed.verdict
+                && other.packet == passed.packet
+                && other.conn == passed.conn
+                && other.recent == passed.recent
         });
         match same {
             Some(other) => {

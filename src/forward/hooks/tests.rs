@@ -269,6 +269,7 @@ proptest! {
                 packet,
                 known: Vec::new(),
                 others: Vec::new(),
+                recent: Vec::new(),
                 quiet: false,
                 counts: true,
             };

@@ -310,6 +310,16 @@ fn lost(outcomes: Vec<Outcome>) -> Option<(PlaceId, Box<Cause>)> {
 /// `arp_process`: the way of the question is looked up first, so that a host without a route to the target is no
 /// proxy for it.
 fn answers_arp(place: &Place, at: At, name: &str, target: IpAddr, sender: IpAddr) -> bool {
+    if sender.is_unspecified() {
+        // Whoever has no address to ask from only learns whether the target is taken (RFC 5227).
+        let own = |ip| {
+            place
+                .fib
+                .local(ip)
+                .is_some_and(|route| route.kind == RouteType::Local)
+        };
+        return matches!(target, IpAddr::V4(ip) if own(ip)) && arp_ignore(place, at, name, target, sender);
+    }
     let flow = Flow {
         src: Some(sender),
         iif: at.link,
@@ -321,16 +331,13 @@ fn answers_arp(place: &Place, at: At, name: &str, target: IpAddr, sender: IpAddr
     let asks = Packet::new(sender, target, Transport::Other(0));
     let leaves_by = || hit.hops.first().and_then(|hop| hop.link);
     let oif = (hit.route.kind == RouteType::Unicast).then(leaves_by).flatten();
-    if !sender.is_unspecified() && source_fault(place, at.link, name, &asks, oif).is_some() {
+    if source_fault(place, at.link, name, &asks, oif).is_some() {
         return false;
     }
     match hit.route.kind {
         RouteType::Local => {
-            arp_ignore(place, at, name, target, sender)
-                && (sender.is_unspecified() || !arp_filter(place, at, name, target, sender))
+            arp_ignore(place, at, name, target, sender) && !arp_filter(place, at, name, target, sender)
         }
-        // Whoever has no address to ask from only learns whether the target is taken (RFC 5227).
-        RouteType::Unicast if sender.is_unspecified() => false,
         RouteType::Unicast if place.setting(false, name, "forwarding") != Some(0) => {
             let elsewhere = hit.hops.iter().any(|hop| hop.link != Some(at.link));
             let proxy = place.either(false, name, "proxy_arp").unwrap_or(false);

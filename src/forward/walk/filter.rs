@@ -1,6 +1,6 @@
 //! Netfilter on the way: hooks are called where the kernel calls them.
 
-use super::super::hooks::{Call, Conn, ConnState, Note, Tuple, Verdict};
+use super::super::hooks::{Call, Conn, ConnState, Note, Passed, Seen, Tuple, Verdict};
 use super::super::packet::Packet;
 use super::super::topology::PlaceId;
 use super::{Cause, End, Missing, Outcome, State, Walker, What};
@@ -64,11 +64,18 @@ impl Walker<'_, '_> {
                 .filter(|(other, _)| *other == place)
                 .map(|(_, conn)| conn.clone())
                 .collect(),
+            recent: state.recent_of(place),
             quiet: state.quiet,
             counts: state.counted.is_some(),
         };
         let (mut on, mut ended) = (Vec::new(), Vec::new());
-        for passed in hooks.call(&call) {
+        let results = hooks.call(&call);
+        let zones = |passed: &Passed| passed.conn.as_ref().map(|conn| conn.zones);
+        if state.packet.carries_piece() && results.iter().any(|one| zones(one) != zones(&results[0])) {
+            let why = "each piece of a packet may get another conntrack zone";
+            return (Vec::new(), state.undecided(place, why.to_owned()));
+        }
+        for passed in results {
             let mut state = state.clone();
             state.share = state.share.times(passed.share);
             let ends = |packet: &Packet| (packet.src, packet.dst, packet.transport);
@@ -76,6 +83,7 @@ impl Walker<'_, '_> {
             state.packet = passed.packet;
             state.packet.translated |= moved && state.packet.inner.is_some();
             state.conn = passed.conn;
+            state.wrote(place, passed.recent);
             state.reroute |= passed.reroute;
             if let Some(counted) = &mut state.counted {
                 let maybe = [passed.counted.as_slice(), &passed.maybe].concat();
@@ -92,15 +100,13 @@ impl Walker<'_, '_> {
             }
             let end = match passed.verdict {
                 Verdict::Accept => {
-                    let confirms = matches!(hook, Hook::Input | Hook::Postrouting);
-                    if confirms && let Some(why) = state.clash(place) {
+                    if matches!(hook, Hook::Input | Hook::Postrouting)
+                        && let Some(why) = state.confirm(place)
+                    {
                         ended.extend(state.dropped(place, why));
-                        continue;
+                    } else {
+                        on.push(state);
                     }
-                    if confirms {
-                        state.confirm(place);
-                    }
-                    on.push(state);
                     continue;
                 }
                 Verdict::Drop(rule) => {
@@ -140,6 +146,20 @@ impl Walker<'_, '_> {
 }
 
 impl State {
+    /// What rules of the namespace wrote into its lists of addresses.
+    fn recent_of(&self, place: PlaceId) -> Vec<Seen> {
+        let of_place = self.recent.iter().find(|(other, _)| *other == place);
+        of_place.map(|(_, seen)| seen.clone()).unwrap_or_default()
+    }
+
+    fn wrote(&mut self, place: PlaceId, recent: Vec<Seen>) {
+        if recent.is_empty() {
+            return;
+        }
+        self.recent.retain(|(other, _)| *other != place);
+        self.recent.push((place, recent));
+    }
+
     /// Why the packet's new connection can't stand beside another one, which has an end of it already
     /// (`__nf_conntrack_confirm`): what answers in another zone than it was asked in is no answer, and begins one.
     fn clash(&self, place: PlaceId) -> Option<Cause> {
@@ -158,11 +178,12 @@ impl State {
         })
     }
 
-    /// The connection stands from here on (`nf_conntrack_confirm`).
-    fn confirm(&mut self, place: PlaceId) {
-        let Some(conn) = self.conn.as_ref().filter(|conn| conn.is_kept()) else {
-            return;
-        };
+    /// The connection stands from here on (`nf_conntrack_confirm`), if it can.
+    fn confirm(&mut self, place: PlaceId) -> Option<Cause> {
+        let conn = self.conn.as_ref().filter(|conn| conn.is_kept())?;
+        if let Some(why) = self.clash(place) {
+            return Some(why);
+        }
         let known = |(other, old): &&mut (PlaceId, Conn)| {
             *other == place && old.original == conn.original && old.zones == conn.zones
         };
@@ -173,5 +194,6 @@ impl State {
             }
             None => self.conns.push((place, conn.clone())),
         }
+        None
     }
 }

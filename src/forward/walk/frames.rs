@@ -87,6 +87,7 @@ impl Walker<'_, '_> {
             conn: None,
             known: Vec::new(),
             others: Vec::new(),
+            recent: Vec::new(),
             quiet: state.quiet,
             counts: false,
         };

@@ -11,12 +11,19 @@ use super::filter::Links;
 use super::missing::unread;
 use super::size::Cut;
 use super::tunnel::Metadata;
-use super::validate::{loopback_leaves, martian, martian_v6, source_fault};
+use super::validate::{loopback_leaves, martian, martian_v6};
 use super::{Cause, End, Outcome, RefusedBy, Refuses, State, Walker, What};
 use crate::state::link::{IfIndex, Link, is_link_local};
 use crate::state::netfilter::Hook;
 use crate::state::route::{NextHop, RouteType, TableId};
 use crate::state::socket::{TcpSocket, TcpState};
+
+/// Whether it is asked if a packet may come from where it says: not where it has its way already (`ip_rcv_finish_core`).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Asked,
+    Kept,
+}
 
 impl<'a> Walker<'_, 'a> {
     /// Sends a packet from the namespace itself.
@@ -99,6 +106,7 @@ impl<'a> Walker<'_, 'a> {
         if state.loops() {
             return state.dropped(at.place, Cause::Loop { frame: false });
         }
+        state.nested = 0;
         // What was of no connection is looked at once more: another zone may have one.
         state.conn = state.conn.filter(|conn| conn.state != ConnState::Invalid);
         let dst = state.packet.dst;
@@ -109,28 +117,22 @@ impl<'a> Walker<'_, 'a> {
         };
         self.through(state, at.place, Hook::Prerouting, links, |mut state| {
             if state.packet.dst != dst {
-                // Routed as what came in by any link: then its own addresses are no sources there (`ip_route_input_slow`).
-                let (place, name) = (self.topology.place(at.place), self.name(at));
-                if !state.packet.is_v6()
-                    && let Some(why) = source_fault(place, at.link, name, &state.packet, None)
-                {
-                    return state.dropped(at.place, why);
-                }
                 return self.routed_in(state, at);
             }
             if !own {
-                return self.forward(state, at, hit);
+                return self.forward(state, at, hit, Source::Kept);
             }
             state.anycast = hit.route.kind == RouteType::Anycast;
-            self.to_host(state, at)
+            self.to_host(state, at, Source::Kept)
         })
     }
 
     /// Takes in a packet that reached a link of the namespace.
-    pub(super) fn ip_input(&self, state: State, at: At) -> Vec<Outcome> {
+    pub(super) fn ip_input(&self, mut state: State, at: At) -> Vec<Outcome> {
         if state.loops() {
             return state.dropped(at.place, Cause::Loop { frame: false });
         }
+        state.nested = 0;
         if state.prerouted {
             return self.routed_in(state, at);
         }
@@ -158,7 +160,7 @@ impl<'a> Walker<'_, 'a> {
             return state.dropped(at.place, why);
         }
         if state.packet.dst == IpAddr::V4(Ipv4Addr::BROADCAST) {
-            return self.to_host(state, at);
+            return self.to_host(state, at, Source::Asked);
         }
         let hit = match self.route(&mut state, at.place, at.link) {
             Ok(hit) => hit,
@@ -174,15 +176,17 @@ impl<'a> Walker<'_, 'a> {
         match hit.route.kind {
             RouteType::Local | RouteType::Broadcast | RouteType::Anycast => {
                 state.anycast = hit.route.kind == RouteType::Anycast;
-                self.to_host(state, at)
+                self.to_host(state, at, Source::Asked)
             }
-            _ => self.forward(state, at, &hit),
+            _ => self.forward(state, at, &hit, Source::Asked),
         }
     }
 
     /// A packet for the namespace itself, if its source may be true.
-    fn to_host(&self, mut state: State, at: At) -> Vec<Outcome> {
-        if let Some(why) = self.reverse_path(&mut state, at, None) {
+    fn to_host(&self, mut state: State, at: At, source: Source) -> Vec<Outcome> {
+        if source == Source::Asked
+            && let Some(why) = self.reverse_path(&mut state, at, None)
+        {
             return state.dropped(at.place, why);
         }
         let links = Links {
@@ -272,7 +276,7 @@ impl<'a> Walker<'_, 'a> {
         }
     }
 
-    fn forward(&self, mut state: State, at: At, hit: &Hit<'a>) -> Vec<Outcome> {
+    fn forward(&self, mut state: State, at: At, hit: &Hit<'a>, source: Source) -> Vec<Outcome> {
         let place = self.topology.place(at.place);
         let (v6, name) = (state.packet.is_v6(), self.name(at));
         let key = || match place.setting(v6, name, "forwarding") {
@@ -294,7 +298,9 @@ impl<'a> Walker<'_, 'a> {
         }
         let ways = ways(state, hit).into_iter();
         ways.flat_map(|(mut state, hit)| {
-            if let Some(why) = self.reverse_path(&mut state, at, way_out(&hit)) {
+            if source == Source::Asked
+                && let Some(why) = self.reverse_path(&mut state, at, way_out(&hit))
+            {
                 return state.dropped(at.place, why);
             }
             if state.packet.ttl <= 1 {

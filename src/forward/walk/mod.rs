@@ -34,11 +34,11 @@ mod vrf;
 mod wired;
 mod work;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
 
 use super::fib::{Flow, Way, source_address};
-use super::hooks::{Conn, Hooks};
+use super::hooks::{Conn, Hooks, Seen};
 use super::packet::{Mac, Packet, Transport};
 use super::topology::{At, PlaceId, Topology};
 use crate::state::link::{IfIndex, Scope};
@@ -156,6 +156,8 @@ pub struct State {
     pub share: Share,
     /// The packet's connection in the namespace that it is in.
     conn: Option<Conn>,
+    /// What rules wrote into lists of addresses, by namespace.
+    recent: Vec<(PlaceId, Vec<Seen>)>,
     /// PREROUTING was called already, by the bridge that it came through.
     prerouted: bool,
     /// The link that a packet on its way out came in by, or was made by: POSTROUTING sees it (`ip_output`).
@@ -225,6 +227,7 @@ impl State {
             heard: None,
             share: Share::WHOLE,
             conn: None,
+            recent: Vec::new(),
             prerouted: false,
             came_by: None,
             routed: false,
@@ -266,6 +269,7 @@ impl State {
             ..Packet::new(packet.dst, packet.src, packet.transport.reply())
         });
         answer.conns.clone_from(&self.conns);
+        answer.recent.clone_from(&self.recent);
         answer.services.clone_from(&self.services);
         answer.output = self.output;
         answer.learned = self.learned.clone();
@@ -403,8 +407,10 @@ impl<'t, 'a> Walker<'t, 'a> {
         };
         // Of IPv4's connections, a route is looked for again once there is a source (`ip_route_connect`).
         let again = dst.is_ipv4() && matches!(transport, Transport::Tcp { .. });
-        let src = src.or_else(global)?;
-        if again && !may_send(place, src) {
+        // A host without any address of IPv4 sends from 0.0.0.0.
+        let none = dst.is_ipv4().then_some(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let src = src.or_else(global).or(none)?;
+        if again && !src.is_unspecified() && !may_send(place, src) {
             return None;
         }
         let mut packet = Packet::new(src, dst, transport);

@@ -13,7 +13,7 @@ use crate::state::route::RouteType;
 impl Walker<'_, '_> {
     /// Says why a packet from that source is lost, if it is; `oif` is the link that it would leave by.
     pub(super) fn reverse_path(&self, state: &mut State, at: At, oif: Option<IfIndex>) -> Option<Cause> {
-        if state.packet.is_v6() || at.link == LOOPBACK {
+        if state.packet.is_v6() {
             return None;
         }
         let place = self.topology.place(at.place);
@@ -154,9 +154,6 @@ pub(super) fn martian(place: &Place, link: &str, packet: &Packet) -> Option<Caus
     let (IpAddr::V4(src), IpAddr::V4(dst)) = (packet.src, packet.dst) else {
         return None;
     };
-    if link == "lo" {
-        return None;
-    }
     let found = |ip: Ipv4Addr, why| {
         Some(Cause::Martian {
             ip: ip.into(),

@@ -8,6 +8,7 @@ mod ipset;
 mod iptables;
 mod nft;
 mod quiet;
+mod recent;
 mod rules;
 
 use std::io::Write as _;

@@ -11,6 +11,8 @@ pub(crate) struct Draft {
     pub(crate) wide: bool,
     /// Still more kinds, from [`super::DEEP`] on.
     pub(crate) deep: bool,
+    /// Lists of addresses that rules write and ask, too, from [`super::LISTS`] on.
+    pub(crate) lists: bool,
     pub(crate) spaces: Vec<Space>,
 }
 

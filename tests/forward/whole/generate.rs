@@ -9,11 +9,12 @@ use super::draft::{Draft, End, Space};
 use super::{grammar, mutate};
 
 /// The network of a seed.
-pub(crate) fn draft(random: &mut Random, wide: bool, deep: bool) -> Draft {
+pub(crate) fn draft(random: &mut Random, seed: u64) -> Draft {
     let mut draft = Draft {
         v6: random.percent(35),
-        wide,
-        deep,
+        wide: seed >= super::WIDE,
+        deep: seed >= super::DEEP,
+        lists: seed >= super::LISTS,
         ..Draft::default()
     };
     if random.percent(50) {

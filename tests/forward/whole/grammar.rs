@@ -300,6 +300,13 @@ fn shaped(random: &mut Random, draft: &Draft, table: &str) -> String {
     if random.percent(50) {
         text += "-A KUBE-SVC-A -j KUBE-MARK-MASQ\n";
     }
+    // Session affinity: whom a client got once it gets again.
+    let stays = draft.lists && random.percent(50);
+    for number in (0..ends.len()).filter(|_| stays) {
+        text += &format!(
+            "-A KUBE-SVC-A -m recent --name KUBE-SEP-{number} --rcheck --seconds 10800 --reap --rsource -j KUBE-SEP-{number}\n"
+        );
+    }
     for (number, end) in ends.iter().enumerate() {
         let left = ends.len() - number;
         let chance = if left > 1 {
@@ -317,7 +324,12 @@ fn shaped(random: &mut Random, draft: &Draft, table: &str) -> String {
         } else {
             format!("{end}:8080")
         };
-        text += &format!("-A KUBE-SEP-{number} -p {proto} -m {proto} -j DNAT --to-destination {to}\n");
+        let set = if stays {
+            format!(" -m recent --name KUBE-SEP-{number} --set --rsource")
+        } else {
+            String::new()
+        };
+        text += &format!("-A KUBE-SEP-{number}{set} -p {proto} -m {proto} -j DNAT --to-destination {to}\n");
     }
     text += "-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000\n";
     text += "-A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN\n";
@@ -345,7 +357,9 @@ fn rule(random: &mut Random, draft: &Draft, space: usize, table: &str, chain: &s
         }
     }
     let mut wide = None;
-    if draft.deep && table != "nat" && random.percent(8) {
+    if draft.lists && random.percent(20) {
+        line += &listed(random, draft.v6);
+    } else if draft.deep && table != "nat" && random.percent(8) {
         let not = random.pick(&["", "", " !"]);
         line += &format!(" -m recent{not} --set --name r{level}");
     }
@@ -370,6 +384,28 @@ fn rule(random: &mut Random, draft: &Draft, space: usize, table: &str, chain: &s
     };
     let with = proto.map_or_else(String::new, |proto: String| format!(" -p {proto}"));
     line.replacen(chain, &format!("{chain}{with}"), 1) + &target + "\n"
+}
+
+/// A list that several rules share: who came is written into it, and asked of it.
+fn listed(random: &mut Random, v6: bool) -> String {
+    let not = random.pick(&["", "", "", " !"]);
+    let hits = 1 + random.below(5);
+    let does = match random.below(9) {
+        0..=2 => "--set".to_owned(),
+        3 => "--rcheck".to_owned(),
+        4 => "--rcheck --seconds 600 --reap".to_owned(),
+        5 => format!("--rcheck --hitcount {hits}"),
+        6 => format!("--update --seconds 600 --hitcount {hits}"),
+        7 => "--update --seconds 600 --rttl".to_owned(),
+        _ => "--remove".to_owned(),
+    };
+    let mask = if v6 || random.percent(70) {
+        ""
+    } else {
+        " --mask 255.255.255.0"
+    };
+    let end = random.pick(&["--rsource", "--rsource", "--rdest"]);
+    format!(" -m recent{not} {does} --name r{}{mask} {end}", random.below(3))
 }
 
 fn icmp(v6: bool) -> &'static str {

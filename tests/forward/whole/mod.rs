@@ -35,20 +35,21 @@ use network::Network;
 use probe::{Heard, Kind, Listening, Probe, What};
 
 /// Seeds of networks that once were told wrongly.
-const REGRESSIONS: [u64; 81] = [
+const REGRESSIONS: [u64; 83] = [
     41, 67, 91, 144, 3, 6, 12, 17, 21, 33, 39, 5, 68, 69, 76, 331, 337, 1062, 1126, 1138, 1145, 1172, 1206,
     1228, 1241, 1272, 1292, 1320, 1395, 1443, 1623, 1727, 1962, 3786, 4006, 4130, 4401, 4487, 5513, 5326,
     1_000_064, 1_000_282, 1_000_714, 4836, 4712, 15, 1_000_081, 1_010_039, 1_010_410, 1_010_637, 1_010_664,
     4294, 1_020_103, 1_020_115, 1_020_175, 1_020_290, 1_020_520, 1_020_643, 1_030_205, 1_030_411, 1_050_041,
     1_040_093, 1_040_575, 1_040_488, 1_060_367, 1_060_980, 20_029, 1_061_415, 30_668, 2_000_536, 40_451,
     1_062_262, 50_469, 1_070_631, 2_010_125, 2_020_167, 2_020_174, 2_030_341, 2_030_469, 2_030_612,
-    2_030_633,
+    2_030_633, 2_040_372, 2_040_398,
 ];
 
 /// Networks in a usual run, so many with rules of more kinds, and packets in each.
 const CASES: u64 = 30;
 const WIDE_CASES: u64 = 30;
-const DEEP_CASES: u64 = 25;
+const DEEP_CASES: u64 = 15;
+const LISTS_CASES: u64 = 15;
 const PACKETS: usize = 20;
 
 /// Seeds from here on have rules of more kinds.
@@ -57,6 +58,9 @@ pub(crate) const WIDE: u64 = 1_000_000;
 /// Seeds from here on have neighbor discovery that rules see, zones of conntrack, more ways to refuse, and further packets
 /// of a flow, too.
 pub(crate) const DEEP: u64 = 2_000_000;
+
+/// Seeds from here on have lists of addresses (`-m recent`), and services whose clients stay, too.
+pub(crate) const LISTS: u64 = 3_000_000;
 
 /// Networks at a time: most of the time is waiting.
 const WORKERS: usize = 4;
@@ -109,13 +113,14 @@ fn random_networks_are_walked_as_packets_go() {
         vec![seed]
     } else {
         let first = number("NETDIAG_FIRST").unwrap_or(0);
-        let (cases, wide, deep) = match number("NETDIAG_CASES") {
-            Some(cases) => (cases, 0, 0),
-            None => (CASES, WIDE_CASES, DEEP_CASES),
+        let (cases, wide, deep, lists) = match number("NETDIAG_CASES") {
+            Some(cases) => (cases, 0, 0, 0),
+            None => (CASES, WIDE_CASES, DEEP_CASES, LISTS_CASES),
         };
         let usual = (first..first + cases)
             .chain(WIDE..WIDE + wide)
-            .chain(DEEP..DEEP + deep);
+            .chain(DEEP..DEEP + deep)
+            .chain(LISTS..LISTS + lists);
         REGRESSIONS.into_iter().chain(usual).collect()
     };
     let begun = Instant::now();
@@ -201,7 +206,7 @@ fn all(seeds: Vec<u64>, show: bool) -> Result<Sum> {
 /// Makes the network of a seed, and sends packets in it.
 fn case(seed: u64, show: bool, sum: &mut Sum) -> Result<()> {
     let mut random = Random::new(seed);
-    let draft = generate::draft(&mut random, seed >= WIDE, seed >= DEEP);
+    let draft = generate::draft(&mut random, seed);
     let network = Network::up(&draft)?;
     let mut nodes = network.nodes();
     let mut listening = Listening::new(&network);
@@ -220,7 +225,7 @@ fn case(seed: u64, show: bool, sum: &mut Sum) -> Result<()> {
             let pause = [0, 0, 1200, 1200, 3500][usize::from(again)];
             std::thread::sleep(Duration::from_millis(pause));
             match again {
-                0 => network.refresh(&mut nodes),
+                0 if !draft.lists => network.refresh(&mut nodes),
                 _ => nodes = network.nodes(),
             }
             let least = Duration::from_micros(1500);
