@@ -285,6 +285,8 @@ async fn call<T>(
     deadline: Duration,
     work: impl Future<Output = Result<T, Etcd>>,
 ) -> Result<T, Error> {
+    // Whoever waits for it has it inside.
+    let work = Box::pin(work);
     let bounded = async { work.await.map_err(|error| why(&error)) };
     Deadline::after(deadline)
         .bound(endpoint, Step::Request, bounded)

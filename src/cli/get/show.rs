@@ -240,7 +240,7 @@ impl<'a> Answer<'a> {
             let text = |item: &Resource| document::yaml_item(&item.body);
             group.made(text, |text| {
                 if std::mem::take(&mut none) && list.is_some() {
-                    write!(out, "{}items:\n", head())?;
+                    writeln!(out, "{}items:", head())?;
                 }
                 out.write_all(text.as_bytes())
             })?;
