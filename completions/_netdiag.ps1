@@ -683,6 +683,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('--bird-socket', '--bird-socket', [CompletionResultType]::ParameterName, 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)')
             [CompletionResult]::new('--between', '--between', [CompletionResultType]::ParameterName, 'With --all: whose pairs')
             [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Bytes of the packet with its IP header')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Whose program sends it, for rules that ask that (-m owner, uidrange): numbers; the group is the user''s own if none is given')
             [CompletionResult]::new('--what-if', '--what-if', [CompletionResultType]::ParameterName, 'As it will be when these manifests are applied')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to show it')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to show it')

@@ -647,6 +647,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand --bird-socket 'Control socket of BIRD (default: looks in /var/run/calico, /var/run/bird, /run and where running daemons say)'
             cand --between 'With --all: whose pairs'
             cand --size 'Bytes of the packet with its IP header'
+            cand --user 'Whose program sends it, for rules that ask that (-m owner, uidrange): numbers; the group is the user''s own if none is given'
             cand --what-if 'As it will be when these manifests are applied'
             cand -o 'How to show it'
             cand --output 'How to show it'

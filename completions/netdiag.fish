@@ -861,6 +861,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l bird-socket -d
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l between -d 'With --all: whose pairs' -r -f -a "nodes\t''
 pods\t''"
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l size -d 'Bytes of the packet with its IP header' -r
+complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l user -d 'Whose program sends it, for rules that ask that (-m owner, uidrange): numbers; the group is the user\'s own if none is given' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -l what-if -d 'As it will be when these manifests are applied' -r -F
 complete -c netdiag -n "__fish_netdiag_using_subcommand trace" -s o -l output -d 'How to show it' -r -f -a "table\t'One screen: the answer, why, what to type, and the way'
 wide\t'Every table, rule and link on the way'

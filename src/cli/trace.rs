@@ -27,7 +27,7 @@ use crate::diagnose::check;
 use crate::diagnose::trace::Scene;
 use crate::diagnose::verdicts::Verdicts;
 use crate::forward::outside;
-use crate::forward::packet::{Packet, Transport};
+use crate::forward::packet::{Owner, Packet, Transport};
 use crate::forward::topology::{PlaceId, Topology};
 use crate::forward::walk::{End, Outcome as Walked, Walker, What, with_room};
 use crate::output::{document, picture, text};
@@ -65,6 +65,10 @@ pub(super) struct Args {
     /// Bytes of the packet with its IP header
     #[arg(long, value_name = "BYTES", default_value_t = 84)]
     size: u32,
+    /// Whose program sends it, for rules that ask that (-m owner, uidrange): numbers; the group is the user's own if none is
+    /// given
+    #[arg(long, value_name = "UID[:GID]", default_value = "0", value_parser = user, conflicts_with_all = ["live", "all"])]
+    user: Owner,
     /// Also send three probes from SRC, which must be on this host, and watch the links that they should pass
     #[arg(long, conflicts_with_all = ["snapshot", "all"])]
     live: bool,
@@ -279,15 +283,29 @@ impl Args {
             IpAddr::V6(Ipv6Addr::UNSPECIFIED)
         };
         let mut packet = walker
-            .packet(from, dst, transport)
+            .packet_of(self.user, from, dst, transport)
             .unwrap_or_else(|| Packet::new(none, dst, transport));
         if let Some(src) = given.filter(|ip| ip.is_ipv4() == dst.is_ipv4()) {
             packet.unbound &= packet.src == src;
             packet.src = src;
         }
         packet.size = self.size;
+        packet.owner = self.user;
         Ok(packet)
     }
+}
+
+/// `1337`, `1337:0`.
+fn user(text: &str) -> Result<Owner, String> {
+    let number = |text: &str| {
+        text.parse::<u32>()
+            .map_err(|_| format!("{text:?} is no number of a user or group"))
+    };
+    let (uid, gid) = text.split_once(':').unwrap_or((text, text));
+    Ok(Owner::User {
+        uid: Some(number(uid)?),
+        gid: Some(number(gid)?),
+    })
 }
 
 /// A ping.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use super::fib::Flow;
+use super::fib::{Flow, LOOPBACK};
 use crate::state::link::IfIndex;
 
 /// IPPROTO_*.
@@ -88,6 +88,30 @@ impl Transport {
     }
 }
 
+/// Whose socket a packet is of (`sk_uid`, and the credentials of the socket's file).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// No program of this namespace: the kernel made it, or it came in.
+    Nobody,
+    /// A user and a group; none: not known.
+    User { uid: Option<u32>, gid: Option<u32> },
+}
+
+impl Owner {
+    pub const ROOT: Self = Self::User {
+        uid: Some(0),
+        gid: Some(0),
+    };
+
+    /// Whom policy rules see (`flowi_uid`): the namespace's root for what the kernel sends.
+    pub const fn uid(self) -> u32 {
+        match self {
+            Self::User { uid: Some(uid), .. } => uid,
+            Self::User { uid: None, .. } | Self::Nobody => 0,
+        }
+    }
+}
+
 /// A packet, as it is at one moment of its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packet {
@@ -96,6 +120,8 @@ pub struct Packet {
     /// Its program leaves the source to the kernel, which looks for a route before there is one.
     pub unbound: bool,
     pub transport: Transport,
+    /// Who has its socket, in the namespace that it starts in.
+    pub owner: Owner,
     /// It answers another one: of TCP, a SYN ACK.
     pub answers: bool,
     pub tos: u8,
@@ -220,6 +246,7 @@ impl Packet {
             dst,
             unbound: false,
             transport,
+            owner: Owner::ROOT,
             answers: false,
             tos: 0,
             ttl: 64,
@@ -281,6 +308,7 @@ impl Packet {
             proto: self.proto(),
             sport,
             dport,
+            uid: if iif == LOOPBACK { self.owner.uid() } else { 0 },
             ..Flow::to(self.dst)
         }
     }

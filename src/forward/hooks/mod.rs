@@ -27,6 +27,7 @@ pub use recent::Seen;
 pub use rule_at::{Doubt, Note, RuleAt};
 
 use std::cmp::Reverse;
+use std::sync::OnceLock;
 
 use super::packet::{Mac, Packet};
 use super::topology::Place;
@@ -37,6 +38,7 @@ use chains::Chains;
 pub(super) use chains::{Demand, demand, demands};
 use choice::Choices;
 use ipset::IpSets;
+use recent::Masks;
 use sets::Sets;
 use settle::{Leaf, settle};
 
@@ -122,6 +124,8 @@ pub struct Hooks<'a> {
     pub frames: bool,
     tables: Vec<Ready<'a>>,
     ipsets: IpSets<'a>,
+    /// Made when the first rule wants it.
+    recent: OnceLock<Masks<'a>>,
     /// Whether conntrack looks at IPv4, and at IPv6.
     tracks: [bool; 2],
     /// Why rules may be missing, and how.
@@ -180,6 +184,7 @@ impl<'a> BaseChain<'a> {
 /// A table, ready to run.
 #[derive(Debug)]
 struct Ready<'a> {
+    table: &'a Table,
     chains: Chains<'a>,
     sets: Sets<'a>,
 }
@@ -204,6 +209,7 @@ impl<'a> Hooks<'a> {
                     }
                 }
                 tables.push(Ready {
+                    table,
                     chains: Chains::new(table),
                     sets: Sets::new(table),
                 });
@@ -217,12 +223,18 @@ impl<'a> Hooks<'a> {
             bases,
             tables,
             ipsets: IpSets::new(net),
+            recent: OnceLock::new(),
             tracks: tracking::tracks(net),
             absent: match &net.netfilter {
                 Fact::Known(_) => None,
                 Fact::Absent { why, absence } => Some((why.clone(), *absence)),
             },
         }
+    }
+
+    fn recent(&self) -> &Masks<'a> {
+        self.recent
+            .get_or_init(|| Masks::new(self.tables.iter().map(|table| table.table)))
     }
 
     /// Whether conntrack looks at packets of the family, and puts the pieces of cut ones together for that.

@@ -1,9 +1,10 @@
 //! Lists of addresses that rules write and ask (`net/netfilter/xt_recent.c`).
 
-use std::net::IpAddr;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::Call;
-use crate::state::netfilter::Hook;
+use crate::state::netfilter::{Hook, Stateful, Statement, Table};
 use crate::state::recent::RecentEntry;
 
 /// What rules wrote of one address since the lists were read.
@@ -33,7 +34,7 @@ struct Options<'o> {
     negated: bool,
     does: Does,
     list: &'o str,
-    mask: Option<IpAddr>,
+    mask: IpAddr,
     dst: bool,
     rttl: bool,
     /// No older than this.
@@ -49,7 +50,7 @@ impl<'o> Options<'o> {
             negated: false,
             does: Does::Check,
             list: "DEFAULT",
-            mask: None,
+            mask: Ipv4Addr::BROADCAST.into(),
             dst: false,
             rttl: false,
             seconds: None,
@@ -64,7 +65,7 @@ impl<'o> Options<'o> {
                 "--update" => read.does = Does::Update,
                 "--remove" => read.does = Does::Remove,
                 "--name" => read.list = words.next()?,
-                "--mask" => read.mask = Some(words.next()?.parse().ok()?),
+                "--mask" => read.mask = words.next()?.parse().ok()?,
                 "--seconds" => read.seconds = Some(words.next()?.parse().ok()?),
                 "--hitcount" => read.hits = words.next()?.parse().ok()?,
                 "--rttl" => read.rttl = true,
@@ -77,13 +78,39 @@ impl<'o> Options<'o> {
     }
 }
 
-/// Whether the match holds, and what it writes (`recent_mt`). None where its options aren't known. Lists that were not
-/// read are taken for empty: nobody has sent anything before.
-pub(super) fn holds(call: &mut Call, options: &str) -> Option<bool> {
+/// The mask of each list of a namespace: that of the rule which made the list (`recent_mt_check`), and so known only where
+/// all its rules have the same.
+#[derive(Debug, Default)]
+pub(super) struct Masks<'a>(HashMap<&'a str, Option<IpAddr>>);
+
+impl<'a> Masks<'a> {
+    pub(super) fn new(tables: impl Iterator<Item = &'a Table>) -> Self {
+        let mut masks = HashMap::new();
+        let chains = tables.flat_map(|table| &table.chains);
+        for statement in chains
+            .flat_map(|chain| &chain.rules)
+            .flat_map(|rule| &rule.statements)
+        {
+            if let Statement::Stateful(stateful) = statement
+                && let Stateful::Recent { options } = &**stateful
+                && let Some(options) = Options::read(options)
+            {
+                let known = masks.entry(options.list).or_insert(Some(options.mask));
+                *known = known.filter(|mask| *mask == options.mask);
+            }
+        }
+        Self(masks)
+    }
+}
+
+/// Whether the match holds, and what it writes (`recent_mt`). None where that isn't known. Lists that were not read are
+/// taken for empty: nobody has sent anything before.
+pub(super) fn holds(call: &mut Call, masks: &Masks, options: &str) -> Option<bool> {
     let options = Options::read(options)?;
+    let mask = masks.0.get(options.list).copied()??;
     let packet = &call.packet;
     let ip = if options.dst { packet.dst } else { packet.src };
-    let ip = options.mask.map_or(ip, |mask| masked(ip, mask));
+    let ip = masked(ip, mask);
     // As it was before it was forwarded.
     let forwarded = match call.hook {
         Hook::Forward => true,
@@ -171,7 +198,7 @@ mod tests {
             (read.seconds, read.hits, read.rttl, read.dst),
             (Some(60), 4, true, true)
         );
-        assert_eq!(read.mask, Some("255.255.255.0".parse().unwrap()));
+        assert_eq!(read.mask.to_string(), "255.255.255.0");
         assert!(Options::read("--rcheck --unheard-of").is_none());
     }
 }

@@ -7,7 +7,6 @@ use super::choice::{Choices, nth_order, orders};
 use super::conn::{Conn, ConnState, Direction, Tuple as Ends};
 use super::counts::is_counted;
 use super::fib;
-use super::ipset::IpSets;
 use super::nat::{self, Fails};
 use super::sets::Sets;
 use super::value::Values;
@@ -34,7 +33,7 @@ pub(super) struct Run<'r, 'p, 'a> {
     /// The chains of that table, and its sets.
     chains: Option<&'r Chains<'a>>,
     pub(super) sets: Option<&'r Sets<'a>>,
-    ipsets: &'r IpSets<'a>,
+    pub(super) hooks: &'r Hooks<'a>,
     reroute: bool,
     counted: Vec<RuleAt<'a>>,
     /// What rules in front of conntrack say of zones: the first one holds (`xt_ct_target`, `nft_ct_set_zone_eval`).
@@ -62,7 +61,7 @@ pub(super) fn hook<'r, 'a>(
         chains: None,
         reroute: false,
         sets: None,
-        ipsets: &hooks.ipsets,
+        hooks,
         counted: Vec::new(),
         zones: None,
     };
@@ -371,7 +370,7 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                     Some(true)
                 }
                 Statement::Match(matched) => Values(self).holds(matched),
-                Statement::IpSet(matched) => self.ipsets.holds(&self.call, matched),
+                Statement::IpSet(matched) => self.hooks.ipsets.holds(&self.call, matched),
                 Statement::Stateful(stateful) => self.stateful(stateful),
                 Statement::RpFilter {
                     loose,

@@ -20,7 +20,10 @@ impl Run<'_, '_, '_> {
             Stateful::CtCount { over, .. } => !over,
             Stateful::HashLimit { options } => !options.contains("above"),
             Stateful::ConnLimit { options } => options.contains("upto"),
-            Stateful::Recent { options } => return recent::holds(&mut self.call, options),
+            Stateful::Recent { options } => {
+                let masks = self.hooks.recent();
+                return recent::holds(&mut self.call, masks, options);
+            }
             Stateful::Quota { .. } => true,
             Stateful::ConnBytes { .. } | Stateful::Time { .. } | Stateful::Last => return None,
         })

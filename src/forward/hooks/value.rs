@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::super::packet::{Transport, proto};
+use super::super::packet::{Owner, Transport, proto};
 use super::conn::{ConnState, Direction};
 use super::fib;
 use super::run::Run;
@@ -354,11 +354,10 @@ impl<'a> Values<'_, '_, '_, 'a> {
             Key::Meta(MetaKey::Length) => Value::Number(packet.size.into()),
             // Whether it is a program's that is behind it.
             Key::Meta(MetaKey::SkUid | MetaKey::SkGid) if packet.inner.is_some() => return None,
-            Key::Meta(MetaKey::SkUid | MetaKey::SkGid) if self.is_own() => match packet.transport {
-                // The kernel itself answers pings; of a program, and of one that listens, the user isn't known.
-                Transport::Icmp { .. } if packet.answers => Value::Without,
-                _ if packet.answers => return None,
-                _ => Value::Number(0),
+            Key::Meta(key @ (MetaKey::SkUid | MetaKey::SkGid)) if self.is_own() => match packet.owner {
+                Owner::Nobody => Value::Without,
+                Owner::User { uid, .. } if *key == MetaKey::SkUid => Value::Number(uid?.into()),
+                Owner::User { gid, .. } => Value::Number(gid?.into()),
             },
             Key::TcpFlags | Key::Meta(MetaKey::SkUid | MetaKey::SkGid) => Value::Without,
             Key::Ct { key, tuple } => return self.ct(*key, *tuple),

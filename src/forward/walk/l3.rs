@@ -1,11 +1,10 @@
 //! IP: routes, reverse path filters, time to live, forwarding, and sizes (`ip_output.c`, `ip_input.c`, `ip_forward.c`,
 //! `route.c`).
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::fib::{Flow, Hit, LOOPBACK, Refusal, Refused};
 use super::super::hooks::ConnState;
-use super::super::packet::Transport;
 use super::super::topology::{At, Place, PlaceId};
 use super::filter::Links;
 use super::missing::unread;
@@ -16,7 +15,6 @@ use super::{Cause, End, Outcome, RefusedBy, Refuses, State, Walker, What};
 use crate::state::link::{IfIndex, Link, is_link_local};
 use crate::state::netfilter::Hook;
 use crate::state::route::{NextHop, RouteType, TableId};
-use crate::state::socket::{TcpSocket, TcpState};
 
 /// Whether it is asked if a packet may come from where it says: not where it has its way already (`ip_rcv_finish_core`).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -214,66 +212,6 @@ impl<'a> Walker<'_, 'a> {
         state.output = self.answers_by(&state, at);
         state.note_packet(at.place, Some(at.link), What::Arrived);
         state.ends(at.place, End::Delivered)
-    }
-
-    /// The link that answers are looked up by: that of the question in a VRF, for addresses that hold on that link only
-    /// (datagrams from one have to name its link: `ip6_datagram_send_ctl`, `__inet6_bind`), and for echo requests of IPv6
-    /// (`icmpv6_echo_reply`).
-    fn answers_by(&self, state: &State, at: At) -> Option<IfIndex> {
-        let packet = &state.packet;
-        let echo = matches!(packet.transport, Transport::Icmp { .. });
-        let datagram = matches!(packet.transport, Transport::Udp { .. });
-        let of_link = is_link_local(packet.src) || (datagram && is_link_local(packet.dst));
-        let by_link = packet.is_v6() && (echo || of_link);
-        if !by_link {
-            return Some(at.link).filter(|_| self.is_vrf(at));
-        }
-        if at.link != LOOPBACK || !echo {
-            return Some(at.link);
-        }
-        let hit = self
-            .topology
-            .place(at.place)
-            .fib
-            .lookup(&packet.flow(at.link))
-            .ok()?;
-        hit.hops.first()?.link
-    }
-
-    /// A connection to a port that nobody listens on is reset; a datagram to one is answered with an ICMP error.
-    fn refused(&self, state: &mut State, at: At) -> Option<End> {
-        let place = self.topology.place(at.place);
-        if state.packet.answers {
-            return None;
-        }
-        let dst = state.packet.dst;
-        // A socket of IPv6 that is bound to :: takes IPv4, too, unless it was told not to.
-        let takes = |local: SocketAddr, port: u16| {
-            local.port() == port && (local.ip().is_unspecified() || local.ip() == dst)
-        };
-        let (proto, port, heard) = match state.packet.transport {
-            Transport::Tcp { dport, .. } => {
-                let listens =
-                    |socket: &TcpSocket| socket.state == TcpState::Listen && takes(socket.local, dport);
-                let sockets = place.net.tcp.known();
-                ("tcp", dport, sockets.map(|all| all.iter().any(listens)))
-            }
-            Transport::Udp { dport, .. } => {
-                let sockets = place.net.udp.known();
-                let heard = sockets.map(|all| all.iter().any(|socket| takes(socket.local, dport)));
-                ("udp", dport, heard)
-            }
-            _ => return None,
-        };
-        match heard {
-            Some(true) => None,
-            Some(false) => Some(End::Rejected(Cause::PortClosed { proto, port })),
-            None => {
-                let text = format!("somebody listens on port {port} (sockets were not read)");
-                state.note(at.place, None, What::Assumption, text);
-                None
-            }
-        }
     }
 
     fn forward(&self, mut state: State, at: At, hit: &Hit<'a>, source: Source) -> Vec<Outcome> {

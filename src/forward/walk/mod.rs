@@ -23,6 +23,7 @@ mod ipvs;
 mod l2;
 mod l3;
 mod learned;
+mod listeners;
 mod missing;
 mod ovs;
 mod room;
@@ -39,7 +40,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::fib::{Flow, Way, source_address};
 use super::hooks::{Conn, Hooks, Seen};
-use super::packet::{Mac, Packet, Transport};
+use super::packet::{Mac, Owner, Packet, Transport};
 use super::topology::{At, PlaceId, Topology};
 use crate::state::link::{IfIndex, Scope};
 
@@ -178,6 +179,8 @@ pub struct State {
     learned: Learned,
     /// It was for an anycast address of the namespace that took it.
     anycast: bool,
+    /// Whose socket took it.
+    listener: Owner,
     /// OUTPUT changed what routes depend on.
     reroute: bool,
     /// Connections that it began or belongs to, by namespace.
@@ -239,6 +242,7 @@ impl State {
             services: Vec::new(),
             learned: Learned::default(),
             anycast: false,
+            listener: Owner::User { uid: None, gid: None },
             reroute: false,
             conns: Vec::new(),
             missed: None,
@@ -265,6 +269,8 @@ impl State {
             // Hosts cut what they answer themselves; an echo reply has the request's TOS (`icmp_reply`).
             df: packet.df && !echo && !packet.is_v6(),
             tos: if echo { packet.tos } else { 0 },
+            // The kernel itself answers pings.
+            owner: if echo { Owner::Nobody } else { self.listener },
             answers: true,
             ..Packet::new(packet.dst, packet.src, packet.transport.reply())
         });
@@ -313,6 +319,7 @@ impl State {
         self.scrub();
         self.balanced = false;
         self.packet.mark = 0;
+        self.packet.owner = Owner::Nobody;
     }
 
     fn note(&mut self, place: PlaceId, link: Option<IfIndex>, what: What, text: impl Into<String>) {
@@ -393,8 +400,23 @@ impl<'t, 'a> Walker<'t, 'a> {
     /// A packet as a program in the namespace would send it: with the source address that the kernel chooses. None when
     /// it has none to choose.
     pub fn packet(&self, from: PlaceId, dst: IpAddr, transport: Transport) -> Option<Packet> {
+        self.packet_of(Owner::ROOT, from, dst, transport)
+    }
+
+    /// The same for a program of another user.
+    pub fn packet_of(
+        &self,
+        owner: Owner,
+        from: PlaceId,
+        dst: IpAddr,
+        transport: Transport,
+    ) -> Option<Packet> {
         let place = self.topology.place(from);
-        let src = match place.fib.output(&Flow::to(dst)) {
+        let flow = Flow {
+            uid: owner.uid(),
+            ..Flow::to(dst)
+        };
+        let src = match place.fib.output(&flow) {
             Ok(Way::Route(hit)) => source_address(place.net, dst, &hit, hit.hops.first().copied()),
             Ok(Way::OnLink(_)) | Err(_) => None,
         };
@@ -415,6 +437,7 @@ impl<'t, 'a> Walker<'t, 'a> {
         }
         let mut packet = Packet::new(src, dst, transport);
         packet.unbound = !again;
+        packet.owner = owner;
         Some(packet)
     }
 

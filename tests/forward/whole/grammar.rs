@@ -399,13 +399,15 @@ fn listed(random: &mut Random, v6: bool) -> String {
         7 => "--update --seconds 600 --rttl".to_owned(),
         _ => "--remove".to_owned(),
     };
-    let mask = if v6 || random.percent(70) {
+    // Rules of one list have one mask, as a rule: that of the first one counts for all.
+    let name = random.below(3);
+    let mask = if v6 || (name == 2) == random.percent(3) {
         ""
     } else {
         " --mask 255.255.255.0"
     };
     let end = random.pick(&["--rsource", "--rsource", "--rdest"]);
-    format!(" -m recent{not} {does} --name r{}{mask} {end}", random.below(3))
+    format!(" -m recent{not} {does} --name r{name}{mask} {end}")
 }
 
 fn icmp(v6: bool) -> &'static str {

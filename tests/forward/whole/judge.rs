@@ -41,7 +41,7 @@ impl Told {
         let transport = probe.transport();
         let packet = match probe.src {
             Some(src) => Packet::new(src, probe.dst, transport),
-            None => walker.packet(from, probe.dst, transport)?,
+            None => walker.packet_of(probe.owner(), from, probe.dst, transport)?,
         };
         let packet = Packet {
             tos: probe.tos,
@@ -49,6 +49,7 @@ impl Told {
             size: probe.size,
             df: probe.df,
             mark: probe.mark,
+            owner: probe.owner(),
             ..packet
         };
         Some(Self {

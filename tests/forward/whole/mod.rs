@@ -59,7 +59,7 @@ pub(crate) const WIDE: u64 = 1_000_000;
 /// of a flow, too.
 pub(crate) const DEEP: u64 = 2_000_000;
 
-/// Seeds from here on have lists of addresses (`-m recent`), and services whose clients stay, too.
+/// Seeds from here on have lists of addresses (`-m recent`), services whose clients stay, and packets of two users, too.
 pub(crate) const LISTS: u64 = 3_000_000;
 
 /// Networks at a time: most of the time is waiting.
@@ -450,12 +450,15 @@ fn try_out(walker: &Walker, listening: &mut Listening, probe: &mut Probe, least:
 
 /// Where the way that chance takes decides about the source address, one is named.
 fn pinned(walker: &Walker, from: PlaceId, probe: &Probe) -> Option<IpAddr> {
-    let flow = Flow::to(probe.dst);
+    let flow = Flow {
+        uid: probe.uid,
+        ..Flow::to(probe.dst)
+    };
     let several = match walker.topology.place(from).fib.lookup(&flow) {
         Ok(hit) => hit.hops.len() > 1,
         Err(_) => false,
     };
-    let packet = walker.packet(from, probe.dst, probe.transport());
+    let packet = walker.packet_of(probe.owner(), from, probe.dst, probe.transport());
     packet.filter(|_| several).map(|packet| packet.src)
 }
 
@@ -501,6 +504,7 @@ fn packet(random: &mut Random, draft: &Draft, id: u16) -> Probe {
             *random.pick(&[1, 2, 3])
         },
         mark: if plain { 0 } else { *random.pick(&[1, 2, 0x10]) },
+        uid: if draft.lists { *random.pick(&[0, 1000]) } else { 0 },
         size,
         df: v6 || kind != Kind::Udp || size < 1280,
     }

@@ -175,6 +175,9 @@ fn rule(random: &mut Random, draft: &mut Draft, space: usize) {
             ),
         };
     }
+    if draft.lists && random.percent(25) {
+        line += *random.pick::<&str>(&[" uidrange 0-0", " uidrange 1000-2000"]);
+    }
     let action = match random.below(10) {
         0 => *random.pick(&[" blackhole", " unreachable", " prohibit", " nop"]),
         1 => *random.pick(&[" goto 100", " goto 1000", " goto 32766"]),

@@ -7,10 +7,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use netdiag::forward::packet::Transport;
+use netdiag::forward::packet::{Owner, Transport};
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn6, recv, recvmsg, sendmsg, setsockopt, sockopt,
 };
+use nix::unistd::{setfsgid, setfsuid};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::network::{Network, Up};
@@ -34,6 +35,8 @@ pub(crate) struct Probe {
     pub(crate) tos: u8,
     pub(crate) ttl: u8,
     pub(crate) mark: u32,
+    /// Whose program sends it: user and group.
+    pub(crate) uid: u32,
     /// Of the whole IP packet.
     pub(crate) size: u32,
     pub(crate) df: bool,
@@ -60,6 +63,13 @@ impl Probe {
 
     fn port(&self) -> u16 {
         self.port.unwrap_or(self.id)
+    }
+
+    pub(crate) const fn owner(&self) -> Owner {
+        Owner::User {
+            uid: Some(self.uid),
+            gid: Some(self.uid),
+        }
     }
 
     pub(crate) fn transport(&self) -> Transport {
@@ -399,7 +409,12 @@ const fn unspecified(v6: bool) -> IpAddr {
 /// A socket with what the probe wants of its packets.
 fn socket(probe: &Probe, kind: Type, protocol: Protocol, port: u16) -> io::Result<Socket> {
     let v6 = probe.dst.is_ipv6();
-    let socket = Socket::new(Domain::for_address((probe.dst, 0).into()), kind, Some(protocol))?;
+    // Of this thread only; the socket's file keeps it.
+    let (uid, gid) = (setfsuid(probe.uid.into()), setfsgid(probe.uid.into()));
+    let socket = Socket::new(Domain::for_address((probe.dst, 0).into()), kind, Some(protocol));
+    setfsuid(uid);
+    setfsgid(gid);
+    let socket = socket?;
     if probe.mark != 0 {
         socket.set_mark(probe.mark)?;
     }

@@ -122,6 +122,7 @@ impl Walker<'_, '_> {
         packet.size = outer.size;
         packet.df = outer.df || remote.is_ipv6();
         packet.mark = state.packet.mark;
+        packet.owner = state.packet.owner;
         packet.inner = Some(Box::new(inner));
         if state.nested > MAX_TUNNELS {
             let link = self.name(at).to_owned();

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::super::super::packet::{Header, Inner, Packet, Transport, proto};
+use super::super::super::packet::{Header, Inner, Owner, Packet, Transport, proto};
 use super::super::super::topology::At;
 use super::super::{Cause, Outcome, State, Walker, What};
 use super::Outer;
@@ -90,6 +90,7 @@ impl Walker<'_, '_> {
     /// A program sends on its own account: not within what the kernel sends.
     fn by_program(&self, mut state: State, at: At, outer: Outer, inner: Inner) -> Vec<Outcome> {
         state.nested = 0;
+        state.packet.owner = Owner::User { uid: None, gid: None };
         self.carry(state, at, outer, inner)
     }
 
