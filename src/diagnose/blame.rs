@@ -1,5 +1,6 @@
 //! Whose fault a lost pair of pods is: a finding that can bring about what the walk ended in, or one of its own.
 
+use super::catalogue::{self, Loss};
 use super::finding::{Finding, Severity};
 use super::trace::{Explained, Scene, explain};
 use super::walks::affect;
@@ -57,7 +58,6 @@ fn rank(known: &Finding, own: &Finding, lost: &Lost, at: &str) -> Option<u8> {
     if known.id == own.id && known.node == own.node {
         return Some(0);
     }
-    let kind = Kind::of(&lost.outcome.end);
     let place = if on(at) || on(&own.node) {
         1
     } else if lost.ends.into_iter().any(on) {
@@ -65,94 +65,34 @@ fn rank(known: &Finding, own: &Finding, lost: &Lost, at: &str) -> Option<u8> {
     } else {
         return None;
     };
-    kind.comes_of(known.id).then_some(place)
+    // What a finding brought about itself counts as well.
+    let ids = std::iter::once(known.id).chain(known.consequences.iter().map(|other| other.id));
+    let mut checks = ids.filter_map(catalogue::find);
+    let loss = loss(&lost.outcome.end);
+    checks.any(|check| check.brings.contains(&loss)).then_some(place)
 }
 
-/// What walks end in, by what can bring it about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// No route, a wrong one, or one that refuses.
-    Route,
-    /// A tunnel's other end is not known, or doesn't take it.
-    Tunnel,
-    /// A link, bridge or neighbor.
-    Link,
-    Forwarding,
-    Rule,
-    Size,
-    /// Anything can.
-    Other,
-}
-
-impl Kind {
-    const fn of(end: &End) -> Self {
-        let (End::Dropped(cause) | End::Rejected(cause)) = end else {
-            return Self::Other;
-        };
-        match cause {
-            Cause::ForwardingOff { .. } => Self::Forwarding,
-            Cause::Rule { .. } => Self::Rule,
-            Cause::TooBig { .. } => Self::Size,
-            Cause::NoFdb { .. } | Cause::NoVxlan { .. } | Cause::NoTunnel { .. } => Self::Tunnel,
-            Cause::LinkDown { .. }
-            | Cause::NoPort { .. }
-            | Cause::PortState { .. }
-            | Cause::NotAPort { .. }
-            | Cause::HairpinOff { .. }
-            | Cause::Isolated { .. }
-            | Cause::NotInVlan { .. } => Self::Link,
-            Cause::NoRoute { .. } | Cause::RouteRefuses { .. } | Cause::Loop { .. } | Cause::TtlOver => {
-                Self::Route
-            }
-            _ => Self::Other,
+/// What a walk ended in.
+const fn loss(end: &End) -> Loss {
+    let (End::Dropped(cause) | End::Rejected(cause)) = end else {
+        return Loss::Other;
+    };
+    match cause {
+        Cause::ForwardingOff { .. } => Loss::Forwarding,
+        Cause::Rule { .. } => Loss::Rule,
+        Cause::TooBig { .. } => Loss::Size,
+        Cause::NoFdb { .. } | Cause::NoVxlan { .. } | Cause::NoTunnel { .. } => Loss::Tunnel,
+        Cause::LinkDown { .. }
+        | Cause::NoPort { .. }
+        | Cause::PortState { .. }
+        | Cause::NotAPort { .. }
+        | Cause::HairpinOff { .. }
+        | Cause::Isolated { .. }
+        | Cause::NotInVlan { .. } => Loss::Link,
+        Cause::NoRoute { .. } | Cause::RouteRefuses { .. } | Cause::Loop { .. } | Cause::TtlOver => {
+            Loss::Route
         }
-    }
-
-    /// Whether what this check finds can end so.
-    fn comes_of(self, id: &str) -> bool {
-        let starts = |words: &[&str]| words.iter().any(|word| id.starts_with(word));
-        // Without its agent, or under another's name or address, a node has anything.
-        if starts(&["agent-", "node-", "datastore-", "machine-id-"]) {
-            return true;
-        }
-        let rules = starts(&[
-            "forward-",
-            "firewall-",
-            "rule",
-            "felix-lacks",
-            "host-not-in",
-            "iptables-",
-            "flannel-rules",
-            "refused-before",
-            "dataplanes-",
-            "docker-",
-            "masquerade-",
-            "pool-source",
-            "host-endpoint",
-            "profile-",
-            "containers-",
-        ]);
-        let links = starts(&[
-            "link-without",
-            "link-down",
-            "bridge-",
-            "mac-",
-            "wrong-",
-            "hairpin-",
-            "ovs-",
-            "pod-address",
-        ]);
-        let tunnels = starts(&["vtep-", "vxlan-", "tunnel-", "wireguard-", "kernel-module"]);
-        match self {
-            Self::Forwarding => starts(&["forwarding-", "link-forwarding"]),
-            Self::Rule => rules,
-            Self::Size => id.contains("mtu"),
-            Self::Tunnel => tunnels,
-            Self::Link => links || starts(&["tunnel-link", "arp-", "proxy-arp"]),
-            // Links that are down have no routes.
-            Self::Route => !rules && !starts(&["forwarding-", "link-forwarding", "link-without"]),
-            Self::Other => true,
-        }
+        _ => Loss::Other,
     }
 }
 

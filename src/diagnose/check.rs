@@ -8,7 +8,7 @@ use super::daemon;
 use super::finding::{Change, Evidence, Finding, Fix, Report, Sure};
 use super::session::Cause;
 use super::world::World;
-use super::{checks, groups, restart, sessions, walks};
+use super::{checks, groups, lacking, restart, sessions, walks};
 use crate::calico::release::Release;
 use crate::intent::Cluster;
 use crate::intent::cluster::stored_address;
@@ -45,6 +45,7 @@ pub fn check(world: &World) -> Report {
     }
     report.findings.extend(checks::all(world));
     groups::group(&mut report.findings);
+    lacking::find(world, &mut report.findings);
     walks::find(world, &mut report.findings);
     report
 }

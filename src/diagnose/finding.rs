@@ -75,6 +75,29 @@ pub struct Command {
     pub run: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
+    /// It changes nothing, it only shows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub looks: bool,
+}
+
+impl Command {
+    /// One that changes something on a node, and what takes it back (empty: nothing does).
+    pub(super) fn on(node: &str, run: impl Into<String>, undo: impl Into<String>) -> Self {
+        Self {
+            node: Some(node.to_owned()),
+            run: run.into(),
+            undo: Some(undo.into()).filter(|undo: &String| !undo.is_empty()),
+            looks: false,
+        }
+    }
+
+    /// One that shows something of a node.
+    pub(super) fn look(node: &str, run: impl Into<String>) -> Self {
+        Self {
+            looks: true,
+            ..Self::on(node, run, "")
+        }
+    }
 }
 
 /// Fields of one object of Calico's, and what they should be; the object is made where there is none.
@@ -152,6 +175,8 @@ pub struct Finding {
     pub consequences: Vec<Consequence>,
     /// The session that it is about, for grouping.
     pub(super) between: Option<Between>,
+    /// The nodes of each session that is down for it.
+    pub(super) sessions: Vec<[String; 2]>,
 }
 
 impl Finding {
@@ -170,6 +195,7 @@ impl Finding {
             affected: None,
             consequences: Vec::new(),
             between: None,
+            sessions: Vec::new(),
         }
     }
 
@@ -196,12 +222,13 @@ impl Finding {
 
     /// To type on its node, and what takes it back.
     pub(super) fn run(mut self, run: impl Into<String>, undo: impl Into<String>) -> Self {
-        let undo: String = undo.into();
-        self.fix.commands.push(Command {
-            node: Some(self.node.clone()),
-            run: run.into(),
-            undo: (!undo.is_empty()).then_some(undo),
-        });
+        self.fix.commands.push(Command::on(&self.node, run, undo));
+        self
+    }
+
+    /// To type on its node, to see more.
+    pub(super) fn look(mut self, run: impl Into<String>) -> Self {
+        self.fix.commands.push(Command::look(&self.node, run));
         self
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Between {
     pub(super) peer: String,
     /// What it surely comes of (a rule, a daemon), where that is known: `rule on m2: …`.
     pub(super) root: Option<String>,
+    /// The objects that it is configured by: `BGPPeer(tor)`.
+    pub(super) objects: Vec<String>,
 }
 
 /// Groups findings by what they surely come of: sessions that one thing takes down, entries of one tunnel's end or of one
@@ -24,9 +26,11 @@ pub(super) fn group(found: &mut Vec<Finding>) {
     let roots = roots(found);
     let mut leads: HashMap<String, usize> = HashMap::new();
     let mut grouped: Vec<Finding> = Vec::with_capacity(found.len());
-    // A daemon that is gone is said where it is gone.
+    // A daemon that is gone is said where it is gone, a wrong object where it is told how it is right.
     let mut order: Vec<(Option<String>, Finding)> = roots.into_iter().zip(found.drain(..)).collect();
-    order.sort_by_key(|(root, finding)| root.is_none() || finding.id != "bird-not-running");
+    order.sort_by_key(|(root, finding)| {
+        root.is_none() || (finding.id != "bird-not-running" && !is_of_object(finding))
+    });
     for (root, finding) in order {
         let lead = root.as_ref().and_then(|root| leads.get(root));
         if let Some(lead) = lead.and_then(|lead| grouped.get_mut(*lead)) {
@@ -51,8 +55,10 @@ fn absorb(lead: &mut Finding, other: Finding) {
         fix,
         affected,
         consequences,
+        sessions,
         ..
     } = other;
+    lead.sessions.extend(sessions);
     lead.consequences.push(Consequence { id, node, title });
     lead.consequences.extend(consequences);
     if lead.consequences.len() <= EVIDENCE {
@@ -85,7 +91,15 @@ fn roots(found: &[Finding]) -> Vec<Option<String>> {
 }
 
 fn of_daemon(finding: &Finding) -> Option<String> {
+    if is_of_object(finding) {
+        return Some(finding.subject.clone());
+    }
     (finding.id == "bird-not-running").then(|| format!("BIRD of {}", finding.node))
+}
+
+/// Whether it is about a BGPPeer that is wrong: its sessions come of it.
+fn is_of_object(finding: &Finding) -> bool {
+    finding.between.is_none() && finding.fix.manifest.is_some() && finding.subject.starts_with("BGPPeer(")
 }
 
 /// Entries that a node's agent didn't write; those of one tunnel's end that several nodes have wrong, or of one node that
@@ -115,7 +129,12 @@ fn sessions(found: &[Finding], roots: &mut [Option<String>]) {
     let mut open: BTreeMap<(Option<Cause>, &str), Vec<Edge>> = BTreeMap::new();
     for (at, finding) in found.iter().enumerate() {
         let Some(between) = &finding.between else { continue };
-        match (&between.root, roots.get_mut(at)) {
+        let object = between.objects.iter().find(|object| {
+            found
+                .iter()
+                .any(|other| is_of_object(other) && other.subject == **object)
+        });
+        match (object.or(between.root.as_ref()), roots.get_mut(at)) {
             (Some(root), Some(slot)) => *slot = Some(root.clone()),
             _ => open
                 .entry((finding.cause, finding.id))

@@ -13,6 +13,7 @@ mod finding;
 pub mod future;
 mod groups;
 pub mod harm;
+mod lacking;
 pub mod manifests;
 mod messages;
 mod path;

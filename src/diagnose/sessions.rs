@@ -19,6 +19,13 @@ const EVIDENCE: usize = 5;
 pub(super) fn find(world: &World, node: &NodeState, report: &mut Report) {
     for bird in [node.bird.known(), node.bird6.known()].into_iter().flatten() {
         for (protocol, session) in bird.sessions() {
+            if let Some(other) = twin(world, node, session) {
+                report.notes.push(format!(
+                    "{} on {}: {} has the same peer and is up; of two, BIRD keeps one. Delete the BGPPeer, or switch the mesh off",
+                    protocol.name, node.name, other.name
+                ));
+                continue;
+            }
             let Some(explanation) = explain(world, node, bird, protocol, session) else {
                 report.unseen.push(format!(
                     "{} on {}: BIRD shows no neighbor address",
@@ -35,10 +42,17 @@ pub(super) fn find(world: &World, node: &NodeState, report: &mut Report) {
                 )),
                 _ => report
                     .findings
-                    .push(session_finding(node, protocol, session, explanation)),
+                    .push(session_finding(world, node, (protocol, session), explanation)),
             }
         }
     }
+}
+
+/// The session that is up with the same peer, of one that isn't: a node of the mesh that a BGPPeer names has two.
+fn twin<'w>(world: &World<'w>, node: &NodeState, session: &BgpSession) -> Option<&'w Protocol> {
+    let (protocol, known) = world.view(&node.name)?.session(session.neighbor_address?)?;
+    let is_other = session.state != "Established" && known.state == "Established";
+    is_other.then_some(protocol)
 }
 
 /// A session that is down for a wrong address: of this node, or of its peer.
@@ -72,11 +86,18 @@ fn consequence(
 }
 
 fn session_finding(
+    world: &World,
     node: &NodeState,
-    protocol: &Protocol,
-    session: &BgpSession,
+    (protocol, session): (&Protocol, &BgpSession),
     explanation: Explanation,
 ) -> Finding {
+    let objects = world.cluster.ok().zip(session.neighbor_address);
+    let objects = objects.map_or_else(Vec::new, |(cluster, ip)| {
+        let objects = cluster.peer_objects(&node.name, ip);
+        objects
+            .map(|object| format!("BGPPeer({})", object.name))
+            .collect()
+    });
     let code = match explanation.cause {
         Cause::PortDropped | Cause::PortRejected => "bgp-port-filtered",
         Cause::WrongAs => "bgp-as-mismatch",
@@ -94,6 +115,12 @@ fn session_finding(
         "BGP session {} of {} is down: {likely}{}",
         protocol.name, node.name, explanation.text
     );
+    let peer = match &explanation.peer {
+        Peer::Node(name) => name.clone(),
+        _ => session
+            .neighbor_address
+            .map_or_else(String::new, |ip| ip.to_string()),
+    };
     Finding {
         cause: Some(explanation.cause),
         evidence: explanation.evidence,
@@ -108,14 +135,11 @@ fn session_finding(
         },
         between: Some(Between {
             node: node.name.clone(),
-            peer: match &explanation.peer {
-                Peer::Node(name) => name.clone(),
-                _ => session
-                    .neighbor_address
-                    .map_or_else(String::new, |ip| ip.to_string()),
-            },
+            peer: peer.clone(),
             root: explanation.root,
+            objects,
         }),
+        sessions: vec![[node.name.clone(), peer]],
         ..Finding::of(code, &node.name, title)
             .about(&protocol.name)
             .sure(sure)
@@ -182,6 +206,10 @@ pub(super) fn missing(world: &World, cluster: &Cluster, node: &NodeState, report
             )],
             ..Fix::default()
         },
+        sessions: missing
+            .iter()
+            .map(|(name, _)| [node.name.clone(), (*name).to_owned()])
+            .collect(),
         ..Finding::of("bird-config-out-of-step", &node.name, title)
     });
 }

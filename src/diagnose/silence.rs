@@ -74,11 +74,11 @@ pub(super) fn rule(facts: &Facts) -> Option<Explanation> {
         .next(format!("{}   (on {node})", blocked.undo))
         .rooted(format!("rule on {node}: {}", blocked.rule));
     let explanation = Explanation {
-        command: Some(Command {
-            undo: back(&blocked.undo),
-            run: blocked.undo,
-            node: Some(node),
-        }),
+        command: Some(Command::on(
+            &node,
+            &*blocked.undo,
+            back(&blocked.undo).unwrap_or_default(),
+        )),
         ..explanation
     };
     Some(if blocked.certain {

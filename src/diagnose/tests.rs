@@ -362,8 +362,8 @@ fn thousands_of_nodes_are_judged_in_a_moment() {
     let report = check(&World::new(&nodes, Ok(&cluster)));
     let took = start.elapsed();
     assert_eq!(report.findings.len(), NODES as usize);
-    // A few tens of milliseconds when optimised; a search of peers by peers would take minutes.
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    // A second of a processor; a search of peers by peers would take minutes. The machine may have much else to do.
+    assert!(took < Duration::from_secs(30), "{took:?}");
 }
 
 /// Addresses on loopbacks, sessions not up: the loopbacks are not to blame, of this node and of the others.

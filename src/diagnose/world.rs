@@ -45,6 +45,22 @@ pub(super) struct View<'a> {
     sockets: HashMap<IpAddr, Vec<&'a TcpSocket>>,
 }
 
+/// Of two sessions with one peer, the one that is up.
+fn by_neighbor<'a>(
+    sessions: impl Iterator<Item = (&'a Protocol, &'a BgpSession)>,
+) -> HashMap<IpAddr, (&'a Protocol, &'a BgpSession)> {
+    let mut by: HashMap<IpAddr, (&Protocol, &BgpSession)> = HashMap::new();
+    for (protocol, session) in sessions {
+        let Some(ip) = session.neighbor_address else {
+            continue;
+        };
+        if by.get(&ip).is_none_or(|(_, known)| known.state != "Established") {
+            by.insert(ip, (protocol, session));
+        }
+    }
+    by
+}
+
 impl<'a> View<'a> {
     fn new(state: &'a NodeState) -> Self {
         let configured = || {
@@ -63,9 +79,7 @@ impl<'a> View<'a> {
         Self {
             state,
             fib: state.net.routes.known().map(|routes| Fib::new(routes)),
-            sessions: sessions
-                .filter_map(|(protocol, session)| Some((session.neighbor_address?, (protocol, session))))
-                .collect(),
+            sessions: by_neighbor(sessions),
             configured: configured().map(|peer| (peer.name.as_str(), peer)).collect(),
             towards: configured()
                 .filter_map(|peer| Some((peer.neighbor?, peer)))

@@ -4,6 +4,7 @@ pub mod autodetect;
 pub mod blocks;
 pub mod cluster;
 pub mod documents;
+pub mod kernel;
 pub mod pool;
 mod propagation;
 pub mod routes;

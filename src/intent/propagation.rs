@@ -69,13 +69,17 @@ impl<'c> Speakers<'c> {
         let of_peers: Vec<Vec<(usize, Session)>> = nodes
             .iter()
             .map(|(node, _)| {
-                let all = sessions(cluster, node, v6).into_iter();
-                all.filter_map(|session| {
-                    let peer = session.peer.as_deref()?;
-                    let quiet = !silent.is_empty() && silent.contains(&(node.name.clone(), peer.to_owned()));
-                    (!quiet).then_some((*by_name.get(peer)?, session))
-                })
-                .collect()
+                let mut all = sessions(cluster, node, v6);
+                // Of two with one peer, one is up.
+                all.dedup_by_key(|session| session.remote);
+                all.into_iter()
+                    .filter_map(|session| {
+                        let peer = session.peer.as_deref()?;
+                        let quiet =
+                            !silent.is_empty() && silent.contains(&(node.name.clone(), peer.to_owned()));
+                        (!quiet).then_some((*by_name.get(peer)?, session))
+                    })
+                    .collect()
             })
             .collect();
         let places: Vec<HashMap<IpAddr, usize>> = of_peers

@@ -42,11 +42,14 @@ impl Session {
 
 const PORT: u16 = 179;
 
-/// The sessions of a node in one family, by the peer's address.
+/// The sessions of a node in one family, by the peer's address. A node of the mesh that an object names as well has two
+/// (the templates write a protocol for each): that of the mesh comes first. BIRD keeps the one that is up already; the
+/// other stays Idle.
 pub fn sessions(cluster: &Cluster, node: &Node, v6: bool) -> Vec<Session> {
     let Some(own) = stored_address(node, v6) else {
         return Vec::new();
     };
+    let mut mesh: BTreeMap<IpAddr, Session> = BTreeMap::new();
     let mut found: BTreeMap<IpAddr, Session> = BTreeMap::new();
     let is_reflector = |node: &Node| node.route_reflector_cluster_id.is_some();
     let with = |other: &Node, by: By, password: bool| {
@@ -72,7 +75,7 @@ pub fn sessions(cluster: &Cluster, node: &Node, v6: bool) -> Vec<Session> {
         let others = cluster.nodes.iter().filter(|other| !is_reflector(other));
         for session in others.filter_map(|other| with(other, By::Mesh, false)) {
             if session.remote != own.ip {
-                found.insert(session.remote, session);
+                mesh.insert(session.remote, session);
             }
         }
     }
@@ -121,14 +124,21 @@ pub fn sessions(cluster: &Cluster, node: &Node, v6: bool) -> Vec<Session> {
             continue;
         };
         // What an object says of the node itself counts more.
-        let is_known = found
-            .get(&session.remote)
-            .is_some_and(|known| known.by != By::Mesh);
-        if session.remote != own.ip && !is_known {
+        if session.remote != own.ip && !found.contains_key(&session.remote) {
             found.insert(session.remote, session);
         }
     }
-    found.into_values().collect()
+    let mut all: Vec<Session> = mesh.into_values().chain(found.into_values()).collect();
+    all.sort_by_key(|session| session.remote);
+    all
+}
+
+/// Whether a session's peer has one before it in the list: only one of them comes up.
+pub fn is_second(all: &[Session], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|before| all.get(before));
+    let own = all.get(at);
+    own.zip(before)
+        .is_some_and(|(own, before)| own.remote == before.remote)
 }
 
 /// Peers by address that are this node: it gets the session back, by each object, with each node that it is for (confd's

@@ -5,13 +5,16 @@ use std::net::IpAddr;
 use netdiag::state::bird::{BgpSession, Bird, Protocol};
 use netdiag::state::kernel::Kernel;
 use netdiag::state::link::{Address, IfIndex};
+use netdiag::state::neighbor::{Neighbor, NeighborFlags, NeighborState};
+use netdiag::state::netfilter::Dialect;
 use netdiag::state::process::DaemonKind;
+use netdiag::state::route::{NextHop, Route, RouteProtocol, RouteType, TableId};
 use netdiag::state::socket::{SocketOwner, TcpSocket, TcpState};
 use netdiag::state::{Absence, Fact, NodeState, Snapshot};
 use netdiag_bench::cluster::Flavour;
 use serde_json::json;
 
-use crate::made::{fires, found, known, linked, made, resource, runs, stored, told};
+use crate::made::{fires, found, known, link, linked, made, resource, rules, runs, stored, told};
 
 #[test]
 fn a_mesh_that_is_off_without_peers_is_told() {
@@ -110,7 +113,7 @@ fn another_program_on_bgps_port_is_told() {
 }
 
 /// All sessions of the mesh are up.
-fn with_bird() -> Snapshot {
+pub(crate) fn with_bird() -> Snapshot {
     let mut cluster = made(Flavour::CalicoBgp, 3, 2);
     let ips: Vec<IpAddr> = cluster
         .nodes
@@ -133,7 +136,7 @@ fn with_bird() -> Snapshot {
     cluster
 }
 
-fn session(ip: IpAddr, state: &str) -> Protocol {
+pub(crate) fn session(ip: IpAddr, state: &str) -> Protocol {
     Protocol {
         name: format!("Mesh_{}", ip.to_string().replace('.', "_")),
         proto: "BGP".into(),
@@ -236,4 +239,95 @@ fn addresses_of_nodes_that_peers_can_not_use_are_told() {
     let other = shared.nodes[1].net.addresses.items()[1].to_string();
     store(&mut shared, 0, &other);
     told("node-address-shared", &shared);
+}
+
+#[test]
+fn a_pool_that_is_gone_while_pods_have_its_addresses_is_told() {
+    fires("pool-missing", &with_bird(), |broken| {
+        stored(broken)
+            .resources
+            .retain(|object| object["kind"] != "IPPool");
+    });
+}
+
+/// The first two nodes reach each other over a router that is seen, too, and knows the pods.
+fn routed() -> Snapshot {
+    let mut cluster = made(Flavour::CalicoBgp, 2, 2);
+    let gateway: IpAddr = "172.16.255.254".parse().unwrap();
+    let mut router = cluster.nodes[0].clone();
+    router.name = "router".into();
+    router.namespaces = Fact::Known(Vec::new());
+    known(&mut router.net.links).retain(|link| ["lo", "eth0"].contains(&link.name.as_str()));
+    let uplink = link(&mut router, "eth0");
+    uplink.mac = Some("0e:ff:00:02:00:01".into());
+    let uplink = uplink.index;
+    let own = router.net.addresses.items()[1].ip;
+    for address in known(&mut router.net.addresses) {
+        if address.ip == own {
+            address.ip = gateway;
+        }
+    }
+    let text = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n";
+    router.net.netfilter = Fact::Known(Vec::new());
+    rules(&mut router, Dialect::IptablesLegacy, text);
+    let routes = known(&mut router.net.routes);
+    routes.retain(|route| {
+        route
+            .next_hops
+            .iter()
+            .all(|hop| hop.link == Some(uplink) && hop.gateway.is_none())
+            && !route.next_hops.is_empty()
+    });
+    routes.retain(|route| !route.dst.contains(&own) || route.dst.prefix_len() < 32);
+    let ips = [0, 1].map(|node: usize| cluster.nodes[node].net.addresses.items()[1].ip);
+    // All three know each other's MACs.
+    let entry = |ip: IpAddr, node: &NodeState| {
+        let uplink = node.net.link_named("eth0").unwrap();
+        Neighbor {
+            link: uplink.index,
+            ip,
+            mac: uplink.mac.clone(),
+            state: NeighborState::Reachable,
+            flags: NeighborFlags::default(),
+            confirmed_seconds: None,
+        }
+    };
+    router.net.neighbors = Fact::Known([0, 1].map(|node| entry(ips[node], &cluster.nodes[node])).into());
+    for node in &mut cluster.nodes {
+        known(&mut node.net.neighbors).push(entry(gateway, &router));
+    }
+    for (here, there) in [(0, 1), (1, 0)] {
+        let net: ipnet::IpNet = ips[there].into();
+        let node = &mut cluster.nodes[here];
+        let uplink = node.net.link_named("eth0").unwrap().index;
+        let by = |dst, proto| Route {
+            next_hops: vec![NextHop::by(uplink, Some(gateway))],
+            ..Route::new(dst, TableId::MAIN, RouteType::Unicast, proto)
+        };
+        let routes = known(&mut node.net.routes);
+        let hop = Some(ips[there]);
+        let to_pods = routes.iter_mut().filter(|route| {
+            route
+                .next_hops
+                .first()
+                .is_some_and(|hop_of| hop_of.gateway == hop)
+        });
+        for route in to_pods {
+            route.next_hops = vec![NextHop::by(uplink, Some(gateway))];
+            let mut back = route.clone();
+            back.next_hops = vec![NextHop::by(known(&mut router.net.links)[1].index, hop)];
+            known(&mut router.net.routes).push(back);
+        }
+        routes.push(by(net, RouteProtocol::STATIC));
+    }
+    cluster.nodes.push(router);
+    cluster
+}
+
+#[test]
+fn a_router_that_does_not_know_the_pods_wants_a_tunnel() {
+    fires("pool-without-tunnel", &routed(), |broken| {
+        let router = broken.nodes.last_mut().unwrap();
+        known(&mut router.net.routes).retain(|route| route.next_hops.iter().all(|hop| hop.gateway.is_none()));
+    });
 }

@@ -68,8 +68,15 @@ fn the_storys_twelve_sessions_are_what_four_addresses_bring_about() {
     let broken = found(&story("broken"));
     let ids: Vec<&str> = broken.iter().map(|finding| finding.id).collect();
     assert_eq!(ids, ["node-address-on-bridge"; 4], "{broken:#?}");
-    let sessions: usize = broken.iter().map(|finding| finding.consequences.len()).sum();
-    assert_eq!(sessions, 12);
+    let of = |id: &str| {
+        let all = broken.iter().flat_map(|finding| &finding.consequences);
+        all.filter(|consequence| consequence.id == id).count()
+    };
+    assert_eq!(of("bgp-session-down"), 12, "{broken:#?}");
+    // No node has a route to another one's block.
+    assert_eq!(of("bgp-routes-missing"), 4, "{broken:#?}");
+    let all: usize = broken.iter().map(|finding| finding.consequences.len()).sum();
+    assert_eq!(all, 16, "{broken:#?}");
 }
 
 #[test]

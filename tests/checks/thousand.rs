@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use netdiag::archive;
 use netdiag::state::{Fact, Snapshot};
 use netdiag_bench::cluster::{Cluster as Plan, Flavour};
 
@@ -34,6 +35,11 @@ fn of_a_thousand_nodes_the_25_that_are_broken_are_found_and_no_others() {
         objects: Fact::Known(objects),
         ..Snapshot::default()
     };
+    // For figures of the program as it is released: `netdiag check --snapshot FILE`.
+    if let Ok(path) = std::env::var("NETDIAG_KEEP") {
+        let file = std::fs::File::create(path).unwrap();
+        archive::write(&snapshot, archive::Form::Zstd, file).unwrap();
+    }
     let start = Instant::now();
     let findings = found(&snapshot);
     let took = start.elapsed();

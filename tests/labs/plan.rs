@@ -28,22 +28,24 @@ use serde_json::{Value, json};
 use crate::netdiag::PROGRAM;
 
 /// Name, segment, address, router there, the last of its numbers.
-const NODES: [(&str, &str, &str, &str, u8); 4] = [
+pub(crate) const NODES: [(&str, &str, &str, &str, u8); 4] = [
     ("n1", "lan1", "10.40.1.1", "10.40.1.254", 1),
     ("n2", "lan1", "10.40.1.2", "10.40.1.254", 2),
     ("n3", "lan1", "10.40.1.3", "10.40.1.254", 3),
     ("n4", "lan2", "10.40.2.4", "10.40.2.254", 4),
 ];
 /// BIRD of another AS, that takes sessions of these nodes.
-const TOR: &str = "10.40.1.253";
+pub(crate) const TOR: &str = "10.40.1.253";
 const TOR_AS: u32 = 65_100;
 
 const CONFIG: &str = "/etc/calico/confd/config/bird.cfg";
 
-struct World {
-    lab: Lab,
+pub(crate) struct World {
+    pub(crate) lab: Lab,
     bird: Bird,
-    objects: Vec<Value>,
+    pub(crate) objects: Vec<Value>,
+    /// Variables of netdiag there, such as where the datastore is.
+    pub(crate) environment: Vec<(&'static str, String)>,
     /// What was seen last: it is what the next change begins with.
     last: Option<Seen>,
 }
@@ -55,7 +57,7 @@ struct Seen {
     pings: BTreeSet<(u8, u8)>,
 }
 
-fn block(number: u8) -> String {
+pub(crate) fn block(number: u8) -> String {
     format!("10.48.{number}.0/26")
 }
 
@@ -63,11 +65,11 @@ fn block6(number: u8) -> String {
     format!("fd48:{number}::/122")
 }
 
-fn resource(kind: &str, name: &str, spec: Value) -> Value {
+pub(crate) fn resource(kind: &str, name: &str, spec: Value) -> Value {
     json!({"kind": kind, "apiVersion": "projectcalico.org/v3", "metadata": {"name": name}, "spec": spec})
 }
 
-fn node(number: u8, bgp: Value) -> Value {
+pub(crate) fn node(number: u8, bgp: Value) -> Value {
     let (name, _, address, _, _) = NODES[usize::from(number) - 1];
     let lan = if number == 4 { 2 } else { 1 };
     let mut spec = json!({
@@ -81,12 +83,12 @@ fn node(number: u8, bgp: Value) -> Value {
     resource("Node", name, spec)
 }
 
-fn labelled(mut node: Value, label: &str) -> Value {
+pub(crate) fn labelled(mut node: Value, label: &str) -> Value {
     node["metadata"]["labels"] = json!({label: "yes"});
     node
 }
 
-fn pool(fields: Value) -> Value {
+pub(crate) fn pool(fields: Value) -> Value {
     let mut spec =
         json!({"cidr": "10.48.0.0/16", "ipipMode": "Never", "vxlanMode": "Never", "natOutgoing": true});
     for (key, value) in fields.as_object().unwrap() {
@@ -95,7 +97,7 @@ fn pool(fields: Value) -> Value {
     resource("IPPool", "pool", spec)
 }
 
-fn mesh(on: bool) -> Value {
+pub(crate) fn mesh(on: bool) -> Value {
     resource(
         "BGPConfiguration",
         "default",
@@ -103,12 +105,12 @@ fn mesh(on: bool) -> Value {
     )
 }
 
-fn peer(name: &str, spec: Value) -> Value {
+pub(crate) fn peer(name: &str, spec: Value) -> Value {
     resource("BGPPeer", name, spec)
 }
 
 impl World {
-    fn up(bird: Bird) -> netdiag_lab::Result<Self> {
+    pub(crate) fn up(bird: Bird) -> netdiag_lab::Result<Self> {
         let plan = Plan::new()
             .segment("lan1", "")
             .segment("lan2", "")
@@ -149,6 +151,7 @@ impl World {
             lab,
             bird,
             objects,
+            environment: Vec::new(),
             last: None,
         };
         let mut tor = format!(
@@ -176,7 +179,7 @@ impl World {
     }
 
     /// What confd and Felix do.
-    fn render(&self) -> netdiag_lab::Result<()> {
+    pub(crate) fn render(&self) -> netdiag_lab::Result<()> {
         let blocks: Vec<(&str, String)> = NODES.iter().map(|node| (node.0, block(node.4))).collect();
         let blocks: Vec<(&str, &str)> = blocks
             .iter()
@@ -216,7 +219,7 @@ impl World {
         self.render().unwrap();
     }
 
-    fn texts(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn texts(&self) -> Vec<(&'static str, String)> {
         thread::scope(|scope| {
             // The router, too: what it does with packets of pods is seen, not guessed.
             let names = NODES.iter().map(|node| node.0).chain(["gw"]);
@@ -225,11 +228,10 @@ impl World {
                     let node = self.lab.node(name);
                     scope.spawn(move || {
                         let run = node.run([PROGRAM, "snapshot", "save", "--json"]);
-                        let saved = run
-                            .within(Duration::from_secs(30))
-                            .env("NODENAME", name)
-                            .output()
-                            .unwrap();
+                        let run = run.within(Duration::from_secs(30)).env("NODENAME", name);
+                        let variables = self.environment.iter();
+                        let run = variables.fold(run, |run, (name, value)| run.env(name, value));
+                        let saved = run.output().unwrap();
                         (name, saved.stdout)
                     })
                 })
@@ -264,7 +266,7 @@ impl World {
     }
 
     /// Which pods get an answer from which, really.
-    fn pings(&self) -> BTreeSet<(u8, u8)> {
+    pub(crate) fn pings(&self) -> BTreeSet<(u8, u8)> {
         let all = || {
             NODES
                 .iter()
@@ -288,7 +290,7 @@ impl World {
 }
 
 /// Peers of a node with which it has an Established session.
-fn established(node: &NodeState) -> BTreeSet<String> {
+pub(crate) fn established(node: &NodeState) -> BTreeSet<String> {
     let sessions = node.bird.known().unwrap().sessions();
     sessions
         .filter(|(_, session)| session.state == "Established")
@@ -441,7 +443,7 @@ fn pairs(world: &World, texts: &[(&str, String)], objects: &[Value], delete: boo
 
 /// After an error, such as a connection that comes while BIRD is being configured, it waits a minute before it tries again,
 /// then two (`error wait time`).
-const CONVERGENCE: Duration = Duration::from_secs(150);
+pub(crate) const CONVERGENCE: Duration = Duration::from_secs(150);
 
 /// Makes a change, and wants all that was told of it.
 fn proved(world: &mut World, what: &str, objects: &[Value], delete: bool) {
@@ -530,7 +532,7 @@ fn settled(world: &World) {
     }
 }
 
-fn reflector(number: u8, id: &str) -> Value {
+pub(crate) fn reflector(number: u8, id: &str) -> Value {
     labelled(node(number, json!({"routeReflectorClusterID": id})), "rr")
 }
 
@@ -557,6 +559,15 @@ fn what_plan_tells_of_sessions_is_what_bird_does() {
             false,
         ),
         ("AS number of one node, back", vec![node(2, json!({}))], false),
+        (
+            "a peer that the mesh has, too",
+            vec![peer(
+                "one",
+                json!({"node": "n1", "peerIP": "10.40.1.2", "asNumber": 64_512}),
+            )],
+            false,
+        ),
+        ("that peer goes again", vec![peer("one", json!({}))], true),
         ("mesh off without reflectors", vec![mesh(false)], false),
         (
             "a peer for one node",

@@ -211,20 +211,21 @@ fn escaped(text: &str) -> String {
     safe
 }
 
-/// The commands of all findings, with what takes each back. None where there are none.
+/// The commands of all findings that change something, with what takes each back. None where there are none.
 pub(super) fn script(report: &Report) -> Option<String> {
     let mut text = String::from(
         "#!/bin/sh\n# Written by netdiag check. Look at each command, then run it on the node that is named.\n",
     );
     let mut any = false;
-    for finding in report
-        .findings
-        .iter()
-        .filter(|finding| !finding.fix.commands.is_empty())
-    {
+    for finding in &report.findings {
+        let commands = finding.fix.commands.iter().filter(|command| !command.looks);
+        let commands: Vec<_> = commands.collect();
+        if commands.is_empty() {
+            continue;
+        }
         any = true;
         let _ = write!(text, "\n# {}: {}\n", finding.id, finding.title.replace('\n', " "));
-        for command in &finding.fix.commands {
+        for command in commands {
             let place = command.node.as_deref().map_or_else(
                 || "where netdiag reaches the cluster".to_owned(),
                 |node| format!("on {node}"),

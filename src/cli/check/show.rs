@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::cli::{Context, Error};
-use crate::diagnose::{Cause, Finding, Report, Severity, Sure};
+use crate::diagnose::{Cause, Consequence, Finding, Report, Severity, Sure};
 use crate::output::{table, text};
 
 /// How many commands of one finding are shown: what mends a thousand nodes belongs in a file.
@@ -146,11 +146,18 @@ fn show_finding(cx: &mut Context, finding: &Finding, width: usize) -> Result<(),
         );
         writeln!(cx.out, "{}", text::wrap(&line, width, &row("cuts"), &indent))?;
     }
-    if let Some((first, rest)) = finding.consequences.split_first() {
-        let more = if rest.is_empty() {
-            String::new()
-        } else {
-            format!(" and {} more", rest.len())
+    // Of each kind the first, and how many more.
+    let mut kinds: Vec<(&Consequence, usize)> = Vec::new();
+    for consequence in &finding.consequences {
+        match kinds.iter_mut().find(|(first, _)| first.id == consequence.id) {
+            Some((_, more)) => *more += 1,
+            None => kinds.push((consequence, 0)),
+        }
+    }
+    for (first, more) in kinds {
+        let more = match more {
+            0 => String::new(),
+            more => format!(" and {more} more"),
         };
         let line = format!("{}{more}", first.title);
         writeln!(cx.out, "{}", text::wrap(&line, width, &row("so"), &indent))?;

@@ -1,12 +1,14 @@
 //! Addresses of nodes, and BGP between them.
 
-use super::Check;
+use super::Loss::{Other, Route};
+use super::{ANY, Check};
 use crate::diagnose::finding::Severity::{Error, Warning};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "node-address-on-bridge",
         severity: Error,
+        brings: ANY,
         title: "The address stored for a node is on a bridge that no peer is behind",
         what: "Calico took an address of docker0, cni0 or another bridge for the node's own. Peers try to reach it there and can't: no BGP session comes up, and no routes to pods are learned.",
         how: "IP_AUTODETECTION_METHOD=first-found takes the first (old releases: the last) link that isn't excluded by name. A bridge that another network left behind is such a link.",
@@ -18,6 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "node-address-unreachable",
         severity: Error,
+        brings: ANY,
         title: "The address stored for a node is on a link that leads to no peer",
         what: "The node's address is on a management, NAT or storage network. Peers have no way to it, so sessions stay down.",
         how: "A machine with several links: address detection took the wrong one (Vagrant's NAT link has 10.0.2.15 on every machine).",
@@ -29,6 +32,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "node-address-shared",
         severity: Error,
+        brings: ANY,
         title: "Several Nodes have one address stored",
         what: "Two Node objects claim one address: calico-node refuses to start on one of them, or both draw each other's traffic.",
         how: "Both detected the address of a bridge that is the same everywhere, or the Node of a machine that is gone was left behind.",
@@ -40,6 +44,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "node-address-not-local",
         severity: Error,
+        brings: ANY,
         title: "The address stored for a node is on none of its links",
         what: "BIRD can't bind its source address; sessions stay down.",
         how: "The host's address changed, or a public address was configured that a NAT in front of the host has.",
@@ -51,6 +56,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "node-address-mask-differs",
         severity: Warning,
+        brings: &[Route, Other],
         title: "The length of a node's stored address is not that of its link",
         what: "With CrossSubnet pools Calico takes the stored length for the node's subnet: nodes of one subnet are tunnelled to, or nodes of another are not.",
         how: "IP was given without a length, which stores /32; or the link's mask was changed later.",
@@ -62,6 +68,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "bgp-session-down",
         severity: Error,
+        brings: &[Route, Other],
         title: "A BGP session is not Established",
         what: "Routes to the pods of that peer are missing, on one side or on both.",
         how: "The peer is down, unreachable, has no such session, another password, or another daemon on port 179. The finding says which, where it can be told.",
@@ -73,6 +80,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "bgp-port-filtered",
         severity: Error,
+        brings: &[Route, Other],
         title: "A netfilter rule keeps BGP's port closed",
         what: "TCP port 179 is dropped or rejected by a rule of one of the two nodes: the session stays in Connect or Active.",
         how: "A host firewall (ufw, firewalld, hardening scripts) that doesn't know of BGP.",
@@ -84,6 +92,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "bgp-port-taken",
         severity: Error,
+        brings: &[Route, Other],
         title: "Another program listens on BGP's port",
         what: "BIRD can't listen on port 179: peers that connect meet the other program.",
         how: "FRR, MetalLB's speaker or a second BIRD on the same host.",
@@ -95,6 +104,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "bgp-as-mismatch",
         severity: Error,
+        brings: &[Route, Other],
         title: "Two peers expect other AS numbers of each other",
         what: "The OPEN message is refused (Bad peer AS), again and again.",
         how: "BGPPeer.asNumber, a Node's own number or the cluster's was changed on one side only.",
@@ -106,6 +116,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "bgp-peer-address-unknown",
         severity: Error,
+        brings: &[Route, Other],
         title: "A session leads to an address that nobody has",
         what: "No Node and no BGPPeer has the neighbor's address: nobody will answer.",
         how: "A typing error in peerIP, or a Node that was deleted while its peers' configuration was not rendered anew.",
@@ -117,6 +128,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "bgp-peer-is-self",
         severity: Error,
+        brings: &[Route, Other],
         title: "A node peers with itself, or with a router of its own router id",
         what: "The session is refused (Bad BGP identifier).",
         how: "A global BGPPeer with an address of one of the nodes, or two hosts made from one image.",
@@ -128,6 +140,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "bird-config-out-of-step",
         severity: Error,
+        brings: &[Route, Other],
         title: "BIRD lacks sessions that the objects mean",
         what: "bird.cfg was not rendered from the objects as they are now: routes to the missing peers' pods don't come.",
         how: "confd stopped following the datastore, or calico-node can't reach it.",
@@ -139,6 +152,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "bird-not-running",
         severity: Error,
+        brings: &[Route, Other],
         title: "BIRD does not run, or stands still",
         what: "The node tells nobody of its pods and learns no routes.",
         how: "calico-node crashed or was stopped; BIRD was paused by a debugger or hangs on a disk.",
@@ -150,6 +164,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "mesh-off-without-peers",
         severity: Error,
+        brings: &[Route, Other],
         title: "The mesh is off, and a node has no peer",
         what: "No session is configured: the node knows its own pods only.",
         how: "nodeToNodeMeshEnabled was set to false before reflectors or BGPPeers were there, or a selector matches not all nodes.",
@@ -161,6 +176,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "reflectors-share-cluster-id",
         severity: Warning,
+        brings: &[Route, Other],
         title: "Reflectors of one cluster id have different clients",
         what: "A reflector drops routes that carry its own cluster id: clients of one reflector don't learn of clients of the other.",
         how: "All reflectors got one routeReflectorClusterID while their clients were divided among them.",
@@ -172,6 +188,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "bgp-peering-one-sided",
         severity: Error,
+        brings: &[Route, Other],
         title: "A session is configured on one of two nodes only",
         what: "A BGPPeer makes a node connect to another one that has no session with it: connections are closed at once.",
         how: "A BGPPeer with reversePeering Manual, or with another asNumber than the peer's, while the mesh is off: else Calico gives the other side its session, too.",
@@ -183,6 +200,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "bgp-routes-missing",
         severity: Error,
+        brings: &[Route, Other],
         title: "Routes to the pods of other nodes are missing",
         what: "The objects mean a route to each block of other nodes; the kernel has none, so packets take the default route or are dropped.",
         how: "Sessions are down, BIRD's import or export filters refuse the routes, or nodes don't tell them.",
@@ -194,6 +212,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "node-name-shared",
         severity: Error,
+        brings: ANY,
         title: "Two machines have one name for Calico",
         what: "Each writes its own address into the same Node: the other nodes' routes change to and fro.",
         how: "A cloned machine with the same host name, or /var/lib/calico/nodename.",
@@ -205,6 +224,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "bgp-peer-from-other-address",
         severity: Warning,
+        brings: &[Route, Other],
         title: "A peer speaks from another address than the session is for",
         what: "BIRD refuses the connection: the session stays down on one side, or both.",
         how: "The peer has several addresses, and detection on it took another one than its packets have.",

@@ -13,6 +13,7 @@ const fn shown(
     Check {
         id,
         severity,
+        brings: &[],
         title,
         what,
         how,

@@ -1,12 +1,14 @@
 //! Hosts: sysctls, modules, tables of the kernel, agents.
 
-use super::Check;
+use super::Loss::{Forwarding, Link, Other, Route, Tunnel};
+use super::{ANY, Check};
 use crate::diagnose::finding::Severity::{Error, Warning};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "forwarding-off",
         severity: Error,
+        brings: &[Forwarding],
         title: "A node does not forward packets",
         what: "net.ipv4.ip_forward is 0: the node takes packets for its own addresses only, and throws away those of its pods.",
         how: "A hardening script or a file below /etc/sysctl.d sets 0; a restart of networking reset it.",
@@ -18,6 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "link-forwarding-off",
         severity: Error,
+        brings: &[Forwarding],
         title: "A link does not forward",
         what: "net.ipv4.conf.LINK.forwarding is 0 while the node's is 1: packets that come in by this link are not forwarded.",
         how: "net.ipv4.conf.default.forwarding was 0 when the link was made, or somebody set it.",
@@ -29,6 +32,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "bridge-nf-call-off",
         severity: Error,
+        brings: &[Link, Other],
         title: "Answers between pods of a bridge bypass netfilter",
         what: "A pod asks a service and is sent to a pod on the same bridge; the answer crosses the bridge only, is not translated back, and the asker refuses it.",
         how: "br_netfilter is not loaded, or net.bridge.bridge-nf-call-iptables is 0 (Docker or systemd reset it).",
@@ -40,6 +44,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "felix-refuses-loose-rp-filter",
         severity: Warning,
+        brings: &[],
         title: "Felix before 3.12 ends where rp_filter is 2",
         what: "Old releases of Felix refuse to run with the loose filter: no rules, no routes to pods.",
         how: "New releases of distributions set rp_filter to 2.",
@@ -51,6 +56,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "kernel-module-missing",
         severity: Error,
+        brings: &[Route, Tunnel, Other],
         title: "A module that the network needs is missing",
         what: "The agent can't make its tunnel's link: no packets to other nodes.",
         how: "A small kernel without it (cloud, Raspberry Pi), or modules that don't fit the running kernel after an update.",
@@ -62,6 +68,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "arp-ignored",
         severity: Error,
+        brings: &[Link, Other],
         title: "A host answers no ARP",
         what: "net.ipv4.conf.all.arp_ignore is 8: nobody learns the host's MAC.",
         how: "A recipe for load balancers that was applied to the wrong host.",
@@ -73,6 +80,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ipv6-disabled",
         severity: Warning,
+        brings: &[Route, Other],
         title: "IPv6 is disabled on a node that has an IPv6 address stored",
         what: "Pods of the node have no IPv6, and sessions over IPv6 don't come up.",
         how: "A hardening script sets disable_ipv6.",
@@ -84,6 +92,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "conntrack-table-full",
         severity: Error,
+        brings: &[Other],
         title: "The table of connections is full",
         what: "New connections are dropped while old ones go on.",
         how: "Many short connections, long timeouts, a limit made for a smaller machine.",
@@ -95,6 +104,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "neighbor-table-full",
         severity: Warning,
+        brings: &[Other],
         title: "The table of neighbors is full",
         what: "Hosts and pods become unreachable at random: their entries don't fit.",
         how: "More neighbors than gc_thresh3 (1,024): one for each pod and node.",
@@ -106,6 +116,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "tunnel-checksum-offload",
         severity: Error,
+        brings: &[Other],
         title: "A tunnel sends packets with bad checksums",
         what: "Some translated packets in the tunnel leave with a wrong UDP checksum and are dropped: names resolve after seconds or not at all.",
         how: "A fault of kernels before 5.7 with checksum offload of VXLAN links.",
@@ -117,6 +128,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "default-route-missing",
         severity: Warning,
+        brings: &[Route, Other],
         title: "A node without a default route does not answer for its pods' gateway",
         what: "Proxy ARP answers for 169.254.1.1 only where the host has a route to it: all pods of the node are cut off.",
         how: "A machine without access to the outside.",
@@ -128,6 +140,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "machine-id-shared",
         severity: Error,
+        brings: ANY,
         title: "Machines with one machine-id",
         what: "They were cloned: names, addresses and stored data of one overwrite the other's.",
         how: "An image that was made of a machine that had run already.",
@@ -139,6 +152,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "mac-shared",
         severity: Error,
+        brings: &[Link, Other],
         title: "Two hosts of a segment with one MAC",
         what: "Switches send the frames of both to the one that spoke last.",
         how: "Cloned virtual machines.",
@@ -150,6 +164,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "policy-rule-hides-routes",
         severity: Error,
+        brings: &[Route, Other],
         title: "A policy rule leads packets for pods past their routes",
         what: "An ip rule sends them to a table that has no routes to pods: they leave by its default route.",
         how: "Agents of clouds, VPNs (Tailscale's table 52) and scripts for several uplinks.",
@@ -161,6 +176,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "environment-hides-setting",
         severity: Warning,
+        brings: &[],
         title: "A variable hides a setting of FelixConfiguration",
         what: "Felix takes its environment before its objects: the object that was changed has no effect.",
         how: "The DaemonSet of the manifest sets it.",
@@ -172,6 +188,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "datastore-unreachable",
         severity: Error,
+        brings: ANY,
         title: "An agent gets no answer from the datastore",
         what: "It doesn't learn of new pods, policies and nodes.",
         how: "A firewall, a service's address before kube-proxy runs, an API server that is down.",
@@ -183,6 +200,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "cni-configuration-shadowed",
         severity: Warning,
+        brings: &[],
         title: "The runtime uses the configuration of a network that doesn't run",
         what: "The first file by name wins: new pods are made by the wrong plugin.",
         how: "A file of an older network was left in /etc/cni/net.d.",
@@ -194,6 +212,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "address-range-exhausted",
         severity: Error,
+        brings: &[],
         title: "host-local has no address left",
         what: "New pods stay in ContainerCreating.",
         how: "Leases of sandboxes that died without being torn down.",
@@ -205,6 +224,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "network-manager-claims-links",
         severity: Warning,
+        brings: &[Route, Link, Other],
         title: "NetworkManager takes the network's links for its own",
         what: "Every so often it changes addresses and routes of cali* and tunl0: pods lose their connections.",
         how: "No file tells it to leave them alone.",
@@ -216,6 +236,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "networkd-claims-links",
         severity: Warning,
+        brings: &[Route, Link, Other],
         title: "systemd-networkd takes the network's links for its own",
         what: "It configures links of pods when they appear, and deletes routes that it doesn't know: new pods are late, or cut off.",
         how: "A .network file whose [Match] is too wide (Name=*), often of an image or of cloud-init.",
@@ -227,6 +248,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "agent-not-running",
         severity: Error,
+        brings: ANY,
         title: "An agent is gone whose work is still there",
         what: "Rules and routes stay as they were; pods that come or go from now on are not learned of.",
         how: "It crashed, its image is missing, or its pod was evicted.",
@@ -238,6 +260,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "agent-not-ready",
         severity: Error,
+        brings: ANY,
         title: "An agent of a node is not ready",
         what: "Kubernetes' probe of it fails: what that node knows of the others may be old.",
         how: "Its probe says it: sessions that are down, a datastore that does not answer.",
@@ -249,6 +272,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "kube-proxy-mode-differs",
         severity: Warning,
+        brings: &[],
         title: "kube-proxy uses another mode than it was told",
         what: "It falls back to iptables without an error: services work otherwise than planned, or not at all.",
         how: "Modules of IPVS, or nft, are missing.",
@@ -260,6 +284,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "cni-configuration-incomplete",
         severity: Error,
+        brings: &[Route, Other],
         title: "The CNI configuration lacks what pods need",
         what: "Without ipam, pods don't start; without mtu, they send more than the tunnel carries.",
         how: "The file was written by hand, or copied from an old guide.",
@@ -271,6 +296,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "host-port-without-portmap",
         severity: Error,
+        brings: &[],
         title: "A pod's hostPort is mapped by nobody",
         what: "The port of the node stays closed, without an error anywhere.",
         how: "The plugin portmap is not in the CNI configuration.",
@@ -282,6 +308,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ebpf-not-running",
         severity: Warning,
+        brings: &[],
         title: "eBPF is wanted, and Felix uses iptables",
         what: "Felix falls back when the kernel is too old. Where kube-proxy was taken away, services are dead.",
         how: "A kernel before 5.3, or one without what the programs need.",
@@ -293,6 +320,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "kube-proxy-beside-ebpf",
         severity: Warning,
+        brings: &[],
         title: "kube-proxy runs beside the eBPF data plane",
         what: "Both write rules for services, and Felix deletes kube-proxy's: processors are busy, connections break.",
         how: "bpfEnabled was set, and kube-proxy not taken away.",
@@ -304,6 +332,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ebpf-on-bridged-uplink",
         severity: Warning,
+        brings: &[Other],
         title: "An eBPF program sits on an uplink that virtual machines share",
         what: "It drops packets of connections that it doesn't know: machines on the bridge lose their network.",
         how: "bpfDataIfacePattern matches the port of the bridge.",

@@ -1,12 +1,14 @@
 //! Links of pods, and bridges.
 
 use super::Check;
+use super::Loss::{Link, Other, Route, Rule, Size, Tunnel};
 use crate::diagnose::finding::Severity::{Error, Warning};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "link-down",
         severity: Error,
+        brings: &[Route, Link, Other],
         title: "A link is down",
         what: "Nothing passes it.",
         how: "Set down by hand, by a network manager, or by a plugin that failed half-way.",
@@ -18,6 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "pod-route-missing",
         severity: Error,
+        brings: &[Route, Other],
         title: "A node has no route to a pod of its own",
         what: "Packets for the pod are dropped by the block's blackhole or leave by the default route.",
         how: "Felix doesn't run, or somebody (NetworkManager, systemd-networkd) deleted it.",
@@ -29,6 +32,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "proxy-arp-off",
         severity: Error,
+        brings: &[Link, Other],
         title: "A pod's link does not answer for the gateway",
         what: "Calico's pods ask for 169.254.1.1; the host answers only with proxy_arp 1.",
         how: "A script or sysctl.d file reset it; Felix stopped before it was set.",
@@ -40,6 +44,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "gateway-unanswered",
         severity: Error,
+        brings: &[Route, Link, Other],
         title: "A pod's gateway did not answer",
         what: "The neighbor entry of 169.254.1.1 is FAILED although the host should answer.",
         how: "The host's end was exchanged, or answers are dropped by arptables or a program.",
@@ -51,6 +56,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "bridge-address-outside-subnet",
         severity: Error,
+        brings: &[Route, Link, Other],
         title: "A bridge's address is not of the node's subnet",
         what: "The bridge is of an older cluster; the plugin refuses to use it, and pods stay in ContainerCreating.",
         how: "kubeadm reset leaves cni0 behind.",
@@ -62,6 +68,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "bridge-without-address",
         severity: Error,
+        brings: &[Route, Link, Other],
         title: "A bridge of pods has no address",
         what: "The pods' gateway is nobody's.",
         how: "Two pods were made at the same moment when the bridge was new.",
@@ -73,6 +80,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "link-without-bridge",
         severity: Error,
+        brings: &[Link, Other],
         title: "A pod's link is on no bridge",
         what: "The pod reaches nobody.",
         how: "The plugin crashed, or somebody took it off.",
@@ -84,6 +92,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "bridge-loop",
         severity: Error,
+        brings: &[Link, Other],
         title: "Two bridges are joined twice, without STP",
         what: "Broadcasts go round for ever; processors and links are full.",
         how: "A second cable between two bridges.",
@@ -95,6 +104,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "docker-range-overlaps",
         severity: Error,
+        brings: &[Route, Rule, Other],
         title: "A range of Docker's covers addresses that are used",
         what: "The host sends packets for those addresses to its own bridge.",
         how: "Docker takes 172.17.0.0/16 and on for its networks, whoever else uses them.",
@@ -106,6 +116,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "hairpin-off",
         severity: Warning,
+        brings: &[Link],
         title: "A bridge sends nothing back by the port that it came from",
         what: "A pod doesn't reach itself through its own service.",
         how: "hairpinMode is false in the CNI configuration.",
@@ -117,6 +128,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "wireguard-without-address",
         severity: Error,
+        brings: &[Route, Tunnel, Other],
         title: "wireguard.cali has no address",
         what: "Encrypted packets of the host itself have no source; the node is cut off.",
         how: "Its address was released, or its handle lost.",
@@ -128,6 +140,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "wireguard-key-differs",
         severity: Error,
+        brings: &[Route, Tunnel, Other],
         title: "A node has an old key of another one",
         what: "Packets to that node are not understood there.",
         how: "The key was made anew and not published.",
@@ -139,6 +152,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "wireguard-mtu-too-large",
         severity: Warning,
+        brings: &[Size],
         title: "WireGuard's packets don't fit the link below",
         what: "Full packets are cut or dropped: bulk transfers stall.",
         how: "wireguardMTU was set for another link.",
@@ -150,6 +164,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "containers-kept-apart",
         severity: Warning,
+        brings: &[Rule],
         title: "Containers of a Docker network may not speak with each other",
         what: "Their packets are dropped by Docker's own rule, and somebody keeps trying.",
         how: "The network was made with enable_icc=false.",
@@ -161,6 +176,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "published-port-closed",
         severity: Error,
+        brings: &[Rule, Other],
         title: "A published port is taken by no rule and no proxy",
         what: "Clients of the port are refused.",
         how: "A firewall reloaded its rules and took Docker's away; userland-proxy is off.",
@@ -172,6 +188,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "docker-drops-direct-access",
         severity: Error,
+        brings: &[Rule],
         title: "Docker drops what is routed to containers from outside",
         what: "Docker 28 and later keep a container's own address closed for other hosts, and another host has a route there.",
         how: "An update of Docker; routes to containers worked before.",
@@ -183,6 +200,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ovs-port-refused",
         severity: Error,
+        brings: &[Link, Other],
         title: "Open vSwitch could not add a port",
         what: "Nothing passes it.",
         how: "A module of the kernel is missing or of another release; a link that is gone; a wrong option.",
@@ -194,6 +212,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ovs-without-rules",
         severity: Error,
+        brings: &[Link, Other],
         title: "An Open vSwitch bridge has no rule that forwards",
         what: "In fail mode secure, a bridge does what rules say and nothing else.",
         how: "Its controller is gone, or never wrote rules.",
@@ -205,6 +224,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ovs-vlan-differs",
         severity: Warning,
+        brings: &[Link, Other],
         title: "A container is in another VLAN than its network",
         what: "It reaches nobody of its subnet.",
         how: "A tag that was forgotten or mistyped.",

@@ -13,6 +13,33 @@ mod tunnels;
 
 use super::finding::Severity;
 
+/// How a packet can be lost, as far as checks tell it apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// No route, a wrong one, or one that refuses.
+    Route,
+    /// A tunnel's other end is not known, or doesn't take it.
+    Tunnel,
+    /// A link or a bridge's port.
+    Link,
+    Forwarding,
+    Rule,
+    Size,
+    /// A neighbor that doesn't answer, a way back that differs, a switch, …
+    Other,
+}
+
+/// Without its agent, or under another's name or address, a node loses packets in any way.
+const ANY: &[Loss] = &[
+    Loss::Route,
+    Loss::Tunnel,
+    Loss::Link,
+    Loss::Forwarding,
+    Loss::Rule,
+    Loss::Size,
+    Loss::Other,
+];
+
 /// A check, and its page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Check {
@@ -20,6 +47,8 @@ pub struct Check {
     pub id: &'static str,
     /// Of its findings.
     pub severity: Severity,
+    /// What it does to packets from pod to pod.
+    pub brings: &'static [Loss],
     /// What is found, in one line.
     pub title: &'static str,
     /// What it is, and what it does to traffic.

@@ -1,12 +1,14 @@
 //! Objects: pools, blocks, Nodes, policies.
 
 use super::Check;
+use super::Loss::{Link, Other, Route, Rule};
 use crate::diagnose::finding::Severity::{Error, Warning};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "pool-overlaps-node-network",
         severity: Error,
+        brings: &[Route, Other],
         title: "A pool covers the nodes' own addresses",
         what: "Hosts take each other for pods; nodes become unreachable when routes come.",
         how: "The default pool 192.168.0.0/16 on a network of the same range.",
@@ -18,6 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "no-pool-enabled",
         severity: Warning,
+        brings: &[],
         title: "No pool is enabled",
         what: "New pods get no address.",
         how: "Pools were disabled for a move.",
@@ -29,6 +32,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "block-of-one-address",
         severity: Error,
+        brings: &[Route, Other],
         title: "Blocks of one address don't work with BGP",
         what: "The blackhole of the block has the length of the pod's own route.",
         how: "blockSize 32.",
@@ -40,6 +44,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "pools-overlap",
         severity: Warning,
+        brings: &[Route, Other],
         title: "Two pools overlap",
         what: "Which pool an address is of, and so how it travels, is not clear.",
         how: "A pool was made beside the default one.",
@@ -51,6 +56,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "pool-exhausted",
         severity: Error,
+        brings: &[],
         title: "A pool has no address left",
         what: "New pods don't start.",
         how: "Leaked addresses, or a pool that is too small.",
@@ -62,6 +68,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "block-claimed-twice",
         severity: Error,
+        brings: &[Route, Other],
         title: "Two nodes claim one block",
         what: "Routes lead to either.",
         how: "A race when the block was given out.",
@@ -73,6 +80,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "block-of-dead-node",
         severity: Warning,
+        brings: &[Route, Other],
         title: "A block belongs to a node that is gone",
         what: "Its addresses are lost.",
         how: "The machine was taken away without calico-kube-controllers.",
@@ -84,6 +92,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "borrowed-address-without-route",
         severity: Error,
+        brings: &[Route, Other],
         title: "A pod has an address of another node's block, and no route leads there",
         what: "Packets end in the blackhole of the block.",
         how: "The node had no block left, and borrowed; the route of the one address isn't told.",
@@ -95,6 +104,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "pod-address-shared",
         severity: Error,
+        brings: &[Route, Link, Other],
         title: "Two pods have one address",
         what: "Each gets some of the other's packets.",
         how: "A restored datastore, a race.",
@@ -106,6 +116,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "node-object-stale",
         severity: Warning,
+        brings: &[],
         title: "Calico has a Node of a machine that is gone",
         what: "Others keep a session with it, and its address is taken.",
         how: "The machine was removed from Kubernetes only.",
@@ -117,6 +128,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "pod-cidr-missing",
         severity: Error,
+        brings: &[Route, Other],
         title: "A node has no pod CIDR",
         what: "flannel does not start there.",
         how: "kube-controller-manager does not give them out, or its range is used up.",
@@ -128,6 +140,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "policy-selects-nobody",
         severity: Warning,
+        brings: &[],
         title: "A rule of a policy selects nobody",
         what: "What it was to allow is not allowed.",
         how: "A label that is misspelt or missing, of a pod or a namespace.",
@@ -139,6 +152,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "policy-denies-dns",
         severity: Error,
+        brings: &[],
         title: "Pods may not ask for names",
         what: "A default deny of egress without a rule for DNS: programs wait for names and fail.",
         how: "The policy was written for the program's own connections only.",
@@ -150,6 +164,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "host-endpoint-without-policy",
         severity: Error,
+        brings: &[Rule],
         title: "A HostEndpoint cuts its host off",
         what: "No policy and no profile allows anything but the failsafe ports.",
         how: "It was made before its policies.",
@@ -161,6 +176,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "profile-missing",
         severity: Error,
+        brings: &[Rule],
         title: "An endpoint's profile is missing",
         what: "What no policy allows is dropped.",
         how: "Endpoints of libnetwork or old releases whose profile was never made.",
@@ -172,6 +188,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "policy-rule-unreached",
         severity: Warning,
+        brings: &[],
         title: "A rule of a policy is never asked",
         what: "An earlier rule decides about every packet.",
         how: "Rules in the wrong order.",
@@ -183,6 +200,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "policy-after-translation",
         severity: Warning,
+        brings: &[],
         title: "A policy of hosts names a NodePort, and sees it too late",
         what: "Packets for NodePorts are translated before policies see them: the port stays open.",
         how: "preDNAT is not set.",
@@ -194,6 +212,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "policy-shuts-dns",
         severity: Error,
+        brings: &[],
         title: "Nobody may ask the cluster's DNS",
         what: "A default deny is for the DNS servers as well.",
         how: "A GlobalNetworkPolicy for all() without an exception for kube-system.",
@@ -201,5 +220,17 @@ pub(super) const CHECKS: &[Check] = &[
         mend: "Except the system's namespaces, or allow port 53.",
         prevent: "Write default denies with a namespaceSelector.",
         disproof: "An answer of the DNS server.",
+    },
+    Check {
+        id: "pool-missing",
+        severity: Error,
+        brings: &[Route, Other],
+        title: "There is no pool, and pods have addresses",
+        what: "New pods get no address, nothing is masqueraded or tunnelled, and releases of confd that take blocks by their pools tell nobody of them.",
+        how: "The IPPool was deleted while pods had addresses of it, or the datastore was restored without it.",
+        verify: "netdiag get ippool -o wide\nnetdiag ipam show --show-blocks\nbirdc show route",
+        mend: "Make the pool again, with the range that the cluster was made with.",
+        prevent: "Disable a pool first, and delete it when no pod has an address of it.",
+        disproof: "An IPPool that contains the pods' addresses, or pods whose addresses another plugin gives out.",
     },
 ];

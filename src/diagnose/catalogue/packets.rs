@@ -12,6 +12,7 @@ const fn cause(
     Check {
         id,
         severity: Error,
+        brings: &[],
         title,
         what,
         how,
@@ -334,6 +335,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "wrong-fdb-entry",
         severity: Error,
+        brings: &[],
         title: "A bridge sends frames to a port where nobody has their address",
         what: "Who is at another port gets nothing that is for it.",
         how: "An entry of the forwarding database was made by hand, or its owner moved and the entry is static.",
@@ -345,6 +347,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "answer-from-elsewhere",
         severity: Error,
+        brings: &[],
         title: "The answer comes from another address than was asked",
         what: "Who asked takes no such answer: connections don't come about.",
         how: "A node translated the destination and not the source, and the answer goes past it.",
@@ -356,6 +359,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "beyond-silent",
         severity: Error,
+        brings: &[],
         title: "Somebody outside gets packets and does not answer",
         what: "Questions leave the node, and conntrack sees nothing come back.",
         how: "It is off, drops what comes, or has no way back to the source: a container's own address, as a rule.",
@@ -367,6 +371,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "vxlan-fdb-missing",
         severity: Error,
+        brings: &[],
         title: "A VXLAN link doesn't know where a MAC is",
         what: "The packet doesn't leave.",
         how: "The FDB entry was not put in, or flushed.",

@@ -1,12 +1,14 @@
 //! Netfilter's rules, and services.
 
 use super::Check;
+use super::Loss::{Other, Rule};
 use crate::diagnose::finding::Severity::{Error, Warning};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "iptables-in-both-backends",
         severity: Error,
+        brings: &[Rule],
         title: "One program has rules in both back ends of iptables",
         what: "The kernel runs both: old rules that nobody looks at any more still drop and translate.",
         how: "A host's iptables and a container's use different back ends; an update changed one.",
@@ -18,6 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "rules-left-over",
         severity: Warning,
+        brings: &[Rule],
         title: "Rules of a network that doesn't run",
         what: "They translate or drop packets of the network that does.",
         how: "A network was replaced without a restart of the nodes.",
@@ -29,6 +32,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "flannel-rules-missing",
         severity: Warning,
+        brings: &[Rule],
         title: "flannel's rules were flushed",
         what: "Pods don't reach the outside, or are not forwarded.",
         how: "firewalld or another program reloaded its rules while flanneld ran.",
@@ -40,6 +44,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "dataplanes-mixed",
         severity: Error,
+        brings: &[Rule],
         title: "kube-proxy uses nftables, and Felix iptables",
         what: "Their rules run in an order that neither expects.",
         how: "kube-proxy's mode was changed alone.",
@@ -51,6 +56,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "felix-lacks-interface",
         severity: Error,
+        brings: &[Rule],
         title: "Felix's rules don't know a pod's link",
         what: "What isn't known is dropped: the pod is cut off.",
         how: "Felix doesn't run or is behind; the WorkloadEndpoint is missing.",
@@ -62,6 +68,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "refused-before-calico",
         severity: Error,
+        brings: &[Rule],
         title: "A rule refuses all forwarded packets before Calico's accept them",
         what: "Pods' packets are refused.",
         how: "firewalld or a hand-made REJECT at the head of FORWARD; ChainInsertMode Append.",
@@ -73,6 +80,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "forward-drops-pods",
         severity: Error,
+        brings: &[Rule],
         title: "The FORWARD chain drops packets of pods",
         what: "Pods of different nodes don't reach each other; those of one node may.",
         how: "Docker sets FORWARD's policy to DROP, and nothing accepts the pods' range.",
@@ -84,6 +92,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "firewall-rejects-pods",
         severity: Error,
+        brings: &[Rule],
         title: "The host's firewall refuses packets of pods",
         what: "firewalld or ufw knows nothing of pods.",
         how: "A zone that doesn't have the pods' links or range.",
@@ -95,6 +104,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "host-not-in-felix-set",
         severity: Error,
+        brings: &[Rule],
         title: "Felix doesn't know a host whose tunnelled packets come",
         what: "They are dropped as of a stranger.",
         how: "Felix is behind; a Node has another address than its packets.",
@@ -106,6 +116,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "pool-not-masqueraded",
         severity: Error,
+        brings: &[],
         title: "A pool with natOutgoing is not masqueraded",
         what: "Pods leave with their own addresses, and nobody answers.",
         how: "Felix is behind.",
@@ -117,6 +128,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "pool-without-nat-outgoing",
         severity: Error,
+        brings: &[],
         title: "Pods of a pool without natOutgoing get no answer from outside",
         what: "Their addresses are unknown there.",
         how: "natOutgoing was forgotten in a pool that nobody outside has routes to.",
@@ -128,6 +140,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "udp-to-dead-endpoint",
         severity: Error,
+        brings: &[],
         title: "UDP is still sent to a pod that is gone",
         what: "Names don't resolve for clients that go on asking from one port.",
         how: "The entry of conntrack outlives the pod as long as packets come.",
@@ -139,6 +152,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "masquerade-missing",
         severity: Error,
+        brings: &[Rule, Other],
         title: "Packets of containers leave with their own addresses",
         what: "Nobody outside has a route back.",
         how: "The MASQUERADE rule is gone: flushed, or never made.",
@@ -150,6 +164,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "service-without-endpoints",
         severity: Error,
+        brings: &[],
         title: "A service has no ready endpoint",
         what: "Connections are refused.",
         how: "The selector selects no pod, or none of the pods is ready.",
@@ -161,6 +176,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "node-port-on-some-nodes",
         severity: Warning,
+        brings: &[],
         title: "A NodePort answers on some nodes only",
         what: "externalTrafficPolicy Local drops on nodes without a pod of the service.",
         how: "It keeps the client's address, and only load balancers know which nodes to ask.",
@@ -172,6 +188,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "target-port-closed",
         severity: Error,
+        brings: &[],
         title: "A service sends to a port that its pod doesn't listen on",
         what: "Connections are refused.",
         how: "targetPort is wrong, or the program listens on 127.0.0.1.",
@@ -183,6 +200,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "service-rules-missing",
         severity: Error,
+        brings: &[],
         title: "A node lacks rules of a service",
         what: "The service's address leads nowhere from this node.",
         how: "kube-proxy doesn't run or is behind.",
@@ -194,6 +212,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "pod-source-translated",
         severity: Error,
+        brings: &[Rule, Other],
         title: "Packets from pod to pod change their source",
         what: "Policies judge them by the node's or the tunnel's address; answers may be lost.",
         how: "Masquerade rules of an older network; --cluster-cidr that isn't the pods' range.",
@@ -205,6 +224,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "outside-address-in-pool",
         severity: Warning,
+        brings: &[],
         title: "A pool covers addresses that aren't pods",
         what: "natOutgoing doesn't translate packets for addresses of pools: answers find no way back.",
         how: "A pool that is larger than needed, or of an older plan.",
@@ -216,6 +236,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "rules-of-other-iptables",
         severity: Warning,
+        brings: &[Rule],
         title: "Rules were written by another release of iptables",
         what: "What a release doesn't know, it leaves out when it restores rules: conditions get lost.",
         how: "Host and containers with different releases of iptables.",
@@ -227,6 +248,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "source-ranges-let-nobody-in",
         severity: Error,
+        brings: &[],
         title: "A load balancer's ranges let nobody in",
         what: "Clients are refused.",
         how: "loadBalancerSourceRanges of the other family, or not ranges.",
@@ -238,6 +260,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "service-address-without-endpoint",
         severity: Error,
+        brings: &[],
         title: "A node has a service's address and no endpoint of it",
         what: "With externalTrafficPolicy Local, the node drops what comes.",
         how: "The address is on a node where no pod of the service runs.",
@@ -249,6 +272,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "service-local-without-endpoint",
         severity: Warning,
+        brings: &[],
         title: "Pods of a node ask a service that answers locally only",
         what: "internalTrafficPolicy Local drops what has no endpoint on the same node.",
         how: "The pods of the service are not on every node.",
@@ -260,6 +284,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "affinity-to-dead-endpoint",
         severity: Warning,
+        brings: &[],
         title: "Session affinity keeps a client with an endpoint that is gone",
         what: "Its connections time out until the affinity does.",
         how: "The endpoint went without kube-proxy noticing.",
@@ -271,6 +296,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "node-port-answer-lost",
         severity: Warning,
+        brings: &[],
         title: "The answer of a NodePort goes past the node that translated",
         what: "Pods of other nodes get no answer.",
         how: "externalTrafficPolicy Local keeps the client's address, and the endpoint answers it directly.",
@@ -282,6 +308,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "virtual-address-answered-by-all",
         severity: Warning,
+        brings: &[],
         title: "Several nodes answer ARP for a service's address",
         what: "IPVS puts services' addresses on every node, and each answers: packets go to any of them.",
         how: "strictARP is off.",

@@ -1,12 +1,14 @@
 //! Tunnels, what nodes know of each other's, and routes over them.
 
 use super::Check;
+use super::Loss::{Link, Other, Route, Rule, Size, Tunnel};
 use crate::diagnose::finding::Severity::{Error, Warning};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "tunnel-mtu-too-large",
         severity: Error,
+        brings: &[Size],
         title: "A tunnel's packets don't fit the link below",
         what: "Packets of full size are dropped: connections open, and hang.",
         how: "The MTU was taken from another link, or the network below carries less than it says (GCE: 1460).",
@@ -18,6 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "pod-mtu-too-large",
         severity: Warning,
+        brings: &[Size],
         title: "Pods get a larger MTU than their tunnel carries",
         what: "Big packets depend on ICMP messages that firewalls drop.",
         how: "veth_mtu was set for a network without a tunnel.",
@@ -29,6 +32,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "tunnel-link-down",
         severity: Error,
+        brings: &[Route, Tunnel, Link, Other],
         title: "A tunnel's link is down",
         what: "Routes by it are dead: the node reaches no pods of other nodes.",
         how: "A network manager set it down, or another agent.",
@@ -40,6 +44,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "tunnel-link-differs",
         severity: Error,
+        brings: &[Route, Tunnel, Link, Other],
         title: "A tunnel's link is not as it is configured",
         what: "Other nodes send to another port or network than this one listens on.",
         how: "The link is from before the setting was changed, or another program made it.",
@@ -51,6 +56,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "vxlan-port-shared",
         severity: Warning,
+        brings: &[Tunnel],
         title: "Two VXLAN links share a port",
         what: "One takes packets of all networks on the port; the other hears nothing.",
         how: "A link of Cilium's or of another network that was left over.",
@@ -62,6 +68,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "tunnel-source-differs",
         severity: Warning,
+        brings: &[Rule, Tunnel],
         title: "Tunnelled packets leave with another address than the node's",
         what: "Receivers drop packets of hosts that they don't know.",
         how: "Two addresses in one segment; the kernel takes the other one.",
@@ -73,6 +80,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "vtep-mac-stale",
         severity: Error,
+        brings: &[Tunnel, Other],
         title: "A node has an old MAC of another node's VXLAN link",
         what: "Packets arrive there and are thrown away, since the frame inside is for somebody else.",
         how: "udev or NetworkManager changed the MAC at a restart; peers keep the old one.",
@@ -84,6 +92,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "vxlan-entry-missing",
         severity: Error,
+        brings: &[Tunnel, Other],
         title: "A node lacks the neighbor or FDB entry of another node's VXLAN link",
         what: "Packets for that node's pods don't leave.",
         how: "The lease ran out while the datastore was away; somebody flushed the tables.",
@@ -95,6 +104,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "vtep-at-wrong-node",
         severity: Error,
+        brings: &[Route, Tunnel, Other],
         title: "An FDB entry leads to the wrong node",
         what: "Packets for one node's pods go to another one.",
         how: "An old entry beside a new lease.",
@@ -106,6 +116,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "tunnel-link-missing",
         severity: Error,
+        brings: &[Route, Tunnel, Link, Other],
         title: "No tunnel link takes the packet",
         what: "The packet arrives encapsulated, and its host has no link for it.",
         how: "The module or link is missing on this side.",
@@ -117,6 +128,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "block-with-two-ways",
         severity: Warning,
+        brings: &[Route, Other],
         title: "A route to a block leads to two nodes",
         what: "Half of the packets go to a node that doesn't have the pod.",
         how: "Two nodes claim the block.",
@@ -128,6 +140,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "route-to-wrong-node",
         severity: Error,
+        brings: &[Route, Other],
         title: "A route to a block leads to another node",
         what: "Packets for its pods go to a node that doesn't have them.",
         how: "A route by hand, or one that is left over since the block moved.",
@@ -139,6 +152,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "routes-differ-in-device",
         severity: Error,
+        brings: &[Route, Other],
         title: "Two nodes reach each other's pods by different devices",
         what: "One tunnels, the other doesn't: reverse path filters drop what comes the other way.",
         how: "A change of the pool's mode that one node did not follow.",
@@ -150,6 +164,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "own-subnet-leaves-node",
         severity: Error,
+        brings: &[Route, Other],
         title: "A node sends packets for its own pods away",
         what: "They come back and go out again until their lifetime is over.",
         how: "A route of flannel's host-gw that was left over when the subnet changed its node.",
@@ -161,6 +176,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ovs-tunnel-mismatch",
         severity: Error,
+        brings: &[Tunnel, Link, Other],
         title: "Two ends of an Open vSwitch tunnel don't fit",
         what: "Packets pass in one direction or not at all.",
         how: "A typing error in remote_ip or key; a port that was forgotten on one host.",
@@ -172,6 +188,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "tunnel-hears-nothing",
         severity: Error,
+        brings: &[Tunnel, Other],
         title: "A tunnel sends, and nothing comes back",
         what: "The network between the nodes drops its packets.",
         how: "Security groups without protocol 4 or the UDP port; NSX below, which takes the port for itself; Azure, which drops protocol 4.",
@@ -183,6 +200,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "cloud-drops-pod-addresses",
         severity: Warning,
+        brings: &[Other],
         title: "A cloud may drop packets that have pods' addresses",
         what: "Machines may send with their own addresses only, unless they are told otherwise; nothing on the machine shows it.",
         how: "Routes without a tunnel, and source/destination check, port security or IP forwarding as the cloud sets it.",
@@ -194,6 +212,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "direct-routing-not-used",
         severity: Warning,
+        brings: &[],
         title: "flannel tunnels to a node that it could reach directly",
         what: "Packets take the tunnel and its MTU, although DirectRouting is on.",
         how: "The setting came after flanneld's start, or the cloud gives addresses of length 32.",
@@ -205,6 +224,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "route-on-one-side",
         severity: Error,
+        brings: &[Route, Other],
         title: "A route between two hosts is there on one side only",
         what: "Packets arrive, and their answers are lost.",
         how: "A static route that was forgotten, or a daemon that doesn't tell its connected networks.",
@@ -212,5 +232,17 @@ pub(super) const CHECKS: &[Check] = &[
         mend: "ip route replace NET via HOST on the other side; redistribute connected.",
         prevent: "Make both sides by one script.",
         disproof: "An answer.",
+    },
+    Check {
+        id: "pool-without-tunnel",
+        severity: Error,
+        brings: &[Route, Other],
+        title: "A pool has no tunnel, and a router between the nodes has no routes to pods",
+        what: "Nodes of different subnets send each other packets with pods' addresses as they are. The router between them doesn't know these addresses: it sends them away by its default route, or drops them.",
+        how: "ipipMode and vxlanMode are Never, or CrossSubnet with node addresses whose masks are too wide, and the router was given no routes to pods.",
+        verify: "netdiag get ippool -o wide\nip route get NODE\nip route get POD   (on the router)",
+        mend: "Set ipipMode or vxlanMode of the pool to CrossSubnet, or give the router the routes: a BGPPeer with it.",
+        prevent: "Use CrossSubnet wherever nodes are in several subnets.",
+        disproof: "A route to the pods' blocks on the router.",
     },
 ];

@@ -89,7 +89,7 @@ fn deaf(world: &World, found: &mut Vec<Finding>) {
         } else {
             "udp port 4789 or udp port 8472"
         };
-        found.push(finding.run(format!("tcpdump -ni {uplink} -c 10 '{filter}'"), ""));
+        found.push(finding.look(format!("tcpdump -ni {uplink} -c 10 '{filter}'")));
     }
 }
 

@@ -17,6 +17,7 @@ mod managers;
 mod netfilter;
 mod network;
 mod objects;
+mod peerings;
 mod peers;
 mod pods;
 mod policies;
@@ -26,6 +27,7 @@ mod shadows;
 pub(super) mod shared;
 mod switches;
 mod tunnels;
+mod underlay;
 mod vteps;
 mod ways;
 
@@ -34,10 +36,11 @@ use super::world::World;
 
 /// Every family's findings.
 pub(super) fn all(world: &World) -> Vec<Finding> {
-    let families: [fn(&World, &mut Vec<Finding>); 26] = [
+    let families: [fn(&World, &mut Vec<Finding>); 27] = [
         addresses::find,
         peers::find,
         blocks::find,
+        underlay::find,
         kernel::find,
         limits::find,
         network::find,

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::shared::route_link;
+use super::peerings;
+use super::shared::{names, route_link};
 use crate::diagnose::finding::{Finding, Sure};
+use crate::diagnose::lacking::Down;
 use crate::diagnose::world::World;
 use crate::intent::Cluster;
 use crate::intent::blocks::blocks;
@@ -37,6 +39,7 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
             .iter()
             .map(|node| (node.name.as_str(), sessions(cluster, node, false)))
             .collect();
+        peerings::find(world, cluster, &all, found);
         if uses_bgp {
             alone(cluster, &all, found);
         }
@@ -45,8 +48,9 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     }
     let blocks = blocks(cluster, world.nodes);
     let intent = Intent::new(cluster, &blocks, false);
+    let down = Down::new(world, cluster, &blocks);
     for node in world.nodes {
-        missing(world, cluster, &intent, node, found);
+        missing(world, cluster, (&intent, &down), node, found);
     }
 }
 
@@ -103,6 +107,12 @@ fn alone(cluster: &Cluster, all: &HashMap<&str, Vec<Session>>, found: &mut Vec<F
         .nodes
         .iter()
         .filter(|node| node.ipv4.is_some() && all.get(node.name.as_str()).is_none_or(Vec::is_empty))
+        // One that its peers take for another AS's gets no session from them.
+        .filter(|node| {
+            !found
+                .iter()
+                .any(|known| known.id == "bgp-as-mismatch" && known.node == node.name)
+        })
         .map(|node| node.name.as_str())
         .collect();
     let Some(first) = alone.first().filter(|_| !cluster.mesh) else {
@@ -150,7 +160,7 @@ fn one_sided(cluster: &Cluster, all: &HashMap<&str, Vec<Session>>, found: &mut V
         }
     }
     for (object, pairs) in by_peer {
-        let Some((node, peer)) = pairs.first() else {
+        let Some((node, peer)) = pairs.first().filter(|_| !peerings::is_named(found, object)) else {
             continue;
         };
         found.push(
@@ -201,16 +211,6 @@ fn next(id: std::net::Ipv4Addr) -> std::net::Ipv4Addr {
     u32::from(id).wrapping_add(1).into()
 }
 
-fn names(all: &[&str]) -> String {
-    match all {
-        [] => "nobody".to_owned(),
-        [first, second, third, rest @ ..] if !rest.is_empty() => {
-            format!("{first}, {second}, {third} and {} more", rest.len())
-        }
-        some => some.join(", "),
-    }
-}
-
 /// Somebody else listens where BIRD should.
 fn ports(world: &World, found: &mut Vec<Finding>) {
     for node in world.nodes {
@@ -257,37 +257,37 @@ fn ports(world: &World, found: &mut Vec<Finding>) {
     }
 }
 
-/// Routes that the objects mean and the node doesn't have, or has otherwise.
-fn missing(world: &World, cluster: &Cluster, intent: &Intent, node: &NodeState, found: &mut Vec<Finding>) {
-    let (Some(meant), Some(routes)) = (cluster.node(&node.name), node.net.routes.known()) else {
+/// Routes that the objects mean and the node doesn't have, or has otherwise. Where a session is down or an address is
+/// wrong, that is the finding.
+fn missing(
+    world: &World,
+    cluster: &Cluster,
+    (intent, down): (&Intent, &Down),
+    node: &NodeState,
+    found: &mut Vec<Finding>,
+) {
+    let (Some(object), Some(routes)) = (cluster.node(&node.name), node.net.routes.known()) else {
         return;
     };
-    // Where a session is down or an address is wrong, that is the finding.
-    let explained =
-        |name: &str| {
-            world.wrong_address(name, false).is_some()
-                || world.state(name).is_some_and(|state| {
-                    state.bird.known().is_some_and(|bird| {
-                        bird.sessions().any(|(_, session)| session.state != "Established")
-                    }) || state.bird.absence() == Some(crate::state::Absence::Missing)
-                })
-        };
-    let quiet = explained(&node.name);
+    let meant = intent.routes(object);
     let main: HashMap<ipnet::IpNet, &Route> = routes
         .iter()
         .filter(|route| route.table == TableId::MAIN)
         .map(|route| (route.dst, route))
         .collect();
-    let mut lacking: BTreeMap<&str, Vec<(&ipnet::IpNet, &Way)>> = BTreeMap::new();
-    let meant = intent.routes(meant);
     for MeantRoute { dst, way, owner, .. } in &meant {
-        let Some(route) = main.get(dst) else {
-            if *way != Way::Blackhole && !quiet && !explained(owner) {
-                lacking.entry(owner).or_default().push((dst, way));
-            }
-            continue;
-        };
-        found.extend(otherwise(world, cluster, node, route, way, owner));
+        if let Some(route) = main.get(dst) {
+            found.extend(otherwise(world, cluster, node, route, way, owner));
+        }
+    }
+    let mut lacking: BTreeMap<&str, Vec<(&ipnet::IpNet, &Way)>> = BTreeMap::new();
+    for (route, explained) in down.lacking(cluster, node, object, &meant) {
+        if !explained {
+            lacking
+                .entry(route.owner)
+                .or_default()
+                .push((&route.dst, &route.way));
+        }
     }
     if lacking.is_empty() {
         return;

@@ -160,3 +160,14 @@ pub(in crate::diagnose) fn chains<'n>(
 pub(in crate::diagnose) fn overlap(one: &IpNet, other: &IpNet) -> bool {
     one.contains(other) || other.contains(one)
 }
+
+/// `a, b`, or the first three and how many more.
+pub(in crate::diagnose) fn names(all: &[&str]) -> String {
+    match all {
+        [] => "nobody".to_owned(),
+        [first, second, third, rest @ ..] if !rest.is_empty() => {
+            format!("{first}, {second}, {third} and {} more", rest.len())
+        }
+        some => some.join(", "),
+    }
+}

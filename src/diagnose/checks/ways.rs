@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::shared::uplinks;
-use crate::diagnose::finding::{Finding, Sure};
+use crate::diagnose::finding::{Command, Finding, Sure};
 use crate::diagnose::world::World;
 use crate::forward::fib::{Fib, Flow};
 use crate::state::NodeState;
@@ -135,11 +135,11 @@ fn answered_by_all(world: &World, found: &mut Vec<Finding>) {
         .step("set ipvs.strictARP: true in kube-proxy's ConfigMap, and restart kube-proxy");
         for node in nodes {
             for (key, value) in [("arp_ignore", 1), ("arp_announce", 2)] {
-                finding.fix.commands.push(crate::diagnose::Command {
-                    node: Some(node.name.clone()),
-                    run: format!("sysctl -w net.ipv4.conf.all.{key}={value}"),
-                    undo: Some(format!("sysctl -w net.ipv4.conf.all.{key}=0")),
-                });
+                finding.fix.commands.push(Command::on(
+                    &node.name,
+                    format!("sysctl -w net.ipv4.conf.all.{key}={value}"),
+                    format!("sysctl -w net.ipv4.conf.all.{key}=0"),
+                ));
             }
         }
         found.push(finding);

@@ -10,7 +10,7 @@ use crate::forward::topology::Topology;
 use crate::forward::walk::{Cause, End, Walker};
 use crate::intent::Cluster;
 use crate::intent::routes::Silent;
-use crate::intent::sessions::{Session, sessions};
+use crate::intent::sessions::{By, Session, is_second, sessions};
 use crate::state::bird::{BgpSession, Bird, ConfiguredPeer, Protocol};
 use crate::state::{Fact, NodeState, Snapshot};
 
@@ -25,6 +25,8 @@ enum Then {
     StaysDown,
     /// And why.
     Down(String),
+    /// Its peer has another session, which is up: Idle.
+    Second,
     /// Who is there can't be told.
     Unknown,
 }
@@ -91,7 +93,15 @@ impl Ends {
         for (name, sides) in &ends.new {
             let state = snapshot.nodes.iter().find(|node| node.name == *name);
             let up = state.and_then(|state| established(state, v6));
-            let list = sides.all.iter().map(|session| {
+            let list = sides.all.iter().enumerate().map(|(at, session)| {
+                if is_second(&sides.all, at) {
+                    return Told {
+                        session: session.clone(),
+                        then: Then::Second,
+                        up_now: up.is_some().then_some(false),
+                        anew: false,
+                    };
+                }
                 let now = up.as_ref().map(|up| up.contains(&session.remote));
                 let unchanged = ends.is_unchanged(name, session);
                 let then = if unchanged {
@@ -240,6 +250,10 @@ impl Ends {
                     future.sessions_down.push((peer, why.clone()));
                 }
                 Then::Unknown => future.sessions_unknown.push(peer),
+                Then::Second => {
+                    let why = "the mesh has a session with it, and of two BIRD keeps the one that is up";
+                    future.sessions_down.push((peer, why.to_owned()));
+                }
                 Then::Up | Then::StaysDown => {}
             }
         }
@@ -276,7 +290,11 @@ impl Ends {
                 neighbor.is_none_or(|ip| !of_family(ip) || is_meant(ip))
             });
             for told in all {
-                protocol(bird, told);
+                if told.then == Then::Second {
+                    second(bird, &told.session);
+                } else {
+                    protocol(bird, told);
+                }
             }
         }
         if let Fact::Known(config) = &mut state.bird_config {
@@ -342,8 +360,37 @@ fn established(state: &NodeState, v6: bool) -> Option<HashSet<IpAddr>> {
     Some(up.filter_map(|(_, now)| now.neighbor_address).collect())
 }
 
+/// As confd calls it. Whether an object is for all nodes or for some, its name does not tell here.
 fn name_of(session: &Session) -> String {
-    format!("Mesh_{}", session.remote.to_string().replace(['.', ':'], "_"))
+    let kind = match session.by {
+        By::Mesh => "Mesh",
+        By::Peer(_) => "Node",
+    };
+    format!("{kind}_{}", session.remote.to_string().replace(['.', ':'], "_"))
+}
+
+/// A session beside that of the mesh: it is there, and stays Idle.
+fn second(bird: &mut Bird, session: &Session) {
+    let of = |protocol: &&Protocol| {
+        let bgp = protocol.bgp.as_ref();
+        bgp.is_some_and(|bgp| bgp.neighbor_address == Some(session.remote))
+    };
+    if bird.protocols.iter().filter(of).count() < 2 {
+        bird.protocols.push(Protocol {
+            name: name_of(session),
+            proto: "BGP".to_owned(),
+            state: "start".to_owned(),
+            info: "Idle".to_owned(),
+            bgp: Some(BgpSession {
+                state: "Idle".to_owned(),
+                neighbor_address: Some(session.remote),
+                neighbor_as: session.remote_as,
+                source_address: Some(session.local),
+                ..BgpSession::default()
+            }),
+            ..Protocol::default()
+        });
+    }
 }
 
 fn protocol(bird: &mut Bird, told: &Told) {

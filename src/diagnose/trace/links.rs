@@ -219,11 +219,7 @@ pub(super) fn port_closed(case: &Case, proto: &str, port: u16) -> Explained {
             .step("start it, or ask for the right port"),
     };
     let flag = if proto == "tcp" { "t" } else { "u" };
-    explained.run(
-        &case.place.node.name,
-        format!("{inside}ss -l{flag}np"),
-        String::new(),
-    )
+    explained.look(&case.place.node.name, format!("{inside}ss -l{flag}np"))
 }
 
 /// An answer that comes from another address than was asked: its way leads past whoever translated the question.
@@ -244,10 +240,9 @@ fn of_somebody_else(case: &Case) -> Option<Explained> {
             "{translator} translated the destination and not the source, so the answer goes past it, as it is: MASQUERADE is missing there"
         ))
         .shown(format!("netfilter of {translator}"), nat.text.clone())
-        .run(
+        .look(
             &case.scene.topology.place(nat.place).node.name,
             "iptables-save -c -t nat | grep -i masq",
-            "",
         )
         .step("of a service: see that KUBE-MARK-MASQ and KUBE-POSTROUTING are whole, and restart kube-proxy"),
     )
@@ -286,7 +281,7 @@ pub(super) fn address_shared(case: &Case, ip: IpAddr, asker: &str) -> Explained 
         None => explained,
     };
     explained
-        .run(node, format!("ip route show to match {ip}"), String::new())
+        .look(node, format!("ip route show to match {ip}"))
         .step("delete one of the two; then look for what gave the address out twice: netdiag ipam check")
 }
 
@@ -454,7 +449,7 @@ pub(super) fn no_port(case: &Case, link: &str) -> Explained {
         format!("ip link show master {link} on {}", case.who()),
         "none is up",
     )
-    .run(&case.place.node.name, format!("ip link show master {link}"), "")
+    .look(&case.place.node.name, format!("ip link show master {link}"))
     .step("bring one of them up (ip link set PORT up), or add one (ip link set PORT master …)")
 }
 
@@ -472,11 +467,7 @@ pub(super) fn no_port_for(case: &Case, bridge: &str, mac: Mac) -> Explained {
         format!("bridge fdb show br {bridge} on {who}"),
         format!("nothing for {mac}"),
     )
-    .run(
-        &case.place.node.name,
-        format!("bridge link show | grep {bridge}"),
-        "",
-    )
+    .look(&case.place.node.name, format!("bridge link show | grep {bridge}"))
     .step(format!(
         "put the link of whoever has {mac} into {bridge}: ip link set LINK master {bridge}"
     ))

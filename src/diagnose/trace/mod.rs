@@ -81,21 +81,21 @@ impl Explained {
 
     /// To type on a node, and what takes it back.
     fn run(mut self, node: &str, run: impl Into<String>, undo: impl Into<String>) -> Self {
-        let undo = Some(undo.into()).filter(|undo: &String| !undo.is_empty());
-        self.commands.push(Command {
-            node: Some(node.to_owned()),
-            run: run.into(),
-            undo,
-        });
+        self.commands.push(Command::on(node, run, undo));
         self
     }
 
-    /// To type wherever netdiag reaches the cluster.
+    /// To type on a node, to see more.
+    fn look(mut self, node: &str, run: impl Into<String>) -> Self {
+        self.commands.push(Command::look(node, run));
+        self
+    }
+
+    /// To type wherever netdiag reaches the cluster, to see more.
     fn netdiag(mut self, run: impl Into<String>) -> Self {
         self.commands.push(Command {
             node: None,
-            run: run.into(),
-            undo: None,
+            ..Command::look("", run)
         });
         self
     }

@@ -72,7 +72,7 @@ pub(super) fn outgoing(case: &Case, owner: PlaceId, host: &Place, dst: IpAddr) -
                     .sure(Sure::Proved)
                     .because(format!("natOutgoing is on for the pool of {dst}, but Felix's rule is not asked: somebody flushed table nat"))
                     .shown(format!("iptables-save -t nat on {node}"), format!("no packet comes to a MASQUERADE of {CHAIN}"))
-                    .run(node, format!("iptables-save -c -t nat | grep -e {CHAIN} -e POSTROUTING"), "")
+                    .look(node, format!("iptables-save -c -t nat | grep -e {CHAIN} -e POSTROUTING"))
                     .step(format!("restart calico-node on {node}: Felix writes its rules anew")),
             );
         }

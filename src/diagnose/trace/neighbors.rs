@@ -376,7 +376,7 @@ fn on_no_segment(case: &Case, explained: Explained, target: IpAddr, link: &str) 
         .iter()
         .any(|entry| entry.ip == target && entry.state == NeighborState::Failed);
     let explained = if namespace(case.place).is_none() {
-        explained.run(node, format!("arping -c 3 -I {link} {target}"), String::new())
+        explained.look(node, format!("arping -c 3 -I {link} {target}"))
     } else {
         explained
     };

@@ -161,7 +161,7 @@ fn docker_direct(case: &Case, explained: Explained) -> Explained {
     explained
         .because("Docker drops what comes from outside for a container's own address: only published ports are open")
         .step("use the host's address and a published port (docker run -p HOST:CONTAINER), not the container's address")
-        .run(node, "docker ps --format '{{.Names}} {{.Ports}}'", "")
+        .look(node, "docker ps --format '{{.Names}} {{.Ports}}'")
 }
 
 fn no_endpoints(text: &str, explained: Explained) -> Explained {
@@ -227,10 +227,9 @@ fn calico(case: &Case, chain: &str, text: &str, explained: Explained) -> Explain
             "see the policies that select the {what}: netdiag get networkpolicy -A; netdiag get globalnetworkpolicy; one with {way} and action Allow must match"
         ))
     };
-    explained.run(
+    explained.look(
         &case.place.node.name,
         format!("{}iptables-save -c | grep -- {chain}", typed_in(case.place)),
-        "",
     )
 }
 

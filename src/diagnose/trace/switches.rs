@@ -23,8 +23,8 @@ pub(super) fn switch(case: &Case, bridge: &str, why: &str) -> Explained {
         None => explained.shown(format!("ovs-vsctl show on {who}"), why.to_owned()),
     };
     explained
-        .run(node, format!("ovs-ofctl dump-flows {bridge}"), "")
-        .run(node, format!("ovs-appctl fdb/show {bridge}"), "")
+        .look(node, format!("ovs-ofctl dump-flows {bridge}"))
+        .look(node, format!("ovs-appctl fdb/show {bridge}"))
         .step("mend the rule, VLAN tag or port that decides; ovs-appctl ofproto/trace shows the same packet to the switch itself")
 }
 

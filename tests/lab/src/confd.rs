@@ -86,7 +86,7 @@ fn is_for(peer: &Value, node: &Value) -> bool {
 /// All sessions of a node in one family, by the peer's address: an explicit one counts more than one that follows from
 /// another's, and a global one more than a node's own.
 fn peers(objects: &[Value], own: &Value, own_address: &str, v6: bool) -> Vec<Peer> {
-    let mut peers: BTreeMap<String, Peer> = BTreeMap::new();
+    let mut peers: BTreeMap<(bool, String), Peer> = BTreeMap::new();
     let own_number = number(objects, own);
     let mut add = |kind, address: String, of: u64, spec: &Value, rr: &str, at_node: bool| {
         if address == own_address {
@@ -98,7 +98,8 @@ fn peers(objects: &[Value], own: &Value, own_address: &str, v6: bool) -> Vec<Pee
             "Global" => at_node && address.as_str() > own_address,
             _ => false,
         };
-        peers.entry(address.clone()).or_insert(Peer {
+        // A peer of the mesh that an object names as well gets a protocol of each.
+        peers.entry((kind == "Mesh", address.clone())).or_insert(Peer {
             kind,
             address,
             number: of,

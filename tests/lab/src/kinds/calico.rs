@@ -200,16 +200,20 @@ impl Calico {
     fn route(&self, node: crate::NodePlan, host: &Host, other: &Host) -> crate::NodePlan {
         let (block, address) = (other.block, self.address(other));
         let beside = !self.routed || (host.number == 3) == (other.number == 3);
+        let (tunnel, mac) = (other.tunnel(), other.mac());
+        // Of all nodes, also of those that are routed to.
+        let node = if self.wire == Wire::Plain {
+            node
+        } else {
+            node.ip(&format!(
+                "neighbor replace {tunnel} lladdr {mac} dev vxlan.calico nud permanent"
+            ))
+            .sh(&format!(
+                "bridge fdb append {mac} dev vxlan.calico dst {address} self permanent"
+            ))
+        };
         if self.wire == Wire::Vxlan || (self.wire == Wire::VxlanCrossSubnet && !beside) {
-            let (tunnel, mac) = (other.tunnel(), other.mac());
-            return node
-                .ip(&format!(
-                    "neighbor replace {tunnel} lladdr {mac} dev vxlan.calico nud permanent"
-                ))
-                .sh(&format!(
-                    "bridge fdb append {mac} dev vxlan.calico dst {address} self permanent"
-                ))
-                .route(&format!("{block} via {tunnel} dev vxlan.calico onlink proto 80"));
+            return node.route(&format!("{block} via {tunnel} dev vxlan.calico onlink proto 80"));
         }
         let gateway = match (beside, host.number) {
             (true, _) => address,
