@@ -655,7 +655,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('--allow-version-mismatch', '--allow-version-mismatch', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag works with every release of Calico')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('diags', 'diags', [CompletionResultType]::ParameterValue, 'Collect what there is to know of a cluster into an archive: its objects, and logs of Calico''s pods')
+            [CompletionResult]::new('diags', 'diags', [CompletionResultType]::ParameterValue, 'Collect what there is to know of a cluster into an archive: its objects, logs of Calico''s pods, and their nodes'' tables')
             break
         }
         'netdiag;cluster;diags' {

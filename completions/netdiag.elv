@@ -621,7 +621,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand --allow-version-mismatch 'Accepted as calicoctl has it: netdiag works with every release of Calico'
             cand -h 'Print help'
             cand --help 'Print help'
-            cand diags 'Collect what there is to know of a cluster into an archive: its objects, and logs of Calico''s pods'
+            cand diags 'Collect what there is to know of a cluster into an archive: its objects, logs of Calico''s pods, and their nodes'' tables'
         }
         &'netdiag;cluster;diags'= {
             cand --since 'Logs of so long only, such as 90s, 30m or 2h'

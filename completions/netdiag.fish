@@ -843,7 +843,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_
 complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_seen_subcommand_from diags" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_seen_subcommand_from diags" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_seen_subcommand_from diags" -s h -l help -d 'Print help'
-complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_seen_subcommand_from diags" -f -a "diags" -d 'Collect what there is to know of a cluster into an archive: its objects, and logs of Calico\'s pods'
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_seen_subcommand_from diags" -f -a "diags" -d 'Collect what there is to know of a cluster into an archive: its objects, logs of Calico\'s pods, and their nodes\' tables'
 complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -l since -d 'Logs of so long only, such as 90s, 30m or 2h' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -l max-logs -d 'Pods of each application whose logs are collected' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -l max-parallelism -d 'Requests that are on their way at once' -r
