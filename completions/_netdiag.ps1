@@ -241,7 +241,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('--summary', '--summary', [CompletionResultType]::ParameterName, 'Show flows instead of packets, and what is wrong with them; -o wide shows all flows')
             [CompletionResult]::new('--flows', '--flows', [CompletionResultType]::ParameterName, 'Show flows instead of packets, and only count: faster than --summary; -o wide shows all flows')
             [CompletionResult]::new('--tui', '--tui', [CompletionResultType]::ParameterName, 'Show flows as they come in the terminal; pick one to see its packets, and one of those to see its layers')
-            [CompletionResult]::new('--names', '--names', [CompletionResultType]::ParameterName, 'Show the names of pods, nodes and services beside their addresses, as this host and its datastore have them, or --snapshot and --objects. Names are never looked up in DNS')
+            [CompletionResult]::new('--names', '--names', [CompletionResultType]::ParameterName, 'Show the names of pods, nodes and services beside their addresses, as this host and its datastore have them, or --snapshot and --objects; with --write, put them into the pcapng file. Names are never looked up in DNS')
             [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Write each line at once, for a pipe')
             [CompletionResult]::new('--line-buffered', '--line-buffered', [CompletionResultType]::ParameterName, 'Write each line at once, for a pipe')
             [CompletionResult]::new('--allow-version-mismatch', '--allow-version-mismatch', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag works with every release of Calico')
@@ -655,7 +655,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('--allow-version-mismatch', '--allow-version-mismatch', [CompletionResultType]::ParameterName, 'Accepted as calicoctl has it: netdiag works with every release of Calico')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('diags', 'diags', [CompletionResultType]::ParameterValue, 'Collect what there is to know of a cluster into an archive: its objects, and logs of Calico''s pods')
+            [CompletionResult]::new('diags', 'diags', [CompletionResultType]::ParameterValue, 'Collect what there is to know of a cluster into an archive: its objects, logs of Calico''s pods, and their nodes'' tables')
             break
         }
         'netdiag;cluster;diags' {

@@ -230,7 +230,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand --summary 'Show flows instead of packets, and what is wrong with them; -o wide shows all flows'
             cand --flows 'Show flows instead of packets, and only count: faster than --summary; -o wide shows all flows'
             cand --tui 'Show flows as they come in the terminal; pick one to see its packets, and one of those to see its layers'
-            cand --names 'Show the names of pods, nodes and services beside their addresses, as this host and its datastore have them, or --snapshot and --objects. Names are never looked up in DNS'
+            cand --names 'Show the names of pods, nodes and services beside their addresses, as this host and its datastore have them, or --snapshot and --objects; with --write, put them into the pcapng file. Names are never looked up in DNS'
             cand -l 'Write each line at once, for a pipe'
             cand --line-buffered 'Write each line at once, for a pipe'
             cand --allow-version-mismatch 'Accepted as calicoctl has it: netdiag works with every release of Calico'
@@ -621,7 +621,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand --allow-version-mismatch 'Accepted as calicoctl has it: netdiag works with every release of Calico'
             cand -h 'Print help'
             cand --help 'Print help'
-            cand diags 'Collect what there is to know of a cluster into an archive: its objects, and logs of Calico''s pods'
+            cand diags 'Collect what there is to know of a cluster into an archive: its objects, logs of Calico''s pods, and their nodes'' tables'
         }
         &'netdiag;cluster;diags'= {
             cand --since 'Logs of so long only, such as 90s, 30m or 2h'

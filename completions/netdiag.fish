@@ -576,7 +576,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l nano -d 'Nan
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l summary -d 'Show flows instead of packets, and what is wrong with them; -o wide shows all flows'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l flows -d 'Show flows instead of packets, and only count: faster than --summary; -o wide shows all flows'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l tui -d 'Show flows as they come in the terminal; pick one to see its packets, and one of those to see its layers'
-complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l names -d 'Show the names of pods, nodes and services beside their addresses, as this host and its datastore have them, or --snapshot and --objects. Names are never looked up in DNS'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l names -d 'Show the names of pods, nodes and services beside their addresses, as this host and its datastore have them, or --snapshot and --objects; with --write, put them into the pcapng file. Names are never looked up in DNS'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s l -l line-buffered -d 'Write each line at once, for a pipe'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -843,7 +843,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_
 complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_seen_subcommand_from diags" -l log-level -d 'Accepted as calicoctl has it: netdiag writes no log' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_seen_subcommand_from diags" -l allow-version-mismatch -d 'Accepted as calicoctl has it: netdiag works with every release of Calico'
 complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_seen_subcommand_from diags" -s h -l help -d 'Print help'
-complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_seen_subcommand_from diags" -f -a "diags" -d 'Collect what there is to know of a cluster into an archive: its objects, and logs of Calico\'s pods'
+complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and not __fish_seen_subcommand_from diags" -f -a "diags" -d 'Collect what there is to know of a cluster into an archive: its objects, logs of Calico\'s pods, and their nodes\' tables'
 complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -l since -d 'Logs of so long only, such as 90s, 30m or 2h' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -l max-logs -d 'Pods of each application whose logs are collected' -r
 complete -c netdiag -n "__fish_netdiag_using_subcommand cluster; and __fish_seen_subcommand_from diags" -l max-parallelism -d 'Requests that are on their way at once' -r

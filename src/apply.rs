@@ -127,9 +127,19 @@ pub async fn apply_all(
     let mut results = Vec::with_capacity(documents.len());
     let (lost, show) = (Cell::new(false), RefCell::new(show));
     let (lost, show) = (&lost, &show);
-    for batch in batches(documents) {
+    for batch in batches(documents).flat_map(|batch| batch.chunks(AT_ONCE)) {
         let first = results.len();
-        let tasks = batch.iter().enumerate().map(|(index, document)| async move {
+        let stored = if lost.get() || stopped() {
+            Vec::new()
+        } else {
+            read_ahead(store, batch).await
+        };
+        let mut stored = stored.into_iter();
+        let tasks = batch.iter().enumerate().map(|(index, document)| {
+            let stored = stored.next();
+            (index, document, stored)
+        });
+        let tasks = tasks.map(|(index, document, stored)| async move {
             if lost.get() {
                 return Err(Error::NotTried);
             }
@@ -137,7 +147,7 @@ pub async fn apply_all(
                 return Err(Error::Stopped);
             }
             let mut tell = |plan: &Plan<'_>| (show.borrow_mut())(first + index, plan);
-            let result = apply(store, document, verb, mode, &mut tell).await;
+            let result = apply_to(store, document, stored, verb, mode, &mut tell).await;
             lost.set(lost.get() || matches!(&result, Err(Error::Datastore(error)) if is_out_of_reach(error)));
             result
         });
@@ -181,6 +191,15 @@ fn is_out_of_reach(error: &datastore::Error) -> bool {
     )
 }
 
+/// What is stored of documents of one kind, read by fewer requests than there are documents.
+async fn read_ahead(store: &dyn Datastore, batch: &[Document]) -> Vec<Result<Resource, datastore::Error>> {
+    let [first, _, ..] = batch else { return Vec::new() };
+    let names: Vec<String> = batch.iter().map(|document| document.resource.id()).collect();
+    // Where that fails, each document says why.
+    let read = store.get_several(first.resource.kind, &names).await;
+    read.unwrap_or_default()
+}
+
 /// Applies one document.
 ///
 /// # Errors
@@ -193,11 +212,27 @@ pub async fn apply(
     mode: Mode,
     show: &mut dyn FnMut(&Plan<'_>),
 ) -> Result<Done, Error> {
+    apply_to(store, document, None, verb, mode, show).await
+}
+
+/// The same, where what is stored may have been read already.
+async fn apply_to(
+    store: &dyn Datastore,
+    document: &Document,
+    mut read: Option<Result<Resource, datastore::Error>>,
+    verb: Verb,
+    mode: Mode,
+    show: &mut dyn FnMut(&Plan<'_>),
+) -> Result<Done, Error> {
     let mut tries = 1;
     loop {
         let kind = document.resource.kind;
         rules::writable(&document.resource, verb)?;
-        let stored = stored(store, &document.resource).await?;
+        let stored = match read.take() {
+            Some(read) => read,
+            None => store.get(kind, &document.resource.id()).await,
+        };
+        let stored = found(stored)?;
         match (verb, &stored) {
             (Verb::Create { skip_exists: true }, Some(_)) => return Ok(Done::Skipped),
             (Verb::Create { .. }, Some(_)) => {
@@ -249,8 +284,9 @@ fn is_race(error: &datastore::Error) -> bool {
     matches!(error, Conflict { .. } | AlreadyExists { .. } | NotFound { .. })
 }
 
-async fn stored(store: &dyn Datastore, resource: &Resource) -> Result<Option<Resource>, Error> {
-    match store.get(resource.kind, &resource.id()).await {
+/// What isn't there is no error.
+fn found(read: Result<Resource, datastore::Error>) -> Result<Option<Resource>, Error> {
+    match read {
         Ok(stored) => Ok(Some(stored)),
         Err(datastore::Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(error.into()),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::state::{Fact, Objects, Snapshot};
+use crate::state::{Fact, Objects, Snapshot, json};
 
 /// A snapshot's table of contents.
 #[derive(Debug, PartialEq, Serialize)]
@@ -51,7 +51,7 @@ pub fn contents(snapshot: &Snapshot) -> Contents {
             items: BTreeMap::new(),
             absent: BTreeMap::new(),
         };
-        counted.count("", &serde_json::to_value(node).unwrap_or_default());
+        counted.count("", &json::value(node));
         counted
     });
     Contents {

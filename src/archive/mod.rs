@@ -5,16 +5,18 @@
 mod contents;
 mod merge;
 mod meter;
+mod pretty;
 
 #[cfg(test)]
 mod tests;
 
 use std::cell::Cell;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 
 use crate::parse;
-use crate::state::Snapshot;
+use crate::state::{Snapshot, json};
 use meter::Meter;
+use pretty::Pretty;
 
 pub use contents::{Contents, NodeContents, StoreContents, contents};
 pub use merge::{Merge, Merged, Twice};
@@ -41,24 +43,26 @@ const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Writes a snapshot.
-pub fn write(snapshot: &Snapshot, form: Form, out: impl Write) -> io::Result<()> {
+///
+/// # Errors
+/// Those of the writer.
+pub fn write(snapshot: &Snapshot, form: Form, mut out: impl Write) -> io::Result<()> {
+    let out: &mut dyn Write = &mut out;
     match form {
         Form::Json => {
-            let mut out = BufWriter::with_capacity(BUFFER, out);
-            serde_json::to_writer_pretty(&mut out, snapshot)?;
+            let mut text = Pretty::new(&mut *out);
+            json::write(snapshot, &mut text)?;
+            text.flush()?;
+            drop(text);
             out.write_all(b"\n")?;
             out.flush()
         }
         Form::Zstd => {
             let mut encoder = zstd::Encoder::new(out, LEVEL)?;
             encoder.include_checksum(true)?;
-            let mut text = BufWriter::with_capacity(BUFFER, encoder);
-            serde_json::to_writer(&mut text, snapshot)?;
-            text.write_all(b"\n")?;
-            text.into_inner()
-                .map_err(io::IntoInnerError::into_error)?
-                .finish()?
-                .flush()
+            json::write(snapshot, &mut encoder)?;
+            encoder.write_all(b"\n")?;
+            encoder.finish()?.flush()
         }
     }
 }

@@ -10,7 +10,7 @@ use super::kinds;
 use super::nearest::nearest;
 use super::network_policy;
 use super::resource::{API_VERSION, Kind, Resource};
-use super::schema::{self, Fault};
+use super::schema::{self, Fault, Scalars};
 use super::tree::{self, Data, Mark, Tree};
 use super::v1;
 
@@ -72,7 +72,19 @@ pub struct Subject {
 /// # Errors
 /// Everything that is wrong in the whole text, in its order.
 pub fn read(file: &str, text: &[u8]) -> Result<Vec<Document>, Vec<Problem>> {
-    read_with(file, text, false, false)
+    read_with(Reader::of(file), text)
+}
+
+/// As [`read`], for scripts of calicoctl: what isn't quoted becomes the text that calicoctl makes of it.
+///
+/// # Errors
+/// Everything that is wrong in the whole text, in its order.
+pub fn read_as_calicoctl(file: &str, text: &[u8]) -> Result<Vec<Document>, Vec<Problem>> {
+    let reader = Reader {
+        scalars: Scalars::AsCalicoctl,
+        ..Reader::of(file)
+    };
+    read_with(reader, text)
 }
 
 /// As [`read`], for documents that are to be converted: Kubernetes' own NetworkPolicy and lists are read as well. With
@@ -81,18 +93,15 @@ pub fn read(file: &str, text: &[u8]) -> Result<Vec<Document>, Vec<Problem>> {
 /// # Errors
 /// Everything that is wrong in the whole text, in its order.
 pub fn read_to_convert(file: &str, text: &[u8], lenient: bool) -> Result<Vec<Document>, Vec<Problem>> {
-    read_with(file, text, true, lenient)
+    let reader = Reader {
+        converts: true,
+        lenient,
+        ..Reader::of(file)
+    };
+    read_with(reader, text)
 }
 
-fn read_with(file: &str, text: &[u8], converts: bool, lenient: bool) -> Result<Vec<Document>, Vec<Problem>> {
-    let mut reader = Reader {
-        file,
-        converts,
-        lenient,
-        documents: Vec::new(),
-        faults: Vec::new(),
-        subjects: BTreeMap::new(),
-    };
+fn read_with(mut reader: Reader, text: &[u8]) -> Result<Vec<Document>, Vec<Problem>> {
     match std::str::from_utf8(text) {
         Ok(text) => reader.text(text),
         Err(error) => reader.fault(position(&text[..error.valid_up_to()]), "is not UTF-8 text"),
@@ -103,7 +112,7 @@ fn read_with(file: &str, text: &[u8], converts: bool, lenient: bool) -> Result<V
     reader.faults.sort_by_key(|fault| fault.at);
     let problem = |fault: Fault| Problem {
         of: reader.subjects.get(&(fault.at, fault.path.clone())).cloned(),
-        file: file.to_owned(),
+        file: reader.file.to_owned(),
         at: fault.at,
         path: fault.path,
         why: fault.why,
@@ -126,6 +135,7 @@ struct Reader<'f> {
     /// Whether Kubernetes' own objects are read, too.
     converts: bool,
     lenient: bool,
+    scalars: Scalars,
     documents: Vec<Document>,
     faults: Vec<Fault>,
     /// Of the faults at these places, in these fields.
@@ -135,7 +145,20 @@ struct Reader<'f> {
 /// The `apiVersion` and `kind` that the items of a list may leave out.
 type Inherited<'a> = Option<(&'a str, &'a str)>;
 
-impl Reader<'_> {
+impl<'f> Reader<'f> {
+    /// Of a file of this name, as netdiag itself reads it.
+    const fn of(file: &'f str) -> Self {
+        Self {
+            file,
+            converts: false,
+            lenient: false,
+            scalars: Scalars::Quoted,
+            documents: Vec::new(),
+            faults: Vec::new(),
+            subjects: BTreeMap::new(),
+        }
+    }
+
     fn fault(&mut self, at: Mark, why: impl Into<String>) {
         self.faults.push(Fault {
             at,
@@ -251,7 +274,7 @@ impl Reader<'_> {
 
     fn v3(&mut self, kind: Kind, tree: &Tree) {
         let before = self.faults.len();
-        let resource = v3(kind, tree, &mut self.faults);
+        let resource = v3(kind, tree, self.scalars, &mut self.faults);
         for fault in &self.faults[before..] {
             let subject = Subject {
                 kind,
@@ -308,9 +331,9 @@ impl Reader<'_> {
 }
 
 /// Checks a document of this kind; `None` when a fault was added.
-fn v3(kind: Kind, tree: &Tree, faults: &mut Vec<Fault>) -> Option<Resource> {
+fn v3(kind: Kind, tree: &Tree, scalars: Scalars, faults: &mut Vec<Fault>) -> Option<Resource> {
     let before = faults.len();
-    let value = schema::read(kinds::shape(kind), tree, faults);
+    let value = schema::read_with(kinds::shape(kind), tree, scalars, faults);
     let metadata = tree.get("metadata");
     if let Some(namespace) = metadata.and_then(|metadata| metadata.get("namespace"))
         && !kind.is_namespaced()
@@ -343,7 +366,7 @@ pub fn check(kind: Kind, value: &serde_json::Value) -> Result<Resource, Vec<Faul
     for document in tree::read(&value.to_string()) {
         match document {
             Ok(tree) => {
-                if let Some(resource) = v3(kind, &tree, &mut faults) {
+                if let Some(resource) = v3(kind, &tree, Scalars::Quoted, &mut faults) {
                     return Ok(resource);
                 }
             }

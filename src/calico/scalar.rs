@@ -33,6 +33,47 @@ pub(super) fn other_key(text: &str) -> Option<String> {
     }
 }
 
+/// The text that calicoctl makes of an unquoted scalar where a text is wanted (`sigs.k8s.io/yaml`, `convertToJSONableObject`):
+/// numbers lose how they were written, and floats their precision beyond 32 bits.
+pub(super) fn go_text(data: &Data) -> Option<String> {
+    match data {
+        Data::Text(text) => Some(text.clone()),
+        Data::Null => Some(String::new()),
+        Data::Bool(value) => Some(value.to_string()),
+        Data::Number(number, _) => Some(go_number(number)),
+        Data::Doubtful(raw, reading) => go_reading(raw, reading),
+        Data::Sequence(_) | Data::Map(_) => None,
+    }
+}
+
+/// The same of a scalar of which only its reading is known.
+pub(super) fn go_reading(raw: &str, reading: &str) -> Option<String> {
+    if matches!(reading, "a boolean" | "true" | "false") {
+        let yes = ["y", "yes", "on", "true"].contains(&raw.to_lowercase().as_str());
+        return Some(yes.to_string());
+    }
+    number(reading.split(' ').next_back()?).map(|number| go_number(&number))
+}
+
+/// Go's `strconv.FormatFloat(x, 'g', -1, 32)`; whole numbers as they are.
+fn go_number(number: &Number) -> String {
+    let Some(value) = number.as_f64().filter(|_| number.is_f64()) else {
+        return number.to_string();
+    };
+    #[allow(clippy::cast_possible_truncation)]
+    let short = value as f32;
+    let scientific = format!("{short:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    match exponent.parse::<i32>() {
+        Ok(-4..6) => format!("{short}"),
+        Ok(exponent) => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
+        }
+        Err(_) => scientific,
+    }
+}
+
 /// What YAML 1.1 as Go reads it makes of a scalar that YAML 1.2 takes for something else.
 fn other_reading(text: &str) -> Option<String> {
     match text {
@@ -146,6 +187,47 @@ mod tests {
             };
             assert_eq!((serde_json::Value::Number(number), raw.as_str()), (value, text));
         }
+    }
+
+    #[test]
+    fn where_a_text_is_wanted_calicoctl_makes_one() {
+        // Written by calicoctl v3.32.1 as annotations.
+        for (text, value) in [
+            ("-7", "-7"),
+            ("1e21", "1e+21"),
+            ("100000000000000000000.0", "1e+20"),
+            ("0.1e-7", "1e-08"),
+            ("1e6", "1e+06"),
+            ("1e5", "100000"),
+            ("12345678.5", "1.2345678e+07"),
+            ("0.000001", "1e-06"),
+            ("0.0001", "0.0001"),
+            ("1000000.0", "1e+06"),
+            ("18446744073709551615", "18446744073709551615"),
+            ("-0x1f", "-31"),
+            ("-0", "0"),
+            ("3.14159265358979", "3.1415927"),
+            ("16777217.0", "1.6777216e+07"),
+            ("1.50", "1.5"),
+            ("1.0", "1"),
+            ("0b11", "3"),
+            ("017", "15"),
+            ("0o17", "15"),
+            ("1_000", "1000"),
+            ("089", "89"),
+            ("yes", "true"),
+            ("off", "false"),
+            ("False", "false"),
+            ("null", ""),
+        ] {
+            assert_eq!(go_text(&resolve(text)).as_deref(), Some(value), "{text}");
+        }
+        assert_eq!(go_text(&resolve(".inf")), None);
+        for (key, value) in [("n", "false"), ("on", "true"), ("0x10", "16"), ("017", "15")] {
+            let reading = other_key(key).unwrap();
+            assert_eq!(go_reading(key, &reading).as_deref(), Some(value), "{key}");
+        }
+        assert_eq!(go_reading("~", "null"), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::tree::Mark;
 
 pub use form::{Ordered, complete, serialize_ordered};
-pub use read::read;
+pub use read::{Scalars, read, read_with};
 
 /// Says whether a text is right, or why not.
 pub type Check = fn(&str) -> Result<(), String>;

@@ -85,8 +85,8 @@ pub(super) struct Args {
     #[arg(long, conflicts_with_all = ["write", "hex", "style", "summary", "nodes", "join"])]
     tui: bool,
     /// Show the names of pods, nodes and services beside their addresses, as this host and its datastore have them, or
-    /// --snapshot and --objects. Names are never looked up in DNS
-    #[arg(long, conflicts_with_all = ["write", "style"])]
+    /// --snapshot and --objects; with --write, put them into the pcapng file. Names are never looked up in DNS
+    #[arg(long, conflicts_with = "style")]
     names: bool,
     #[command(flatten)]
     source: Source,
@@ -239,8 +239,13 @@ impl Args {
         if !self.from.join.is_empty() {
             return join::run(cx, &self.from.join, self.output, plan.names.as_deref(), &mut hand);
         }
+        // A file that can't be read costs no other one; of links, rights are given up when they are open.
+        let recorded = Input::recorded(self, &mut plan)?;
         let mut sink = Sink::new(self, &mut plan, cx)?;
-        let mut input = Input::open(self, &mut plan, cx)?;
+        let mut input = match recorded {
+            Some(input) => input,
+            None => Input::live(self, &mut plan, cx)?,
+        };
         match &mut input {
             Input::Recorded(file) if self.is_whole() => {
                 let several = match self.threads() {

@@ -6,8 +6,10 @@ mod show;
 mod watch;
 
 use std::io::{self, Write};
+use std::thread;
 
 use clap::Args;
+use tokio::runtime::Runtime;
 
 use super::input::{Input, Namespace};
 use super::write::refuse;
@@ -74,8 +76,17 @@ impl Get {
         if self.watch {
             return self.follow(&queries, &format, &*store, cx);
         }
-        cx.runtime
-            .block_on(self.show(&queries, &format, &*store, cx.out, cx.err, cx.style))
+        self.show(
+            &queries,
+            &format,
+            Source {
+                store: &*store,
+                runtime: &cx.runtime,
+            },
+            cx.out,
+            cx.err,
+            cx.style,
+        )
     }
 
     /// What is asked for: kinds with or without names, or the resources of manifests.
@@ -182,20 +193,54 @@ impl Get {
     }
 
     /// Prints what there is, then says what there isn't.
-    async fn show(
+    fn show(
         &self,
         queries: &[Query],
         format: &Format,
-        store: &dyn Datastore,
+        source: Source<'_>,
         out: &mut dyn Write,
         err: &mut dyn Write,
         style: Style,
     ) -> Result<Outcome, Error> {
+        let Source { store, runtime } = source;
+        let (groups, missing) = runtime.block_on(self.found(queries, store, err, style))?;
+        let empty = groups.iter().all(Group::is_empty);
+        if !empty || missing.is_none() {
+            let inherited = || runtime.block_on(show::inherited(store));
+            let shown = meanwhile(runtime, &groups, || {
+                show::write(&groups, format, &self.layout(queries), &inherited, out)
+            });
+            if let Some(error) = groups.iter().find_map(Group::failure) {
+                return Err(error.into());
+            }
+            shown?;
+        } else if compat::on() && matches!(format, Format::Yaml) {
+            writeln!(out, "null")?;
+        }
+        for group in &groups {
+            warn_unreadable(group.unreadable(), err, style)?;
+        }
+        match missing {
+            None => Ok(Outcome::Good),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// What there is, and what isn't there. Of one kind, as soon as a part of it is.
+    async fn found(
+        &self,
+        queries: &[Query],
+        store: &dyn Datastore,
+        err: &mut dyn Write,
+        style: Style,
+    ) -> Result<(Vec<Group>, Option<Error>), Error> {
         let filter = select::Filter::read(self.selector.as_deref(), self.sort_by.as_deref())?;
+        // An error of the second kind comes before the first one is shown.
+        let partly = filter.is_none() && queries.len() == 1;
         let mut groups: Vec<Group> = Vec::new();
         let mut missing: Option<Error> = None;
         for query in queries {
-            let found = match select::find(query, store).await {
+            let found = match select::find(query, store, partly).await {
                 Ok(found) => found,
                 // Of many kinds, a store may not have all.
                 Err(error) if queries.len() > 1 && select::is_unsupported(&error) => {
@@ -214,20 +259,35 @@ impl Get {
                 _ => groups.push(Group::new(query.kind, found_items, self.export)),
             }
         }
-        let empty = groups.iter().all(Group::is_empty);
-        if !empty || missing.is_none() {
-            show::write(&groups, format, &self.layout(queries), store, out).await?;
-        } else if compat::on() && matches!(format, Format::Yaml) {
-            writeln!(out, "null")?;
-        }
-        for group in &groups {
-            warn_unreadable(group.unreadable(), err, style)?;
-        }
-        match missing {
-            None => Ok(Outcome::Good),
-            Some(error) => Err(error),
-        }
+        Ok((groups, missing))
     }
+}
+
+/// What is asked, and what runs the asking.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    store: &'a dyn Datastore,
+    runtime: &'a Runtime,
+}
+
+/// Does this while the rest arrives, which another thread sees to.
+fn meanwhile<T>(runtime: &Runtime, groups: &[Group], work: impl FnOnce() -> T) -> T {
+    let arrived = || {
+        let all: Vec<_> = groups.iter().map(Group::arrived).collect();
+        async {
+            for one in all {
+                one.await;
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let rest = arrived();
+        let driver = thread::Builder::new().spawn_scoped(scope, move || runtime.block_on(rest));
+        if driver.is_err() {
+            runtime.block_on(arrived());
+        }
+        work()
+    })
 }
 
 fn warn_unreadable<'u>(

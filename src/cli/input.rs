@@ -72,7 +72,12 @@ impl<const REQUIRED: bool> Input<REQUIRED> {
     /// # Errors
     /// A file that can't be read, or without `--skip-empty` holds nothing; a namespace that doesn't fit.
     pub(super) fn read(&self, namespace: &Namespace, stdin: &mut dyn Read) -> Result<Checked, Error> {
-        self.read_with(&manifest::read, namespace, stdin)
+        let read = if compat::on() {
+            manifest::read_as_calicoctl
+        } else {
+            manifest::read
+        };
+        self.read_with(&read, namespace, stdin)
     }
 
     /// As [`Self::read`], with a way of reading texts.

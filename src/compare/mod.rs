@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::state::{Fact, NodeState, Objects, Snapshot};
+use crate::state::{Fact, NodeState, Objects, Snapshot, json};
 
 /// How much of what differs is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,7 +124,7 @@ fn node_change(name: &str, change: Kind) -> Change {
 }
 
 fn node_value(node: &NodeState) -> Value {
-    let mut value = serde_json::to_value(node).unwrap_or_default();
+    let mut value = json::value(node);
     if let Some(node) = value.as_object_mut() {
         for what_names_it in ["name", "taken"] {
             node.remove(what_names_it);

@@ -1,17 +1,19 @@
 //! etcd v3 over gRPC: keys and values exactly as Calico writes them (libcalico-go `lib/backend/etcdv3`).
 
 mod connect;
+mod range;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_client::{
-    Compare, CompareOp, Error as Etcd, GetOptions, KvClient, ResponseHeader, Txn, TxnOp, TxnOpResponse,
-    WatchClient, WatchOptions,
+    Compare, CompareOp, Error as Etcd, GetOptions, KvClient, Txn, TxnOp, TxnOpResponse, WatchClient,
+    WatchOptions,
 };
 use tokio::sync::OnceCell;
 
 use super::endpoint::{Deadline, Dialer, Endpoint};
+use super::pages::Pages;
 use super::policy_names::{self, stored_ids, with_name};
 use super::{Answer, Datastore, Entry, Error, List, Listing, Step, identity};
 use crate::calico::apiconfig::ApiConfig;
@@ -20,13 +22,15 @@ use crate::calico::stored;
 use connect::{ALPN, NO_USER, PERMISSION, better, channel, log_in, why};
 
 pub(super) use connect::no_user;
+use range::Range;
 
 /// Where Calico v3 keeps its resources.
 const ROOT: &str = "/calico/resources/v3/projectcalico.org";
-/// Keys of one page of a list: what lies in memory twice.
-const PAGE: i64 = 5_000;
-/// What etcd says of a revision that is gone.
-const COMPACTED: &str = "has been compacted";
+
+/// Resources of one request; policies are looked for under two keys, and etcd takes 128 operations.
+const SEVERAL: usize = 32;
+/// What a server says that is set to take fewer.
+const TOO_MANY: &str = "too many operations";
 
 /// A connection to one etcd server.
 pub(super) struct Etcd3 {
@@ -96,26 +100,12 @@ impl Etcd3 {
             .await;
         answer
             .map(|answer| answer.kvs().is_empty())
-            .map_err(|error| self.authentication(error))
-    }
-
-    /// A request refused for want of a user is a failure to log in.
-    fn authentication(&self, error: Error) -> Error {
-        match error {
-            Error::Failed { why, .. } if why.contains(NO_USER) => {
-                self.endpoint.failed(Step::Authenticate, no_user())
-            }
-            other => other,
-        }
+            .map_err(|error| authentication(&self.endpoint, error))
     }
 
     /// Runs one call within the deadline.
     async fn call<T>(&self, work: impl Future<Output = Result<T, Etcd>>) -> Result<T, Error> {
-        let bounded = async { work.await.map_err(|error| why(&error)) };
-        Deadline::after(self.deadline)
-            .bound(&self.endpoint, Step::Request, bounded)
-            .await
-            .map_err(|error| self.authentication(error))
+        call(&self.endpoint, self.deadline, work).await
     }
 
     async fn read(&self, kind: Kind, id: &str) -> Result<Resource, Error> {
@@ -133,62 +123,59 @@ impl Etcd3 {
         Err(not_found(kind, id))
     }
 
-    /// Every key that begins with this, read page by page and all as of one revision; the revision.
-    async fn pages(&self, prefix: &str) -> Result<(Vec<Entry>, i64), Error> {
-        let first = || (Vec::new(), prefix.as_bytes().to_vec(), 0);
-        let (mut entries, mut from, mut revision) = first();
-        let mut limit = PAGE;
-        loop {
-            let options = GetOptions::new()
-                .with_range(after_all(prefix.as_bytes()))
-                .with_limit(limit)
-                .with_revision(revision);
-            let mut answer = match self.call(self.kv.clone().get(from, Some(options))).await {
-                // Between two pages: what the first was of is gone. One page is always of one revision.
-                Err(Error::Failed { why, .. }) if why.contains(COMPACTED) && limit > 0 => {
-                    (entries, from, revision) = first();
-                    limit = 0;
-                    continue;
-                }
-                answer => answer?,
-            };
-            if revision == 0 {
-                revision = answer.header().map_or(0, ResponseHeader::revision);
-            }
-            // The least key that is greater than the last one.
-            from = answer
-                .kvs()
-                .last()
-                .map_or_else(Vec::new, |last| [last.key(), &[0]].concat());
-            entries.extend(answer.take_kvs().into_iter().map(|pair| {
-                let revision = pair.mod_revision();
-                let (key, value) = pair.into_key_value();
-                Entry {
-                    key: String::from_utf8_lossy(&key).into_owned(),
-                    value,
-                    revision,
-                }
-            }));
-            if from.is_empty() || !answer.more() {
-                return Ok((entries, revision));
-            }
+    /// Several in one request.
+    async fn read_several(
+        &self,
+        kind: Kind,
+        names: &[String],
+    ) -> Result<Vec<Result<Resource, Error>>, Error> {
+        let ids: Vec<Vec<String>> = names.iter().map(|name| stored_ids(kind, name)).collect();
+        let gets = ids.iter().flatten().map(|id| TxnOp::get(key(kind, id), None));
+        let txn = Txn::new().and_then(gets.collect::<Vec<_>>());
+        let answer = self.call(self.kv.clone().txn(txn)).await?;
+        let mut found = answer.op_responses().into_iter();
+        let mut resources = Vec::with_capacity(names.len());
+        for (name, ids) in names.iter().zip(&ids) {
+            let answers: Vec<_> = ids.iter().zip(found.by_ref().take(ids.len())).collect();
+            let pairs = answers.iter().filter_map(|(id, answer)| match answer {
+                TxnOpResponse::Get(found) => Some((*id, found.kvs().first()?)),
+                _ => None,
+            });
+            resources.push(match pairs.into_iter().next() {
+                Some((id, pair)) => parse(kind, id, pair.value(), pair.mod_revision()).map_err(|why| {
+                    let key = key(kind, id);
+                    Error::BadValue { key, why }
+                }),
+                None => Err(not_found(kind, name)),
+            });
         }
+        Ok(resources)
     }
 
-    /// As they are stored, in the order of keys.
-    async fn stored(&self, kind: Kind, namespace: Option<&str>) -> Result<Listing, Error> {
+    fn range(&self, prefix: &str) -> Range {
+        Range::new(self.kv.clone(), self.endpoint.clone(), self.deadline, prefix)
+    }
+
+    /// As they are stored, in the order of keys; complete, or while the rest arrives.
+    async fn stored(&self, kind: Kind, namespace: Option<&str>, complete: bool) -> Result<Listing, Error> {
         let below = key(kind, "");
         let namespace = namespace.map_or(String::new(), |namespace| format!("{namespace}/"));
-        let (entries, revision) = self.pages(&format!("{below}{namespace}")).await?;
+        let mut range = self.range(&format!("{below}{namespace}"));
+        let pages = if complete {
+            let entries = range.rest(Vec::new()).await?;
+            Pages::whole(Some(range.revision.to_string()), entries)
+        } else {
+            range.arriving().await?
+        };
         let read = move |entry: &Entry| {
             let id = entry.key.strip_prefix(below.as_str()).unwrap_or_default();
             parse(kind, id, &entry.value, entry.revision)
         };
-        Ok(Listing::stored(Some(revision.to_string()), entries, read))
+        Ok(Listing::stored(pages, read))
     }
 
     async fn read_all(&self, kind: Kind, namespace: Option<&str>) -> Result<List, Error> {
-        let mut list = self.stored(kind, namespace).await?.into_list();
+        let mut list = self.stored(kind, namespace, true).await?.into_list();
         if kind == Kind::Profile {
             list.items.push(stored::default_allow());
         }
@@ -292,6 +279,29 @@ impl Etcd3 {
     }
 }
 
+/// Runs one call within the deadline.
+async fn call<T>(
+    endpoint: &Endpoint,
+    deadline: Duration,
+    work: impl Future<Output = Result<T, Etcd>>,
+) -> Result<T, Error> {
+    // Whoever waits for it has it inside.
+    let work = Box::pin(work);
+    let bounded = async { work.await.map_err(|error| why(&error)) };
+    Deadline::after(deadline)
+        .bound(endpoint, Step::Request, bounded)
+        .await
+        .map_err(|error| authentication(endpoint, error))
+}
+
+/// A request refused for want of a user is a failure to log in.
+fn authentication(endpoint: &Endpoint, error: Error) -> Error {
+    match error {
+        Error::Failed { why, .. } if why.contains(NO_USER) => endpoint.failed(Step::Authenticate, no_user()),
+        other => other,
+    }
+}
+
 fn not_found(kind: Kind, id: &str) -> Error {
     Error::NotFound {
         kind,
@@ -312,6 +322,35 @@ impl Datastore for Etcd3 {
         Box::pin(self.read(kind, name))
     }
 
+    fn get_several<'a>(
+        &'a self,
+        kind: Kind,
+        names: &'a [String],
+    ) -> Answer<'a, Vec<Result<Resource, Error>>> {
+        Box::pin(async move {
+            let mut all = Vec::with_capacity(names.len());
+            for some in names.chunks(SEVERAL) {
+                // One of the profiles is nowhere stored.
+                let at_once = match kind {
+                    Kind::Profile => None,
+                    _ => match self.read_several(kind, some).await {
+                        Err(Error::Failed { why, .. }) if why.contains(TOO_MANY) => None,
+                        answer => Some(answer?),
+                    },
+                };
+                match at_once {
+                    Some(found) => all.extend(found),
+                    None => {
+                        for name in some {
+                            all.push(self.read(kind, name).await);
+                        }
+                    }
+                }
+            }
+            Ok(all)
+        })
+    }
+
     fn list(&self, kind: Kind) -> Answer<'_, List> {
         Box::pin(self.read_all(kind, None))
     }
@@ -325,7 +364,16 @@ impl Datastore for Etcd3 {
             if is_sorted(kind) {
                 return Ok(self.read_all(kind, namespace).await?.into());
             }
-            self.stored(kind, namespace).await
+            self.stored(kind, namespace, true).await
+        })
+    }
+
+    fn arriving<'a>(&'a self, kind: Kind, namespace: Option<&'a str>) -> Answer<'a, Listing> {
+        Box::pin(async move {
+            if is_sorted(kind) {
+                return Ok(self.read_all(kind, namespace).await?.into());
+            }
+            self.stored(kind, namespace, false).await
         })
     }
 
@@ -360,7 +408,7 @@ impl Datastore for Etcd3 {
     }
 
     fn entries<'a>(&'a self, prefix: &'a str) -> Answer<'a, Vec<Entry>> {
-        Box::pin(async move { Ok(self.pages(prefix).await?.0) })
+        Box::pin(async move { self.range(prefix).rest(Vec::new()).await })
     }
 
     fn swap_entry<'a>(&'a self, entry: &'a Entry, value: Option<&'a str>) -> Answer<'a, bool> {
@@ -383,19 +431,6 @@ impl Datastore for Etcd3 {
             Ok(())
         })
     }
-}
-
-/// The end of the range of all keys with a prefix.
-fn after_all(prefix: &[u8]) -> Vec<u8> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if let Some(next) = last.checked_add(1) {
-            end.push(next);
-            return end;
-        }
-    }
-    // All keys.
-    vec![0]
 }
 
 fn key(kind: Kind, name: &str) -> String {

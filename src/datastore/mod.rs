@@ -10,6 +10,7 @@ mod identity;
 mod kubernetes;
 mod listing;
 mod open;
+mod pages;
 mod policy_names;
 mod tls;
 mod tls_error;
@@ -22,6 +23,8 @@ pub use open::{DEFAULT_CONFIG, connect, load_config};
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
 
 use crate::calico::resource::{Kind, Resource};
 
@@ -71,6 +74,9 @@ pub const INVENTORY: [&str; 7] = [
     "NetworkPolicy",
 ];
 
+/// Requests for several resources that are on their way at once.
+const AT_ONCE: usize = 32;
+
 /// Between two looks at what a store can't be asked to tell of.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -92,6 +98,18 @@ pub trait Datastore {
     /// One resource, with `metadata.resourceVersion` set. [`Error::NotFound`] when there is none. `name` is its
     /// [`Resource::id`]: `namespace/name` for kinds that have namespaces.
     fn get<'a>(&'a self, kind: Kind, name: &'a str) -> Answer<'a, Resource>;
+
+    /// Several of a kind, in the order of their names: the same as [`Self::get`] of each, at once.
+    fn get_several<'a>(
+        &'a self,
+        kind: Kind,
+        names: &'a [String],
+    ) -> Answer<'a, Vec<Result<Resource, Error>>> {
+        Box::pin(async move {
+            let each = names.iter().map(|name| self.get(kind, name));
+            Ok(stream::iter(each).buffered(AT_ONCE).collect().await)
+        })
+    }
 
     /// All resources of a kind, sorted by name.
     fn list(&self, kind: Kind) -> Answer<'_, List>;
@@ -115,6 +133,12 @@ pub trait Datastore {
             };
             Ok(list.into())
         })
+    }
+
+    /// The same, as soon as a part of it is there: the rest arrives while the runtime runs, on whatever thread. What waits
+    /// for it blocks: [`Listing::arrived`] is what the runtime is to be given meanwhile.
+    fn arriving<'a>(&'a self, kind: Kind, namespace: Option<&'a str>) -> Answer<'a, Listing> {
+        self.listing(kind, namespace)
     }
 
     /// Waits until resources of a kind may be others than in a list of that `version`. It may end without a change, too:

@@ -165,6 +165,42 @@ impl Kube {
     }
 }
 
+/// Runs a command in a container, and gives back so many bytes of what it writes.
+///
+/// # Errors
+/// It could not be started, or ended with an error: says which, and what the command said.
+pub async fn output(
+    client: &Client,
+    [namespace, pod, container]: [&str; 3],
+    words: &[&str],
+    most: u64,
+) -> Result<Vec<u8>, Failure> {
+    let name = words.first().copied().unwrap_or_default();
+    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let parameters = AttachParams::default()
+        .stdin(false)
+        .stdout(true)
+        .stderr(true)
+        .container(container)
+        .max_stdout_buf_size(BUFFER);
+    let mut process = api
+        .exec(pod, words.iter().copied(), &parameters)
+        .await
+        .map_err(|error| failed(name, &error))?;
+    let (stdout, stderr, status) = (process.stdout(), process.stderr(), process.take_status());
+    let (output, complaint, status) =
+        tokio::join!(up_to(stdout, most), up_to(stderr, MAX_COMPLAINT), ended(status));
+    let said = String::from_utf8_lossy(&complaint);
+    match status.as_ref().map(exit_code) {
+        Some(Ok(0)) => Ok(output),
+        Some(Ok(code)) => Err(remote::with(format!("{name} ended with {code}"), &said)),
+        Some(Err(why)) => Err(Failure::new(format!("{name}: {why}"))),
+        None => Err(Failure::new(format!(
+            "{name}: the connection ended before it did"
+        ))),
+    }
+}
+
 /// How a command ended, once it did.
 async fn ended(status: Option<impl Future<Output = Option<Status>>>) -> Option<Status> {
     match status {

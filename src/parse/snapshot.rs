@@ -6,8 +6,8 @@ mod version_1;
 use std::fmt;
 use std::io::{BufReader, Read};
 
-use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::state::snapshot::{Snapshot, VERSION};
@@ -23,7 +23,6 @@ const BUFFER: usize = 64 << 10;
 /// # Errors
 /// Says that the format is newer than this program, or where the text stops being a snapshot.
 pub fn snapshot(text: &mut dyn Read) -> Result<Snapshot, serde_json::Error> {
-    // One kind of reader, since all of the state's code is there once for each.
     let text = BufReader::with_capacity(BUFFER, text);
     let mut reader = serde_json::Deserializer::from_reader(text);
     let snapshot = reader.deserialize_map(Whole)?;
@@ -44,7 +43,7 @@ impl<'de> Visitor<'de> for Whole {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Snapshot, A::Error> {
         let mut version: Option<u32> = None;
         let mut nodes: Option<Vec<NodeState>> = None;
-        let mut waiting: Option<Vec<Value>> = None;
+        let mut waiting: Option<Vec<Box<RawValue>>> = None;
         let mut objects: Option<Fact<Objects>> = None;
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
@@ -74,8 +73,12 @@ impl<'de> Visitor<'de> for Whole {
         }
         let version = version.ok_or_else(|| A::Error::missing_field("netdiagSnapshot"))?;
         if let Some(waiting) = waiting {
-            let upgraded: Result<_, _> = waiting.into_iter().map(|node| upgraded(node, version)).collect();
-            nodes = Some(upgraded.map_err(A::Error::custom)?);
+            let read: Result<_, _> = waiting
+                .iter()
+                .enumerate()
+                .map(|(at, text)| numbered(at, text, version))
+                .collect();
+            nodes = Some(read?);
         }
         Ok(Snapshot {
             netdiag_snapshot: VERSION,
@@ -127,25 +130,29 @@ impl<'de> Visitor<'de> for Nodes {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         let mut nodes = Vec::new();
-        if self.0 == VERSION {
-            while let Some(node) = list.next_element()? {
-                nodes.push(node);
-            }
-        } else {
-            while let Some(node) = list.next_element()? {
-                nodes.push(upgraded(node, self.0).map_err(A::Error::custom)?);
-            }
+        while let Some(text) = list.next_element::<Box<RawValue>>()? {
+            nodes.push(numbered(nodes.len(), &text, self.0)?);
         }
         Ok(nodes)
     }
 }
 
-/// A node of an older version, as this one has it.
-fn upgraded(mut node: Value, version: u32) -> Result<NodeState, serde_json::Error> {
+/// A node, with its number in what is said against it: from there, lines are counted anew.
+fn numbered<E: Error>(at: usize, text: &RawValue, version: u32) -> Result<NodeState, E> {
+    node(text.get().as_bytes(), version)
+        .map_err(|error| E::custom(format_args!("nodes[{at}], counted from its start: {error};")))
+}
+
+/// The one place where a node is read: all of the state's code is there once for each kind of reader.
+fn node(text: &[u8], version: u32) -> Result<NodeState, serde_json::Error> {
+    if version == VERSION {
+        return serde_json::from_slice(text);
+    }
+    let mut node = serde_json::from_slice(text)?;
     if version == 1 {
         from_version_1(&mut node);
     }
-    NodeState::deserialize(node)
+    serde_json::from_slice(&serde_json::to_vec(&node)?)
 }
 
 /// Version 1 kept the tables of the host's namespace in the node itself, and `up` and `dead` in place of flags.

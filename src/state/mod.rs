@@ -10,6 +10,7 @@ pub mod docker;
 pub mod hosts;
 pub mod ipset;
 pub mod ipvs;
+pub mod json;
 pub mod kernel;
 pub mod kind;
 pub mod link;

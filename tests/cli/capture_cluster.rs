@@ -74,6 +74,48 @@ fn names_stand_beside_addresses() {
 }
 
 #[test]
+fn names_go_into_a_file_and_come_out_of_it() {
+    let file = capture(1, &[carried(POD1, POD2, 1, false)]);
+    let folder = tempfile::tempdir().unwrap();
+    let named = folder.path().join("named.pcapng");
+    let named = named.to_str().unwrap();
+    let with = [
+        "capture",
+        "--names",
+        "--snapshot",
+        FLANNEL,
+        "-r",
+        path(&file),
+        "-w",
+    ];
+    netdiag(with).args([named]).run().exits(0);
+    let shown = netdiag(["capture", "-t", "-r", named]).run();
+    shown
+        .exits(0)
+        .says("10.244.1.2(n1/pod1) > 10.244.2.2(n2/pod1) icmp");
+    // What is unpacked keeps them.
+    let inner = folder.path().join("inner.pcapng");
+    let inner = inner.to_str().unwrap();
+    netdiag(["capture", "-r", named, "--decap", "-w", inner])
+        .run()
+        .exits(0);
+    let shown = netdiag(["capture", "-t", "-r", inner]).run();
+    shown
+        .exits(0)
+        .says("10.244.1.2(n1/pod1) > 10.244.2.2(n2/pod1) icmp");
+    let classic = folder.path().join("classic.pcap");
+    let refused = netdiag(with).args([classic.to_str().unwrap()]).run();
+    refused
+        .exits(1)
+        .says("a classic capture file has no place for names");
+    assert!(!classic.exists());
+    // No file is lost to one that can't be read.
+    let none = netdiag(["capture", "-r", "none.pcap", "-w", named]).run();
+    none.exits(1);
+    assert!(std::fs::metadata(named).unwrap().len() > 0);
+}
+
+#[test]
 fn names_of_objects_are_those_of_pods_and_services() {
     let objects = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
     let text = "

@@ -19,12 +19,19 @@ impl Netdiag {
         self.called(env!("CARGO_BIN_EXE_netdiag"), arguments, stdin)
     }
 
-    fn called(&self, name: &str, arguments: &[&str], stdin: &str) -> Child {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_netdiag"))
-            .arg0(name)
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_netdiag"));
+        command
             .args(arguments)
             .env_clear()
-            .envs(self.0.iter().map(|(name, value)| (name, value)))
+            .envs(self.0.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    fn called(&self, name: &str, arguments: &[&str], stdin: &str) -> Child {
+        let mut child = self
+            .command(arguments)
+            .arg0(name)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

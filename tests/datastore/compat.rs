@@ -420,3 +420,41 @@ fn a_wrong_field_is_named_as_in_gos_structures() {
     let (_, _, err) = netdiag.calicoctl(&["apply", "-f", "-"], &unread);
     assert!(err.starts_with("failed to execute command: "), "{err}");
 }
+
+/// What calicoctl v3.32.1 stored of the same document.
+#[test]
+fn what_is_not_quoted_becomes_calicoctl_s_text() {
+    let Some(etcd) = Etcd::start() else { return };
+    let netdiag = &Netdiag::etcd(&etcd);
+    let set = "{apiVersion: projectcalico.org/v3, kind: GlobalNetworkSet, metadata: {name: 5,
+        labels: {a: 1, b: true, c: 1.50, d: 0x10, e: yes, f: 1e3, h: 017, on: off, w: }}, spec: {nets: [10.0.0.0/8]}}";
+    netdiag.refused(
+        &["apply", "-f", "-"],
+        set,
+        "is the number 5, must be a text: quote it, \"5\"",
+    );
+    let applied = "Successfully applied 1 'GlobalNetworkSet' resource(s)";
+    says(netdiag, &["apply", "-f", "-"], set, (0, applied, ""));
+    let labels = netdiag.done(
+        &[
+            "get",
+            "globalnetworkset",
+            "5",
+            "-o",
+            "jsonpath={.metadata.labels}",
+        ],
+        "",
+    );
+    let labels: serde_json::Value = serde_json::from_str(&labels).unwrap();
+    let stored = serde_json::json!({"a": "1", "b": "true", "c": "1.5", "d": "16", "e": "true", "f": "1000", "h": "15",
+        "true": "false", "w": ""});
+    assert_eq!(labels, stored);
+    let endpoint = "{apiVersion: projectcalico.org/v3, kind: HostEndpoint, metadata: {name: h},
+        spec: {node: 12, interfaceName: 5, profiles: [1, true], expectedIPs: [10.0.0.1]}}";
+    let validated = "Successfully validated 1 'HostEndpoint' resource(s)";
+    says(netdiag, &["validate", "-f", "-"], endpoint, (0, validated, ""));
+    // A text where something else is wanted stays one.
+    let pool = document("IPPool", "p", "{cidr: 10.0.0.0/16, natOutgoing: \"true\"}");
+    let (status, _, error) = netdiag.calicoctl(&["validate", "-f", "-"], &pool);
+    assert_eq!(status, 1, "{error}");
+}

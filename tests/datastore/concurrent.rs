@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use netdiag::apply::{Mode, patch};
 use netdiag::calico::kind::Kind;
@@ -182,38 +181,6 @@ fn killed_in_the_middle_of_a_thousand_it_leaves_whole_objects_and_running_again_
         "Successfully applied 1000 'GlobalNetworkSet' resource(s)\n"
     );
     assert_eq!(stored(&etcd).len(), 1000);
-}
-
-#[test]
-fn a_list_of_many_pages_is_of_one_moment_also_when_that_is_compacted_meanwhile() {
-    let Some(etcd) = Etcd::start() else { return };
-    let netdiag = Netdiag::etcd(&etcd);
-    netdiag.done(&["--timeout", "60", "apply", "-f", "-"], &sets(11_000));
-    let names = || netdiag.done(&["get", "globalnetworkset", "-o", "name"], "");
-    let all: Vec<String> = (0..11_000)
-        .map(|number| format!("globalnetworkset/set-{number:04}"))
-        .collect();
-    let told = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
-    assert_eq!(told(&names()), all.iter().cloned().collect());
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let started = Instant::now();
-            for number in 0.. {
-                // Not for ever, should the other side have failed.
-                if over.load(Ordering::Relaxed) || started.elapsed() > Duration::from_secs(60) {
-                    return;
-                }
-                let put = etcd.ctl(3, "", &["put", "/other", &number.to_string(), "-w", "json"]);
-                let put: Value = serde_json::from_str(&put).unwrap();
-                etcd.ctl(3, "", &["compact", &put["header"]["revision"].to_string()]);
-            }
-        });
-        for _ in 0..10 {
-            assert_eq!(told(&names()).len(), all.len());
-        }
-        over.store(true, Ordering::Relaxed);
-    });
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod harm;
 mod ipam;
 mod kinds;
 mod kubernetes;
+mod large;
 mod migrate;
 mod replay;
 mod server;

@@ -46,17 +46,22 @@ impl Etcd {
     }
 
     pub(crate) fn start_with(scheme: &'static str, arguments: &[&str]) -> Option<Self> {
+        Self::start_at("127.0.0.1", scheme, arguments)
+    }
+
+    /// At an address of this host; one of IPv6 in brackets.
+    pub(crate) fn start_at(address: &str, scheme: &'static str, arguments: &[&str]) -> Option<Self> {
         let binary = daemon(ETCD)?;
         // A port found free may be taken before etcd binds it: then etcd ends, and the next try has other ports.
         (0..5)
-            .find_map(|_| Self::try_start(&binary, scheme, arguments))
+            .find_map(|_| Self::try_start(&binary, address, scheme, arguments))
             .or_else(|| panic!("etcd doesn't start"))
     }
 
-    fn try_start(binary: &Path, scheme: &'static str, arguments: &[&str]) -> Option<Self> {
+    fn try_start(binary: &Path, address: &str, scheme: &'static str, arguments: &[&str]) -> Option<Self> {
         let data = tempfile::tempdir().unwrap();
         let (client, peer) = (free_port(), free_port());
-        let authority = format!("127.0.0.1:{client}");
+        let authority = format!("{address}:{client}");
         let (client, peer) = (
             format!("{scheme}://{authority}"),
             format!("http://127.0.0.1:{peer}"),

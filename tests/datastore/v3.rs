@@ -7,6 +7,7 @@ use netdiag::calico::resource::{Kind, Resource};
 use netdiag::datastore::{Datastore, Error, Step};
 use serde_json::{Value, json};
 
+use crate::command::Netdiag;
 use crate::server::Etcd;
 use crate::{DEADLINE, open, refusal, run};
 
@@ -265,6 +266,89 @@ fn a_user_with_the_right_password_gets_in_and_others_learn_why_not() {
         error.contains("log in") && error.contains("set etcdUsername"),
         "{error}"
     );
+}
+
+#[test]
+fn who_may_only_read_reads_everything_and_is_told_what_may_not_be_written() {
+    let Some(etcd) = Etcd::start() else { return };
+    Netdiag::etcd(&etcd).done(&["apply", "-f", "-"], SET);
+    for words in [
+        "user add root:s3cret",
+        "user grant-role root root",
+        "role add reader",
+        "role grant-permission --prefix=true reader read /calico/",
+        "user add viewer:l00k",
+        "user grant-role viewer reader",
+        "auth enable",
+    ] {
+        etcd.ctl(3, "", &words.split(' ').collect::<Vec<_>>());
+    }
+    let viewer = Netdiag(vec![
+        ("ETCD_ENDPOINTS", etcd.url()),
+        ("ETCD_USERNAME", "viewer".to_owned()),
+        ("ETCD_PASSWORD", "l00k".to_owned()),
+    ]);
+    let all = viewer.done(&["get", "all", "-A", "-o", "name"], "");
+    assert!(all.contains("globalnetworkset/seen"), "{all}");
+    viewer.done(
+        &["apply", "-f", "-", "--dry-run"],
+        &SET.replace("10.0.0", "10.0.9"),
+    );
+    // Nothing to change is nothing to write.
+    viewer.done(&["apply", "-f", "-"], SET);
+    for (words, document) in [
+        (&["apply", "-f", "-"][..], &*SET.replace("10.0.0", "10.0.9")),
+        (&["create", "-f", "-"], &SET.replace("seen", "new")),
+        (&["delete", "globalnetworkset", "seen"], ""),
+        (&["label", "globalnetworkset", "seen", "a=b"], ""),
+        (
+            &[
+                "patch",
+                "globalnetworkset",
+                "seen",
+                "-p",
+                "{\"spec\": {\"nets\": []}}",
+            ],
+            "",
+        ),
+    ] {
+        viewer.refused(words, document, "permission denied");
+    }
+    let left = viewer.done(
+        &[
+            "get",
+            "globalnetworkset",
+            "-o",
+            "jsonpath={.items[*].spec.nets[*]}",
+        ],
+        "",
+    );
+    assert_eq!(left.trim(), "10.0.0.0/24");
+}
+
+const SET: &str = "{apiVersion: projectcalico.org/v3, kind: GlobalNetworkSet, metadata: {name: seen},
+    spec: {nets: [10.0.0.0/24]}}";
+
+#[test]
+fn an_ipv6_address_of_the_server_will_do() {
+    let Some(etcd) = Etcd::start_at("[::1]", "http", &["--enable-v2"]) else {
+        return;
+    };
+    assert!(etcd.url().starts_with("http://[::1]:"));
+    for store in ["etcdv3", "etcdv2"] {
+        let netdiag = Netdiag(vec![
+            ("ETCD_ENDPOINTS", etcd.url()),
+            ("DATASTORE_TYPE", store.to_owned()),
+        ]);
+        netdiag.done(
+            &["create", "-f", "-"],
+            "{apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: six}, spec: {bgp: {ipv6Address: 'fd00::6/64'}}}",
+        );
+        let there = netdiag.done(&["get", "node", "-o", "custom-columns=NAME,IPV6"], "");
+        assert!(there.contains("six") && there.contains("fd00::6/64"), "{there}");
+    }
+    let nobody = Netdiag(vec![("ETCD_ENDPOINTS", "http://[::1]:1".to_owned())]);
+    nobody.refused(&["get", "node"], "", "http://[::1]:1: connect: ");
 }
 
 #[test]

@@ -129,7 +129,10 @@ const SCENES: [(u8, &str, &[By]); 25] = [
     (
         21,
         "two machines with one name",
-        &[Missing("a lab of two machines that write one Node object")],
+        &[
+            Test("tests/checks/bgp.rs", "node-name-shared"),
+            Missing("a lab of two machines that write one Node object"),
+        ],
     ),
     (
         22,

@@ -8,17 +8,37 @@ use super::{Check, Fault, Field, Misfits, Presence, Shape, find, scalars};
 use crate::calico::as_number::AsNumber;
 use crate::calico::names;
 use crate::calico::nearest::nearest;
+use crate::calico::scalar;
 use crate::calico::tree::{Data, Entry, Mark, Tree, doubtful};
 
 /// Reads a tree as this shape. The result holds what is right; it is complete when no fault was added.
 pub fn read(shape: &'static Shape, tree: &Tree, faults: &mut Vec<Fault>) -> Value {
-    let mut reader = Reader { root: shape, faults };
+    read_with(shape, tree, Scalars::Quoted, faults)
+}
+
+/// The same, where not every text has to be quoted.
+pub fn read_with(shape: &'static Shape, tree: &Tree, scalars: Scalars, faults: &mut Vec<Fault>) -> Value {
+    let mut reader = Reader {
+        root: shape,
+        scalars,
+        faults,
+    };
     reader.value(shape, tree, "").unwrap_or_default()
+}
+
+/// What numbers and booleans are where a text is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scalars {
+    /// Mistakes: `1.10` may have been meant as it is written.
+    Quoted,
+    /// What calicoctl makes of them.
+    AsCalicoctl,
 }
 
 struct Reader<'f> {
     /// The shape of the whole document, to tell where a misplaced field belongs.
     root: &'static Shape,
+    scalars: Scalars,
     faults: &'f mut Vec<Fault>,
 }
 
@@ -102,7 +122,11 @@ impl Reader<'_> {
     }
 
     fn text(&mut self, check: Check, tree: &Tree, path: &str) -> Option<Value> {
-        let Some(text) = tree.text() else {
+        let made = match self.scalars {
+            Scalars::Quoted => None,
+            Scalars::AsCalicoctl => scalar::go_text(&tree.data),
+        };
+        let Some(text) = tree.text().or(made.as_deref()) else {
             let why = match &tree.data {
                 Data::Number(_, raw) => format!("is the number {raw}, must be a text: quote it, \"{raw}\""),
                 Data::Bool(value) => format!("is {value}, must be a text: quote it, \"{value}\""),
@@ -222,6 +246,14 @@ impl Reader<'_> {
                 format!("{path}.{key}")
             } else {
                 format!("{path}[{key:?}]")
+            };
+            let made = doubt
+                .as_ref()
+                .filter(|_| self.scalars == Scalars::AsCalicoctl)
+                .and_then(|reading| scalar::go_reading(key, reading));
+            let (key, doubt) = match &made {
+                Some(made) => (made, None),
+                None => (key, doubt.as_ref()),
             };
             if let Some(reading) = doubt {
                 self.fault(*at, &path, format!("the key is {}", doubtful(key, reading)));

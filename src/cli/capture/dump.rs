@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Error, ToFile};
 use crate::cli::files;
 use crate::packet::file::write::{self, Form, Known, Writer};
 use crate::packet::file::{Interface, Time};
-use crate::packet::show::Shown;
+use crate::packet::show::{Names, Shown};
 use crate::packet::{LinkType, decap};
 
 /// Writes packets to a capture file.
@@ -19,6 +20,8 @@ pub(super) struct Dump {
     writer: Option<Writer<Box<dyn Write>>>,
     decap: bool,
     rotation: Option<Rotation>,
+    /// What addresses are called, for whoever reads the file.
+    names: Option<Arc<Names>>,
 }
 
 /// When the next file begins, and which stay.
@@ -34,7 +37,12 @@ struct Rotation {
 }
 
 impl Dump {
-    pub(super) fn new(path: &Path, args: &ToFile) -> Result<Self, Error> {
+    pub(super) fn new(
+        path: &Path,
+        args: &ToFile,
+        names: Option<Arc<Names>>,
+        must_name: bool,
+    ) -> Result<Self, Error> {
         let rotates = args.rotates();
         if rotates && files::is_stdout(path) {
             return Err(Error::new("standard output can't be rotated").hint("name a file with --write"));
@@ -58,12 +66,20 @@ impl Dump {
         } else {
             Form::Pcap
         };
+        if must_name && form == Form::Pcap {
+            let message = format!(
+                "{}: a classic capture file has no place for names",
+                path.display()
+            );
+            return Err(Error::new(message).hint("name it *.pcapng, or leave out --names"));
+        }
         let mut dump = Self {
             path: path.to_owned(),
             form,
             writer: None,
             decap: args.decap,
             rotation,
+            names,
         };
         dump.open()?;
         Ok(dump)
@@ -80,7 +96,11 @@ impl Dump {
         } else {
             Box::new(File::create(&path).map_err(|error| Error::new(format!("{}: {error}", path.display())))?)
         };
-        self.writer = Some(Writer::new(target, self.form));
+        let mut writer = Writer::new(target, self.form);
+        if let Some(names) = &self.names {
+            writer.names(names.all());
+        }
+        self.writer = Some(writer);
         let Some(rotation) = &mut self.rotation else {
             return Ok(());
         };

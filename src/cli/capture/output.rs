@@ -36,7 +36,7 @@ impl Sink {
             return Ok(Self::Summary(Summary::new(args.output, names, look)));
         }
         Ok(match &args.file.write {
-            Some(path) => Self::Write(Dump::new(path, &args.file)?),
+            Some(path) => Self::Write(Dump::new(path, &args.file, names, args.names)?),
             None => Self::Show(Shower::new(args, names, cx)),
         })
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use futures_util::stream::{self, StreamExt};
@@ -10,27 +11,32 @@ use time::OffsetDateTime;
 
 use super::collection::{self, Collection, WHOLE, is_calicos};
 use super::pack::Pack;
-use super::pods::{self, Pod};
+use super::pods::{self, CONTAINER, Pod};
+use super::tables::{self, Table};
 use super::{Context, Error, Outcome};
 use crate::calico::apiconfig::DatastoreType;
 use crate::cli::{datastore, files};
 use crate::datastore::Server;
+use crate::fleet::kube;
 use crate::output::document;
 use crate::parse::objects::cut_object;
 use crate::parse::secrets::cut;
 
-/// Bytes of one container's log at most, and its last lines.
+/// Bytes of one container's log, or of one table, at most, and a log's last lines.
 const LOG: usize = 32 << 20;
 const LINES: usize = 100_000;
+
+/// Deadlines of one answer that a command in a pod has: tables of large nodes take their time.
+const PATIENCE: u32 = 12;
 
 /// Secrets with certificates that are not of the type kubernetes.io/tls.
 const CERTIFICATES: [&str; 2] = ["node-certs", "typha-certs"];
 
-/// Collect what there is to know of a cluster into an archive: its objects, and logs of Calico's pods
+/// Collect what there is to know of a cluster into an archive: its objects, logs of Calico's pods, and their nodes' tables
 ///
 /// Reads through the API server; kubectl isn't needed. Secrets are cut: of those with certificates only these are kept, and
-/// of environments, settings, command lines and logs what looks like one. The kernels of the nodes are what `netdiag
-/// snapshot save --nodes` collects.
+/// of environments, settings, command lines and logs what looks like one. Routes, rules and connections of the nodes come
+/// by exec into Calico's pods; all that netdiag itself knows of nodes is what `netdiag snapshot save --nodes` collects.
 #[derive(Debug, Args)]
 pub(super) struct Diags {
     /// Logs of so long only, such as 90s, 30m or 2h
@@ -93,7 +99,8 @@ impl Diags {
         cx.out.flush()?;
         let collections = cx.block_on(collection::all(&server))?;
         let mut pack = Pack::new(Vec::new(), &root, now.unix_timestamp().unsigned_abs());
-        cx.block_on(self.collect(&server, &collections, &mut pack))?;
+        let patience = cx.timeout() * PATIENCE;
+        cx.block_on(self.collect(&server, &collections, patience, &mut pack))?;
         let (missing, number) = (pack.missing.len(), pack.files);
         let bytes = pack.done()?;
         files::replace(&file, 0o600, |out| out.write_all(&bytes))?;
@@ -117,6 +124,7 @@ impl Diags {
         &self,
         server: &Server,
         collections: &[Collection],
+        patience: Duration,
         pack: &mut Pack<Vec<u8>>,
     ) -> Result<(), Error> {
         let at_once = usize::from(self.max_parallelism);
@@ -131,6 +139,8 @@ impl Diags {
         let mut read = stream::iter(read).buffered(at_once);
         // What the rest follows from.
         let (mut pods, mut namespaces, mut whole) = (Vec::new(), Vec::new(), Vec::new());
+        // Where that can't be known, its maps are asked for.
+        let mut bpf = true;
         while let Some((collection, list, table)) = read.next().await {
             let file = &collection.file;
             match list {
@@ -142,6 +152,11 @@ impl Diags {
                     match file.as_str() {
                         "cluster/kubernetes/pods" => pods = items().cloned().collect(),
                         "cluster/kubernetes/namespaces" => namespaces = items().map(name).collect(),
+                        file if file.starts_with("cluster/crd/felixconfigurations.") => {
+                            bpf = items().any(|item| {
+                                name(item) == "default" && item["spec"]["bpfEnabled"] == Value::Bool(true)
+                            });
+                        }
                         _ => {}
                     }
                     if collection::is_of_all(collection) {
@@ -180,6 +195,21 @@ impl Diags {
                 }
             }
         }
+        drop(logs);
+        let nodes: Vec<&Pod> = chosen.iter().filter(|pod| pod.has_tables()).collect();
+        let all = tables::all(bpf);
+        let asked = nodes
+            .iter()
+            .flat_map(|pod| all.iter().map(move |table| (*pod, table)));
+        let listed = ask(server, asked, patience, at_once, pack).await?;
+        let maps: Vec<(&Pod, Vec<Table>)> = listed
+            .iter()
+            .map(|(pod, list)| (*pod, tables::named(list)))
+            .collect();
+        let asked = maps
+            .iter()
+            .flat_map(|(pod, maps)| maps.iter().map(move |map| (*pod, map)));
+        ask(server, asked, patience, at_once, pack).await?;
         Ok(())
     }
 
@@ -228,6 +258,57 @@ impl Diags {
         ));
         found
     }
+}
+
+/// Asks for tables in the pods of their nodes; gives back lists of maps.
+async fn ask<'p>(
+    server: &Server,
+    asked: impl Iterator<Item = (&'p Pod, &'p Table)>,
+    patience: Duration,
+    at_once: usize,
+    pack: &mut Pack<Vec<u8>>,
+) -> Result<Vec<(&'p Pod, String)>, Error> {
+    let answers = asked.map(|(pod, table)| async move {
+        match (output(server, pod, table, patience).await, &table.older) {
+            (Err(why), Some(older)) => match output(server, pod, older, patience).await {
+                Ok(text) => (pod, &**older, Ok(text)),
+                Err(_) => (pod, table, Err(why)),
+            },
+            (answer, _) => (pod, table, answer),
+        }
+    });
+    let mut answers = stream::iter(answers).buffered(at_once);
+    let mut lists = Vec::new();
+    while let Some((pod, table, text)) = answers.next().await {
+        let file = format!("nodes/{}/{}", pod.node, table.file);
+        match text {
+            Ok(text) => {
+                pack.add(&file, &text)?;
+                if table.file == tables::LISTED {
+                    lists.push((pod, text));
+                }
+            }
+            Err(why) => pack.miss(&file, &why),
+        }
+    }
+    Ok(lists)
+}
+
+/// What a command writes in the pod of a node.
+async fn output(server: &Server, pod: &Pod, table: &Table, patience: Duration) -> Result<String, String> {
+    let words: Vec<&str> = table.command.split(' ').collect();
+    let place = [pod.namespace.as_str(), pod.name.as_str(), CONTAINER];
+    let bytes = tokio::time::timeout(patience, kube::output(server.client(), place, &words, LOG as u64))
+        .await
+        .map_err(|_| format!("{}: no answer within {} s", words[0], patience.as_secs()))?
+        .map_err(|failure| failure.why)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let mut safe = String::with_capacity(text.len());
+    for line in text.lines() {
+        safe.push_str(&cut(line));
+        safe.push('\n');
+    }
+    Ok(safe)
 }
 
 fn name(object: &Value) -> String {

@@ -4,6 +4,7 @@ mod collection;
 mod diags;
 mod pack;
 mod pods;
+mod tables;
 
 use clap::{Args as ClapArgs, Subcommand};
 

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use super::collection::is_calicos;
 
+/// The container of Calico's pod of a node that has the tools.
+pub(super) const CONTAINER: &str = "calico-node";
+
 /// A pod whose logs are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pod {
@@ -21,6 +24,11 @@ impl Pod {
     /// Where its files are, without their extension.
     pub(super) fn file(&self) -> String {
         format!("nodes/{}/{}/{}", self.node, self.namespace, self.name)
+    }
+
+    /// Whether the node's tables can be asked for in it.
+    pub(super) fn has_tables(&self) -> bool {
+        self.name.starts_with("calico-node-") && self.containers.iter().any(|name| name == CONTAINER)
     }
 }
 

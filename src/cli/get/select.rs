@@ -32,19 +32,15 @@ pub(super) struct Query {
 pub(super) struct Group {
     pub(super) kind: Kind,
     items: Vec<Listing>,
-    /// Of a whole list: its `resourceVersion`.
-    pub(super) version: Option<String>,
     /// Without what belongs to this datastore rather than to the resource.
     pub(super) export: bool,
 }
 
 impl Group {
     pub(super) fn new(kind: Kind, found: Listing, export: bool) -> Self {
-        let version = found.version().filter(|_| !export).map(str::to_owned);
         Self {
             kind,
             items: vec![found],
-            version,
             export,
         }
     }
@@ -52,7 +48,29 @@ impl Group {
     /// What was found for another name of the kind.
     pub(super) fn add(&mut self, found: Listing) {
         self.items.push(found);
-        self.version = None;
+    }
+
+    /// Of a whole list: its `resourceVersion`.
+    pub(super) fn version(&self) -> Option<String> {
+        match self.items.as_slice() {
+            [whole] if !self.export => whole.version(),
+            _ => None,
+        }
+    }
+
+    /// Until all that was found has arrived.
+    pub(super) fn arrived(&self) -> impl Future<Output = ()> + Send + 'static {
+        let found: Vec<_> = self.items.iter().map(Listing::arrived).collect();
+        async {
+            for one in found {
+                one.await;
+            }
+        }
+    }
+
+    /// Why not all arrived.
+    pub(super) fn failure(&self) -> Option<datastore::Error> {
+        self.items.iter().find_map(Listing::failure)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -82,9 +100,13 @@ impl Group {
             }
             make(&item)
         };
-        self.items
-            .iter()
-            .try_for_each(|found| found.made(made, &mut take))
+        for found in &self.items {
+            found.made(made, &mut take)?;
+            if found.is_broken_off() {
+                return Err(io::Error::other("the list broke off"));
+            }
+        }
+        Ok(())
     }
 
     /// Those that can't be read.
@@ -133,21 +155,27 @@ pub(super) fn joined(first: Option<Error>, next: Error) -> Error {
     }
 }
 
-pub(super) async fn find(query: &Query, store: &dyn Datastore) -> Result<Found, datastore::Error> {
+/// What a query asks for; a whole list as soon as a part of it is there, if that will do.
+pub(super) async fn find(
+    query: &Query,
+    store: &dyn Datastore,
+    partly: bool,
+) -> Result<Found, datastore::Error> {
     let Query { kind, names, scope } = query;
     let namespace = match scope {
         Scope::One(namespace) => Some(namespace.as_str()),
         Scope::Everywhere => None,
     };
     if names.is_empty() || names.iter().any(|name| is_pattern(name)) {
-        let found = store.listing(*kind, namespace).await?;
         if names.is_empty() && *kind != Kind::Tier {
-            return Ok(Found {
-                items: found,
-                missing: None,
-            });
+            let items = if partly {
+                store.arriving(*kind, namespace).await?
+            } else {
+                store.listing(*kind, namespace).await?
+            };
+            return Ok(Found { items, missing: None });
         }
-        let mut list = found.into_list();
+        let mut list = store.listing(*kind, namespace).await?.into_list();
         if *kind == Kind::Tier {
             sort_by_order(&mut list.items);
         }
@@ -270,13 +298,18 @@ impl Filter {
         })
     }
 
+    /// All of them, as they come.
+    pub(super) fn is_none(&self) -> bool {
+        self.selector.is_none() && self.sort_by.is_none()
+    }
+
     /// Of what was found, those that are wanted.
     pub(super) fn apply(&self, found: Listing) -> Listing {
-        if self.selector.is_none() && self.sort_by.is_none() {
+        if self.is_none() {
             return found;
         }
         let mut list = List {
-            version: found.version().map(str::to_owned),
+            version: found.version(),
             ..List::default()
         };
         for item in found.each() {

@@ -32,16 +32,17 @@ pub(super) struct Layout<'a> {
     pub(super) labels: &'a [String],
 }
 
-/// Writes resources as they are read: none is kept longer than its line or its document takes.
-pub(super) async fn write(
+/// Writes resources as they are read: none is kept longer than its line or its document takes. `inherited` is asked once
+/// at most.
+pub(super) fn write(
     groups: &[Group],
     format: &Format,
     layout: &Layout<'_>,
-    store: &dyn Datastore,
+    inherited: &dyn Fn() -> Inherited,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     match format {
-        Format::Table { .. } | Format::Columns(_) => tables(groups, format, layout, store, out).await?,
+        Format::Table { .. } | Format::Columns(_) => tables(groups, format, layout, inherited, out)?,
         Format::Name => {
             for group in groups {
                 group.made(name, |name| writeln!(out, "{name}"))?;
@@ -56,7 +57,7 @@ pub(super) async fn write(
         Format::Template(template) => {
             let data = Value::Array(results(groups, layout));
             let known = known_fields(groups);
-            let as_number = inherited(store).await.as_number;
+            let as_number = inherited().as_number;
             let config = |name: &str| name.eq_ignore_ascii_case("asnumber").then(|| as_number.clone());
             let text = template
                 .render(&data, &|name| known.contains(&name.to_lowercase()), &config)
@@ -68,11 +69,11 @@ pub(super) async fn write(
 }
 
 /// A table a kind; of several kinds, those that have none are left out.
-async fn tables(
+fn tables(
     groups: &[Group],
     format: &Format,
     layout: &Layout<'_>,
-    store: &dyn Datastore,
+    inherited: &dyn Fn() -> Inherited,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let several = groups.len() > 1;
@@ -82,7 +83,7 @@ async fn tables(
         .enumerate()
     {
         let headings = headings(format, group.kind).unwrap_or_default();
-        let columns = Columns::new(group.kind, headings, layout, store).await?;
+        let columns = Columns::new(group.kind, headings, layout, inherited)?;
         let mut rows = vec![columns.headings()];
         group.made(
             |item| columns.row(item),
@@ -126,11 +127,11 @@ pub(super) struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    pub(super) async fn new(
+    pub(super) fn new(
         kind: Kind,
         mut headings: Vec<String>,
         layout: &Layout<'a>,
-        store: &dyn Datastore,
+        inherited: &dyn Fn() -> Inherited,
     ) -> Result<Self, Error> {
         let has_namespace = headings.iter().any(|heading| heading == "NAMESPACE");
         if layout.with_namespace && kind.is_namespaced() && !has_namespace {
@@ -141,7 +142,7 @@ impl<'a> Columns<'a> {
             .columns(&names)
             .map_err(|error| Error::new(error.to_string()))?;
         let inherited = if names.contains(&"ASN") && kind == Kind::Node {
-            inherited(store).await
+            inherited()
         } else {
             Inherited::default()
         };
@@ -183,7 +184,7 @@ pub(super) fn name(item: &Resource) -> String {
 }
 
 /// The AS number of nodes that have none of their own.
-async fn inherited(store: &dyn Datastore) -> Inherited {
+pub(super) async fn inherited(store: &dyn Datastore) -> Inherited {
     let as_number = match store.get(Kind::BgpConfiguration, "default").await {
         Ok(configuration) => match configuration.field(&["spec", "asNumber"]) {
             Some(value) => AsNumber::from_json(value).map_or("unknown".into(), |number| number.to_string()),
@@ -219,32 +220,36 @@ impl<'a> Answer<'a> {
 
     /// As [`document::yaml`] has it, without holding all of it.
     fn yaml(&self, out: &mut dyn Write) -> io::Result<()> {
-        let (groups, around) = match self {
+        let (groups, list) = match self {
             Self::One(resource) => return out.write_all(document::yaml(&resource.body).as_bytes()),
             Self::Several(groups) => (*groups, None),
-            Self::List(group) => (std::slice::from_ref(*group), Some(list_fields(group))),
+            Self::List(group) => (std::slice::from_ref(*group), Some(*group)),
         };
-        let (first, last): (Map<String, Value>, Map<String, Value>) = around
-            .into_iter()
-            .flatten()
-            .partition(|(key, _)| key.as_str() < "items");
+        // Asked for once the list is here.
+        let around = || {
+            let fields = list.into_iter().flat_map(list_fields);
+            let (first, last): (Map<String, Value>, _) = fields.partition(|(key, _)| key.as_str() < "items");
+            (first, last)
+        };
+        let head = || match list {
+            Some(_) => document::yaml(&around().0),
+            None => String::new(),
+        };
         let mut none = true;
-        let is_list = !first.is_empty();
-        if is_list {
-            out.write_all(document::yaml(&first).as_bytes())?;
-        }
         for group in groups {
             let text = |item: &Resource| document::yaml_item(&item.body);
             group.made(text, |text| {
-                if std::mem::take(&mut none) && is_list {
-                    out.write_all(b"items:\n")?;
+                if std::mem::take(&mut none) && list.is_some() {
+                    writeln!(out, "{}items:", head())?;
                 }
                 out.write_all(text.as_bytes())
             })?;
         }
         if none {
-            out.write_all(if is_list { b"items: []\n" } else { b"[]\n" })?;
+            let items = if list.is_some() { "items: " } else { "" };
+            writeln!(out, "{}{items}[]", head())?;
         }
+        let last: Map<String, Value> = around().1;
         if !last.is_empty() {
             out.write_all(document::yaml(&last).as_bytes())?;
         }
@@ -256,35 +261,44 @@ impl<'a> Answer<'a> {
         match self {
             Self::One(_) => out.write_all(document::json(self).as_bytes()),
             Self::Several(groups) => {
-                json_items(groups, 1, out)?;
+                json_items(groups, 1, &String::new, out)?;
                 out.write_all(b"\n")
             }
             Self::List(group) => {
-                let mut fields = document::json(&Fields(group));
-                // Without the brace that ends it.
-                fields.truncate(fields.trim_end().len() - 2);
-                out.write_all(fields.as_bytes())?;
-                out.write_all(b",\n  \"items\": ")?;
-                json_items(std::slice::from_ref(*group), 2, out)?;
+                let head = || {
+                    let mut fields = document::json(&Fields(group));
+                    // Without the brace that ends it.
+                    fields.truncate(fields.trim_end().len() - 2);
+                    fields + ",\n  \"items\": "
+                };
+                json_items(std::slice::from_ref(*group), 2, &head, out)?;
                 out.write_all(b"\n}\n")
             }
         }
     }
 }
 
-/// A list as it stands at some depth of a document.
-fn json_items(groups: &[Group], depth: usize, out: &mut dyn Write) -> io::Result<()> {
+/// A list as it stands at some depth of a document, after what is before it: that is asked for once the list is here.
+fn json_items(
+    groups: &[Group],
+    depth: usize,
+    head: &dyn Fn() -> String,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let indent = "  ".repeat(depth);
     let mut none = true;
     for group in groups {
         let text = |item: &Resource| document::json_at(&InOrder(item), depth);
         group.made(text, |text| {
-            let before = if std::mem::take(&mut none) { "[\n" } else { ",\n" };
-            write!(out, "{before}{indent}{text}")
+            if std::mem::take(&mut none) {
+                write!(out, "{}[\n{indent}{text}", head())
+            } else {
+                write!(out, ",\n{indent}{text}")
+            }
         })?;
     }
     if none {
-        return out.write_all(b"[]");
+        return write!(out, "{}[]", head());
     }
     write!(out, "\n{}]", "  ".repeat(depth - 1))
 }
@@ -310,8 +324,7 @@ fn list_head<M: SerializeMap>(group: &Group, map: &mut M) -> Result<(), M::Error
 /// The fields of a list object beside its items.
 fn list_fields(group: &Group) -> Map<String, Value> {
     let metadata = group
-        .version
-        .as_ref()
+        .version()
         .map_or(json!({}), |version| json!({ "resourceVersion": version }));
     let fields = [
         ("kind", format!("{}List", group.kind).into()),

@@ -37,10 +37,12 @@ fn get(store: &Memory, arguments: &[&str]) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let result = Format::read(&cli.get.output).and_then(|format| {
         let queries = cli.get.queries()?.unwrap();
-        runtime.block_on(
-            cli.get
-                .show(&queries, &format, store, &mut out, &mut err, Style::PLAIN),
-        )
+        let source = Source {
+            store,
+            runtime: &runtime,
+        };
+        cli.get
+            .show(&queries, &format, source, &mut out, &mut err, Style::PLAIN)
     });
     if let Err(error) = result {
         writeln!(err, "error: {}", error.message).unwrap();

@@ -167,7 +167,8 @@ impl<'a> Printer<'a> {
         items: &[Resource],
     ) -> Result<Self, Error> {
         if let Some(headings) = show::headings(format, query.kind) {
-            let columns = Columns::new(query.kind, headings, layout, store).await?;
+            let inherited = show::inherited(store).await;
+            let columns = Columns::new(query.kind, headings, layout, &|| inherited.clone())?;
             let rows: Vec<Vec<String>> = items.iter().map(|item| columns.row(item)).collect();
             let headings = columns.headings();
             let widths = Widths::of(std::iter::once(&headings).chain(&rows), GAP);

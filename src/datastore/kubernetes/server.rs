@@ -36,6 +36,11 @@ impl Server {
         format!("Kubernetes at {}", self.api.endpoint)
     }
 
+    /// For requests that aren't answered by a document, such as those that run a command.
+    pub fn client(&self) -> &kube::Client {
+        &self.api.client
+    }
+
     /// What is at a path; nothing where nobody serves it.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod block;
 mod buffer;
 mod compress;
 mod interface;
+mod names;
 mod pcap;
 mod pcapng;
 mod record;
@@ -14,6 +15,7 @@ mod tests;
 pub mod write;
 
 use std::io::{self, Read};
+use std::net::IpAddr;
 
 use super::link_type::LinkType;
 pub use block::Block;
@@ -90,9 +92,20 @@ pub struct Reader {
     buffer: Buffer,
     format: Format,
     interfaces: Vec<Interface>,
-    warnings: Vec<String>,
+    told: Told,
+    /// A packet that was met already.
+    ahead: Option<Record>,
     /// Packets so far.
     taken: u64,
+}
+
+/// What a file says, or reading it, beside packets and links.
+#[derive(Debug, Default)]
+struct Told {
+    warnings: Vec<String>,
+    names: Vec<(IpAddr, String)>,
+    /// Somebody asks for names.
+    wants_names: bool,
 }
 
 enum Format {
@@ -130,7 +143,8 @@ impl Reader {
             buffer,
             format,
             interfaces,
-            warnings: Vec::new(),
+            told: Told::default(),
+            ahead: None,
             taken: 0,
         })
     }
@@ -146,12 +160,32 @@ impl Reader {
 
     #[inline]
     fn next_record(&mut self) -> Result<Option<Record>, Error> {
-        let record = match &mut self.format {
-            Format::Pcap(pcap) => pcap.next(&mut self.buffer, &mut self.warnings),
-            Format::Pcapng(pcapng) => pcapng.next(&mut self.buffer, &mut self.interfaces, &mut self.warnings),
-        }?;
+        let record = match self.ahead.take() {
+            Some(record) => Some(record),
+            None => self.read_record()?,
+        };
         self.taken += u64::from(record.is_some());
         Ok(record)
+    }
+
+    #[inline]
+    fn read_record(&mut self) -> Result<Option<Record>, Error> {
+        match &mut self.format {
+            Format::Pcap(pcap) => pcap.next(&mut self.buffer, &mut self.told.warnings),
+            Format::Pcapng(pcapng) => pcapng.next(&mut self.buffer, &mut self.interfaces, &mut self.told),
+        }
+    }
+
+    /// Names of addresses that the file has before its first packet, which is waited for. Of one without names in front,
+    /// or damaged there, none.
+    pub fn names(&mut self) -> &[(IpAddr, String)] {
+        if self.ahead.is_none() && self.taken == 0 && matches!(self.format, Format::Pcapng(_)) {
+            self.told.wants_names = true;
+            // An error is met again.
+            self.ahead = self.read_record().unwrap_or_default();
+            self.told.wants_names = false;
+        }
+        &self.told.names
     }
 
     /// What the file says of the links it was captured on, as far as it was read.
@@ -161,6 +195,6 @@ impl Reader {
 
     /// What was wrong with the file, and did not stop reading.
     pub fn warnings(&self) -> &[String] {
-        &self.warnings
+        &self.told.warnings
     }
 }

@@ -3,7 +3,7 @@
 use super::buffer::Buffer;
 use super::interface::{Clock, Interface};
 use super::record::Record;
-use super::{Error, LONGEST_PACKET, LinkType, Time};
+use super::{Error, LONGEST_PACKET, LinkType, Time, Told, names};
 use crate::packet::bytes::{array, small};
 
 /// The first bytes of a section, and of a file.
@@ -64,8 +64,13 @@ impl Pcapng {
         &mut self,
         buffer: &mut Buffer,
         interfaces: &mut Vec<Interface>,
-        warnings: &mut Vec<String>,
+        told: &mut Told,
     ) -> Result<Option<Record>, Error> {
+        let Told {
+            warnings,
+            names,
+            wants_names,
+        } = told;
         loop {
             let offset = buffer.offset();
             let head = buffer.peek(FRAME)?;
@@ -88,10 +93,14 @@ impl Pcapng {
                     what: format!("a block of {length} bytes can't be: the file is damaged here"),
                 });
             }
-            let wanted = matches!(
-                kind,
-                block::INTERFACE | block::PACKET | block::SIMPLE | block::STATISTICS | block::ENHANCED
-            );
+            let wanted = match kind {
+                // Too many to be read at once: nobody writes such a block.
+                names::BLOCK => *wants_names && length <= LONGEST_PACKET,
+                block::INTERFACE | block::PACKET | block::SIMPLE | block::STATISTICS | block::ENHANCED => {
+                    true
+                }
+                _ => false,
+            };
             if !wanted {
                 if kind == block::SECTION {
                     self.check_version(buffer, offset)?;
@@ -130,6 +139,7 @@ impl Pcapng {
                     }
                     interfaces.push(self.interface(body, warnings));
                 }
+                names::BLOCK => names::read(body, self.big_endian, names),
                 block::STATISTICS => {
                     let number = self.section.saturating_add(self.u32(body, 0) as usize);
                     if let Some(interface) = interfaces.get_mut(number) {

@@ -1,6 +1,7 @@
 //! Writing capture files: classic pcap of one link type, or pcapng with a link type a packet.
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 use super::Time;
 use crate::packet::bytes::small;
@@ -138,6 +139,13 @@ impl<W: Write> Writer<W> {
         });
     }
 
+    /// Adds names of addresses (NRB of pcapng); nothing in other files.
+    pub fn names<'n>(&mut self, names: impl Iterator<Item = (IpAddr, &'n str)>) {
+        if self.form == Form::Pcapng {
+            super::names::write(&mut self.buffer, names);
+        }
+    }
+
     fn describe(&mut self, link: LinkType, name: Option<&str>) {
         match self.form {
             Form::Pcap => {
@@ -236,7 +244,7 @@ pub fn record(
 }
 
 /// A block of pcapng: its length is in front of it and behind it.
-fn block(buffer: &mut Vec<u8>, kind: u32, body: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn block(buffer: &mut Vec<u8>, kind: u32, body: impl FnOnce(&mut Vec<u8>)) {
     let start = buffer.len();
     buffer.extend(kind.to_le_bytes());
     buffer.extend([0; 4]);

@@ -25,6 +25,21 @@ impl Names {
         };
     }
 
+    /// All of them, in the order of addresses.
+    pub fn all(&self) -> impl Iterator<Item = (IpAddr, &str)> {
+        let v4 = self
+            .v4
+            .iter()
+            .map(|(bits, name)| (IpAddr::from(bits.to_be_bytes()), &**name));
+        let v6 = self
+            .v6
+            .iter()
+            .map(|(bits, name)| (IpAddr::from(bits.to_be_bytes()), &**name));
+        let mut all: Vec<_> = v4.chain(v6).collect();
+        all.sort_unstable();
+        all.into_iter()
+    }
+
     pub fn len(&self) -> usize {
         self.v4.len() + self.v6.len()
     }

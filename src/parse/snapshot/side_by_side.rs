@@ -52,7 +52,7 @@ fn nodes(texts: &[&RawValue], threads: usize) -> Option<Vec<NodeState>> {
     let work = || {
         let mut read = Vec::new();
         while let Some((at, text)) = following(texts, &next) {
-            read.push((at, serde_json::from_slice(text.get().as_bytes()).ok()?));
+            read.push((at, super::node(text.get().as_bytes(), VERSION).ok()?));
         }
         Some(read)
     };

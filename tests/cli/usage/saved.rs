@@ -102,7 +102,7 @@ fn a_cluster_is_shown_on_one_screen() {
         .says("4 nodes, taken 2026-")
         .says("4 Node")
         .says("FACT node1 node2 node3 node4")
-        .says("namespaces, nexthops, ovs, packet, peers, raw, rules, sysctls, udp, vlans: not collected");
+        .says("namespaces, nexthops, ovs, packet, peers, raw, recent, rules, sysctls, udp, vlans: not collected");
     assert!(output.stdout.lines().count() <= 24, "{output}");
     let json = run("show", &[&fixture(HEALTHY)], &["-o", "json"]).json();
     assert_eq!(json["netdiagSnapshotShow"], 1);

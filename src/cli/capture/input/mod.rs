@@ -6,10 +6,13 @@ pub(super) mod recorded;
 #[cfg(feature = "capture")]
 mod spot;
 
+use std::sync::Arc;
+
 use super::cluster::Plan;
 use super::{Args, Context, Error, Sink};
 use crate::cli::signals;
 use crate::packet::file::{Interface, Packet};
+use crate::packet::show::Names;
 
 #[cfg(feature = "capture")]
 pub(super) use spot::{Spot, spots};
@@ -22,13 +25,31 @@ pub(super) enum Input {
 }
 
 impl Input {
-    pub(super) fn open(args: &Args, plan: &mut Plan, cx: &mut Context) -> Result<Self, Error> {
-        if let Some(path) = &args.from.read {
-            if args.from.follow {
-                signals::watch()?;
-            }
-            return Ok(Self::Recorded(recorded::Recorded::open(path, args.from.follow)?));
+    /// The file that is to be read, if one is. Its names stand behind those that the cluster has.
+    pub(super) fn recorded(args: &Args, plan: &mut Plan) -> Result<Option<Self>, Error> {
+        let Some(path) = &args.from.read else {
+            return Ok(None);
+        };
+        if args.from.follow {
+            signals::watch()?;
         }
+        let mut file = recorded::Recorded::open(path, args.from.follow)?;
+        let told = file.reader().names();
+        if !told.is_empty() {
+            let mut names = plan
+                .names
+                .take()
+                .map_or_else(Names::default, Arc::unwrap_or_clone);
+            for (address, name) in told {
+                names.add(*address, name);
+            }
+            plan.names = Some(Arc::new(names));
+        }
+        Ok(Some(Self::Recorded(file)))
+    }
+
+    /// The links that are to be captured.
+    pub(super) fn live(args: &Args, plan: &mut Plan, cx: &mut Context) -> Result<Self, Error> {
         #[cfg(feature = "capture")]
         return Ok(Self::Live(live::Live::open(args, plan, cx)?));
         #[cfg(not(feature = "capture"))]
