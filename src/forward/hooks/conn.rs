@@ -191,21 +191,31 @@ impl Conn {
         })
     }
 
-    /// What the destination becomes for a packet of an established connection, before routing.
-    pub fn destination(&self) -> (IpAddr, Option<u16>) {
-        let target = match self.direction {
+    /// What a packet of an established connection becomes.
+    fn target(&self) -> Tuple {
+        match self.direction {
             Direction::Original => self.reply.turned(),
             Direction::Reply => self.original.turned(),
-        };
+        }
+    }
+
+    /// The identifier that an echo gets: another one where the first was taken (`nf_nat_l4proto_unique_tuple`).
+    pub fn echo_id(&self) -> Option<u16> {
+        match self.target().transport {
+            Transport::Icmp { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
+    /// What the destination becomes for a packet of an established connection, before routing.
+    pub fn destination(&self) -> (IpAddr, Option<u16>) {
+        let target = self.target();
         (target.dst, target.transport.ports().map(|(_, dport)| dport))
     }
 
     /// What the source becomes, after routing.
     pub fn source(&self) -> (IpAddr, Option<u16>) {
-        let target = match self.direction {
-            Direction::Original => self.reply.turned(),
-            Direction::Reply => self.original.turned(),
-        };
+        let target = self.target();
         (target.src, target.transport.ports().map(|(sport, _)| sport))
     }
 

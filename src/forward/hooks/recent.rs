@@ -188,6 +188,22 @@ fn often(options: &Options, read: Option<&RecentEntry>, now: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parse::iptables::iptables_save;
+    use crate::state::netfilter::Dialect;
+
+    #[test]
+    fn a_lists_mask_is_known_where_all_rules_have_the_same() {
+        let save = |rules: &str| {
+            let text = format!("*filter\n:INPUT ACCEPT [0:0]\n{rules}\nCOMMIT\n");
+            iptables_save(&text, Dialect::IptablesLegacy).unwrap()
+        };
+        let rule = |mask: &str| format!("-A INPUT -m recent --rcheck --name a --mask {mask} --rsource");
+        let same = save(&[rule("255.255.255.0"), rule("255.255.255.0")].join("\n"));
+        let mask = Masks::new(same.tables.iter()).0["a"];
+        assert_eq!(mask.unwrap().to_string(), "255.255.255.0");
+        let mixed = save(&[rule("255.255.255.0"), rule("255.255.255.255")].join("\n"));
+        assert_eq!(Masks::new(mixed.tables.iter()).0["a"], None);
+    }
 
     #[test]
     fn options_are_read_as_they_are_printed() {

@@ -240,6 +240,9 @@ impl<'r, 'a> Run<'r, '_, 'a> {
             Hook::Postrouting | Hook::Input => nat::write_source(&mut self.call.packet, conn.source()),
             _ => return false,
         }
+        if let (Transport::Icmp { id, .. }, Some(other)) = (&mut self.call.packet.transport, conn.echo_id()) {
+            *id = other;
+        }
         let moved = self.call.hook == Hook::Output && self.call.packet.dst != dst;
         self.reroute |= moved;
         let packet = &self.call.packet;
