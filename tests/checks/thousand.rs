@@ -35,7 +35,6 @@ fn of_a_thousand_nodes_the_25_that_are_broken_are_found_and_no_others() {
         nodes,
         netdiag_snapshot: VERSION,
         objects: Fact::Known(objects),
-        ..Snapshot::default()
     };
     // For figures of the program as it is released: `netdiag check --snapshot FILE`.
     if let Ok(path) = std::env::var("NETDIAG_KEEP") {
