@@ -134,7 +134,7 @@ fn a_killed_and_a_frozen_bird_and_a_pulled_cable_end_sessions() {
     let Some(story) = or_skip(StoryPlan::first_found().healthy().hold_time(3).up()) else {
         return;
     };
-    story.wait_established(Duration::from_secs(20)).unwrap();
+    story.wait_established(Duration::from_secs(60)).unwrap();
     story.inject(Fault::BirdFrozen { on: "node1" }).unwrap();
     story.inject(Fault::BirdKilled { on: "node2" }).unwrap();
     story.inject(Fault::LinkDown { on: "node3" }).unwrap();
@@ -146,7 +146,7 @@ fn a_killed_and_a_frozen_bird_and_a_pulled_cable_end_sessions() {
     story.clear(Fault::BirdFrozen { on: "node1" }).unwrap();
     story.clear(Fault::BirdKilled { on: "node2" }).unwrap();
     story.clear(Fault::LinkDown { on: "node3" }).unwrap();
-    story.wait_established(Duration::from_secs(20)).unwrap();
+    story.wait_established(Duration::from_secs(60)).unwrap();
     story.inject(Fault::NodeDown { on: "node3" }).unwrap();
     says(&story, "node4", NODE3, "start");
 }
@@ -169,7 +169,7 @@ fn packet_filters_break_sessions_of_both_directions_and_one_direction_is_enough_
     ];
     let plan = StoryPlan::first_found().healthy().hold_time(3).one_directional();
     let Some(story) = or_skip(plan.up()) else { return };
-    story.wait_established(Duration::from_secs(20)).unwrap();
+    story.wait_established(Duration::from_secs(60)).unwrap();
     story.inject(drop).unwrap();
     says(&story, "node3", NODE1, "start");
     says(&story, "node1", NODE3, "start");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use netdiag_lab::{Bird, Gateway, HOSTS, Store, Story, StoryPlan, or_skip};
 
 fn assert_connected(story: &Story) {
-    story.wait_established(Duration::from_secs(20)).unwrap();
+    story.wait_established(Duration::from_secs(60)).unwrap();
     for host in HOSTS {
         let mut others: Vec<_> = HOSTS
             .iter()
