@@ -22,6 +22,8 @@ pub(super) fn tracks(net: &Netns) -> [bool; 2] {
 }
 
 fn needs_it(rule: &Rule) -> bool {
+    // The CT target switches it on, but for what isn't to be tracked (`xt_ct_tg_check`).
+    let notrack = rule.statements.contains(&Statement::Notrack);
     rule.statements.iter().any(|statement| match statement {
         Statement::Match(matched) => asks(&matched.key) || asks(&matched.value),
         Statement::Vmap(parts) => asks(&parts.0),
@@ -39,6 +41,7 @@ fn needs_it(rule: &Rule) -> bool {
         | Statement::SetUpdate(_)
         | Statement::Unknown { .. } => true,
         // Modules are named where they have no options of their own.
+        Statement::Extension(name) if &**name == "CT" => !notrack,
         Statement::Extension(name) => ["state", "conntrack", "conn", "helper", "cluster", "ct"]
             .iter()
             .any(|word| name.to_lowercase().contains(word)),
