@@ -284,13 +284,15 @@ impl Args {
         };
         let mut packet = walker
             .packet_of(self.user, from, dst, transport)
-            .unwrap_or_else(|| Packet::new(none, dst, transport));
+            .unwrap_or_else(|| Packet {
+                owner: self.user,
+                ..Packet::new(none, dst, transport)
+            });
         if let Some(src) = given.filter(|ip| ip.is_ipv4() == dst.is_ipv4()) {
             packet.unbound &= packet.src == src;
             packet.src = src;
         }
         packet.size = self.size;
-        packet.owner = self.user;
         Ok(packet)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
-use super::checks::shared::names;
+use super::checks::shared::{destinations, names};
 use super::finding::{Consequence, Finding};
 use super::session::Cause;
 use super::world::World;
@@ -12,7 +12,6 @@ use crate::intent::Cluster;
 use crate::intent::blocks::{Block, blocks};
 use crate::intent::pool::Pool;
 use crate::intent::routes::{Intent, MeantRoute, Silent, Way};
-use crate::state::route::TableId;
 use crate::state::{Absence, NodeState};
 
 /// What keeps routes from nodes.
@@ -37,18 +36,14 @@ impl<'w> Down<'w> {
             .filter(|name| world.wrong_address(name, false).is_some())
             .collect();
         let mut silent = Silent::new();
+        let told = Intent::new(cluster, &[], false);
         for node in &cluster.nodes {
             // In a full mesh nobody needs them for routes of others.
             let is_dead = wrong.contains(node.name.as_str()) || birdless.contains(node.name.as_str());
             if !cluster.mesh && is_dead {
-                pairs(
-                    node,
-                    Intent::new(cluster, &[], false)
-                        .sessions(node)
-                        .iter()
-                        .filter_map(|session| session.peer.as_deref()),
-                    &mut silent,
-                );
+                let sessions = told.sessions(node);
+                let peers = sessions.iter().filter_map(|session| session.peer.as_deref());
+                pairs(node, peers, &mut silent);
             }
             pairs(node, down(world, cluster, node).into_iter(), &mut silent);
         }
@@ -67,13 +62,7 @@ impl<'w> Down<'w> {
         object: &Node,
         meant: &'r [MeantRoute<'w>],
     ) -> Vec<(&'r MeantRoute<'w>, bool)> {
-        let main = node
-            .net
-            .routes
-            .items()
-            .iter()
-            .filter(|route| route.table == TableId::MAIN);
-        let there: HashSet<ipnet::IpNet> = main.map(|route| route.dst).collect();
+        let there = destinations(node);
         let lacking = meant
             .iter()
             .filter(|route| route.way != Way::Blackhole && !there.contains(&route.dst));

@@ -103,6 +103,9 @@ impl Owner {
         gid: Some(0),
     };
 
+    /// A program of nobody knows which user.
+    pub const UNKNOWN: Self = Self::User { uid: None, gid: None };
+
     /// Whom policy rules see (`flowi_uid`): the namespace's root for what the kernel sends.
     pub const fn uid(self) -> u32 {
         match self {

@@ -27,10 +27,9 @@ fn a_mesh_that_is_off_without_peers_is_told() {
     });
 }
 
-#[test]
-fn reflectors_that_all_peer_with_are_fine() {
-    let mut cluster = made(Flavour::CalicoBgp, 4, 2);
-    let objects = stored(&mut cluster);
+/// The first node becomes the reflector of all.
+pub(crate) fn reflected(cluster: &mut Snapshot) {
+    let objects = stored(cluster);
     objects.resources[0]["metadata"]["labels"] = json!({"rr": "yes"});
     objects.resources[0]["spec"]["bgp"]["routeReflectorClusterID"] = json!("244.0.0.1");
     let off = json!({"nodeToNodeMeshEnabled": false});
@@ -39,6 +38,12 @@ fn reflectors_that_all_peer_with_are_fine() {
         .push(resource("BGPConfiguration", "default", off));
     let peer = json!({"nodeSelector": "all()", "peerSelector": "rr == 'yes'"});
     objects.resources.push(resource("BGPPeer", "reflectors", peer));
+}
+
+#[test]
+fn reflectors_that_all_peer_with_are_fine() {
+    let mut cluster = made(Flavour::CalicoBgp, 4, 2);
+    reflected(&mut cluster);
     let findings = found(&cluster);
     assert!(findings.is_empty(), "{findings:#?}");
 }

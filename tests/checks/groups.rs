@@ -8,10 +8,9 @@ use netdiag::state::conntrack::Conntrack;
 use netdiag::state::netfilter::Dialect;
 use netdiag::state::{Absence, Fact, Snapshot};
 use netdiag_bench::cluster::Flavour;
-use serde_json::json;
 
-use crate::bgp::{session, with_bird};
-use crate::made::{found, known, link, made, resource, rules, stored, told};
+use crate::bgp::{reflected, session, with_bird};
+use crate::made::{found, known, link, made, rules, told};
 
 #[test]
 fn a_vtep_that_changed_is_one_finding_whoever_still_knows_the_old_one() {
@@ -151,15 +150,7 @@ fn sessions_and_routes_of_a_bird_that_is_gone_are_one_finding() {
 fn routes_by_a_reflector_are_missing_because_of_the_session_with_it() {
     let mut cluster = with_bird();
     let own = address(&cluster, 0);
-    let objects = stored(&mut cluster);
-    objects.resources[0]["metadata"]["labels"] = json!({"rr": "yes"});
-    objects.resources[0]["spec"]["bgp"]["routeReflectorClusterID"] = json!("244.0.0.1");
-    let off = json!({"nodeToNodeMeshEnabled": false});
-    objects
-        .resources
-        .push(resource("BGPConfiguration", "default", off));
-    let peer = json!({"nodeSelector": "all()", "peerSelector": "rr == 'yes'"});
-    objects.resources.push(resource("BGPPeer", "reflectors", peer));
+    reflected(&mut cluster);
     for node in &mut cluster.nodes[1..] {
         let protocols = &mut known(&mut node.bird).protocols;
         protocols.retain(|protocol| protocol.bgp.as_ref().unwrap().neighbor_address == Some(own));

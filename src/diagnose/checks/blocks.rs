@@ -1,13 +1,12 @@
 //! Pools, blocks and the addresses in them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
-use super::shared::{addresses, overlap, pods};
+use super::shared::{addresses, destinations, overlap, pods};
 use crate::diagnose::finding::Finding;
 use crate::diagnose::world::World;
 use crate::intent::Cluster;
-use crate::state::route::TableId;
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     twice(world, found);
@@ -236,7 +235,7 @@ fn borrowed(world: &World, cluster: &Cluster, found: &mut Vec<Finding>) {
         let (net, owner) = owners.get(end.checked_sub(1)?)?;
         net.contains(&ip).then_some((*net, owner.as_str()))
     };
-    let mut routes: HashMap<&str, std::collections::HashSet<ipnet::IpNet>> = HashMap::new();
+    let mut routes: HashMap<&str, HashSet<ipnet::IpNet>> = HashMap::new();
     for node in world.nodes {
         for pod in pods(node).filter(|pod| pod.pod.is_some()) {
             for ip in addresses(pod) {
@@ -244,15 +243,7 @@ fn borrowed(world: &World, cluster: &Cluster, found: &mut Vec<Finding>) {
                     continue;
                 };
                 let Some(state) = world.state(owner) else { continue };
-                let of = routes.entry(owner).or_insert_with(|| {
-                    let main = state
-                        .net
-                        .routes
-                        .items()
-                        .iter()
-                        .filter(|route| route.table == TableId::MAIN);
-                    main.map(|route| route.dst).collect()
-                });
+                let of = routes.entry(owner).or_insert_with(|| destinations(state));
                 if of.contains(&ipnet::IpNet::from(ip)) {
                     continue;
                 }

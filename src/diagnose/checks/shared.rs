@@ -1,5 +1,6 @@
 //! Questions that several families ask.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -115,6 +116,13 @@ pub(in crate::diagnose) fn pod_routes<'n>(
             && route.next_hops.iter().any(|hop| hop.gateway.is_some())
             && cluster.pools.iter().any(|pool| pool.cidr.contains(&route.dst))
     })
+}
+
+/// All that the main table has a route to.
+pub(in crate::diagnose) fn destinations(node: &NodeState) -> HashSet<IpNet> {
+    let routes = node.net.routes.items().iter();
+    let main = routes.filter(|route| route.table == TableId::MAIN);
+    main.map(|route| route.dst).collect()
 }
 
 /// The link of a route with one way out.

@@ -121,7 +121,8 @@ pub(super) fn holds(call: &mut Call, masks: &Masks, options: &str) -> Option<boo
     let asked = |other: u8| !options.rttl || other == ttl || other == 0 || ttl == 0;
 
     let is_it = |seen: &Seen| *seen.list == *options.list && seen.ip == ip;
-    let written = call.recent.iter().find(|seen| is_it(seen));
+    let at = call.recent.iter().position(is_it);
+    let written = at.and_then(|at| call.recent.get(at));
     let gone = written.is_some_and(|seen| seen.removed);
     let lists = call.place.net.recent.items();
     let read = lists
@@ -142,14 +143,14 @@ pub(super) fn holds(call: &mut Call, masks: &Masks, options: &str) -> Option<boo
     };
     let holds = matched != options.negated;
     let writes = match options.does {
-        Does::Set | Does::Remove => known || options.does == Does::Set,
+        Does::Set => true,
+        Does::Remove => known,
         Does::Update => known && holds,
         Does::Check => false,
     };
     if !writes {
         return Some(holds);
     }
-    let at = call.recent.iter().position(is_it);
     let at = at.unwrap_or_else(|| {
         call.recent.push(Seen {
             list: options.list.into(),

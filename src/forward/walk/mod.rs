@@ -242,7 +242,7 @@ impl State {
             services: Vec::new(),
             learned: Learned::default(),
             anycast: false,
-            listener: Owner::User { uid: None, gid: None },
+            listener: Owner::UNKNOWN,
             reroute: false,
             conns: Vec::new(),
             missed: None,

@@ -177,10 +177,8 @@ fn direct(node: &NodeState, lease: &Lease, meant: &mut Meant) {
 /// The link that this address is on the segment of.
 fn on_segment(node: &NodeState, ip: IpAddr) -> Option<&Link> {
     let mut addresses = node.net.addresses.items().iter();
-    let own = addresses.find(|address| {
-        address.prefix_len < 32
-            && IpNet::new(address.ip, address.prefix_len).is_ok_and(|net| net.contains(&ip))
-    })?;
+    let own = addresses
+        .find(|address| address.prefix_len < 32 && address.network().is_some_and(|net| net.contains(&ip)))?;
     node.net.link(own.link)
 }
 

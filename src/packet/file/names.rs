@@ -3,14 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::write::block;
-use crate::packet::bytes::array;
 
 /// Type of the block.
 pub(super) const BLOCK: u32 = 4;
 
 /// Kinds of records.
 mod record {
-    pub(super) const END: u16 = 0;
     pub(super) const IPV4: u16 = 1;
     pub(super) const IPV6: u16 = 2;
 }
@@ -22,22 +20,12 @@ const LONGEST: usize = 255;
 /// Bytes after which another block is begun.
 const ENOUGH: usize = 64 << 10;
 
-/// Adds the names of a block's body: the first one of each record.
-pub(super) fn read(body: &[u8], big_endian: bool, names: &mut Vec<(IpAddr, String)>) {
-    let u16 = |bytes: &[u8], at| {
-        let bytes = array(bytes, at);
-        if big_endian {
-            u16::from_be_bytes(bytes)
-        } else {
-            u16::from_le_bytes(bytes)
-        }
-    };
-    let mut rest = body;
-    while rest.len() >= 4 && names.len() < MOST {
-        let (kind, length) = (u16(rest, 0), usize::from(u16(rest, 2)));
-        let Some(value) = rest.get(4..4 + length).filter(|_| kind != record::END) else {
+/// Adds the names of a block's records (kind, value): the first one of each.
+pub(super) fn read<'b>(records: impl Iterator<Item = (u16, &'b [u8])>, names: &mut Vec<(IpAddr, String)>) {
+    for (kind, value) in records {
+        if names.len() >= MOST {
             return;
-        };
+        }
         let found = match kind {
             record::IPV4 => value
                 .split_first_chunk::<4>()
@@ -47,14 +35,12 @@ pub(super) fn read(body: &[u8], big_endian: bool, names: &mut Vec<(IpAddr, Strin
                 .map(|(address, name)| (IpAddr::from(*address), name)),
             _ => None,
         };
-        if let Some((address, text)) = found {
-            let name = text.split(|byte| *byte == 0).next().unwrap_or(&[]);
-            let name = name.get(..LONGEST).unwrap_or(name);
-            if !name.is_empty() {
-                names.push((address, String::from_utf8_lossy(name).into_owned()));
-            }
+        let Some((address, text)) = found else { continue };
+        let name = text.split(|byte| *byte == 0).next().unwrap_or(&[]);
+        let name = name.get(..LONGEST).unwrap_or(name);
+        if !name.is_empty() {
+            names.push((address, String::from_utf8_lossy(name).into_owned()));
         }
-        rest = rest.get(4 + length.next_multiple_of(4)..).unwrap_or(&[]);
     }
 }
 
@@ -90,7 +76,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::packet::bytes::small;
+    use crate::packet::bytes::{array, small};
+    use crate::packet::file::pcapng::Pcapng;
 
     #[test]
     fn names_are_read_as_they_were_written() {
@@ -117,7 +104,7 @@ mod tests {
             let length = u32::from_le_bytes(array(rest, 4)) as usize;
             assert_eq!(u32::from_le_bytes(array(rest, 0)), BLOCK);
             assert_eq!(rest[length - 4..length], small(length).to_le_bytes());
-            read(&rest[8..length - 4], false, &mut again);
+            read(Pcapng::default().options(&rest[8..length - 4]), &mut again);
             rest = &rest[length..];
             blocks += 1;
         }
@@ -128,7 +115,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(body in proptest::collection::vec(any::<u8>(), 0..200), big in any::<bool>()) {
-            read(&body, big, &mut Vec::new());
+            let mut section = Pcapng::default();
+            section.big_endian = big;
+            read(section.options(&body), &mut Vec::new());
         }
     }
 }

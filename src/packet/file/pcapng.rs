@@ -44,7 +44,7 @@ const LONGEST_NAME: usize = 255;
 /// Where reading is.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Pcapng {
-    big_endian: bool,
+    pub(super) big_endian: bool,
     /// The first interface of this section.
     section: usize,
 }
@@ -139,7 +139,7 @@ impl Pcapng {
                     }
                     interfaces.push(self.interface(body, warnings));
                 }
-                names::BLOCK => names::read(body, self.big_endian, names),
+                names::BLOCK => names::read(self.options(body), names),
                 block::STATISTICS => {
                     let number = self.section.saturating_add(self.u32(body, 0) as usize);
                     if let Some(interface) = interfaces.get_mut(number) {
@@ -222,8 +222,8 @@ impl Pcapng {
         (code != option::END).then_some((code, value, after))
     }
 
-    /// The options of a block.
-    fn options(self, bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    /// The options of a block; the records of one with names have the same shape.
+    pub(super) fn options(self, bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
         let mut rest = bytes;
         std::iter::from_fn(move || {
             let (code, value, after) = self.option(rest)?;

@@ -90,7 +90,7 @@ impl Walker<'_, '_> {
     /// A program sends on its own account: not within what the kernel sends.
     fn by_program(&self, mut state: State, at: At, outer: Outer, inner: Inner) -> Vec<Outcome> {
         state.nested = 0;
-        state.packet.owner = Owner::User { uid: None, gid: None };
+        state.packet.owner = Owner::UNKNOWN;
         self.carry(state, at, outer, inner)
     }
 
