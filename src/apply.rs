@@ -4,13 +4,9 @@
 mod change;
 mod effects;
 mod initialize;
+mod many;
 pub mod migrate;
 mod rules;
-
-use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
-
-use futures_util::stream::{self, StreamExt};
 
 use crate::calico::manifest::Document;
 use crate::calico::merge::{MergeError, Merged, merge};
@@ -22,6 +18,7 @@ pub const TRIES: usize = 5;
 
 pub use change::{Label, change_label, delete, patch};
 pub use initialize::initialize;
+pub use many::apply_all;
 
 /// What may become of a resource (`calicoctl/resourcemgr`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,99 +104,6 @@ pub enum Error {
     Stopped,
 }
 
-/// How many documents are on their way at once: the store's round trips overlap.
-const AT_ONCE: usize = 32;
-
-/// Applies every document; a failure doesn't stop the others, unless the datastore is out of reach, or `stopped` says
-/// that the user has had enough: then what is on its way ends, and nothing else begins.
-///
-/// Neighbours of one kind that can't depend on each other are on their way at once, in order otherwise. `show` is
-/// called with the document's place before each write, again when a conflict made a new plan. The result has an entry
-/// a document.
-pub async fn apply_all(
-    store: &dyn Datastore,
-    documents: &[Document],
-    verb: Verb,
-    mode: Mode,
-    show: &mut dyn FnMut(usize, &Plan<'_>),
-    stopped: &dyn Fn() -> bool,
-) -> Vec<Result<Done, Error>> {
-    let mut results = Vec::with_capacity(documents.len());
-    let (lost, show) = (Cell::new(false), RefCell::new(show));
-    let (lost, show) = (&lost, &show);
-    for batch in batches(documents).flat_map(|batch| batch.chunks(AT_ONCE)) {
-        let first = results.len();
-        let stored = if lost.get() || stopped() {
-            Vec::new()
-        } else {
-            read_ahead(store, batch).await
-        };
-        let mut stored = stored.into_iter();
-        let tasks = batch.iter().enumerate().map(|(index, document)| {
-            let stored = stored.next();
-            (index, document, stored)
-        });
-        let tasks = tasks.map(|(index, document, stored)| async move {
-            if lost.get() {
-                return Err(Error::NotTried);
-            }
-            if stopped() {
-                return Err(Error::Stopped);
-            }
-            let mut tell = |plan: &Plan<'_>| (show.borrow_mut())(first + index, plan);
-            let result = apply_to(store, document, stored, verb, mode, &mut tell).await;
-            lost.set(lost.get() || matches!(&result, Err(Error::Datastore(error)) if is_out_of_reach(error)));
-            result
-        });
-        let done: Vec<_> = stream::iter(tasks).buffered(AT_ONCE).collect().await;
-        results.extend(done);
-    }
-    results
-}
-
-/// Runs of documents that can be on their way at once: of one kind, each another resource. Pools are checked against
-/// each other, so each of them is alone.
-fn batches(documents: &[Document]) -> impl Iterator<Item = &[Document]> {
-    let mut rest = documents;
-    std::iter::from_fn(move || {
-        let kind = rest.first()?.resource.kind;
-        let mut seen = HashSet::new();
-        let length = rest
-            .iter()
-            .take_while(|document| {
-                let resource = &document.resource;
-                let fits = seen.is_empty() || kind != Kind::IpPool;
-                resource.kind == kind && fits && seen.insert(resource.id())
-            })
-            .count();
-        let (batch, after) = rest.split_at(length);
-        rest = after;
-        Some(batch)
-    })
-}
-
-/// Whether there is nobody to talk to: others would fail as well, each after its deadline.
-fn is_out_of_reach(error: &datastore::Error) -> bool {
-    use datastore::Step;
-    matches!(
-        error,
-        datastore::Error::Unreachable { .. }
-            | datastore::Error::Failed {
-                step: Step::Resolve | Step::Connect | Step::Tls,
-                ..
-            }
-    )
-}
-
-/// What is stored of documents of one kind, read by fewer requests than there are documents.
-async fn read_ahead(store: &dyn Datastore, batch: &[Document]) -> Vec<Result<Resource, datastore::Error>> {
-    let [first, _, ..] = batch else { return Vec::new() };
-    let names: Vec<String> = batch.iter().map(|document| document.resource.id()).collect();
-    // Where that fails, each document says why.
-    let read = store.get_several(first.resource.kind, &names).await;
-    read.unwrap_or_default()
-}
-
 /// Applies one document.
 ///
 /// # Errors
@@ -212,69 +116,109 @@ pub async fn apply(
     mode: Mode,
     show: &mut dyn FnMut(&Plan<'_>),
 ) -> Result<Done, Error> {
-    apply_to(store, document, None, verb, mode, show).await
+    apply_to(store, document, None, (verb, mode, 0), show).await
 }
 
-/// The same, where what is stored may have been read already.
+/// The same, where what is stored may have been read already, after so many tries.
 async fn apply_to(
     store: &dyn Datastore,
     document: &Document,
     mut read: Option<Result<Resource, datastore::Error>>,
-    verb: Verb,
-    mode: Mode,
+    (verb, mode, mut tries): (Verb, Mode, usize),
     show: &mut dyn FnMut(&Plan<'_>),
 ) -> Result<Done, Error> {
-    let mut tries = 1;
     loop {
-        let kind = document.resource.kind;
-        rules::writable(&document.resource, verb)?;
-        let stored = match read.take() {
-            Some(read) => read,
-            None => store.get(kind, &document.resource.id()).await,
+        let write = match plan(store, document, read.take(), (verb, mode), show).await? {
+            Next::Done(done) => return Ok(done),
+            Next::Write(write) => write,
         };
-        let stored = found(stored)?;
-        match (verb, &stored) {
-            (Verb::Create { skip_exists: true }, Some(_)) => return Ok(Done::Skipped),
-            (Verb::Create { .. }, Some(_)) => {
-                let name = document.resource.id();
-                return Err(datastore::Error::AlreadyExists { kind, name }.into());
-            }
-            (Verb::Replace, None) => {
-                let name = document.resource.id();
-                return Err(datastore::Error::NotFound { kind, name }.into());
-            }
-            _ => {}
-        }
-        let merged = merge(stored.as_ref(), document)?;
-        // What is stored already as the document wants it is no conflict, whoever wrote it.
-        if let Some(stored) = stored.as_ref().filter(|_| merged.changed) {
-            check_version(stored, &document.resource)?;
-        }
-        if merged.changed {
-            rules::check(store, stored.as_ref(), &merged.resource).await?;
-        }
-        let plan = Plan {
-            document,
-            stored: stored.as_ref(),
-            merged: &merged,
+        tries += 1;
+        let written = match write.done {
+            Done::Created => store.create(&write.resource).await,
+            _ => store.update(&write.resource).await,
         };
-        show(&plan);
-        let done = plan.done();
-        let written = match (mode, done) {
-            (Mode::DryRun, _) | (_, Done::Unchanged | Done::Skipped) => return Ok(done),
-            (Mode::Write, Done::Created) => store.create(&merged.resource).await,
-            (Mode::Write, Done::Updated) => store.update(&merged.resource).await,
-        };
-        match written {
-            Ok(_) => return Ok(done),
-            Err(datastore::Error::AlreadyExists { .. }) if verb == (Verb::Create { skip_exists: true }) => {
-                return Ok(Done::Skipped);
-            }
-            Err(error) if tries < TRIES && is_race(&error) && !matches!(verb, Verb::Create { .. }) => {
-                tries += 1;
-            }
-            Err(error) => return Err(error.into()),
+        if let Some(result) = ended(written.map(drop), (verb, write.done), tries) {
+            return result;
         }
+    }
+}
+
+/// What is left to do for a document.
+enum Next {
+    Done(Done),
+    Write(Planned),
+}
+
+/// What is to be written for a document, and what is done by that.
+struct Planned {
+    resource: Resource,
+    done: Done,
+}
+
+/// Holds a document against what is stored, and shows what comes of it.
+async fn plan(
+    store: &dyn Datastore,
+    document: &Document,
+    read: Option<Result<Resource, datastore::Error>>,
+    (verb, mode): (Verb, Mode),
+    show: &mut dyn FnMut(&Plan<'_>),
+) -> Result<Next, Error> {
+    let kind = document.resource.kind;
+    rules::writable(&document.resource, verb)?;
+    let stored = match read {
+        Some(read) => read,
+        None => store.get(kind, &document.resource.id()).await,
+    };
+    let stored = found(stored)?;
+    match (verb, &stored) {
+        (Verb::Create { skip_exists: true }, Some(_)) => return Ok(Next::Done(Done::Skipped)),
+        (Verb::Create { .. }, Some(_)) => {
+            let name = document.resource.id();
+            return Err(datastore::Error::AlreadyExists { kind, name }.into());
+        }
+        (Verb::Replace, None) => {
+            let name = document.resource.id();
+            return Err(datastore::Error::NotFound { kind, name }.into());
+        }
+        _ => {}
+    }
+    let merged = merge(stored.as_ref(), document)?;
+    // What is stored already as the document wants it is no conflict, whoever wrote it.
+    if let Some(stored) = stored.as_ref().filter(|_| merged.changed) {
+        check_version(stored, &document.resource)?;
+    }
+    if merged.changed {
+        rules::check(store, stored.as_ref(), &merged.resource).await?;
+    }
+    let plan = Plan {
+        document,
+        stored: stored.as_ref(),
+        merged: &merged,
+    };
+    show(&plan);
+    let done = plan.done();
+    Ok(match (mode, done) {
+        (Mode::DryRun, _) | (_, Done::Unchanged | Done::Skipped) => Next::Done(done),
+        (Mode::Write, Done::Created | Done::Updated) => {
+            let resource = merged.resource;
+            Next::Write(Planned { resource, done })
+        }
+    })
+}
+
+/// How a document fared whose resource was written; nothing, when somebody else was faster and it is to be tried again.
+fn ended(
+    written: Result<(), datastore::Error>,
+    (verb, done): (Verb, Done),
+    tries: usize,
+) -> Option<Result<Done, Error>> {
+    match written {
+        Ok(()) => Some(Ok(done)),
+        Err(datastore::Error::AlreadyExists { .. }) if verb == (Verb::Create { skip_exists: true }) => {
+            Some(Ok(Done::Skipped))
+        }
+        Err(error) if tries < TRIES && is_race(&error) && !matches!(verb, Verb::Create { .. }) => None,
+        Err(error) => Some(Err(error.into())),
     }
 }
 

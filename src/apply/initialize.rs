@@ -1,10 +1,11 @@
 //! What the first write to an empty datastore brings with it (libcalico-go `lib/clientv3`, `EnsureInitialized`).
 
+use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::calico::kinds::BUILT_IN_TIERS;
 use crate::calico::resource::{Kind, Resource};
-use crate::datastore::{Datastore, random_id};
+use crate::datastore::{self, Datastore, random_id};
 
 /// Creates ClusterInformation `default` and the built-in tiers where they are missing. As calicoctl, which does this
 /// before it creates, applies or replaces anything, it doesn't say so when it can't.
@@ -13,27 +14,27 @@ pub async fn initialize(store: &dyn Datastore) {
     if store.reads_v1_manifests() {
         return;
     }
-    let missing = |kind: Kind, name: &'static str| async move {
-        matches!(
-            store.get(kind, name).await,
-            Err(crate::datastore::Error::NotFound { .. })
-        )
-    };
-    if missing(Kind::ClusterInformation, "default").await
-        && let Ok(id) = random_id()
-    {
-        let mut cluster = Resource::new(Kind::ClusterInformation, "default");
-        cluster.set(
+    let mut wanted = vec![Resource::new(Kind::ClusterInformation, "default")];
+    wanted.extend(BUILT_IN_TIERS.map(|(name, order, action)| {
+        let mut tier = Resource::new(Kind::Tier, name);
+        tier.set(&["spec"], Some(json!({"order": order, "defaultAction": action})));
+        tier
+    }));
+    join_all(wanted.into_iter().map(|resource| ensure(store, resource))).await;
+}
+
+/// Creates a resource if it is missing.
+async fn ensure(store: &dyn Datastore, mut resource: Resource) {
+    let there = store.get(resource.kind, &resource.id()).await;
+    if !matches!(there, Err(datastore::Error::NotFound { .. })) {
+        return;
+    }
+    if resource.kind == Kind::ClusterInformation {
+        let Ok(id) = random_id() else { return };
+        resource.set(
             &["spec"],
             Some(json!({"clusterGUID": id, "datastoreReady": true})),
         );
-        let _ = store.create(&cluster).await;
     }
-    for (name, order, action) in BUILT_IN_TIERS {
-        if missing(Kind::Tier, name).await {
-            let mut tier = Resource::new(Kind::Tier, name);
-            tier.set(&["spec"], Some(json!({"order": order, "defaultAction": action})));
-            let _ = store.create(&tier).await;
-        }
-    }
+    let _ = store.create(&resource).await;
 }

@@ -1,3 +1,4 @@
+use super::many::{TOGETHER, batches};
 use super::memory::Memory;
 use super::*;
 use crate::calico::manifest;
@@ -175,7 +176,9 @@ async fn a_failure_does_not_stop_the_others_but_an_unreachable_datastore_does() 
 #[tokio::test]
 async fn when_it_is_stopped_nothing_else_begins() {
     let store = Memory::default();
-    let text: String = ["a", "b", "c"].map(|name| v1(name, "10.0.0.1/24")).concat();
+    let text: String = (0..100)
+        .map(|number| v1(&format!("n{number}"), "10.0.0.1/24"))
+        .collect();
     let stopped = || store.writes.get() > 0;
     let results = apply_all(
         &store,
@@ -186,9 +189,11 @@ async fn when_it_is_stopped_nothing_else_begins() {
         &stopped,
     )
     .await;
-    assert!(matches!(results[0], Ok(Done::Created)));
-    assert!(matches!(results[2], Err(Error::Stopped)));
-    assert_eq!(store.writes.get(), 1);
+    // What is written together ends together.
+    let (first, rest) = results.split_at(TOGETHER);
+    assert!(first.iter().all(|result| matches!(result, Ok(Done::Created))));
+    assert!(rest.iter().all(|result| matches!(result, Err(Error::Stopped))));
+    assert_eq!((store.writes.get(), rest.len()), (TOGETHER, 100 - TOGETHER));
 }
 
 #[test]

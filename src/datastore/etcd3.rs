@@ -2,6 +2,7 @@
 
 mod connect;
 mod range;
+mod several;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio::sync::OnceCell;
 use super::endpoint::{Deadline, Dialer, Endpoint};
 use super::pages::Pages;
 use super::policy_names::{self, stored_ids, with_name};
-use super::{Answer, Datastore, Entry, Error, List, Listing, Step, identity};
+use super::{Answer, Datastore, Entry, Error, List, Listing, Step, Write, Written, identity};
 use crate::calico::apiconfig::ApiConfig;
 use crate::calico::resource::{Kind, Resource};
 use crate::calico::stored;
@@ -27,10 +28,13 @@ use range::Range;
 /// Where Calico v3 keeps its resources.
 const ROOT: &str = "/calico/resources/v3/projectcalico.org";
 
-/// Resources of one request; policies are looked for under two keys, and etcd takes 128 operations.
-const SEVERAL: usize = 32;
-/// What a server says that is set to take fewer.
-const TOO_MANY: &str = "too many operations";
+/// A resource that is about to be stored for the first time.
+struct New {
+    /// The name it is stored under.
+    id: String,
+    value: String,
+    txn: Txn,
+}
 
 /// A connection to one etcd server.
 pub(super) struct Etcd3 {
@@ -123,35 +127,6 @@ impl Etcd3 {
         Err(not_found(kind, id))
     }
 
-    /// Several in one request.
-    async fn read_several(
-        &self,
-        kind: Kind,
-        names: &[String],
-    ) -> Result<Vec<Result<Resource, Error>>, Error> {
-        let ids: Vec<Vec<String>> = names.iter().map(|name| stored_ids(kind, name)).collect();
-        let gets = ids.iter().flatten().map(|id| TxnOp::get(key(kind, id), None));
-        let txn = Txn::new().and_then(gets.collect::<Vec<_>>());
-        let answer = self.call(self.kv.clone().txn(txn)).await?;
-        let mut found = answer.op_responses().into_iter();
-        let mut resources = Vec::with_capacity(names.len());
-        for (name, ids) in names.iter().zip(&ids) {
-            let answers: Vec<_> = ids.iter().zip(found.by_ref().take(ids.len())).collect();
-            let pairs = answers.iter().filter_map(|(id, answer)| match answer {
-                TxnOpResponse::Get(found) => Some((*id, found.kvs().first()?)),
-                _ => None,
-            });
-            resources.push(match pairs.into_iter().next() {
-                Some((id, pair)) => parse(kind, id, pair.value(), pair.mod_revision()).map_err(|why| {
-                    let key = key(kind, id);
-                    Error::BadValue { key, why }
-                }),
-                None => Err(not_found(kind, name)),
-            });
-        }
-        Ok(resources)
-    }
-
     fn range(&self, prefix: &str) -> Range {
         Range::new(self.kv.clone(), self.endpoint.clone(), self.deadline, prefix)
     }
@@ -186,36 +161,42 @@ impl Etcd3 {
     }
 
     async fn insert(&self, resource: &Resource) -> Result<Resource, Error> {
+        let New { id, value, txn } = self.new_entry(resource).await?;
+        let answer = self.call(self.kv.clone().txn(txn)).await?;
+        let kind = resource.kind;
+        if !answer.succeeded() {
+            let name = resource.id();
+            return Err(Error::AlreadyExists { kind, name });
+        }
+        // As it would be read.
+        let mut new = stored::decode(kind, &id, value.as_bytes()).unwrap_or_else(|_| resource.clone());
+        new.set_resource_version(answer.header().map(|header| header.revision().to_string()));
+        Ok(new)
+    }
+
+    /// What is to be stored of a new resource, with its identity, and the transaction that stores it unless it is there. A
+    /// policy may be there under the name that older releases give it.
+    async fn new_entry(&self, resource: &Resource) -> Result<New, Error> {
         let mut new = resource.clone();
-        let (kind, id) = (new.kind, new.id());
+        let (kind, own) = (new.kind, new.id());
         identity::check_name(&new)?;
         identity::give(&mut new)?;
         let name = self.new_name(&new).await?;
-        // A policy may be there under the name that older releases give it.
-        let stored_id = with_name(&id, &name);
-        for other in stored_ids(kind, &id)
-            .into_iter()
-            .filter(|other| *other != stored_id)
-        {
-            let options = Some(GetOptions::new().with_keys_only());
-            let answer = self.call(self.kv.clone().get(key(kind, &other), options)).await?;
-            if !answer.kvs().is_empty() {
-                return Err(Error::AlreadyExists { kind, name: id });
-            }
-        }
-        let key = key(kind, &stored_id);
+        let id = with_name(&own, &name);
         let value = stored::encode(&new, &name);
-        let txn = Txn::new()
-            .when([Compare::version(key.as_str(), CompareOp::Equal, 0)])
-            .and_then([TxnOp::put(key.as_str(), value.as_str(), None)]);
-        let answer = self.call(self.kv.clone().txn(txn)).await?;
-        if !answer.succeeded() {
-            return Err(Error::AlreadyExists { kind, name: id });
+        let mut ids = stored_ids(kind, &own);
+        if !ids.contains(&id) {
+            ids.push(id.clone());
         }
-        // As it would be read.
-        let mut new = stored::decode(kind, &stored_id, value.as_bytes()).unwrap_or(new);
-        new.set_resource_version(answer.header().map(|header| header.revision().to_string()));
-        Ok(new)
+        let absent = ids
+            .iter()
+            .map(|id| Compare::version(key(kind, id), CompareOp::Equal, 0));
+        let txn = Txn::new().when(absent.collect::<Vec<_>>()).and_then([TxnOp::put(
+            key(kind, &id),
+            value.as_str(),
+            None,
+        )]);
+        Ok(New { id, value, txn })
     }
 
     /// The name to store a new resource under: that of the policies depends on the cluster's release.
@@ -327,28 +308,11 @@ impl Datastore for Etcd3 {
         kind: Kind,
         names: &'a [String],
     ) -> Answer<'a, Vec<Result<Resource, Error>>> {
-        Box::pin(async move {
-            let mut all = Vec::with_capacity(names.len());
-            for some in names.chunks(SEVERAL) {
-                // One of the profiles is nowhere stored.
-                let at_once = match kind {
-                    Kind::Profile => None,
-                    _ => match self.read_several(kind, some).await {
-                        Err(Error::Failed { why, .. }) if why.contains(TOO_MANY) => None,
-                        answer => Some(answer?),
-                    },
-                };
-                match at_once {
-                    Some(found) => all.extend(found),
-                    None => {
-                        for name in some {
-                            all.push(self.read(kind, name).await);
-                        }
-                    }
-                }
-            }
-            Ok(all)
-        })
+        Box::pin(self.read_all_of(kind, names))
+    }
+
+    fn write_several<'a>(&'a self, writes: &'a [Write<'a>]) -> Written<'a> {
+        Box::pin(self.write_all(writes))
     }
 
     fn list(&self, kind: Kind) -> Answer<'_, List> {
@@ -409,6 +373,13 @@ impl Datastore for Etcd3 {
 
     fn entries<'a>(&'a self, prefix: &'a str) -> Answer<'a, Vec<Entry>> {
         Box::pin(async move { self.range(prefix).rest(Vec::new()).await })
+    }
+
+    fn keys<'a>(&'a self, prefix: &'a str) -> Answer<'a, Vec<(String, i64)>> {
+        Box::pin(async move {
+            let entries = self.range(prefix).keys_only().rest(Vec::new()).await?.into_iter();
+            Ok(entries.map(|entry| (entry.key, entry.revision)).collect())
+        })
     }
 
     fn swap_entry<'a>(&'a self, entry: &'a Entry, value: Option<&'a str>) -> Answer<'a, bool> {

@@ -157,6 +157,19 @@ impl Listing {
     pub fn made<T: Send, E>(
         &self,
         make: impl Fn(Cow<'_, Resource>) -> T + Sync,
+        take: impl FnMut(T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.made_of(|_| None, make, take)
+    }
+
+    /// The same. Of what is stored as a text, `light` takes what is wanted, where that needs no whole resource.
+    ///
+    /// # Errors
+    /// As [`Self::made`].
+    pub fn made_of<T: Send, E>(
+        &self,
+        light: impl Fn(&Entry) -> Option<T> + Sync,
+        make: impl Fn(Cow<'_, Resource>) -> T + Sync,
         mut take: impl FnMut(T) -> Result<(), E>,
     ) -> Result<(), E> {
         let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST);
@@ -170,10 +183,11 @@ impl Listing {
             }
         };
         let one = |piece: &[Entry]| -> Vec<Result<T, Unreadable>> {
-            let made = piece
-                .iter()
-                .map(|entry| Ok(make(Cow::Owned(stored.read(entry)?))));
-            made.collect()
+            let made = |entry| match light(entry) {
+                Some(made) => Ok(made),
+                None => Ok(make(Cow::Owned(stored.read(entry)?))),
+            };
+            piece.iter().map(made).collect()
         };
         loop {
             match side_by_side(&stored.pages, threads, &one, &mut take) {

@@ -74,11 +74,23 @@ pub const INVENTORY: [&str; 7] = [
     "NetworkPolicy",
 ];
 
-/// Requests for several resources that are on their way at once.
-const AT_ONCE: usize = 32;
+/// Requests for several resources that are on their way at once, of one call.
+const AT_ONCE: usize = 8;
 
 /// Between two looks at what a store can't be asked to tell of.
 const PAUSE: Duration = Duration::from_secs(2);
+
+/// A write of [`Datastore::write_several`].
+#[derive(Debug, Clone, Copy)]
+pub enum Write<'r> {
+    /// As [`Datastore::create`].
+    Create(&'r Resource),
+    /// As [`Datastore::update`].
+    Update(&'r Resource),
+}
+
+/// How each of several writes ended.
+pub type Written<'a> = Pin<Box<dyn Future<Output = Vec<Result<(), Error>>> + 'a>>;
 
 /// A store of Calico resources. Writes are compare-and-swap.
 pub trait Datastore {
@@ -157,11 +169,30 @@ pub trait Datastore {
     /// Replaces the resource read at `metadata.resourceVersion`; [`Error::Conflict`] when it has changed since.
     fn update<'a>(&'a self, resource: &'a Resource) -> Answer<'a, Resource>;
 
+    /// Writes several, each another resource: one that fails stops no other. The results are in their order.
+    fn write_several<'a>(&'a self, writes: &'a [Write<'a>]) -> Written<'a> {
+        let one = move |write: &'a Write<'a>| async move {
+            match write {
+                Write::Create(resource) => self.create(resource).await.map(drop),
+                Write::Update(resource) => self.update(resource).await.map(drop),
+            }
+        };
+        Box::pin(stream::iter(writes).map(one).buffered(AT_ONCE).collect())
+    }
+
     /// Keys that begin with this, as they are, and their values; none in stores that have no such keys. For what isn't
     /// a resource: IPAM's blocks and handles.
     fn entries<'a>(&'a self, prefix: &'a str) -> Answer<'a, Vec<Entry>> {
         let _ = prefix;
         Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// The same keys and their revisions, where their values don't matter.
+    fn keys<'a>(&'a self, prefix: &'a str) -> Answer<'a, Vec<(String, i64)>> {
+        Box::pin(async move {
+            let entries = self.entries(prefix).await?.into_iter();
+            Ok(entries.map(|entry| (entry.key, entry.revision)).collect())
+        })
     }
 
     /// One such key.
@@ -218,7 +249,7 @@ impl std::fmt::Display for Step {
 }
 
 /// Why a datastore call failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     #[error("resource does not exist: {kind}({name})")]
     NotFound { kind: Kind, name: String },

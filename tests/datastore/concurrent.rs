@@ -18,6 +18,9 @@ use crate::{open, run};
 
 const SETS: &str = "/calico/resources/v3/projectcalico.org/globalnetworksets/";
 
+/// So many that a writer can be met in the middle of them: they are written by hundreds.
+const MANY: usize = 10_000;
+
 fn sets(count: usize) -> String {
     (0..count).fold(String::new(), |mut text, number| {
         writeln!(
@@ -96,10 +99,10 @@ fn of_a_hundred_writers_of_one_object_each_wins_or_gets_a_conflict() {
 }
 
 #[test]
-fn etcd_may_go_and_come_back_in_the_middle_of_a_thousand() {
+fn etcd_may_go_and_come_back_in_the_middle_of_thousands() {
     let Some(mut etcd) = Etcd::start() else { return };
     let netdiag = Netdiag::etcd(&etcd);
-    let manifest = sets(1000);
+    let manifest = sets(MANY);
     let child = netdiag.start(&["apply", "-f", "-"], &manifest);
     while stored(&etcd).len() < 100 {
         thread::sleep(Duration::from_millis(5));
@@ -110,7 +113,7 @@ fn etcd_may_go_and_come_back_in_the_middle_of_a_thousand() {
     let names = stored(&etcd);
     match output.status.code() {
         // It was through already.
-        Some(0) => assert_eq!(names.len(), 1000),
+        Some(0) => assert_eq!(names.len(), MANY),
         Some(1) => {
             let told: usize = said
                 .split("the first ")
@@ -119,7 +122,7 @@ fn etcd_may_go_and_come_back_in_the_middle_of_a_thousand() {
                 .unwrap_or_else(|| panic!("{said}"));
             // What was under way when it went may be there without an answer.
             assert!(
-                told <= names.len() && names.len() <= told + 32,
+                told <= names.len() && names.len() <= told + 256,
                 "{told} told, {} there",
                 names.len()
             );
@@ -128,16 +131,16 @@ fn etcd_may_go_and_come_back_in_the_middle_of_a_thousand() {
     }
     assert_eq!(
         netdiag.done(&["apply", "-f", "-"], &manifest),
-        "Successfully applied 1000 'GlobalNetworkSet' resource(s)\n"
+        format!("Successfully applied {MANY} 'GlobalNetworkSet' resource(s)\n")
     );
-    assert_eq!(stored(&etcd).len(), 1000);
+    assert_eq!(stored(&etcd).len(), MANY);
 }
 
 #[test]
 fn an_interrupt_ends_what_is_under_way_and_says_what_was_done() {
     let Some(etcd) = Etcd::start() else { return };
     let netdiag = Netdiag::etcd(&etcd);
-    let manifest = sets(1000);
+    let manifest = sets(MANY);
     let child = netdiag.start(&["apply", "-f", "-"], &manifest);
     while stored(&etcd).is_empty() {
         thread::sleep(Duration::from_millis(2));
@@ -151,21 +154,21 @@ fn an_interrupt_ends_what_is_under_way_and_says_what_was_done() {
     let there = stored(&etcd).len();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(
-        said.contains(&format!("applied the first {there} out of 1000")),
+        said.contains(&format!("applied the first {there} out of {MANY}")),
         "{there}: {said}"
     );
     assert!(error.contains("not tried, because it was interrupted"));
     netdiag.done(&["apply", "-f", "-"], &manifest);
-    assert_eq!(stored(&etcd).len(), 1000);
+    assert_eq!(stored(&etcd).len(), MANY);
 }
 
 #[test]
-fn killed_in_the_middle_of_a_thousand_it_leaves_whole_objects_and_running_again_finishes() {
+fn killed_in_the_middle_of_thousands_it_leaves_whole_objects_and_running_again_finishes() {
     let Some(etcd) = Etcd::start() else { return };
     let netdiag = Netdiag::etcd(&etcd);
-    let manifest = sets(1000);
+    let manifest = sets(MANY);
     let mut before = 0;
-    for least in [1, 300, 600] {
+    for least in [1, MANY / 3, MANY / 2] {
         let mut child = netdiag.start(&["apply", "-f", "-"], &manifest);
         while stored(&etcd).len() < least && child.try_wait().unwrap().is_none() {
             thread::sleep(Duration::from_millis(2));
@@ -178,9 +181,9 @@ fn killed_in_the_middle_of_a_thousand_it_leaves_whole_objects_and_running_again_
     }
     assert_eq!(
         netdiag.done(&["apply", "-f", "-"], &manifest),
-        "Successfully applied 1000 'GlobalNetworkSet' resource(s)\n"
+        format!("Successfully applied {MANY} 'GlobalNetworkSet' resource(s)\n")
     );
-    assert_eq!(stored(&etcd).len(), 1000);
+    assert_eq!(stored(&etcd).len(), MANY);
 }
 
 #[test]

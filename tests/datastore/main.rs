@@ -22,6 +22,7 @@ mod large;
 mod migrate;
 mod replay;
 mod server;
+mod several;
 mod tls;
 mod v2;
 mod v2_objects;

@@ -3,10 +3,13 @@
 use futures_util::stream::{self, StreamExt};
 
 use super::{Ipam, KINDS, KUBERNETES_POLICY, Pair};
-use crate::apply::{AT_ONCE, Error, TRIES, effects};
+use crate::apply::{Error, TRIES, effects};
 use crate::calico::kinds::BUILT_IN_TIERS;
 use crate::calico::resource::{Kind, Resource};
 use crate::datastore::{self, Datastore, Entry};
+
+/// Requests that are on their way at once.
+const AT_ONCE: usize = 32;
 
 /// What became of IPAM's objects.
 #[derive(Debug, Default)]

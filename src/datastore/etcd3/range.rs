@@ -26,6 +26,7 @@ pub(super) struct Range {
     /// That of the first page; 0 before it.
     pub(super) revision: i64,
     limit: i64,
+    keys_only: bool,
 }
 
 /// One page.
@@ -46,6 +47,15 @@ impl Range {
             from: prefix.as_bytes().to_vec(),
             revision: 0,
             limit: PAGE,
+            keys_only: false,
+        }
+    }
+
+    /// Values stay where they are.
+    pub(super) fn keys_only(self) -> Self {
+        Self {
+            keys_only: true,
+            ..self
         }
     }
 
@@ -106,10 +116,13 @@ impl Range {
     }
 
     async fn page(&mut self) -> Result<Next, Error> {
-        let options = GetOptions::new()
+        let mut options = GetOptions::new()
             .with_range(after_all(self.prefix.as_bytes()))
             .with_limit(self.limit)
             .with_revision(self.revision);
+        if self.keys_only {
+            options = options.with_keys_only();
+        }
         let get = self.kv.get(self.from.as_slice(), Some(options));
         let mut answer = call(&self.endpoint, self.deadline, get).await?;
         if self.revision == 0 {
