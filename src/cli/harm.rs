@@ -12,6 +12,7 @@ use crate::calico::resource::Resource;
 use crate::collect;
 use crate::datastore::Datastore;
 use crate::diagnose::harm::{self, Changed, Host, Needs, Workloads};
+use crate::state::Objects;
 
 /// Whether to go on where a change would do harm.
 #[derive(Debug, Default, Clone, Copy, Args)]
@@ -66,8 +67,9 @@ pub(super) fn before(
             return Ok(());
         }
     }
-    let objects = match cx.block_on(source::list(store, &wanted(needs))) {
-        Ok(objects) => objects,
+    let objects = match cx.block_on(objects(store, changed, needs)) {
+        Ok(Some(objects)) => objects,
+        Ok(None) => return Ok(()),
         Err(error) => {
             let note = cx.style.warn("note:");
             writeln!(
@@ -113,6 +115,33 @@ pub(super) fn of_one(
     before(cx, store, &[change(Some(&after))], consent.ask(Mode::Write))
 }
 
+/// What has to be known for that; nothing where nothing can be harmed.
+async fn objects(
+    store: &dyn Datastore,
+    changed: &[Changed<'_>],
+    mut needs: Needs,
+) -> Result<Option<Objects>, Error> {
+    if needs.hosts && (has_hosts(changed) || are_hosts(store).await) {
+        needs.add_hosts();
+    }
+    if needs.kinds.is_empty() {
+        return Ok(None);
+    }
+    source::list(store, &wanted(needs)).await.map(Some)
+}
+
+fn has_hosts(changed: &[Changed<'_>]) -> bool {
+    changed
+        .iter()
+        .any(|change| change.kind == Kind::HostEndpoint && change.after.is_some())
+}
+
+/// Whether there may be HostEndpoints.
+async fn are_hosts(store: &dyn Datastore) -> bool {
+    let hosts = store.listing(Kind::HostEndpoint, None).await;
+    hosts.map_or(true, |hosts| !hosts.is_empty())
+}
+
 /// What has to be read for that.
 fn wanted(needs: Needs) -> Wanted {
     let pods = match needs.workloads {
@@ -126,6 +155,7 @@ fn wanted(needs: Needs) -> Wanted {
             Workloads::Of(namespaces) => namespaces.into_iter().collect(),
             Workloads::None | Workloads::All => Vec::new(),
         },
+        one_of_alike: true,
         kubernetes: pods.iter().copied().chain(services).collect(),
         ..Wanted::default()
     }

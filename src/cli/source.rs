@@ -1,5 +1,7 @@
 //! Where a reading command gets its facts from: this host and its datastore, or snapshots.
 
+use std::collections::HashSet;
+use std::convert::Infallible;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,11 +14,12 @@ use super::{Context, Error, objects};
 use crate::archive::{self, Merge, Merged, Twice};
 use crate::calico::resource::Kind;
 use crate::collect;
-use crate::datastore::{self, Datastore, INVENTORY, Inventory, List, Unreadable};
+use crate::datastore::{self, Datastore, INVENTORY, Inventory, List, Listing, Unreadable};
 use crate::diagnose::World;
 use crate::intent::Cluster;
 use crate::kubernetes::Object;
 use crate::parse;
+use crate::policy::alike::seen_by_selectors;
 use crate::state::cni::FlannelNetwork;
 use crate::state::{Fact, NodeState, Objects, Snapshot, snapshot};
 
@@ -122,6 +125,8 @@ pub(super) struct Wanted {
     pub(super) kinds: Vec<Kind>,
     /// Of these namespaces alone; when none is named, of all.
     pub(super) endpoints_of: Vec<String>,
+    /// Of endpoints that no selector tells apart, one.
+    pub(super) one_of_alike: bool,
     /// Kinds of Kubernetes. Where Kubernetes is the store, endpoints and profiles follow from its pods, if those are among
     /// them.
     pub(super) kubernetes: Vec<&'static str>,
@@ -187,18 +192,49 @@ pub(super) async fn list(store: &dyn Datastore, wanted: &Wanted) -> Result<Objec
 }
 
 async fn of_kind(store: &dyn Datastore, kind: Kind, wanted: &Wanted) -> Result<List, datastore::Error> {
-    if kind != Kind::WorkloadEndpoint || wanted.endpoints_of.is_empty() {
+    if kind != Kind::WorkloadEndpoint {
         return store.list(kind).await;
     }
+    let namespaces: Vec<Option<&str>> = match wanted.endpoints_of.as_slice() {
+        [] => vec![None],
+        some => some.iter().map(|namespace| Some(namespace.as_str())).collect(),
+    };
     let mut all = List::default();
-    for namespace in &wanted.endpoints_of {
-        let List {
-            items, unreadable, ..
-        } = store.list_in(kind, namespace).await?;
-        all.items.extend(items);
-        all.unreadable.extend(unreadable);
+    for namespace in namespaces {
+        let endpoints = store.listing(kind, namespace).await?;
+        let list = if wanted.one_of_alike {
+            one_of_alike(&endpoints)
+        } else {
+            endpoints.into_list()
+        };
+        all.items.extend(list.items);
+        all.unreadable.extend(list.unreadable);
     }
     Ok(all)
+}
+
+/// One of all endpoints that no selector tells apart: of thousands of pods, a few.
+fn one_of_alike(endpoints: &Listing) -> List {
+    let (mut seen, mut list) = (HashSet::new(), List::default());
+    let Ok(()) = endpoints.made(
+        |endpoint| {
+            let seen = seen_by_selectors(&endpoint);
+            (
+                serde_json::Value::Object(seen.body.clone()).to_string(),
+                seen,
+                endpoint.name().to_owned(),
+            )
+        },
+        |(key, mut endpoint, name)| {
+            if seen.insert(key) {
+                endpoint.set(&["metadata", "name"], Some(name.into()));
+                list.items.push(endpoint);
+            }
+            Ok::<(), Infallible>(())
+        },
+    );
+    list.unreadable.extend_from_slice(endpoints.unreadable());
+    list
 }
 
 /// Keeps what is used of Kubernetes' objects.

@@ -11,7 +11,25 @@ use super::identity::Labels;
 use super::model::Policy;
 use super::policies::Policies;
 use super::rule::{Entity, Ports, Rule};
+use crate::calico::resource::Resource;
 use crate::calico::selector::Selector;
+
+/// What selectors can see of a workload's endpoint, and nothing else, not even its name.
+pub fn seen_by_selectors(endpoint: &Resource) -> Resource {
+    let mut seen = Resource::new(endpoint.kind, "");
+    for path in [
+        ["metadata", "namespace"],
+        ["metadata", "labels"],
+        ["spec", "orchestrator"],
+        ["spec", "serviceAccountName"],
+        ["spec", "profiles"],
+    ] {
+        if let Some(value) = endpoint.field(&path) {
+            seen.set(&path, Some(value.clone()));
+        }
+    }
+    seen
+}
 
 /// All that policies ask of endpoints and addresses.
 #[derive(Debug, Default)]

@@ -4,6 +4,7 @@ mod cut;
 mod needs;
 mod nobody;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -37,12 +38,15 @@ pub struct Host {
 /// What the objects are after a change.
 pub fn after(before: &Objects, changed: &[Changed<'_>]) -> Objects {
     let mut objects = before.clone();
-    let is = |value: &Value, change: &Changed<'_>| {
-        value.get("kind").and_then(Value::as_str) == Some(change.kind.name()) && id(value) == change.id
-    };
-    objects
-        .resources
-        .retain(|value| !changed.iter().any(|change| is(value, change)));
+    let gone: HashSet<(&str, &str)> = changed
+        .iter()
+        .map(|change| (change.kind.name(), change.id.as_str()))
+        .collect();
+    let kinds: HashSet<&str> = gone.iter().map(|(kind, _)| *kind).collect();
+    objects.resources.retain(|value| {
+        let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default();
+        !kinds.contains(kind) || !gone.contains(&(kind, id(value).as_str()))
+    });
     let new = changed.iter().filter_map(|change| change.after);
     objects
         .resources

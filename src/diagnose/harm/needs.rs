@@ -15,6 +15,8 @@ pub struct Needs {
     pub workloads: Workloads,
     /// Addresses of Kubernetes' services.
     pub services: bool,
+    /// What decides over HostEndpoints, if there are any: see [`Self::add_hosts`].
+    pub hosts: bool,
 }
 
 /// Whose workloads.
@@ -47,7 +49,12 @@ impl Needs {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.kinds.is_empty()
+        self.kinds.is_empty() && !self.hosts
+    }
+
+    /// There are HostEndpoints: all that decides what they let through has to be known.
+    pub fn add_hosts(&mut self) {
+        self.kinds.extend(CUTTING.into_iter().chain([Kind::Node]));
     }
 
     fn add(&mut self, change: &Changed<'_>) {
@@ -60,7 +67,7 @@ impl Needs {
             Kind::Node | Kind::BgpPeer if change.after.is_some() => {
                 self.kinds.insert(Kind::Node);
             }
-            kind if CUTTING.contains(&kind) => self.kinds.extend(CUTTING.into_iter().chain([Kind::Node])),
+            kind if CUTTING.contains(&kind) => self.hosts = true,
             _ => {}
         }
         // Whom a policy selects can be any workload, any host and any set.

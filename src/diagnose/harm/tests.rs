@@ -277,8 +277,11 @@ fn only_what_decides_a_question_is_asked_for() {
     assert_eq!(of(&[write(&own), write(&others)]).workloads, Workloads::All);
     let global = resource("GlobalNetworkPolicy", "g", json!({"selector": "all()"}));
     assert_eq!(of(&[write(&global)]).workloads, Workloads::All);
-    let needs = of(&[delete(&global)]);
+    let mut needs = of(&[delete(&global)]);
     assert_eq!(needs.workloads, Workloads::None);
+    // Whether there are HostEndpoints is asked first.
+    assert!(needs.hosts && needs.kinds.is_empty() && !needs.is_empty());
+    needs.add_hosts();
     assert!(needs.kinds.contains(&Kind::HostEndpoint) && !needs.kinds.contains(&Kind::IpPool));
 }
 
