@@ -1,10 +1,12 @@
 //! A block of addresses, read (libcalico-go `lib/backend/model/block.go`, `lib/ipam/ipam_block.go`).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::Deserialize;
+
+use super::facts::{Facts, or_none};
 
 /// Whose addresses are taken before anybody asks: Windows nodes can't use some of each block.
 const RESERVED_BY_WINDOWS: &str = "windows-reserved-ipam-handle";
@@ -36,16 +38,12 @@ pub struct Attribute {
     pub handle: Option<String>,
     /// `pod`, `namespace`, `node`, `type`, `timestamp` …
     #[serde(default, deserialize_with = "or_none")]
-    pub secondary: BTreeMap<String, String>,
+    pub secondary: Facts,
     /// Set while the address is cooling down.
     #[serde(default, rename = "releasedAt")]
     pub released_at: Option<String>,
     #[serde(default, rename = "alternateOwnerAttrs", deserialize_with = "or_none")]
-    pub alternate: BTreeMap<String, String>,
-}
-
-fn or_none<'de, D: serde::Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
-    Ok(Option::deserialize(from)?.unwrap_or_default())
+    pub alternate: Facts,
 }
 
 /// One address that is given out.
@@ -60,7 +58,7 @@ pub struct Allocation<'a> {
 impl Attribute {
     /// A fact about the owner, such as `node`.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.secondary.get(key).map(String::as_str)
+        self.secondary.get(key)
     }
 
     /// Whether nobody but IPAM itself holds the address.
@@ -116,7 +114,7 @@ impl Block {
             Some(Allocation {
                 ip: self.address(ordinal)?,
                 attribute: self.attributes.get((*index)?)?,
-                sequence_number: self.sequence_numbers.get(&ordinal.to_string()).copied(),
+                sequence_number: self.sequence_number(ordinal),
             })
         })
     }
@@ -127,6 +125,13 @@ impl Block {
             return None;
         }
         self.allocations().find(|allocation| allocation.ip == ip)
+    }
+
+    fn sequence_number(&self, ordinal: usize) -> Option<u64> {
+        if self.sequence_numbers.is_empty() {
+            return None;
+        }
+        self.sequence_numbers.get(&ordinal.to_string()).copied()
     }
 
     fn address(&self, ordinal: usize) -> Option<IpAddr> {

@@ -1,6 +1,7 @@
 //! What in IPAM doesn't fit together, or what its users have (calicoctl `commands/ipam/check.go`). Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::block::Allocation;
@@ -132,8 +133,9 @@ pub fn check(stock: &Stock) -> Findings {
     for (ip, owner) in stock.tunnels.iter().chain(&stock.workloads).chain(services) {
         findings.owners.entry(*ip).or_default().push(owner.clone());
     }
-    let mut allocated: BTreeSet<IpAddr> = BTreeSet::new();
-    let mut named: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut by_node: HashMap<&str, usize> = HashMap::new();
+    let mut allocated: HashSet<IpAddr> = HashSet::with_capacity(stock.workloads.len());
+    let mut named: HashSet<&str> = HashSet::with_capacity(stock.handles.len());
     for block in &stock.blocks {
         for allocation in block.allocations() {
             let attribute = allocation.attribute;
@@ -141,11 +143,9 @@ pub fn check(stock: &Stock) -> Findings {
             if attribute.is_reserved() {
                 continue;
             }
-            if let Some(handle) = &attribute.handle {
-                *named.entry(handle).or_default() += 1;
-            }
+            named.extend(attribute.handle.as_deref());
             if let Some(node) = attribute.get("node") {
-                *findings.by_node.entry(node.to_owned()).or_default() += 1;
+                *by_node.entry(node).or_default() += 1;
             }
             if attribute.released_at.is_some() {
                 findings.cooling_down += 1;
@@ -173,6 +173,10 @@ pub fn check(stock: &Stock) -> Findings {
                 .push(Problem::NoNode { block: name, node });
         }
     }
+    findings.by_node = by_node
+        .into_iter()
+        .map(|(node, count)| (node.to_owned(), count))
+        .collect();
     in_use(stock, &allocated, &mut findings);
     handles(stock, &named, &mut findings);
     let owned: HashMap<_, _> = stock
@@ -192,46 +196,58 @@ pub fn check(stock: &Stock) -> Findings {
 }
 
 /// Addresses that somebody uses, in order.
-fn in_use(stock: &Stock, allocated: &BTreeSet<IpAddr>, findings: &mut Findings) {
-    let used: BTreeMap<_, _> = findings.owners.iter().collect();
+fn in_use(stock: &Stock, allocated: &HashSet<IpAddr>, findings: &mut Findings) {
+    let mut used: Vec<_> = findings.owners.iter().collect();
+    used.sort_unstable();
     let (mut several, mut no_pool, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     for (ip, owners) in used {
-        let (ip, owner) = (*ip, owners.first().cloned().unwrap_or_default());
-        let distinct: BTreeSet<_> = owners.iter().collect();
-        if distinct.len() > 1 {
+        let ip = *ip;
+        if owners.iter().any(|owner| Some(owner) != owners.first()) {
             let owners = owners.clone();
             several.push(Problem::SeveralOwners { ip, owners });
         }
+        let owner = || owners.first().cloned().unwrap_or_default();
         let pool = stock.pool_of(ip);
         if allocated.contains(&ip) {
             // A disabled pool gives no new ones out; those that are out are right.
             if pool.is_none() {
-                no_pool.push(Problem::NoPool { ip, owner });
+                no_pool.push(Problem::NoPool { ip, owner: owner() });
             }
         } else if pool.is_some_and(|pool| !pool.disabled) {
-            missing.push(Problem::NotAllocated { ip, owner });
+            missing.push(Problem::NotAllocated { ip, owner: owner() });
         } else {
-            no_pool.push(Problem::NoPool { ip, owner });
+            no_pool.push(Problem::NoPool { ip, owner: owner() });
         }
     }
     (findings.several_owners, findings.no_pool, findings.not_allocated) = (several, no_pool, missing);
 }
 
-fn handles(stock: &Stock, named: &BTreeMap<&str, usize>, findings: &mut Findings) {
+fn handles(stock: &Stock, named: &HashSet<&str>, findings: &mut Findings) {
     // Kubernetes knows names in lower case only.
-    let lower: HashSet<String> = named.keys().map(|name| name.to_ascii_lowercase()).collect();
-    for handle in stock.handles.keys() {
-        if lower.contains(&handle.to_ascii_lowercase()) {
+    let lower: HashSet<Cow<'_, str>> = named.iter().map(|name| lower_case(name)).collect();
+    let mut there: HashSet<&str> = HashSet::with_capacity(stock.handles.len());
+    for (handle, _) in &stock.handles {
+        there.insert(handle);
+        if lower.contains(&lower_case(handle)) {
             findings.handles_with_addresses += 1;
         } else {
             let handle = handle.clone();
             findings.empty_handles.push(Problem::EmptyHandle { handle });
         }
     }
-    for handle in named.keys().filter(|name| !stock.handles.contains_key(**name)) {
-        findings.missing_handles.push(Problem::MissingHandle {
-            handle: (*handle).to_owned(),
-        });
+    let mut missing: Vec<&str> = named.difference(&there).copied().collect();
+    missing.sort_unstable();
+    let missing = missing.into_iter().map(|handle| Problem::MissingHandle {
+        handle: handle.to_owned(),
+    });
+    findings.missing_handles.extend(missing);
+}
+
+fn lower_case(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        name.to_ascii_lowercase().into()
+    } else {
+        name.into()
     }
 }
 

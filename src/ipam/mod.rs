@@ -3,6 +3,8 @@
 
 pub mod block;
 pub mod check;
+pub mod facts;
+mod light;
 pub mod report;
 pub mod stock;
 pub mod store;

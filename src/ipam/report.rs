@@ -1,6 +1,6 @@
 //! The report of `ipam check -o FILE`, in calicoctl's form: `ipam release --from-report` reads either's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -99,11 +99,16 @@ impl Report {
                     });
             }
         }
+        let revisions: HashMap<&str, i64> = stock
+            .handles
+            .iter()
+            .map(|(handle, revision)| (handle.as_str(), *revision))
+            .collect();
         let handle = |problem: &Problem| match problem {
             Problem::EmptyHandle { handle } => Some(Handle {
                 id: handle.clone(),
                 uid: None,
-                revision: stock.handle_revisions.get(handle).map(i64::to_string)?,
+                revision: revisions.get(handle.as_str()).map(i64::to_string)?,
             }),
             _ => None,
         };

@@ -1,6 +1,6 @@
 //! Everything that IPAM and its users say, read once.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::net::IpAddr;
 
@@ -8,10 +8,11 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::block::Block;
+use super::light;
 use crate::calico::checks;
 use crate::calico::kind::Kind;
 use crate::calico::resource::Resource;
-use crate::datastore::{Datastore, Entry, Error, Listing, Unreadable};
+use crate::datastore::{Datastore, Entry, Error, Unreadable};
 
 pub(crate) const BLOCKS: [&str; 2] = [
     "/calico/ipam/v2/assignment/ipv4/block/",
@@ -40,9 +41,8 @@ pub struct Stock {
     pub pools: Vec<Pool>,
     /// Nets that are never given out.
     pub reserved: Vec<IpNet>,
-    /// Handles, and how many addresses of which blocks they have.
-    pub handles: BTreeMap<String, BTreeMap<String, u64>>,
-    pub handle_revisions: HashMap<String, i64>,
+    /// Handles and their revisions, in the order of their keys.
+    pub handles: Vec<(String, i64)>,
     /// Node and block of each affinity.
     pub affinities: Vec<(String, IpNet)>,
     pub nodes: HashSet<String>,
@@ -85,94 +85,41 @@ impl Stock {
     /// # Errors
     /// What the datastore answers.
     pub async fn blocks_and_pools(store: &dyn Datastore) -> Result<Self, Error> {
+        let (blocks, pools, reserved) = tokio::try_join!(blocks(store), pools(store), reservations(store))?;
         let mut stock = Self::default();
-        for prefix in BLOCKS {
-            for entry in store.entries(prefix).await? {
-                match read(&entry) {
-                    Ok(block) => stock.blocks.push(block),
-                    Err(bad) => stock.unreadable.push(bad),
-                }
-            }
-        }
-        let Self {
-            pools, unreadable, ..
-        } = &mut stock;
-        let read = |pool: &Resource| {
-            Some(Pool {
-                name: pool.name().to_owned(),
-                cidr: pool.text(&["spec", "cidr"]).and_then(checks::net)?,
-                disabled: pool.field(&["spec", "disabled"]) == Some(&Value::Bool(true)),
-            })
-        };
-        each(store, Kind::IpPool, unreadable, read, |pool| pools.extend(pool)).await?;
-        let Self {
-            reserved, unreadable, ..
-        } = &mut stock;
-        let read = |reservation: &Resource| -> Vec<IpNet> {
-            let nets = reservation
-                .field(&["spec", "reservedCIDRs"])
-                .and_then(Value::as_array);
-            let nets = nets.into_iter().flatten().filter_map(Value::as_str);
-            nets.filter_map(checks::net_or_ip).collect()
-        };
-        each(store, Kind::IpReservation, unreadable, read, |nets| {
-            reserved.extend(nets);
-        })
-        .await?;
+        stock.blocks = stock.keep(blocks);
+        stock.pools = stock.keep(pools).into_iter().flatten().collect();
+        stock.reserved = stock.keep(reserved).into_iter().flatten().collect();
         Ok(stock)
     }
 
-    /// Everything.
+    /// Everything, of which the long lists are read at the same time: while one arrives, others are looked at.
     ///
     /// # Errors
     /// What the datastore answers.
     pub async fn whole(store: &dyn Datastore) -> Result<Self, Error> {
-        let mut stock = Self::blocks_and_pools(store).await?;
-        // The long ones together: the datastore answers one while the other is read.
-        let (handles, endpoints) =
-            tokio::try_join!(store.entries(HANDLES), listing(store, Kind::WorkloadEndpoint))?;
-        for entry in handles {
-            let Some(handle) = entry.key.strip_prefix(HANDLES) else {
-                continue;
-            };
-            let value: Value = serde_json::from_slice(&entry.value).unwrap_or_default();
-            let blocks = value.get("block").and_then(Value::as_object);
-            let blocks = blocks.into_iter().flatten();
-            let counts = blocks.filter_map(|(block, count)| Some((block.clone(), count.as_u64()?)));
-            stock.handles.insert(handle.to_owned(), counts.collect());
-            stock.handle_revisions.insert(handle.to_owned(), entry.revision);
-        }
-        for entry in store.entries(HOSTS).await? {
-            stock.affinities.extend(affinity(&entry.key));
-        }
-        let Self {
-            nodes,
-            tunnels,
-            unreadable,
-            ..
-        } = &mut stock;
-        let read = |node: &Resource| {
-            let addresses: Vec<IpAddr> = tunnel_addresses(node).collect();
-            (node.name().to_owned(), addresses)
-        };
-        each(store, Kind::Node, unreadable, read, |(name, addresses)| {
+        let (mut stock, handles, affinities, nodes, endpoints) = tokio::try_join!(
+            Self::blocks_and_pools(store),
+            store.keys(HANDLES),
+            store.keys(HOSTS),
+            nodes(store),
+            endpoints(store)
+        )?;
+        let name = |(key, revision): (String, i64)| Some((key.strip_prefix(HANDLES)?.to_owned(), revision));
+        stock.handles = handles.into_iter().filter_map(name).collect();
+        stock.affinities = affinities.iter().filter_map(|(key, _)| affinity(key)).collect();
+        for (name, addresses) in stock.keep(nodes) {
             let owner = format!("Node({name})");
-            tunnels.extend(addresses.into_iter().map(|ip| (ip, owner.clone())));
-            nodes.insert(name);
-        })
-        .await?;
-        let Self {
-            workloads,
-            unreadable,
-            ..
-        } = &mut stock;
-        let read = |endpoint: &Resource| {
-            let addresses: Vec<IpAddr> = endpoint_addresses(endpoint).collect();
-            (format!("Workload({})", endpoint.id()), addresses)
-        };
-        taken(endpoints.as_ref(), unreadable, read, |(owner, addresses)| {
-            workloads.extend(addresses.into_iter().map(|ip| (ip, owner.clone())));
-        });
+            stock
+                .tunnels
+                .extend(addresses.into_iter().map(|ip| (ip, owner.clone())));
+            stock.nodes.insert(name);
+        }
+        for (owner, addresses) in stock.keep(endpoints) {
+            stock
+                .workloads
+                .extend(addresses.into_iter().map(|ip| (ip, owner.clone())));
+        }
         let controllers = store
             .get(Kind::KubeControllersConfiguration, "default")
             .await
@@ -193,6 +140,11 @@ impl Stock {
         Ok(stock)
     }
 
+    fn keep<T>(&mut self, (read, unreadable): Read<T>) -> Vec<T> {
+        self.unreadable.extend(unreadable);
+        read
+    }
+
     /// The pool that has this address; the smallest, should several.
     pub fn pool_of(&self, ip: IpAddr) -> Option<&Pool> {
         let pools = self.pools.iter().filter(|pool| pool.cidr.contains(&ip));
@@ -200,49 +152,100 @@ impl Stock {
     }
 }
 
-fn read(entry: &Entry) -> Result<Block, Unreadable> {
-    serde_json::from_slice(&entry.value).map_err(|error| Unreadable {
-        key: entry.key.clone(),
-        why: error.to_string(),
+/// What was read, and the keys that couldn't be.
+type Read<T> = (Vec<T>, Vec<Unreadable>);
+
+/// In order of their keys, as etcd has them.
+async fn blocks(store: &dyn Datastore) -> Result<Read<Block>, Error> {
+    let [v4, v6] = BLOCKS.map(|prefix| store.entries(prefix));
+    let (v4, v6) = tokio::try_join!(v4, v6)?;
+    Ok(aside(move || {
+        let (mut blocks, mut unreadable) = (Vec::with_capacity(v4.len() + v6.len()), Vec::new());
+        // A text is let go as soon as it is read.
+        for entry in v4.into_iter().chain(v6) {
+            match serde_json::from_slice(&entry.value) {
+                Ok(block) => blocks.push(block),
+                Err(error) => unreadable.push(Unreadable {
+                    key: entry.key,
+                    why: error.to_string(),
+                }),
+            }
+        }
+        (blocks, unreadable)
     })
+    .await)
 }
 
-/// All resources of a kind; none where the store doesn't have this kind.
-async fn listing(store: &dyn Datastore, kind: Kind) -> Result<Option<Listing>, Error> {
-    match store.listing(kind, None).await {
-        Err(Error::Unsupported { .. }) => Ok(None),
-        listing => listing.map(Some),
-    }
+async fn pools(store: &dyn Datastore) -> Result<Read<Option<Pool>>, Error> {
+    let read = |pool: &Resource| {
+        Some(Pool {
+            name: pool.name().to_owned(),
+            cidr: pool.text(&["spec", "cidr"]).and_then(checks::net)?,
+            disabled: pool.field(&["spec", "disabled"]) == Some(&Value::Bool(true)),
+        })
+    };
+    each(store, Kind::IpPool, |_| None, read).await
 }
 
-/// Reads all resources of a list and takes what was read, in their order.
-fn taken<T: Send>(
-    listing: Option<&Listing>,
-    unreadable: &mut Vec<Unreadable>,
-    read: impl Fn(&Resource) -> T + Sync,
-    mut take: impl FnMut(T),
-) {
-    let Some(listing) = listing else { return };
-    let Ok(()) = listing.made(
-        |resource| read(&resource),
-        |made| {
-            take(made);
-            Ok::<(), Infallible>(())
-        },
-    );
-    unreadable.extend_from_slice(listing.unreadable());
+async fn reservations(store: &dyn Datastore) -> Result<Read<Vec<IpNet>>, Error> {
+    let read = |reservation: &Resource| -> Vec<IpNet> {
+        let nets = reservation
+            .field(&["spec", "reservedCIDRs"])
+            .and_then(Value::as_array);
+        let nets = nets.into_iter().flatten().filter_map(Value::as_str);
+        nets.filter_map(checks::net_or_ip).collect()
+    };
+    each(store, Kind::IpReservation, |_| None, read).await
 }
 
-/// Both.
-async fn each<T: Send>(
+/// Names, and addresses of tunnels.
+async fn nodes(store: &dyn Datastore) -> Result<Read<(String, Vec<IpAddr>)>, Error> {
+    let read = |node: &Resource| (node.name().to_owned(), tunnel_addresses(node).collect());
+    each(store, Kind::Node, light::node, read).await
+}
+
+/// Owners, and their addresses.
+async fn endpoints(store: &dyn Datastore) -> Result<Read<(Owner, Vec<IpAddr>)>, Error> {
+    let read = |endpoint: &Resource| {
+        let owner = format!("Workload({})", endpoint.id());
+        (owner, endpoint_addresses(endpoint).collect())
+    };
+    each(store, Kind::WorkloadEndpoint, light::endpoint, read).await
+}
+
+/// Reads all resources of a kind; none where the store doesn't have this kind.
+async fn each<T: Send + 'static>(
     store: &dyn Datastore,
     kind: Kind,
-    unreadable: &mut Vec<Unreadable>,
-    read: impl Fn(&Resource) -> T + Sync,
-    take: impl FnMut(T),
-) -> Result<(), Error> {
-    taken(listing(store, kind).await?.as_ref(), unreadable, read, take);
-    Ok(())
+    light: impl Fn(&Entry) -> Option<T> + Send + Sync + 'static,
+    read: impl Fn(&Resource) -> T + Send + Sync + 'static,
+) -> Result<Read<T>, Error> {
+    let listing = match store.listing(kind, None).await {
+        Err(Error::Unsupported { .. }) => return Ok((Vec::new(), Vec::new())),
+        listing => listing?,
+    };
+    Ok(aside(move || {
+        let mut all = Vec::new();
+        let Ok(()) = listing.made_of(
+            light,
+            |resource| read(&resource),
+            |made| {
+                all.push(made);
+                Ok::<(), Infallible>(())
+            },
+        );
+        (all, listing.unreadable().to_vec())
+    })
+    .await)
+}
+
+/// Works on a thread of its own, so that others of this runtime go on.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> Read<T> + Send + 'static) -> Read<T> {
+    // A thread that fails fails this one, too.
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }
 
 /// Node and block of a key such as `…/host/node-1/ipv4/block/10.0.0.0-26`.

@@ -11,6 +11,7 @@ use crate::cli::format::Format;
 use crate::cli::{Context, Error, Outcome};
 use crate::datastore::Datastore;
 use crate::ipam::block::Block;
+use crate::ipam::facts::Facts;
 use crate::ipam::stock::Stock;
 use crate::output::table;
 
@@ -253,12 +254,7 @@ impl Args {
     }
 }
 
-fn list(
-    cx: &mut Context,
-    whose: &str,
-    attributes: &BTreeMap<String, String>,
-    always: bool,
-) -> Result<(), Error> {
+fn list(cx: &mut Context, whose: &str, attributes: &Facts, always: bool) -> Result<(), Error> {
     if attributes.is_empty() {
         if always {
             writeln!(cx.out, "No {whose} attributes defined")?;
@@ -266,7 +262,7 @@ fn list(
         return Ok(());
     }
     writeln!(cx.out, "{whose} Attributes:")?;
-    for (key, value) in attributes {
+    for (key, value) in attributes.iter() {
         writeln!(cx.out, "  {key}: {value}")?;
     }
     Ok(())

@@ -19,9 +19,7 @@ fn stock() -> Stock {
             cidr: "10.0.0.0/16".parse().unwrap(),
             disabled: false,
         }],
-        handles: [("used", 1), ("old", 1)]
-            .map(|(name, count)| (name.to_owned(), [("10.0.0.0/30".to_owned(), count)].into()))
-            .into(),
+        handles: vec![("old".into(), 2), ("used".into(), 1)],
         affinities: vec![("n1".into(), "10.0.0.0/30".parse().unwrap())],
         nodes: ["n1".into()].into(),
         workloads: vec![(ip("10.0.0.0"), "Workload(d/p)".into())],
@@ -75,8 +73,7 @@ fn users_without_an_allocation_or_a_pool_are_told_and_two_users_of_one_address()
 #[test]
 fn handles_affinities_and_blocks_that_do_not_fit_are_each_a_problem() {
     let mut stock = stock();
-    stock.handles.remove("used");
-    stock.handles.insert("empty".into(), [].into());
+    stock.handles = vec![("empty".into(), 3), ("old".into(), 2)];
     stock.affinities = vec![("n9".into(), "10.0.0.0/30".parse().unwrap())];
     stock.nodes.clear();
     stock.blocks.push(
