@@ -7,7 +7,7 @@ use serde_json::Value;
 pub struct JsonPath(Vec<Node>);
 
 #[derive(Debug, Clone, PartialEq)]
-enum Node {
+pub enum Node {
     Text(String),
     Path(Vec<Step>),
     /// `{range PATH}…{end}`.
@@ -15,7 +15,7 @@ enum Node {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Step {
+pub enum Step {
     Field(String),
     /// Every item, or every value.
     All,
@@ -51,12 +51,64 @@ impl JsonPath {
         out
     }
 
+    /// Of a template that asks a list for nothing but its items, from the first to the last: what it makes of each item.
+    /// So, a long list needn't be there as a whole.
+    pub fn of_items(&self) -> Option<Vec<OfItem<'_>>> {
+        let items = [Step::Field("items".into()), Step::All];
+        let parts = self.0.iter().map(|node| match node {
+            Node::Text(text) => Some(OfItem::Text(text)),
+            Node::Path(steps) => steps.strip_prefix(&items).map(OfItem::Path),
+            Node::Range(steps, body) => steps
+                .strip_prefix(&items)
+                .filter(|rest| rest.is_empty())
+                .map(|_| OfItem::Range(body)),
+        });
+        parts.collect()
+    }
+
     /// The first value that a path leads to.
     pub fn first(&self, value: &Value) -> Option<Value> {
         self.0.iter().find_map(|node| match node {
             Node::Path(steps) => found(steps, value).first().map(|value| (*value).clone()),
             _ => None,
         })
+    }
+}
+
+/// A part of a template.
+#[derive(Debug, Clone, Copy)]
+pub enum OfItem<'t> {
+    /// It asks for no item.
+    Text(&'t str),
+    /// Values, with a blank between those of all items. The rest of the path.
+    Path(&'t [Step]),
+    /// What stands between `range` and `end`.
+    Range(&'t [Node]),
+}
+
+impl OfItem<'_> {
+    /// What it makes of one item; nothing where that has no value.
+    pub fn render(&self, item: &Value) -> Option<String> {
+        match self {
+            Self::Text(_) => None,
+            Self::Path(steps) => {
+                let values: Vec<String> = found(steps, item).into_iter().map(shown).collect();
+                (!values.is_empty()).then(|| values.join(" "))
+            }
+            Self::Range(body) => {
+                let mut out = String::new();
+                render(body, item, &mut out);
+                Some(out)
+            }
+        }
+    }
+
+    /// What stands between the texts of two items.
+    pub const fn between(&self) -> &'static str {
+        match self {
+            Self::Path(_) => " ",
+            Self::Text(_) | Self::Range(_) => "",
+        }
     }
 }
 
@@ -350,6 +402,43 @@ mod tests {
         #[test]
         fn any_text_is_a_path_or_an_error(text in "[a-z.{}*?()@$'\"=:0-9\\[\\]\\\\-]{0,24}") {
             let _ = render(&text);
+        }
+    }
+
+    #[test]
+    fn item_by_item_it_makes_what_it_makes_of_the_list() {
+        let list =
+            serde_json::json!({"kind": "L", "items": [{"a": 1, "b": ["x", "y"]}, {"b": []}, {"a": "z"}]});
+        let items = list["items"].as_array().unwrap();
+        for text in [
+            "{.items[*].a}",
+            "{.items[*].c}",
+            "{.items[*]}",
+            "all: {.items[*].b[*]}; and {.items[*].a}.",
+            "{range .items[*]}{.a}, {range .b[*]}-{end}{end}",
+        ] {
+            let path: JsonPath = text.parse().unwrap();
+            let made = path.of_items().unwrap().into_iter().map(|part| match part {
+                OfItem::Text(text) => text.to_owned(),
+                part => {
+                    let texts: Vec<String> = items.iter().filter_map(|item| part.render(item)).collect();
+                    texts.join(part.between())
+                }
+            });
+            assert_eq!(made.collect::<String>(), path.render(&list), "{text}");
+        }
+        for text in [
+            "{.kind}",
+            "{.items[0].a}",
+            "{.items[*].a}{.kind}",
+            "{..a}",
+            "{range .items[*].b}x{end}",
+        ] {
+            assert_eq!(
+                text.parse::<JsonPath>().unwrap().of_items().map(|_| ()),
+                None,
+                "{text}"
+            );
         }
     }
 }

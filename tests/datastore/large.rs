@@ -88,7 +88,16 @@ fn a_hundred_thousand_endpoints_take_less_than_300_mb_in_any_output() {
     let Some(etcd) = server() else { return };
     fill(&etcd, 100_000, endpoint);
     let netdiag = Netdiag::etcd(&etcd);
-    for output in ["ps", "wide", "json", "yaml", "name", "custom-columns=NAME,NODE"] {
+    let path = "jsonpath={range .items[*]}{.metadata.name} {.spec.ipNetworks[*]}{end}";
+    for output in [
+        "ps",
+        "wide",
+        "json",
+        "yaml",
+        "name",
+        "custom-columns=NAME,NODE",
+        path,
+    ] {
         let arguments = ["--timeout", "60", "get", "wep", "-A", "-o", output];
         let peak = peak(&netdiag, &arguments);
         // What holds nothing has not looked.

@@ -18,6 +18,7 @@ use crate::calico::schema::{Field, Shape};
 use crate::cli::Error;
 use crate::datastore::{self, Datastore};
 use crate::output::document;
+use crate::output::jsonpath::OfItem;
 use crate::output::table::Widths;
 
 /// Blanks between columns.
@@ -50,10 +51,17 @@ pub(super) fn write(
         }
         Format::Yaml => Answer::of(groups, layout).yaml(out)?,
         Format::Json => Answer::of(groups, layout).json(out)?,
-        Format::JsonPath(path) => {
-            let value = serde_json::to_value(Answer::of(groups, layout)).unwrap_or_default();
-            out.write_all(path.render(&value).as_bytes())?;
-        }
+        Format::JsonPath(path) => match (Answer::of(groups, layout), path.of_items()) {
+            (Answer::List(group), Some(parts)) => {
+                for part in parts {
+                    of_items(group, part, out)?;
+                }
+            }
+            (answer, _) => {
+                let value = serde_json::to_value(answer).unwrap_or_default();
+                out.write_all(path.render(&value).as_bytes())?;
+            }
+        },
         Format::Template(template) => {
             let data = Value::Array(results(groups, layout));
             let known = known_fields(groups);
@@ -66,6 +74,23 @@ pub(super) fn write(
         }
     }
     Ok(())
+}
+
+/// What a part of a template makes of each item of a list, without holding all of them.
+fn of_items(group: &Group, part: OfItem<'_>, out: &mut dyn Write) -> io::Result<()> {
+    if let OfItem::Text(text) = part {
+        return out.write_all(text.as_bytes());
+    }
+    let mut between = "";
+    group.made(
+        |item| part.render(&Value::Object(item.body.clone())),
+        |text| {
+            let Some(text) = text else { return Ok(()) };
+            write!(out, "{between}{text}")?;
+            between = part.between();
+            Ok(())
+        },
+    )
 }
 
 /// A table a kind; of several kinds, those that have none are left out.
