@@ -57,12 +57,40 @@ pub struct Problem {
     pub of: Option<Subject>,
 }
 
+/// What a text holds, each in its order.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// Those that are valid.
+    pub documents: Vec<Document>,
+    /// Everything that is wrong.
+    pub problems: Vec<Problem>,
+}
+
+impl Reading {
+    /// The documents, if all are valid.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn checked(self) -> Result<Vec<Document>, Vec<Problem>> {
+        if self.problems.is_empty() {
+            Ok(self.documents)
+        } else {
+            Err(self.problems)
+        }
+    }
+}
+
 /// What a problem is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     pub kind: Kind,
+    /// `metadata.namespace` and `metadata.name` as they are, where they are texts.
+    pub namespace: Option<String>,
+    pub name: String,
     /// Where the resource starts.
     pub resource: Mark,
+    /// How many valid documents stand before it.
+    pub before: usize,
     /// What stands in the field, as Go prints it: `[a b]` is a list.
     pub value: String,
 }
@@ -72,14 +100,16 @@ pub struct Subject {
 /// # Errors
 /// Everything that is wrong in the whole text, in its order.
 pub fn read(file: &str, text: &[u8]) -> Result<Vec<Document>, Vec<Problem>> {
+    read_parts(file, text).checked()
+}
+
+/// As [`read`]: what is valid, and what is wrong beside it.
+pub fn read_parts(file: &str, text: &[u8]) -> Reading {
     read_with(Reader::of(file), text)
 }
 
-/// As [`read`], for scripts of calicoctl: what isn't quoted becomes the text that calicoctl makes of it.
-///
-/// # Errors
-/// Everything that is wrong in the whole text, in its order.
-pub fn read_as_calicoctl(file: &str, text: &[u8]) -> Result<Vec<Document>, Vec<Problem>> {
+/// As [`read_parts`], for scripts of calicoctl: what isn't quoted becomes the text that calicoctl makes of it.
+pub fn read_as_calicoctl(file: &str, text: &[u8]) -> Reading {
     let reader = Reader {
         scalars: Scalars::AsCalicoctl,
         ..Reader::of(file)
@@ -87,12 +117,9 @@ pub fn read_as_calicoctl(file: &str, text: &[u8]) -> Result<Vec<Document>, Vec<P
     read_with(reader, text)
 }
 
-/// As [`read`], for documents that are to be converted: Kubernetes' own NetworkPolicy and lists are read as well. With
+/// As [`read_parts`], for documents that are to be converted: Kubernetes' own NetworkPolicy and lists are read as well. With
 /// `lenient`, what v3 doesn't allow of a conversion's result is no problem.
-///
-/// # Errors
-/// Everything that is wrong in the whole text, in its order.
-pub fn read_to_convert(file: &str, text: &[u8], lenient: bool) -> Result<Vec<Document>, Vec<Problem>> {
+pub fn read_to_convert(file: &str, text: &[u8], lenient: bool) -> Reading {
     let reader = Reader {
         converts: true,
         lenient,
@@ -101,13 +128,10 @@ pub fn read_to_convert(file: &str, text: &[u8], lenient: bool) -> Result<Vec<Doc
     read_with(reader, text)
 }
 
-fn read_with(mut reader: Reader, text: &[u8]) -> Result<Vec<Document>, Vec<Problem>> {
+fn read_with(mut reader: Reader, text: &[u8]) -> Reading {
     match std::str::from_utf8(text) {
         Ok(text) => reader.text(text),
         Err(error) => reader.fault(position(&text[..error.valid_up_to()]), "is not UTF-8 text"),
-    }
-    if reader.faults.is_empty() {
-        return Ok(reader.documents);
     }
     reader.faults.sort_by_key(|fault| fault.at);
     let problem = |fault: Fault| Problem {
@@ -117,7 +141,10 @@ fn read_with(mut reader: Reader, text: &[u8]) -> Result<Vec<Document>, Vec<Probl
         path: fault.path,
         why: fault.why,
     };
-    Err(reader.faults.into_iter().map(problem).collect())
+    Reading {
+        problems: reader.faults.into_iter().map(problem).collect(),
+        documents: reader.documents,
+    }
 }
 
 /// Where the byte after this text is.
@@ -275,10 +302,14 @@ impl<'f> Reader<'f> {
     fn v3(&mut self, kind: Kind, tree: &Tree) {
         let before = self.faults.len();
         let resource = v3(kind, tree, self.scalars, &mut self.faults);
+        let metadata = |field| tree.get("metadata")?.get(field)?.text().map(str::to_owned);
         for fault in &self.faults[before..] {
             let subject = Subject {
                 kind,
+                namespace: metadata("namespace"),
+                name: metadata("name").unwrap_or_default(),
                 resource: tree.at,
+                before: self.documents.len(),
                 value: tree.go_text(&fault.path),
             };
             self.subjects.insert((fault.at, fault.path.clone()), subject);

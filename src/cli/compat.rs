@@ -3,15 +3,13 @@
 
 mod fields;
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use super::{Context, Error};
+use super::{Context, Error, kinds};
 use crate::calico::kind::Kind;
-use crate::calico::manifest::Problem;
+use crate::calico::manifest::{Problem, Subject};
 use crate::calico::release::Release;
-use crate::calico::tree::Mark;
 use crate::datastore::Datastore;
 
 /// Whether this program was called by calicoctl's name, or as its plugin of kubectl: a drop-in for scripts.
@@ -51,41 +49,76 @@ fn typed(message: &str) -> String {
         let rest = text[end..].find(']').map_or(text.len(), |at| at + end);
         text.replace_range(end..rest, "");
     }
+    // An API server's 403: calicoctl names no endpoint.
+    if let Some(at) = text.find(NOT_ALLOWED) {
+        let endpoint = text[..at].rfind("http").unwrap_or(at);
+        text.replace_range(endpoint..at + NOT_ALLOWED.len(), "connection is unauthorized: ");
+        text = text.replace(ASK_KUBECTL, "");
+    }
     text
 }
 
-/// What is left to say when manifests are wrong: what calicoctl would say of their fields, or the first of it.
+/// What netdiag says of a request that a user may not make, before and after the API server's words.
+const NOT_ALLOWED: &str = ": request: not allowed: ";
+const ASK_KUBECTL: &str = "; see kubectl auth can-i --list for what this user may do";
+
+/// A resource whose fields are wrong: calicoctl refuses it, and goes on with the others of its file.
+pub(super) struct Refused {
+    pub(super) kind: Kind,
+    pub(super) namespace: Option<String>,
+    pub(super) name: String,
+    /// How many valid resources stand before it.
+    pub(super) before: usize,
+    pub(super) why: String,
+}
+
+/// Those whose fields are wrong; nothing, where calicoctl could not read the file at all.
+pub(super) fn refused(problems: &[Problem]) -> Option<Vec<Refused>> {
+    let mut resources: Vec<(&Subject, &str, Vec<String>)> = Vec::new();
+    for problem in problems {
+        let (of, text) = (problem.of.as_ref()?, fields::told(problem)?);
+        let same = |(last, file, _): &&mut (&Subject, &str, _)| {
+            (last.resource, *file) == (of.resource, problem.file.as_str())
+        };
+        match resources.last_mut().filter(same) {
+            Some((.., texts)) => texts.push(text),
+            None => resources.push((of, &problem.file, vec![text])),
+        }
+    }
+    let refused = resources.into_iter().map(|(of, _, texts)| Refused {
+        kind: of.kind,
+        namespace: of.namespace.clone(),
+        name: of.name.clone(),
+        before: of.before,
+        why: of_fields(&texts),
+    });
+    Some(refused.collect())
+}
+
+/// What is left to say when no manifest is right: what calicoctl would say of their fields, or the first of it.
 pub(super) fn invalid(problems: &[Problem], verb: Option<&str>) -> Error {
-    let told: Vec<Option<(Kind, Mark, String)>> = problems
-        .iter()
-        .map(|problem| {
-            let of = problem.of.as_ref()?;
-            Some((of.kind, of.resource, fields::told(problem)?))
-        })
-        .collect();
-    let (Some(verb), Some(told)) = (verb, told.into_iter().collect::<Option<Vec<_>>>()) else {
+    let (Some(verb), Some(refused)) = (verb, refused(problems)) else {
         let first = problems.first().map(ToString::to_string).unwrap_or_default();
         return Error::new(format!("failed to execute command: {first}"));
     };
-    let mut resources: Vec<(Kind, Mark, Vec<String>)> = Vec::new();
-    for (kind, at, text) in told {
-        match resources.last_mut().filter(|(_, place, _)| *place == at) {
-            Some((.., texts)) => texts.push(text),
-            None => resources.push((kind, at, vec![text])),
-        }
-    }
-    let errors: Vec<String> = resources.iter().map(|(.., texts)| of_fields(texts)).collect();
-    let kinds: BTreeSet<Kind> = resources.iter().map(|(kind, ..)| *kind).collect();
-    let of_kind = match kinds.first() {
-        Some(kind) if kinds.len() == 1 => format!("'{kind}' "),
-        _ => String::new(),
-    };
-    let what = if errors.len() == 1 {
+    let of_kind = kinds::in_words(refused.iter().map(|one| one.kind));
+    let what = if refused.len() == 1 {
         format!("{of_kind}resource")
     } else {
         format!("any {of_kind}resources")
     };
-    Error::new(format!("failed to {verb} {what}: [{}]", errors.join(" ")))
+    Error::new(format!("failed to {verb} {what}: [{}]", reasons(&refused)))
+}
+
+/// Whether calicoctl's `apply` and `validate` tell how many were right: not where as many were wrong.
+pub(super) const fn is_partial(right: usize, wrong: usize) -> bool {
+    right > wrong
+}
+
+/// Why each is refused, as calicoctl lists it.
+pub(super) fn reasons(refused: &[Refused]) -> String {
+    let reasons: Vec<&str> = refused.iter().map(|one| one.why.as_str()).collect();
+    reasons.join(" ")
 }
 
 /// One field, or several of a resource.
@@ -181,6 +214,11 @@ mod tests {
             (
                 "hit error: update conflict: Node(n): the file",
                 "hit error: update conflict: Node(n)",
+            ),
+            (
+                "failed to apply 'Tier' resource: [https://[::1]:6443: request: not allowed: tiers is forbidden; see kubectl \
+                 auth can-i --list for what this user may do]",
+                "failed to apply 'Tier' resource: [connection is unauthorized: tiers is forbidden]",
             ),
             (
                 "resource type 'x' is not supported",

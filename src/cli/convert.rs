@@ -49,7 +49,7 @@ impl Convert {
         let read = self
             .input
             .read_with(&reading, &self.namespace, &mut io::stdin().lock());
-        let mut documents = match read? {
+        let mut documents = match read?.checked() {
             Ok(documents) => documents,
             Err(problems) => return Err(refuse(&problems, None, "nothing was converted", cx.err)?),
         };

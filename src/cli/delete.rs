@@ -1,16 +1,17 @@
 //! `netdiag delete`.
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use clap::Args;
 
+use super::compat::Refused;
 use super::harm::{self, Ask, Consent};
 use super::input::{Input, Namespace};
 use super::write::refuse;
 use super::{Context, Error, Outcome, compat, kinds};
 use crate::apply;
 use crate::calico::kind::Kind;
+use crate::calico::manifest::{Document, Reading};
 use crate::datastore::{self, Datastore};
 use crate::diagnose::harm::Changed;
 
@@ -43,21 +44,35 @@ struct Target {
     version: Option<String>,
 }
 
+impl Target {
+    fn of(document: &Document) -> Self {
+        Self {
+            kind: document.resource.kind,
+            id: document.resource.id(),
+            version: document.resource.resource_version().map(str::to_owned),
+        }
+    }
+}
+
 impl Delete {
     pub(super) fn run(&self, cx: &mut Context<'_>) -> Result<Outcome, Error> {
         let targets = match &self.kind {
             Some(kind) => self.named(kinds::one(kind)?)?,
-            None => match self.input.read(&self.namespace, &mut io::stdin().lock())? {
-                Ok(documents) => documents
-                    .iter()
-                    .map(|document| Target {
-                        kind: document.resource.kind,
-                        id: document.resource.id(),
-                        version: document.resource.resource_version().map(str::to_owned),
-                    })
-                    .collect(),
-                Err(problems) => return Err(refuse(&problems, None, "nothing was deleted", cx.err)?),
-            },
+            None => {
+                let Reading { documents, problems } =
+                    self.input.read_parts(&self.namespace, &mut io::stdin().lock())?;
+                let mut targets = documents.iter().map(Target::of).collect::<Vec<_>>();
+                if !problems.is_empty() {
+                    // calicoctl deletes by name, whatever else stands there.
+                    let Some(refused) = compat::refused(&problems).filter(|_| compat::on()) else {
+                        return Err(refuse(&problems, None, "nothing was deleted", cx.err)?);
+                    };
+                    for one in refused.iter().rev() {
+                        targets.insert(one.before, self.refused(one)?);
+                    }
+                }
+                targets
+            }
         };
         if targets.is_empty() {
             writeln!(cx.out, "No resources specified")?;
@@ -73,6 +88,15 @@ impl Delete {
         compat::warn_of_release(cx, &*store)?;
         harm::before(cx, &*store, &changed, Ask::Unless(self.consent.yes))?;
         cx.runtime.block_on(self.all(&targets, &*store, cx.out, cx.err))
+    }
+
+    fn refused(&self, one: &Refused) -> Result<Target, Error> {
+        let namespace = self.namespace.of(one.kind, one.namespace.as_deref())?;
+        Ok(Target {
+            kind: one.kind,
+            id: kinds::id(namespace.as_deref(), &one.name),
+            version: None,
+        })
     }
 
     fn named(&self, kind: Kind) -> Result<Vec<Target>, Error> {
@@ -121,11 +145,7 @@ impl Delete {
             }
         }
         if deleted > 0 {
-            let kinds: BTreeSet<Kind> = targets.iter().map(|target| target.kind).collect();
-            let of_kind = match kinds.first() {
-                Some(kind) if kinds.len() == 1 => format!("'{kind}' "),
-                _ => String::new(),
-            };
+            let of_kind = kinds::in_words(targets.iter().map(|target| target.kind));
             writeln!(out, "Successfully deleted {deleted} {of_kind}resource(s)")?;
         }
         if failures.is_empty() {

@@ -9,7 +9,7 @@ use clap::Args;
 use super::{Error, compat};
 use crate::calico::kind::Kind;
 use crate::calico::kinds;
-use crate::calico::manifest::{self, Document, Form, Problem};
+use crate::calico::manifest::{self, Document, Form, Problem, Reading};
 
 /// Bytes of one file at most.
 const MAX_FILE: u64 = 100 << 20;
@@ -72,38 +72,44 @@ impl<const REQUIRED: bool> Input<REQUIRED> {
     /// # Errors
     /// A file that can't be read, or without `--skip-empty` holds nothing; a namespace that doesn't fit.
     pub(super) fn read(&self, namespace: &Namespace, stdin: &mut dyn Read) -> Result<Checked, Error> {
+        self.read_parts(namespace, stdin).map(Reading::checked)
+    }
+
+    /// As [`Self::read`]: what is valid, and what is wrong beside it.
+    pub(super) fn read_parts(&self, namespace: &Namespace, stdin: &mut dyn Read) -> Result<Reading, Error> {
         let read = if compat::on() {
             manifest::read_as_calicoctl
         } else {
-            manifest::read
+            manifest::read_parts
         };
         self.read_with(&read, namespace, stdin)
     }
 
-    /// As [`Self::read`], with a way of reading texts.
+    /// The same, with a way of reading texts.
     pub(super) fn read_with(
         &self,
-        reading: &dyn Fn(&str, &[u8]) -> Checked,
+        reading: &dyn Fn(&str, &[u8]) -> Reading,
         namespace: &Namespace,
         stdin: &mut dyn Read,
-    ) -> Result<Checked, Error> {
+    ) -> Result<Reading, Error> {
         let (mut documents, mut problems) = (Vec::new(), Vec::new());
         for path in &self.filename {
             let before = (documents.len(), problems.len());
             for (name, text) in self.texts(path, stdin)? {
-                match reading(&name, &text) {
-                    Ok(found) => documents.extend(found),
-                    Err(found) => problems.extend(found),
+                let mut found = reading(&name, &text);
+                for subject in found
+                    .problems
+                    .iter_mut()
+                    .filter_map(|problem| problem.of.as_mut())
+                {
+                    subject.before += documents.len();
                 }
+                documents.extend(found.documents);
+                problems.extend(found.problems);
             }
             if before == (documents.len(), problems.len()) && !self.skip_empty {
                 let what = if path.is_dir() { "directory" } else { "file" };
-                let prefix = if compat::on() {
-                    "failed to execute command: "
-                } else {
-                    ""
-                };
-                let message = format!("{prefix}no resources specified in {what} {}", path.display());
+                let message = format!("no resources specified in {what} {}", path.display());
                 return Err(Error::new(message).hint("--skip-empty takes this as done"));
             }
         }
@@ -119,11 +125,7 @@ impl<const REQUIRED: bool> Input<REQUIRED> {
                 kinds::prepare(resource);
             }
         }
-        Ok(if problems.is_empty() {
-            Ok(documents)
-        } else {
-            Err(problems)
-        })
+        Ok(Reading { documents, problems })
     }
 
     /// The names and contents of what an argument stands for.

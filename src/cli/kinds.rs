@@ -33,3 +33,12 @@ fn unknown(typed: &str) -> Error {
     }
     error.hint(format!("supported: {}", names.join(", ")))
 }
+
+/// `'Node' ` of one kind, nothing of several: calicoctl's way of saying what it counts.
+pub(super) fn in_words(kinds: impl IntoIterator<Item = Kind>) -> String {
+    let mut kinds = kinds.into_iter();
+    match kinds.next() {
+        Some(first) if kinds.all(|kind| kind == first) => format!("'{first}' "),
+        _ => String::new(),
+    }
+}

@@ -1,16 +1,17 @@
 //! What `netdiag apply`, `create` and `replace` share.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde_json::Value;
 
+use super::compat::Refused;
 use super::harm::{self, Ask};
 use super::input::{Input, Namespace};
-use super::{Context, Error, Outcome, compat, signals};
+use super::{Context, Error, Outcome, compat, kinds, signals};
 use crate::apply::{self, Done, Mode, Plan, Verb};
-use crate::calico::manifest::{Document, Problem};
+use crate::calico::manifest::{Document, Problem, Reading};
 use crate::calico::resource::Resource;
 use crate::datastore::Datastore;
 use crate::diagnose::harm::Changed;
@@ -35,16 +36,10 @@ impl Job {
         namespace: &Namespace,
         cx: &mut Context<'_>,
     ) -> Result<Outcome, Error> {
-        let documents = match input.read(namespace, &mut io::stdin().lock())? {
-            Ok(documents) => documents,
-            Err(problems) => {
-                return Err(refuse(
-                    &problems,
-                    Some(self.words().0),
-                    "nothing was written",
-                    cx.err,
-                )?);
-            }
+        let Reading { documents, problems } = input.read_parts(namespace, &mut io::stdin().lock())?;
+        let Some(refused) = self.refused(&documents, &problems) else {
+            let verb = Some(self.words().0);
+            return Err(refuse(&problems, verb, "nothing was written", cx.err)?);
         };
         if documents.is_empty() {
             writeln!(cx.out, "No resources specified")?;
@@ -67,8 +62,18 @@ impl Job {
             if self.mode == Mode::Write {
                 apply::initialize(&*store).await;
             }
-            write(&*store, &documents, self, output).await
+            write(&*store, (&documents, &refused), self, output).await
         })
+    }
+
+    /// What is not written although the rest is: only calicoctl does that, and not where one is to be replaced. Nothing,
+    /// where nothing is written.
+    fn refused(self, documents: &[Document], problems: &[Problem]) -> Option<Vec<Refused>> {
+        if problems.is_empty() {
+            return Some(Vec::new());
+        }
+        let partly = compat::on() && !documents.is_empty() && self.verb != Verb::Replace;
+        compat::refused(problems).filter(|_| partly)
     }
 
     /// `create`, and `created`.
@@ -124,7 +129,7 @@ struct Output<'a> {
 /// Applies the documents and says how it went: on standard output what calicoctl says, the rest on standard error.
 async fn write(
     store: &dyn Datastore,
-    documents: &[Document],
+    (documents, refused): (&[Document], &[Refused]),
     job: Job,
     output: Output<'_>,
 ) -> Result<Outcome, Error> {
@@ -149,7 +154,7 @@ async fn write(
     for text in told.iter().filter(|_| !compatible) {
         to.write_all(text.as_bytes())?;
     }
-    let mut tally = Tally::of(job, documents, results);
+    let mut tally = Tally::of(job, documents, results, refused);
     tally.compatible = compatible;
     for line in tally
         .skipped
@@ -238,15 +243,17 @@ struct Tally {
 }
 
 impl Tally {
-    fn of(job: Job, documents: &[Document], results: Vec<Result<Done, apply::Error>>) -> Self {
-        let kinds: BTreeSet<_> = documents.iter().map(|document| document.resource.kind).collect();
+    fn of(
+        job: Job,
+        documents: &[Document],
+        results: Vec<Result<Done, apply::Error>>,
+        refused: &[Refused],
+    ) -> Self {
+        let kinds = documents.iter().map(|document| document.resource.kind);
         let mut tally = Self {
             job,
             compatible: false,
-            of_kind: match kinds.first() {
-                Some(kind) if kinds.len() == 1 => format!("'{kind}' "),
-                _ => String::new(),
-            },
+            of_kind: kinds::in_words(kinds.chain(refused.iter().map(|one| one.kind))),
             created: 0,
             updated: 0,
             unchanged: 0,
@@ -255,7 +262,11 @@ impl Tally {
             reasons: Vec::new(),
             hints: Vec::new(),
         };
-        for (document, result) in documents.iter().zip(results) {
+        let mut refused = refused.iter().peekable();
+        for (index, (document, result)) in documents.iter().zip(results).enumerate() {
+            while let Some(one) = refused.next_if(|one| one.before <= index) {
+                tally.refuse(one);
+            }
             match result {
                 Ok(Done::Created) => tally.created += 1,
                 Ok(Done::Updated) => tally.updated += 1,
@@ -271,7 +282,13 @@ impl Tally {
                 Err(error) => tally.fail(document, error),
             }
         }
+        refused.for_each(|one| tally.refuse(one));
         tally
+    }
+
+    fn refuse(&mut self, one: &Refused) {
+        self.failures.push(one.why.clone());
+        self.reasons.push(one.why.clone());
     }
 
     fn fail(&mut self, document: &Document, error: apply::Error) {
@@ -304,6 +321,14 @@ impl Tally {
             return format!("Partial success: {done} the first {total} out of {total} {of_kind}resources:\n");
         }
         match (handled, self.failures.len()) {
+            // It counts as if what failed had been done.
+            (_, failed @ 1..)
+                if self.compatible
+                    && self.job.verb == Verb::Apply
+                    && !compat::is_partial(handled, failed) =>
+            {
+                String::new()
+            }
             (_, 0) => format!("Successfully {done} {handled} {of_kind}resource(s)\n"),
             (0, _) => String::new(),
             _ => format!("Partial success: {done} the first {handled} out of {total} {of_kind}resources:\n"),

@@ -165,10 +165,21 @@ fn what_fails_is_told_in_its_words_and_on_its_stream() {
     says(
         netdiag,
         &["apply", "-f", "-"],
+        &(set("a") + &set("b") + &lost),
+        (
+            1,
+            "Partial success: applied the first 2 out of 3 resources:",
+            "hit error(s): [resource does not exist: Tier(gone) with error: <nil>]",
+        ),
+    );
+    // As recorded: where as many are wrong as are right, apply and validate count none.
+    says(
+        netdiag,
+        &["apply", "-f", "-"],
         &(set("a") + &lost),
         (
             1,
-            "Partial success: applied the first 1 out of 2 resources:",
+            "",
             "hit error(s): [resource does not exist: Tier(gone) with error: <nil>]",
         ),
     );
@@ -257,7 +268,7 @@ fn what_fails_is_told_in_its_words_and_on_its_stream() {
         ),
         (
             vec!["apply", "-f", "/dev/null"],
-            "failed to execute command: no resources specified in file /dev/null",
+            "no resources specified in file /dev/null",
         ),
     ] {
         says(netdiag, &arguments, "", (1, "", said));
@@ -319,6 +330,73 @@ fn what_fails_is_told_in_its_words_and_on_its_stream() {
         assert_eq!(status, 1);
         assert!(told.contains(said), "{told}");
     }
+}
+
+/// As recorded of calicoctl v3.32.1 (`mixed-ok-bad.yaml`): what is right is written, each of the others is told.
+#[test]
+fn of_a_file_that_is_partly_wrong_the_rest_is_written() {
+    let Some(etcd) = Etcd::start() else { return };
+    let netdiag = &Netdiag::etcd(&etcd);
+    let set = |name: &str| document("GlobalNetworkSet", name, "{nets: [10.0.0.0/8]}");
+    let mixed = set("mix-1") + &set("Mix_2") + &set("mix-3");
+    let names = || netdiag.done(&["get", "globalnetworksets", "-o", "name"], "");
+    let reason = |name: &str| {
+        format!(
+            "error with field Metadata.Name = '{name}' (name must consist of lower case alphanumeric characters, '-' or '.' \
+             (regex: [a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*))"
+        )
+    };
+    for (verb, done, error) in [
+        ("validate", "validated", "hit error(s)"),
+        ("create", "created", "hit error"),
+        ("apply", "applied", "hit error(s)"),
+    ] {
+        let (status, out, err) = netdiag.calicoctl(&[verb, "-f", "-"], &mixed);
+        let counted = format!("Partial success: {done} the first 2 out of 3 'GlobalNetworkSet' resources:\n");
+        assert_eq!((status, out), (1, counted));
+        assert_eq!(err, format!("{error}: [{}]\n", reason("Mix_2")));
+        let there = if verb == "validate" {
+            ""
+        } else {
+            "globalnetworkset/mix-1\nglobalnetworkset/mix-3\n"
+        };
+        assert_eq!(names(), there);
+    }
+    // In the order of the file: what is refused, what the datastore doesn't take, what is refused.
+    let text = set("A_") + &set("mix-1") + &set("mix-4") + &set("B_");
+    let (_, out, err) = netdiag.calicoctl(&["create", "-f", "-"], &text);
+    assert_eq!(
+        out,
+        "Partial success: created the first 1 out of 4 'GlobalNetworkSet' resources:\n"
+    );
+    let exists = "resource already exists: GlobalNetworkSet(mix-1) with error: <nil>";
+    assert_eq!(
+        err,
+        format!("hit error: [{} {exists} {}]\n", reason("A_"), reason("B_"))
+    );
+    // Several files, several kinds, nothing right.
+    let (_, out, err) = netdiag.calicoctl(
+        &["apply", "-f", "-"],
+        &(set("A_") + &document("Tier", "B_", "{}")),
+    );
+    assert_eq!(out, "");
+    assert!(
+        err.starts_with("failed to apply any resources: [error with field Metadata.Name = 'A_' ("),
+        "{err}"
+    );
+    // What calicoctl can't read at all, it doesn't begin with.
+    let unread = set("mix-5") + &document("GlobalNetworkSet", "mix-6", "{nets: 7}");
+    let (status, out, err) = netdiag.calicoctl(&["apply", "-f", "-"], &unread);
+    assert_eq!((status, out.as_str()), (1, ""));
+    assert!(err.starts_with("failed to execute command: "), "{err}");
+    assert!(!names().contains("mix-5"));
+    // By its own name, netdiag writes nothing of a file that isn't right.
+    netdiag.refused(
+        &["apply", "-f", "-"],
+        &(set("mix-7") + &set("Mix_8")),
+        "nothing was written",
+    );
+    assert!(!names().contains("mix-7"));
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn run_job(store: &Memory, documents: &[Document], job: Job) -> String {
         style: Style::PLAIN,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let end = match runtime.block_on(write(store, documents, job, output)) {
+    let end = match runtime.block_on(write(store, (documents, &[]), job, output)) {
         Ok(outcome) => format!("{outcome:?}"),
         Err(error) => {
             let hints = error.hints.iter().map(|hint| format!("\nhint: {hint}"));

@@ -17,7 +17,9 @@ fn kubernetes_policy(spec: &str) -> String {
 
 /// The same cluster, with the policy that `netdiag convert` makes of the other.
 fn converted(spec: &str) -> Policies {
-    let documents = manifest::read_to_convert("f", kubernetes_policy(spec).as_bytes(), false).unwrap();
+    let documents = manifest::read_to_convert("f", kubernetes_policy(spec).as_bytes(), false)
+        .checked()
+        .unwrap();
     let mut resource = documents.into_iter().next().unwrap().resource;
     kinds::prepare(&mut resource);
     let value = Value::Object(resource.body);

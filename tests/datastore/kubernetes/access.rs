@@ -101,6 +101,13 @@ fn what_a_user_may_not_do_is_told_and_reading_needs_no_right_to_write() {
         "not allowed: bgppeers.crd.projectcalico.org is forbidden",
     );
     nobody.refused(&GET, "", "kubectl auth can-i --list");
+    let (status, _, told) = nobody.calicoctl(&GET, "");
+    assert_eq!(status, 1);
+    assert!(
+        told.contains("connection is unauthorized: bgppeers.crd.projectcalico.org is forbidden: User \"nobody\" cannot list")
+            && !told.contains("https:"),
+        "{told}"
+    );
     let group = "/apis/rbac.authorization.k8s.io/v1";
     let role = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "read-calico"},
