@@ -195,7 +195,7 @@ fn what_v3_refuses_is_refused_unless_asked_to_convert_all_the_same() {
         error.contains("preDNAT and doNotTrack can't both be true (of the v3 form)"),
         "{error}"
     );
-    let lenient = read_to_convert("f", text.as_bytes(), true).unwrap();
+    let lenient = read_to_convert("f", text.as_bytes(), true).checked().unwrap();
     assert_eq!(lenient[0].resource.name(), "p");
     let made = refused("{apiVersion: v1, kind: policy, metadata: {name: np.projectcalico.org/default.p}}");
     assert!(
@@ -317,4 +317,81 @@ fn lists_of_every_v1_kind_are_read() {
 - {apiVersion: v1, kind: node, metadata: {name: b}}
 ";
     assert_eq!(documents(text).unwrap().len(), 2);
+}
+
+/// Kind, metadata and spec of a document that is converted, and of one that is refused, with words of why.
+type Case = (&'static str, [&'static str; 2], [&'static str; 2], &'static str);
+
+const CASES: [Case; 8] = [
+    (
+        "node",
+        ["{name: node1}", "{bgp: {ipv4Address: 10.0.0.1/24}}"],
+        ["{name: node1}", "{bgp: {ipv4Address: 10.0.0.300}}"],
+        "spec.bgp.ipv4Address",
+    ),
+    (
+        "ipPool",
+        ["{cidr: 10.1.0.0/16}", "{ipip: {enabled: true}}"],
+        ["{cidr: 10.1.0.0}", "{}"],
+        "cidr",
+    ),
+    (
+        "bgpPeer",
+        ["{scope: global, peerIP: 10.0.0.9}", "{asNumber: 64567}"],
+        ["{scope: global, peerIP: 10.0.0.9}", "{asNumber: x}"],
+        "asNumber",
+    ),
+    (
+        "tier",
+        ["{name: t}", "{order: 10}"],
+        ["{name: t}", "{order: x}"],
+        "order",
+    ),
+    (
+        "policy",
+        ["{name: p}", "{selector: has(a)}"],
+        ["{name: p}", "{selector: has(}"],
+        "selector",
+    ),
+    (
+        "profile",
+        ["{name: p, tags: [t]}", "{egress: [{action: deny}]}"],
+        ["{name: p}", "{egress: [{action: refuse}]}"],
+        "action",
+    ),
+    (
+        "hostEndpoint",
+        ["{name: e, node: node1}", "{interfaceName: eth0}"],
+        ["{name: e, node: node1}", "{}"],
+        "interfaceName",
+    ),
+    (
+        "workloadEndpoint",
+        [
+            "{name: e, node: node1, orchestrator: k8s, workload: a.b}",
+            "{interfaceName: cali1, ipNetworks: [10.1.0.2/32]}",
+        ],
+        [
+            "{name: e, node: node1, orchestrator: k8s, workload: web}",
+            "{interfaceName: cali1, ipNetworks: [10.1.0.2/32]}",
+        ],
+        "workload",
+    ),
+];
+
+#[test]
+fn every_kind_has_a_document_that_is_converted_and_one_that_is_refused() {
+    let mut kinds: Vec<&str> = super::kinds().collect();
+    let mut cases = CASES.map(|(kind, ..)| kind);
+    kinds.sort_unstable();
+    cases.sort_unstable();
+    assert_eq!(kinds, cases);
+    for (kind, kept, broken, words) in CASES {
+        let document = |[metadata, spec]: [&str; 2]| {
+            format!("apiVersion: v1\nkind: {kind}\nmetadata: {metadata}\nspec: {spec}\n")
+        };
+        assert_eq!(converted(&document(kept))["apiVersion"], "projectcalico.org/v3");
+        let said = refused(&document(broken));
+        assert!(said.contains(words), "{kind}: {said}");
+    }
 }
