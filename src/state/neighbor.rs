@@ -28,6 +28,11 @@ impl NeighborState {
         matches!(self, Self::Reachable | Self::Stale | Self::Delay | Self::Probe)
     }
 
+    /// NUD_CONNECTED: good without asking.
+    pub const fn connected(self) -> bool {
+        matches!(self, Self::Permanent | Self::Noarp | Self::Reachable)
+    }
+
     /// The kernel asks and has no answer.
     pub const fn unanswered(self) -> bool {
         matches!(self, Self::Incomplete | Self::Failed)
