@@ -2,7 +2,7 @@
 //!
 //! `NETDIAG_SEED=N` runs the one case, `NETDIAG_CASES=N` so many of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use netdiag::collect;
 use netdiag::forward::fib::{Fib, Flow, Hit, Refusal, Refused, Way, source_address};
-use netdiag::state::Netns;
 use netdiag::state::link::IfIndex;
 use netdiag::state::route::RouteType;
+use netdiag::state::{Fact, Netns};
 use netdiag_lab::Random;
 use serde_json::Value;
 
@@ -42,7 +42,10 @@ fn case(seed: u64) -> Found {
     let v6 = random.percent(40);
     let build = network(&mut random, v6);
     ip(&["-force", "-batch", "-"], &build);
-    let net = settled(v6);
+    let mut net = settled(v6);
+    if v6 {
+        silence(&mut net, seed);
+    }
     let fib = Fib::new(&net);
     let asks: Vec<Ask> = (0..PACKETS).map(|_| Ask::random(&mut random, v6, &net)).collect();
     let seen = kernel(&asks, v6);
@@ -59,6 +62,26 @@ fn case(seed: u64) -> Found {
         wrong,
         ..Found::default()
     }
+}
+
+/// Some routers were asked and don't answer. What makes that up leaves the networks of seeds as they were.
+fn silence(net: &mut Netns, seed: u64) {
+    let mut random = Random::new(!seed);
+    let hops = net.routes.items().iter().flat_map(|route| &route.next_hops);
+    let routers: BTreeSet<(IfIndex, IpAddr)> = hops.filter_map(|hop| hop.link.zip(hop.gateway)).collect();
+    let mut lines = String::new();
+    for (link, router) in routers {
+        if let Some(link) = net.links.items().iter().find(|known| known.index == link)
+            && random.percent(40)
+        {
+            writeln!(lines, "neigh replace {router} dev {} nud failed", link.name).unwrap();
+        }
+    }
+    ip(&["-force", "-batch", "-"], &lines);
+    let known = std::fs::read_to_string("/proc/sys/net/ipv6/conf/all/forwarding").unwrap();
+    collect::netlink::netns_tables(net);
+    let forwarding = ("net.ipv6.conf.all.forwarding".to_owned(), known.trim().to_owned());
+    net.sysctls = Fact::Known(BTreeMap::from([forwarding]));
 }
 
 /// The tables, once they stand still: the kernel puts in the routes of IPv6 addresses after the addresses.

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::super::prefixes::Prefixes;
 use super::rules::Refusal;
-use super::{Fib, Flow, LOOPBACK};
+use super::{Fib, Flow, LOOPBACK, Routers};
 use crate::state::link::is_link_local;
 use crate::state::route::{NextHop, Route, RouteType};
 
@@ -52,23 +52,34 @@ impl<'a> Table<'a> {
     }
 
     /// From the longest prefix down, the first that has a route to use: a prefix whose routes are all unfit (dead, by
-    /// another link than the wanted, for another TOS) is passed over.
+    /// another link than the wanted, for another TOS) is passed over. So are, for a host of IPv6, those whose router
+    /// does not answer, unless there is nothing else (RFC 4191, 3.2; `fib6_table_lookup`).
     pub(super) fn lookup(&self, fib: &Fib<'a>, flow: &Flow) -> Found<'a> {
-        for (from, to) in self.prefixes.containing(flow.dst) {
+        let mut step = Step::Passed;
+        if flow.dst.is_ipv6() && !fib.silent().is_empty() {
+            step = self.longest(fib, flow, fib.silent());
+        }
+        if matches!(step, Step::Passed) {
+            step = self.longest(fib, flow, &Routers::new());
+        }
+        match step {
+            Step::Passed | Step::Throw => None,
+            Step::Found(route, hops) => Some(Ok((route, hops))),
+            Step::Refused(refusal, route) => Some(Err((refusal, route))),
+        }
+    }
+
+    fn longest(&self, fib: &Fib<'a>, flow: &Flow, shunned: &Routers) -> Step<'a> {
+        let routes = self.prefixes.containing(flow.dst).map(|(from, to)| {
             let routes = &self.routes[*from as usize..*to as usize];
-            let found = if flow.dst.is_ipv6() {
-                v6(fib, flow, routes)
+            if flow.dst.is_ipv6() {
+                v6(fib, flow, routes, shunned)
             } else {
                 v4(fib, flow, routes)
-            };
-            match found {
-                Step::Passed => {}
-                Step::Throw => return None,
-                Step::Found(route, hops) => return Some(Ok((route, hops))),
-                Step::Refused(refusal, route) => return Some(Err((refusal, route))),
             }
-        }
-        None
+        });
+        let mut steps = routes.filter(|step| !matches!(step, Step::Passed));
+        steps.next().unwrap_or(Step::Passed)
     }
 }
 
@@ -135,7 +146,7 @@ fn usable<'a>(fib: &Fib<'a>, flow: &Flow, route: &'a Route) -> Vec<&'a NextHop> 
 
 /// `rt6_select_leaf`: of the routes with the lowest metric the best one, or, when none of them fits, of the next.
 /// `from` restricts a route to senders of that prefix, the longest first.
-fn v6<'a>(fib: &Fib<'a>, flow: &Flow, routes: &[&'a Route]) -> Step<'a> {
+fn v6<'a>(fib: &Fib<'a>, flow: &Flow, routes: &[&'a Route], shunned: &Routers) -> Step<'a> {
     let sender = |route: &Route| {
         route
             .src
@@ -155,7 +166,12 @@ fn v6<'a>(fib: &Fib<'a>, flow: &Flow, routes: &[&'a Route]) -> Step<'a> {
         {
             break;
         }
-        let hops = usable(fib, flow, route);
+        let mut hops = usable(fib, flow, route);
+        hops.retain(|hop| {
+            hop.link
+                .zip(hop.gateway)
+                .is_none_or(|router| !shunned.contains(&router))
+        });
         // Routes that refuse are on `lo`: a sender that insists on another link doesn't meet them.
         let elsewhere = flow.src.is_none() && flow.oif.is_some_and(|oif| oif != LOOPBACK);
         let fits = !hops.is_empty() || (route.next_hops.is_empty() && !elsewhere);
