@@ -33,6 +33,11 @@ impl NeighborState {
         matches!(self, Self::Permanent | Self::Noarp | Self::Reachable)
     }
 
+    /// NUD_VALID: its address is known.
+    pub const fn valid(self) -> bool {
+        self.connected() || matches!(self, Self::Stale | Self::Delay | Self::Probe)
+    }
+
     /// The kernel asks and has no answer.
     pub const fn unanswered(self) -> bool {
         matches!(self, Self::Incomplete | Self::Failed)

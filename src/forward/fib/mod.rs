@@ -252,6 +252,12 @@ impl<'a> Fib<'a> {
         (!own).then_some(gateway)
     }
 
+    fn neighbor(&self, link: IfIndex, ip: IpAddr) -> Option<NeighborState> {
+        let mut neighbors = self.net.neighbors.items().iter();
+        let entry = neighbors.find(|entry| (entry.link, entry.ip) == (link, ip))?;
+        Some(entry.state)
+    }
+
     /// Neighbors of IPv6 that were asked in vain: a host has other routers for them, a router has not
     /// (`rt6_check_neigh`, `ip6_pol_route`).
     fn silent(&self) -> &Routers {
