@@ -72,12 +72,15 @@ pub(super) fn batches(documents: &[Document]) -> impl Iterator<Item = &[Document
     })
 }
 
+/// Told of each plan, and of its document's place.
+type Show<'s> = dyn FnMut(usize, &Plan<'_>) + 's;
+
 /// What all documents have in common.
 struct Run<'r> {
     store: &'r dyn Datastore,
     verb: Verb,
     mode: Mode,
-    show: RefCell<&'r mut dyn FnMut(usize, &Plan<'_>)>,
+    show: RefCell<&'r mut Show<'r>>,
     stopped: &'r dyn Fn() -> bool,
     /// The datastore is out of reach.
     lost: Cell<bool>,

@@ -58,21 +58,7 @@ impl Delete {
     pub(super) fn run(&self, cx: &mut Context<'_>) -> Result<Outcome, Error> {
         let targets = match &self.kind {
             Some(kind) => self.named(kinds::one(kind)?)?,
-            None => {
-                let Reading { documents, problems } =
-                    self.input.read_parts(&self.namespace, &mut io::stdin().lock())?;
-                let mut targets = documents.iter().map(Target::of).collect::<Vec<_>>();
-                if !problems.is_empty() {
-                    // calicoctl deletes by name, whatever else stands there.
-                    let Some(refused) = compat::refused(&problems).filter(|_| compat::on()) else {
-                        return Err(refuse(&problems, None, "nothing was deleted", cx.err)?);
-                    };
-                    for one in refused.iter().rev() {
-                        targets.insert(one.before, self.refused(one)?);
-                    }
-                }
-                targets
-            }
+            None => self.of_files(cx)?,
         };
         if targets.is_empty() {
             writeln!(cx.out, "No resources specified")?;
@@ -88,6 +74,23 @@ impl Delete {
         compat::warn_of_release(cx, &*store)?;
         harm::before(cx, &*store, &changed, Ask::Unless(self.consent.yes))?;
         cx.runtime.block_on(self.all(&targets, &*store, cx.out, cx.err))
+    }
+
+    fn of_files(&self, cx: &mut Context<'_>) -> Result<Vec<Target>, Error> {
+        let Reading { documents, problems } =
+            self.input.read_parts(&self.namespace, &mut io::stdin().lock())?;
+        let mut targets: Vec<Target> = documents.iter().map(Target::of).collect();
+        if problems.is_empty() {
+            return Ok(targets);
+        }
+        // calicoctl deletes by name, whatever else stands there.
+        let Some(refused) = compat::refused(&problems).filter(|_| compat::on()) else {
+            return Err(refuse(&problems, None, "nothing was deleted", cx.err)?);
+        };
+        for one in refused.iter().rev() {
+            targets.insert(one.before, self.refused(one)?);
+        }
+        Ok(targets)
     }
 
     fn refused(&self, one: &Refused) -> Result<Target, Error> {

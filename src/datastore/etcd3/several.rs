@@ -131,7 +131,10 @@ impl Etcd3 {
             return Ok(vec![false; parts.len()]);
         }
         let txns: Vec<TxnOp> = known().map(|part| TxnOp::txn(part.txn.clone())).collect();
-        let rights: Vec<TxnOp> = known().flat_map(|part| &part.keys).map(asked_for).collect();
+        let rights: Vec<TxnOp> = known()
+            .flat_map(|part| &part.keys)
+            .map(|key| asked_for(key))
+            .collect();
         let request = Txn::new().and_then(txns).or_else(rights);
         let answer = unless_refused(self.call(self.kv.clone().txn(request)).await)?;
         let mut answers = answer.map(|answer| answer.op_responses()).into_iter().flatten();
@@ -173,9 +176,9 @@ struct Part {
 
 /// Makes etcd look whether a user may read and write this key. Of transactions in a transaction, it doesn't: so, keys are
 /// named once more in a branch that is never taken, and would change nothing.
-fn asked_for(key: &String) -> TxnOp {
+fn asked_for(key: &str) -> TxnOp {
     let options = PutOptions::new().with_ignore_value().with_prev_key();
-    TxnOp::put(key.as_str(), "", Some(options))
+    TxnOp::put(key, "", Some(options))
 }
 
 /// A resource that was read and changed, if it has its identity: stored under the key that it has, if it is as it was read.
