@@ -80,7 +80,7 @@ impl<'a> Place<'a> {
             addresses
                 .iter()
                 .filter(move |address| address.ip.is_ipv4() == wanted && address.scope == Scope::GLOBAL)
-                .find(|address| outside(address.link))
+                .find(|address| outside(address.link) && !address.ip.is_loopback())
                 .map(|address| address.ip)
         };
         fits(v4).or_else(|| fits(!v4))

@@ -1,5 +1,8 @@
 //! Names of any kind, and names that are nobody's.
 
+use std::path::Path;
+use std::process::Command;
+
 use super::trace;
 
 #[test]
@@ -121,4 +124,17 @@ fn a_node_that_was_not_seen_is_named_by_the_objects_and_asked_for() {
     assert!(flat.contains("which is n2: no state of that node"), "{text}");
     assert!(flat.contains("netdiag snapshot save --nodes n2"), "{text}");
     assert!(flat.contains("assumed from here on"), "{text}");
+}
+
+/// Snapshots of the first form say nothing of flags and scopes.
+#[test]
+fn a_node_is_not_reached_by_its_loopback_address() {
+    let snapshot = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/first_found/broken");
+    let output = Command::new(env!("CARGO_BIN_EXE_netdiag"))
+        .args(["trace", "node1", "node2", "--snapshot"])
+        .arg(snapshot)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("node2 (192.168.80.24)"), "{text}");
 }
