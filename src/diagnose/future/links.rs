@@ -1,5 +1,6 @@
 //! Links of tunnels as they will be: those that Felix makes, changes and takes away.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::NodeFuture;
@@ -167,7 +168,7 @@ fn uplink(state: &NodeState) -> Option<u32> {
 }
 
 /// The tunnel's link: as it is, or as Felix makes it.
-pub(super) fn tunnel(
+fn tunnel(
     state: &mut NodeState,
     cluster: &Cluster,
     (ipip, own): (bool, Option<IpAddr>),
@@ -267,32 +268,98 @@ fn mac(own: IpAddr) -> String {
     format!("66:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
 }
 
-/// The neighbor and FDB entries of another node's VXLAN link; its address there, and whether that one is known.
-pub(super) fn vtep(
-    state: &mut NodeState,
-    cluster: &Cluster,
-    link: IfIndex,
-    outer: IpAddr,
-) -> Option<(IpAddr, bool)> {
-    // One that is there already stays.
-    let known = state
-        .net
-        .fdb
-        .items()
-        .iter()
-        .find(|entry| entry.link == link && entry.dst == Some(outer));
-    if let Some(entry) = known {
-        let neighbors = state.net.neighbors.items().iter();
-        let by_mac = neighbors
-            .filter(|neighbor| neighbor.link == link)
-            .find(|neighbor| {
-                neighbor
-                    .mac
-                    .as_deref()
-                    .is_some_and(|mac| mac.eq_ignore_ascii_case(&entry.mac))
-            });
-        return by_mac.map(|neighbor| (neighbor.ip, true));
+/// The links of a node's tunnels, and the other ends as it knows them: each is looked for once.
+#[derive(Debug, Default)]
+pub(super) struct Tunnels {
+    ipip: Option<IfIndex>,
+    vxlan: Option<Vteps>,
+}
+
+impl Tunnels {
+    /// `tunl0`, as it is or as Felix makes it.
+    pub(super) fn ipip(
+        &mut self,
+        state: &mut NodeState,
+        cluster: &Cluster,
+        own: Option<IpAddr>,
+        future: &mut NodeFuture,
+    ) -> IfIndex {
+        *self
+            .ipip
+            .get_or_insert_with(|| tunnel(state, cluster, (true, own), future))
     }
+
+    /// The VXLAN link, and another node's end of it.
+    pub(super) fn vxlan(
+        &mut self,
+        state: &mut NodeState,
+        cluster: &Cluster,
+        own: Option<IpAddr>,
+        future: &mut NodeFuture,
+    ) -> &mut Vteps {
+        self.vxlan.get_or_insert_with(|| {
+            let link = tunnel(state, cluster, (false, own), future);
+            Vteps::new(state, link)
+        })
+    }
+}
+
+/// Other nodes' VXLAN links, as one node knows them.
+#[derive(Debug)]
+pub(super) struct Vteps {
+    pub(super) link: IfIndex,
+    /// In lower case, by the node's address.
+    macs: HashMap<IpAddr, String>,
+    ips: HashMap<String, IpAddr>,
+    /// Those that were put in.
+    new: HashMap<IpAddr, (IpAddr, bool)>,
+}
+
+impl Vteps {
+    fn new(state: &NodeState, link: IfIndex) -> Self {
+        let mut macs = HashMap::new();
+        for entry in state.net.fdb.items().iter().filter(|entry| entry.link == link) {
+            if let Some(dst) = entry.dst {
+                macs.entry(dst).or_insert_with(|| entry.mac.to_lowercase());
+            }
+        }
+        let mut ips = HashMap::new();
+        let neighbors = state.net.neighbors.items().iter();
+        for neighbor in neighbors.filter(|neighbor| neighbor.link == link) {
+            if let Some(mac) = &neighbor.mac {
+                ips.entry(mac.to_lowercase()).or_insert(neighbor.ip);
+            }
+        }
+        Self {
+            link,
+            macs,
+            ips,
+            new: HashMap::new(),
+        }
+    }
+
+    /// The address of another node's link, and whether that one is known; its entries are put in where they lack.
+    pub(super) fn at(
+        &mut self,
+        state: &mut NodeState,
+        cluster: &Cluster,
+        outer: IpAddr,
+    ) -> Option<(IpAddr, bool)> {
+        // One that is there already stays.
+        if let Some(mac) = self.macs.get(&outer) {
+            return self.ips.get(mac).map(|ip| (*ip, true));
+        }
+        if let Some(told) = self.new.get(&outer) {
+            return Some(*told);
+        }
+        let told = put_in(state, cluster, self.link, outer)?;
+        self.new.insert(outer, told);
+        Some(told)
+    }
+}
+
+/// Puts in the neighbor and FDB entries of another node's VXLAN link; its address there, and whether that one is known.
+fn put_in(state: &mut NodeState, cluster: &Cluster, link: IfIndex, outer: IpAddr) -> Option<(IpAddr, bool)> {
     let node = cluster.nodes_at(outer).next();
     let stored = node
         .and_then(|node| node.vxlan_tunnel_addr)
