@@ -76,7 +76,12 @@ fn what_becomes_of_a_thousand_nodes_without_their_tunnel_is_told_in_time() {
     let start = Instant::now();
     let output = Command::new(env!("CARGO_BIN_EXE_netdiag"))
         .arg("plan")
-        .args(["-f".as_ref(), wanted.as_os_str(), "--snapshot".as_ref(), saved.as_os_str()])
+        .args([
+            "-f".as_ref(),
+            wanted.as_os_str(),
+            "--snapshot".as_ref(),
+            saved.as_os_str(),
+        ])
         .env_clear()
         .output()
         .unwrap();
@@ -84,7 +89,10 @@ fn what_becomes_of_a_thousand_nodes_without_their_tunnel_is_told_in_time() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text:.2000}");
     assert!(text.contains("999 routes"), "{text:.2000}");
-    assert!(text.contains("of 1000000 pairs of kinds of pods, 33000 were walked"), "{text:.2000}");
+    assert!(
+        text.contains("of 1000000 pairs of kinds of pods, 33000 were walked"),
+        "{text:.2000}"
+    );
     // A few seconds as released, on two cores; this is built for debugging, and runs beside other tests.
     assert!(took.as_secs() < 300, "{took:?}");
 }
