@@ -228,6 +228,20 @@ impl Mac {
         Self([0x33, 0x33, 0xff, a, b, c])
     }
 
+    /// Where those listen who have joined a group (RFC 1112, 6.4; RFC 2464, 7).
+    pub const fn group(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(ip) => {
+                let [_, a, b, c] = ip.octets();
+                Self([0x01, 0x00, 0x5e, a & 0x7f, b, c])
+            }
+            IpAddr::V6(ip) => {
+                let [.., a, b, c, d] = ip.octets();
+                Self([0x33, 0x33, a, b, c, d])
+            }
+        }
+    }
+
     /// Broadcast and multicast.
     pub const fn is_group(self) -> bool {
         self.0[0] & 1 == 1

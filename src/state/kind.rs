@@ -137,6 +137,9 @@ pub struct Vxlan {
     pub udp_zero_csum6_tx: bool,
     pub udp_zero_csum6_rx: bool,
     pub gbp: bool,
+    /// IFLA_VXLAN_LOCALBYPASS is off (Linux 6.5): what is for an address of the sender's own becomes a packet all the same.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_local_bypass: bool,
     /// First and last UDP source port; 0-0: the range of `net.ipv4.ip_local_port_range`.
     pub source_ports: (u16, u16),
 }

@@ -28,6 +28,16 @@ impl NeighborState {
         matches!(self, Self::Reachable | Self::Stale | Self::Delay | Self::Probe)
     }
 
+    /// NUD_CONNECTED: good without asking.
+    pub const fn connected(self) -> bool {
+        matches!(self, Self::Permanent | Self::Noarp | Self::Reachable)
+    }
+
+    /// NUD_VALID: its address is known.
+    pub const fn valid(self) -> bool {
+        self.connected() || matches!(self, Self::Stale | Self::Delay | Self::Probe)
+    }
+
     /// The kernel asks and has no answer.
     pub const fn unanswered(self) -> bool {
         matches!(self, Self::Incomplete | Self::Failed)

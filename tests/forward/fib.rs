@@ -2,7 +2,7 @@
 //!
 //! `NETDIAG_SEED=N` runs the one case, `NETDIAG_CASES=N` so many of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -11,16 +11,16 @@ use std::time::Duration;
 
 use netdiag::collect;
 use netdiag::forward::fib::{Fib, Flow, Hit, Refusal, Refused, Way, source_address};
-use netdiag::state::Netns;
 use netdiag::state::link::IfIndex;
-use netdiag::state::route::RouteType;
+use netdiag::state::route::{NextHop, RouteType};
+use netdiag::state::{Fact, Netns};
 use netdiag_lab::Random;
 use serde_json::Value;
 
 use super::seeds::{self, Found};
 
 /// Seeds of cases that once failed, beyond those that every run has.
-const REGRESSIONS: [u64; 1] = [351];
+const REGRESSIONS: [u64; 6] = [351, 434, 47, 63, 1015, 2434];
 
 /// Networks in a usual run, and packets in each.
 const CASES: u64 = 200;
@@ -42,7 +42,11 @@ fn case(seed: u64) -> Found {
     let v6 = random.percent(40);
     let build = network(&mut random, v6);
     ip(&["-force", "-batch", "-"], &build);
-    let net = settled(v6);
+    if !v6 {
+        several_defaults(seed);
+    }
+    let mut net = settled(v6);
+    silence(&mut net, seed);
     let fib = Fib::new(&net);
     let asks: Vec<Ask> = (0..PACKETS).map(|_| Ask::random(&mut random, v6, &net)).collect();
     let seen = kernel(&asks, v6);
@@ -59,6 +63,54 @@ fn case(seed: u64) -> Found {
         wrong,
         ..Found::default()
     }
+}
+
+/// In some networks, default routes that are equal but for their routers.
+fn several_defaults(seed: u64) {
+    let mut random = Random::new(!seed.rotate_left(32));
+    let mut lines = String::new();
+    if random.percent(30) {
+        for _ in 0..2 + random.below(2) {
+            let router = address(&mut random, false);
+            let link = random.pick(&LINKS);
+            writeln!(
+                lines,
+                "route append default via {router} dev {link} onlink metric 7"
+            )
+            .unwrap();
+        }
+    }
+    ip(&["-force", "-batch", "-"], &lines);
+}
+
+/// Some routers were asked, and answer or don't. What makes that up leaves the networks of seeds as they were.
+fn silence(net: &mut Netns, seed: u64) {
+    let mut random = Random::new(!seed);
+    let hops = net.routes.items().iter().flat_map(|route| &route.next_hops);
+    let routers: BTreeSet<(IfIndex, IpAddr)> = hops.filter_map(|hop| hop.link.zip(hop.gateway)).collect();
+    let mut lines = String::new();
+    for (link, router) in routers {
+        if let Some(link) = net.links.items().iter().find(|known| known.index == link)
+            && random.percent(40)
+        {
+            let state = if router.is_ipv6() {
+                "failed"
+            } else {
+                *random.pick(&[
+                    "failed",
+                    "lladdr 02:00:00:00:00:01 nud reachable",
+                    "lladdr 02:00:00:00:00:01 nud stale",
+                ])
+            };
+            let state = state.replacen("failed", "nud failed", 1);
+            writeln!(lines, "neigh replace {router} dev {} {state}", link.name).unwrap();
+        }
+    }
+    ip(&["-force", "-batch", "-"], &lines);
+    let known = std::fs::read_to_string("/proc/sys/net/ipv6/conf/all/forwarding").unwrap();
+    collect::netlink::netns_tables(net);
+    let forwarding = ("net.ipv6.conf.all.forwarding".to_owned(), known.trim().to_owned());
+    net.sysctls = Fact::Known(BTreeMap::from([forwarding]));
 }
 
 /// The tables, once they stand still: the kernel puts in the routes of IPv6 addresses after the addresses.
@@ -466,19 +518,20 @@ fn difference(net: &Netns, fib: &Fib, ask: &Ask, hit: &Hit, seen: &Seen) -> Opti
     let link = net.link_named(&text(&seen.got["dev"])).map(|link| link.index);
     let gateway: Option<IpAddr> = text(&seen.got["gateway"]).parse().ok();
     let local = hit.route.kind == RouteType::Local;
-    let way = hit.hops.iter().find(|hop| {
+    let ways = hit.hops.iter().filter(|hop| {
         let by = if local { Some(IfIndex(1)) } else { hop.link };
         by == link && fib.gateway(hit.route, hop) == gateway
     });
-    if way.is_none() {
+    let ways: Vec<&NextHop> = ways.copied().collect();
+    if ways.is_empty() {
         return Some("another way out");
     }
     let source: Option<IpAddr> = text(&seen.got["prefsrc"]).parse().ok();
-    let chosen = || source_address(net, ask.flow.dst, hit, way.copied());
     // With IPv6 the one that would be chosen is shown, whatever was asked for.
-    let ours = match ask.flow.src {
+    let ours = |way: &NextHop| match ask.flow.src {
         Some(src) if src.is_ipv4() => Some(src),
-        _ => chosen(),
+        _ => source_address(net, ask.flow.dst, hit, Some(way)),
     };
-    (source.is_some() && ours != source).then_some("another source")
+    let known = source.is_none() || ways.into_iter().any(|way| ours(way) == source);
+    (!known).then_some("another source")
 }

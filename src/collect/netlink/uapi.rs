@@ -99,6 +99,7 @@ pub(super) const IFLA_VXLAN_UDP_ZERO_CSUM6_TX: u16 = 19;
 pub(super) const IFLA_VXLAN_UDP_ZERO_CSUM6_RX: u16 = 20;
 pub(super) const IFLA_VXLAN_GBP: u16 = 23;
 pub(super) const IFLA_VXLAN_COLLECT_METADATA: u16 = 25;
+pub(super) const IFLA_VXLAN_LOCALBYPASS: u16 = 31;
 
 pub(super) const IFLA_GENEVE_ID: u16 = 1;
 pub(super) const IFLA_GENEVE_REMOTE: u16 = 2;

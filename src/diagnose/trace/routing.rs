@@ -8,6 +8,7 @@ use super::{Explained, links, neighbors};
 use crate::diagnose::finding::Sure;
 use crate::forward::topology::{Place, PlaceId};
 use crate::forward::walk::{Cause, End, Martian, Missing, RefusedBy, Refuses, What};
+use crate::state::link::Address;
 
 pub(super) fn forwarding_off(case: &Case, key: &str) -> Explained {
     let who = case.who();
@@ -80,8 +81,9 @@ pub(super) fn no_route(case: &Case, dst: IpAddr, tunnel: Option<&str>) -> Explai
     // A link that is down has no routes.
     let mut own = case.place.net.addresses.items().iter();
     let near = own.find(|address| address.network().is_some_and(|net| net.contains(&dst)));
-    if let Some(down) = near.and_then(|address| links::holder_down(&explained, case.place, address.ip)) {
-        return down;
+    if let Some(address) = near {
+        return links::holder_down(&explained, case.place, address.ip)
+            .unwrap_or_else(|| of_address(case, explained, address));
     }
     let owner = case.owner(dst);
     if case.place.namespace.is_some() {
@@ -110,6 +112,38 @@ pub(super) fn no_route(case: &Case, dst: IpAddr, tunnel: Option<&str>) -> Explai
             }
         }
     }
+}
+
+/// The route that comes with an address is gone.
+fn of_address(case: &Case, explained: Explained, address: &Address) -> Explained {
+    let links = case.place.net.links.items().iter();
+    let mut link = links.filter(|link| link.index == address.link);
+    let (Some(link), Some(net)) = (link.next(), address.network()) else {
+        return explained;
+    };
+    let inside = typed_in(case.place);
+    let (name, ip) = (&link.name, address.ip);
+    let src = if ip.is_ipv4() {
+        format!(" scope link src {ip}")
+    } else {
+        String::new()
+    };
+    explained
+        .sure(Sure::Proved)
+        .because(format!(
+            "{} has {ip}, and the route to {net} that comes with it is gone: deleted, or the address was set with \
+             noprefixroute",
+            link.name
+        ))
+        .shown(
+            format!("ip address on {}", case.who()),
+            format!("{ip} of {net} on {}, which is up", link.name),
+        )
+        .run(
+            &case.place.node.name,
+            format!("{inside}ip route add {net} dev {name} proto kernel{src}"),
+            format!("{inside}ip route del {net} dev {name} proto kernel"),
+        )
 }
 
 /// A node that should know the pod's way sent it to a router by its default route; that router need not know pods.

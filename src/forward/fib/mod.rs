@@ -8,12 +8,13 @@ mod rules;
 mod source;
 mod table;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::OnceLock;
 
 use crate::state::kind::LinkData;
 use crate::state::link::{IfIndex, Link, Scope};
+use crate::state::neighbor::NeighborState;
 use crate::state::netns::Netns;
 use crate::state::route::{HopFlags, NextHop, Route, RouteProtocol, RouteType, TableId};
 use crate::state::rule::PolicyRule;
@@ -95,6 +96,9 @@ pub enum Way<'a> {
 /// By number and family (IPv6).
 type Tables<'a> = BTreeMap<(TableId, bool), OnceLock<Table<'a>>>;
 
+/// Links, and routers on them.
+type Routers = HashSet<(IfIndex, IpAddr)>;
+
 /// The tables of one namespace, each made ready when it is asked for the first time.
 #[derive(Debug)]
 pub struct Fib<'a> {
@@ -105,6 +109,7 @@ pub struct Fib<'a> {
     /// What of both reaches no farther than a link: by that the kernel judged gateways when their routes came.
     on_link: OnceLock<Table<'a>>,
     plain: OnceLock<bool>,
+    silent: OnceLock<Routers>,
     links: HashMap<IfIndex, &'a Link>,
     net: &'a Netns,
 }
@@ -118,6 +123,7 @@ impl<'a> Fib<'a> {
             merged: OnceLock::new(),
             on_link: OnceLock::new(),
             plain: OnceLock::new(),
+            silent: OnceLock::new(),
             links: net.links.items().iter().map(|link| (link.index, link)).collect(),
             net,
         }
@@ -244,6 +250,27 @@ impl<'a> Fib<'a> {
             .or_else(|| self.on_link().lookup(self, &flow));
         let own = matches!(found, Some(Ok((route, _))) if route.kind == RouteType::Local);
         (!own).then_some(gateway)
+    }
+
+    fn neighbor(&self, link: IfIndex, ip: IpAddr) -> Option<NeighborState> {
+        let mut neighbors = self.net.neighbors.items().iter();
+        let entry = neighbors.find(|entry| (entry.link, entry.ip) == (link, ip))?;
+        Some(entry.state)
+    }
+
+    /// Neighbors of IPv6 that were asked in vain: a host has other routers for them, a router has not
+    /// (`rt6_check_neigh`, `ip6_pol_route`).
+    fn silent(&self) -> &Routers {
+        self.silent.get_or_init(|| {
+            if self.net.link_setting(true, "all", "forwarding") != Some(0) {
+                return Routers::new();
+            }
+            let neighbors = self.net.neighbors.items().iter();
+            neighbors
+                .filter(|entry| entry.state == NeighborState::Failed && entry.ip.is_ipv6())
+                .map(|entry| (entry.link, entry.ip))
+                .collect()
+        })
     }
 
     /// The link with this number.

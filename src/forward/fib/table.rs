@@ -4,9 +4,10 @@ use std::cmp::Reverse;
 
 use super::super::prefixes::Prefixes;
 use super::rules::Refusal;
-use super::{Fib, Flow, LOOPBACK};
+use super::{Fib, Flow, LOOPBACK, Routers};
 use crate::state::link::is_link_local;
-use crate::state::route::{NextHop, Route, RouteType};
+use crate::state::neighbor::NeighborState;
+use crate::state::route::{HopFlags, NextHop, Route, RouteType};
 
 /// A packet's TOS as routes and rules compare theirs with it: IPv4 keeps to the three bits of RFC 1349
 /// (`INET_DSCP_LEGACY_TOS_MASK`), IPv6 to DSCP.
@@ -52,23 +53,34 @@ impl<'a> Table<'a> {
     }
 
     /// From the longest prefix down, the first that has a route to use: a prefix whose routes are all unfit (dead, by
-    /// another link than the wanted, for another TOS) is passed over.
+    /// another link than the wanted, for another TOS) is passed over. So are, for a host of IPv6, those whose router
+    /// does not answer, unless there is nothing else (RFC 4191, 3.2; `fib6_table_lookup`).
     pub(super) fn lookup(&self, fib: &Fib<'a>, flow: &Flow) -> Found<'a> {
-        for (from, to) in self.prefixes.containing(flow.dst) {
+        let mut step = Step::Passed;
+        if flow.dst.is_ipv6() && !fib.silent().is_empty() {
+            step = self.longest(fib, flow, fib.silent());
+        }
+        if matches!(step, Step::Passed) {
+            step = self.longest(fib, flow, &Routers::new());
+        }
+        match step {
+            Step::Passed | Step::Throw => None,
+            Step::Found(route, hops) => Some(Ok((route, hops))),
+            Step::Refused(refusal, route) => Some(Err((refusal, route))),
+        }
+    }
+
+    fn longest(&self, fib: &Fib<'a>, flow: &Flow, shunned: &Routers) -> Step<'a> {
+        let routes = self.prefixes.containing(flow.dst).map(|(from, to)| {
             let routes = &self.routes[*from as usize..*to as usize];
-            let found = if flow.dst.is_ipv6() {
-                v6(fib, flow, routes)
+            if flow.dst.is_ipv6() {
+                v6(fib, flow, routes, shunned)
             } else {
                 v4(fib, flow, routes)
-            };
-            match found {
-                Step::Passed => {}
-                Step::Throw => return None,
-                Step::Found(route, hops) => return Some(Ok((route, hops))),
-                Step::Refused(refusal, route) => return Some(Err((refusal, route))),
             }
-        }
-        None
+        });
+        let mut steps = routes.filter(|step| !matches!(step, Step::Passed));
+        steps.next().unwrap_or(Step::Passed)
     }
 }
 
@@ -106,11 +118,51 @@ fn v4<'a>(fib: &Fib<'a>, flow: &Flow, routes: &[&'a Route]) -> Step<'a> {
             return step;
         }
         let hops = usable(fib, flow, route);
+        if route.dst.prefix_len() == 0 && hops.len() == 1 && flow.oif.is_none() {
+            return alive(fib, flow, route, routes);
+        }
         if !hops.is_empty() || route.next_hops.is_empty() {
             return Step::Found(route, hops);
         }
     }
     Step::Passed
+}
+
+/// Of default routes that are equal but for their routers, one whose router answers; after those for the packet's TOS,
+/// those for all. Which of several, the kernel decides by whom it took last (`fib_select_default`, `fib_detect_death`).
+fn alive<'a>(fib: &Fib<'a>, flow: &Flow, first: &'a Route, routes: &[&'a Route]) -> Step<'a> {
+    let (mut tos, mut metric) = (0, first.metric);
+    let equal = |route: &&&'a Route| {
+        let fits = route.table == first.table && (route.tos == 0 || route.tos == dscp(flow));
+        if !fits || (route.metric > metric && route.tos == tos) {
+            return false;
+        }
+        (tos, metric) = (route.tos, route.metric);
+        (route.kind, route.scope) == (first.kind, first.scope)
+    };
+    let ways = routes.iter().filter(equal).filter_map(|route| {
+        let hop = route.next_hops.first()?;
+        let (link, gateway) = hop.link.zip(hop.gateway)?;
+        let alive = !hop.flags.has(HopFlags::DEAD);
+        alive.then(|| (*route, hop, fib.neighbor(link, gateway)))
+    });
+    let ways: Vec<(&Route, &NextHop, Option<NeighborState>)> = ways.collect();
+    if ways.len() < 2 || !std::ptr::eq(ways[0].0, first) {
+        return Step::Found(first, first.next_hops.iter().collect());
+    }
+    // One that was never asked counts as one that has just answered.
+    let sure = |state: Option<NeighborState>| state.is_none_or(|state| state == NeighborState::Reachable);
+    let until = ways.iter().position(|(.., state)| sure(*state));
+    let asked = &ways[..until.map_or(ways.len(), |at| at + 1)];
+    let mut taken: Vec<_> = asked
+        .iter()
+        .filter(|(.., state)| state.is_none_or(NeighborState::valid))
+        .collect();
+    if taken.is_empty() {
+        taken = ways.iter().collect();
+    }
+    let route = taken.first().map_or(first, |(route, ..)| route);
+    Step::Found(route, taken.into_iter().map(|(_, hop, _)| *hop).collect())
 }
 
 /// The ways out of a route that the packet may take. With IPv6, a sender that has its address already only prefers
@@ -135,7 +187,7 @@ fn usable<'a>(fib: &Fib<'a>, flow: &Flow, route: &'a Route) -> Vec<&'a NextHop> 
 
 /// `rt6_select_leaf`: of the routes with the lowest metric the best one, or, when none of them fits, of the next.
 /// `from` restricts a route to senders of that prefix, the longest first.
-fn v6<'a>(fib: &Fib<'a>, flow: &Flow, routes: &[&'a Route]) -> Step<'a> {
+fn v6<'a>(fib: &Fib<'a>, flow: &Flow, routes: &[&'a Route], shunned: &Routers) -> Step<'a> {
     let sender = |route: &Route| {
         route
             .src
@@ -155,7 +207,12 @@ fn v6<'a>(fib: &Fib<'a>, flow: &Flow, routes: &[&'a Route]) -> Step<'a> {
         {
             break;
         }
-        let hops = usable(fib, flow, route);
+        let mut hops = usable(fib, flow, route);
+        hops.retain(|hop| {
+            hop.link
+                .zip(hop.gateway)
+                .is_none_or(|router| !shunned.contains(&router))
+        });
         // Routes that refuse are on `lo`: a sender that insists on another link doesn't meet them.
         let elsewhere = flow.src.is_none() && flow.oif.is_some_and(|oif| oif != LOOPBACK);
         let fits = !hops.is_empty() || (route.next_hops.is_empty() && !elsewhere);

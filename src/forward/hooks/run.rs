@@ -191,6 +191,12 @@ impl<'r, 'a> Run<'r, '_, 'a> {
         None
     }
 
+    /// Conntrack has looked at it, and found no connection for it.
+    fn has_no_place(&self) -> bool {
+        let conn = self.call.conn.as_ref();
+        conn.is_some_and(|conn| conn.state == ConnState::Invalid)
+    }
+
     const fn nat_priority(&self) -> i32 {
         match self.call.hook {
             Hook::Prerouting | Hook::Output => -100,
@@ -368,6 +374,11 @@ impl<'r, 'a> Run<'r, '_, 'a> {
                     }
                     Some(true)
                 }
+                // A template that conntrack never takes off: rules take it for a new connection, and what NAT and the
+                // confirmation make of it stays with the processor, for other packets (`nft_ct_set_zone_eval`).
+                Statement::Set(parts) if is_zone(&parts.0) && self.has_no_place() => {
+                    return Flow::End(Verdict::NotDecidable(Doubt::Rule(at)));
+                }
                 Statement::Set(parts) => {
                     self.set(&parts.0, &parts.1);
                     Some(true)
@@ -474,4 +485,8 @@ fn reject_text(how: &Reject) -> String {
         Reject::TcpReset => "TCP reset".to_owned(),
         Reject::Icmp(kind) | Reject::Icmp6(kind) | Reject::Icmpx(kind) => format!("ICMP {kind}"),
     }
+}
+
+const fn is_zone(key: &Key) -> bool {
+    matches!(key, Key::Ct { key: CtKey::Zone, .. })
 }

@@ -25,7 +25,10 @@ impl Walker<'_, '_> {
         let place = self.topology.place(at.place);
         let learned = &state.learned;
         let one = |mac, learned: &Learned| Ok(vec![(mac, learned.clone())]);
-        if next.is_multicast() || next == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        if next.is_multicast() {
+            return one(Mac::group(next), learned);
+        }
+        if next == IpAddr::V4(Ipv4Addr::BROADCAST) {
             return one(Mac::BROADCAST, learned);
         }
         if self

@@ -160,6 +160,12 @@ impl<'a> Walker<'_, 'a> {
         if state.packet.dst == IpAddr::V4(Ipv4Addr::BROADCAST) {
             return self.to_host(state, at, Source::Asked);
         }
+        if state.packet.inner.is_some() && state.packet.dst.is_multicast() {
+            if !self.has_joined(at, state.packet.dst) {
+                return state.ends(at.place, End::NotForMe);
+            }
+            return self.to_host(state, at, Source::Asked);
+        }
         let hit = match self.route(&mut state, at.place, at.link) {
             Ok(hit) => hit,
             Err(_) if !forwards(place, state.packet.is_v6(), name).unwrap_or(true) => {

@@ -118,6 +118,7 @@ fn vxlan(data: &Item, names: &mut Names) -> Result<Vxlan, String> {
         udp_zero_csum6_tx: data.flag("udp_zero_csum6_tx"),
         udp_zero_csum6_rx: data.flag("udp_zero_csum6_rx"),
         gbp: data.flag("gbp"),
+        no_local_bypass: !data.flag_or("localbypass", true),
         source_ports: (port("low")?, port("high")?),
     })
 }

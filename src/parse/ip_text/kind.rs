@@ -167,6 +167,7 @@ fn vxlan(words: &mut Words, pairs: &mut Pairs) -> Result<(), String> {
             },
             "external" | "learning" | "proxy" | "rsc" | "l2miss" | "l3miss" | "gbp" => pairs.bool(word, true),
             "nolearning" => pairs.bool("learning", false),
+            "nolocalbypass" => pairs.bool("localbypass", false),
             "udpcsum" => pairs.bool("udp_csum", true),
             "noudpcsum" => pairs.bool("udp_csum", false),
             "udp6zerocsumtx" => pairs.bool("udp_zero_csum6_tx", true),

@@ -237,6 +237,13 @@ fn reach(random: &mut Random, draft: &mut Draft, nodes: &[usize], overlay: Overl
     let blackholes = style == Pods::Routed && random.percent(50);
     let learning = if random.percent(30) { "" } else { "nolearning" };
     let flood = random.percent(50);
+    let proxy = draft.lists && random.percent(35);
+    let group = draft.lists && random.percent(35);
+    let learning = if proxy {
+        format!("{learning} proxy")
+    } else {
+        learning.to_owned()
+    };
     for (at, node) in nodes.iter().enumerate() {
         let local = draft.ip(9, 0, small(at) + 1);
         if blackholes && overlay != Overlay::VxlanBridged {
@@ -258,8 +265,13 @@ fn reach(random: &mut Random, draft: &mut Draft, nodes: &[usize], overlay: Overl
                 draft.address(*node, "vx0", own, draft.whole());
             }
             Overlay::VxlanBridged => {
+                let group = match (group, draft.v6) {
+                    (false, _) => "",
+                    (true, false) => "group 239.1.1.7 dev eth0",
+                    (true, true) => "group ff05::107 dev eth0",
+                };
                 draft.spaces[*node].links.push(format!(
-                    "link add vx0 type vxlan id {vni} local {local} dstport {port} {learning}"
+                    "link add vx0 type vxlan id {vni} local {local} {group} dstport {port} {learning}"
                 ));
                 draft.line(*node, "link set vx0 master cni0");
                 draft.line(*node, "link set vx0 up");
@@ -288,12 +300,34 @@ fn reach(random: &mut Random, draft: &mut Draft, nodes: &[usize], overlay: Overl
                     draft.beside(*node, "vx0", nodes[other], far);
                 }
                 Overlay::VxlanBridged => {
-                    if flood || other == (at + 1) % nodes.len() {
+                    if !group && (flood || other == (at + 1) % nodes.len()) {
                         draft.spaces[*node]
                             .bridge
                             .push(format!("fdb append 00:00:00:00:00:00 dev vx0 dst {remote}"));
                     }
                 }
+            }
+        }
+    }
+    if proxy && overlay == Overlay::VxlanBridged {
+        known_pods(random, draft, nodes);
+    }
+}
+
+/// What a VXLAN in a bridge answers for: most of the pods of other nodes.
+fn known_pods(random: &mut Random, draft: &mut Draft, nodes: &[usize]) {
+    for pod in 0..draft.spaces.len() {
+        let (Some(home), false) = (draft.spaces[pod].node, draft.spaces[pod].host) else {
+            continue;
+        };
+        let Some(ip) = draft.spaces[pod].own.first().copied() else {
+            continue;
+        };
+        let mac = format!("02:00:00:00:01:{pod:02x}");
+        draft.line(pod, format!("link set eth0 address {mac}"));
+        for (_, node) in nodes.iter().enumerate().filter(|(at, _)| *at != home) {
+            if random.percent(80) {
+                draft.line(*node, format!("neigh add {ip} lladdr {mac} dev vx0"));
             }
         }
     }

@@ -138,7 +138,13 @@ impl Walker<'_, '_> {
             );
             return state.dropped(at.place, why);
         }
-        let other = links().find_map(|link| match &link.data {
+        state.dropped(at.place, self.no_vxlan(at, vni, port))
+    }
+
+    /// That nobody takes a VXLAN's frames here, and what there is instead.
+    pub(super) fn no_vxlan(&self, at: At, vni: u32, port: u16) -> Cause {
+        let mut links = self.topology.place(at.place).net.links.items().iter();
+        let other = links.find_map(|link| match &link.data {
             Some(LinkData::Vxlan(vxlan)) => Some(VxlanEnd {
                 link: link.name.clone(),
                 vni: vxlan.vni,
@@ -147,7 +153,7 @@ impl Walker<'_, '_> {
             }),
             _ => None,
         });
-        state.dropped(at.place, Cause::NoVxlan { vni, port, other })
+        Cause::NoVxlan { vni, port, other }
     }
 
     /// Learns behind which remote an address is; says why the frame is lost instead, if it is (`vxlan_set_mac`).
@@ -163,9 +169,13 @@ impl Walker<'_, '_> {
         if link.mac.as_deref().and_then(Mac::parse) == Some(mac) {
             return Some(Cause::Loop { frame: true });
         }
-        if !learning {
-            return None;
-        }
+        let moved = learning && !self.learns(state, at, link, mac, remote);
+        moved.then(|| format!("{mac} comes from {remote}, against the FDB of {}", link.name).into())
+    }
+
+    /// Learns behind which remote an address is, unless the database has it for good; false where it has it elsewhere
+    /// (`vxlan_snoop`).
+    pub(super) fn learns(&self, state: &mut State, at: At, link: &Link, mac: Mac, remote: IpAddr) -> bool {
         let known = self.topology.place(at.place).remotes(link.index, mac).iter();
         let mut fixed = known
             .filter(|entry| entry.state == NeighborState::Permanent)
@@ -176,10 +186,9 @@ impl Walker<'_, '_> {
         };
         if fixed.peek().is_none() {
             state.learned.learn_remote(here, mac, remote);
-            return None;
+            return true;
         }
-        let moved = !fixed.any(|entry| entry.dst == Some(remote));
-        moved.then(|| format!("{mac} comes from {remote}, against the FDB of {}", link.name).into())
+        fixed.any(|entry| entry.dst == Some(remote))
     }
 
     /// The IP tunnel that takes an outer packet: the one that names both ends, then one of them, then none; then the

@@ -1,6 +1,8 @@
 //! Tunnels: the packet that carries a packet, and its way out again (`ip_tunnel.c`, `ip6_tunnel.c`, `vxlan_core.c`,
 //! `geneve.c`, flanneld).
 
+mod bypass;
+mod group;
 mod incoming;
 mod outgoing;
 mod programs;
@@ -106,7 +108,14 @@ impl Walker<'_, '_> {
             };
             return state.dropped(at.place, why);
         }
+        let by = || outer.link.or_else(|| hit.as_ref()?.hops.first()?.link);
+        let group = by()
+            .filter(|_| remote.is_multicast())
+            .map(|link| At { link, ..at });
         let source = outer.local.or_else(|| {
+            if let Some(by) = group {
+                return self.source_to_group(by, remote);
+            }
             let hit = hit.as_ref()?;
             source_address(place.net, remote, hit, hit.hops.first().copied())
         });
@@ -135,7 +144,10 @@ impl Walker<'_, '_> {
         state.output = outer.link;
         state.note_packet(at.place, Some(at.link), What::Encap);
         state.came_by = Some(at.link);
-        self.send(state, at.place)
+        match group {
+            Some(by) => self.to_group(state, by),
+            None => self.send(state, at.place),
+        }
     }
 }
 

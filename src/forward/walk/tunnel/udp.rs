@@ -16,13 +16,13 @@ use crate::state::link::IfIndex;
 const HEADERS: u32 = 14 + 8 + 8;
 
 /// One end that a frame is sent to.
-struct Remote {
-    ip: IpAddr,
-    port: u16,
-    vni: u32,
-    local: Option<IpAddr>,
+pub(super) struct Remote {
+    pub(super) ip: IpAddr,
+    pub(super) port: u16,
+    pub(super) vni: u32,
+    pub(super) local: Option<IpAddr>,
     /// The link below.
-    link: Option<IfIndex>,
+    pub(super) link: Option<IfIndex>,
 }
 
 impl Walker<'_, '_> {
@@ -44,6 +44,11 @@ impl Walker<'_, '_> {
             link,
         };
         let metadata = state.metadata.take();
+        if vxlan.proxy
+            && let Payload::Ask { target, sender } = frame.payload
+        {
+            return self.answers_itself(state, at, frame.src, target, sender);
+        }
         let Some(vni) = vxlan.vni else {
             return match metadata {
                 Some(metadata) => self.in_udp(
@@ -98,9 +103,47 @@ impl Walker<'_, '_> {
         for (remote, text) in remotes {
             let mut state = state.clone();
             state.note(at.place, Some(at.link), What::Fdb, text);
-            outcomes.extend(self.in_udp(state, at, &remote, frame));
+            outcomes.extend(match self.own_end(&state, at, vxlan, &remote, frame) {
+                Some(end) => self.bypass(state, at, end, &remote, frame),
+                None => self.in_udp(state, at, &remote, frame),
+            });
         }
         outcomes
+    }
+
+    /// A VXLAN that is a proxy answers questions from its own neighbors, and lets no question through (`arp_reduce`,
+    /// `neigh_reduce`).
+    fn answers_itself(
+        &self,
+        state: State,
+        at: At,
+        asker: Mac,
+        target: IpAddr,
+        sender: IpAddr,
+    ) -> Vec<Outcome> {
+        let place = self.topology.place(at.place);
+        let entry = place.neighbor(at.link, target);
+        let mac = entry
+            .filter(|entry| entry.state.connected())
+            .and_then(|entry| entry.mac.as_deref().and_then(Mac::parse))
+            // Those of this side answer themselves.
+            .filter(|mac| {
+                let remote = place.remotes(at.link, *mac).first();
+                remote.is_none_or(|entry| entry.dst.is_none_or(|ip| !ip.is_unspecified()))
+            });
+        match (mac, unread_neighbors(place.net)) {
+            (Some(mac), _) => {
+                let answer = Frame {
+                    src: mac,
+                    dst: asker,
+                    vlan: None,
+                    payload: Payload::Tell { target, mac, sender },
+                };
+                self.receive(state, at, answer)
+            }
+            (None, Some(why)) => state.undecided(at.place, why),
+            (None, None) => state.ends(at.place, End::NotForMe),
+        }
     }
 
     /// Into a Geneve link: to its one remote, or to the one that the route names.

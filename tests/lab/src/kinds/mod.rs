@@ -11,6 +11,7 @@
 //! | [`bridge`] | one bridge over two hosts |
 //! | [`Docker`] | docker0, a network of a user, a published port, macvlan |
 //! | [`Flannel`] | VXLAN, host-gw, DirectRouting |
+//! | [`vxlan_group`], [`overlay`] | VXLAN over multicast; Docker's overlay |
 //! | [`StaticRoutes`] | bridges, and routes by hand, with or without a router between |
 //! | [`OpenVswitch`] | bridges of Open vSwitch with VXLAN, GRE or Geneve ports between the hosts |
 //! | [`Rip`] | the same, and RIP in place of hands |
@@ -39,6 +40,7 @@ mod static_routes;
 mod system;
 mod systems;
 mod veth;
+mod vxlan;
 
 pub use bridge::bridge;
 pub use calico::{Calico, Peering, Wire, Wrong};
@@ -55,6 +57,7 @@ pub use static_routes::StaticRoutes;
 pub use system::{Broken, System};
 pub use systems::{broken, systems};
 pub use veth::veth_pair;
+pub use vxlan::{overlay, vxlan_group};
 
 /// Which iptables writes a network's rules.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

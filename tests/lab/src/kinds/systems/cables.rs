@@ -21,6 +21,12 @@ fn pair() -> System {
             "no route to 10.1.1.1",
         )
         .lost(
+            "the route that comes with an address is gone",
+            "host",
+            "ip -n test-ns route del 10.1.1.0/24",
+            "the route to 10.1.1.0/24 that comes with it is gone",
+        )
+        .lost(
             "the cable is gone",
             "host",
             "ip -n test-ns2 link del veth1",

@@ -9,6 +9,7 @@ mod kube;
 mod rip;
 mod routes;
 mod switches;
+mod vxlan;
 
 use super::{Broken, System};
 
@@ -22,6 +23,7 @@ pub fn systems() -> Vec<System> {
         routes::systems(),
         rip::systems(),
         switches::systems(),
+        vxlan::systems(),
         kube::systems(),
         calico::systems(),
     ]
