@@ -218,7 +218,7 @@ const MENDED: [(&str, &str, &[&str]); 82] = [
     ("flannel DirectRouting", "a lease of the same segment has no route", &["kernel-unlike-objects"]),
     ("flannel DirectRouting", "a lease beyond the router has no VTEP", &["vxlan-entry-missing"]),
     ("flannel DirectRouting", "a lease beyond the router is routed by hand", &["kernel-unlike-objects"]),
-    ("flannel DirectRouting", "packets that come in unwrapped are filtered by their way back", &["vxlan-entry-missing", "vxlan-entry-missing", "reverse-path-filter"]),
+    ("flannel DirectRouting", "packets that come in unwrapped are filtered by their way back", &["kernel-unlike-objects"]),
     ("calico mesh", "the node does not forward", &["forwarding-off"]),
     ("calico vxlan", "the VTEP's neighbor entry is gone", &["vxlan-entry-missing"]),
     ("calico vxlan", "the FDB has an old node", &["vtep-at-wrong-node"]),

@@ -1,9 +1,10 @@
 //! Links of tunnels as they will be: those that Felix makes, changes and takes away.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::NodeFuture;
+use crate::calico::node::Node;
 use crate::intent::Cluster;
 use crate::intent::pool::Mode;
 use crate::state::kind::{LinkData, Tunnel, Vxlan};
@@ -393,4 +394,58 @@ fn put_in(state: &mut NodeState, cluster: &Cluster, link: IfIndex, outer: IpAddr
         confirmed_seconds: None,
     });
     Some((ip, stored.is_some()))
+}
+
+/// Ends of VXLAN that Felix on all other nodes takes away and puts in: of Nodes that go, come, or have others then.
+pub(super) struct Turned {
+    gone: Vec<VxlanEnd>,
+    new: Vec<VxlanEnd>,
+}
+
+/// A node, its address, and that of its link with the MAC.
+type VxlanEnd = (String, IpAddr, IpAddr, String);
+
+impl Turned {
+    pub(super) fn new(clusters: [&Cluster; 2]) -> Self {
+        let ends = |cluster: &Cluster| -> HashSet<VxlanEnd> {
+            let nodes = cluster.nodes.iter();
+            let end = |node: &Node| {
+                let (outer, inside) = (node.ipv4?.ip, node.vxlan_tunnel_addr?);
+                let mac = node.vxlan_mac.as_ref()?.to_lowercase();
+                Some((node.name.clone(), outer, IpAddr::from(inside), mac))
+            };
+            nodes.filter_map(end).collect()
+        };
+        let [old, new] = clusters.map(ends);
+        Self {
+            gone: old.difference(&new).cloned().collect(),
+            new: new.difference(&old).cloned().collect(),
+        }
+    }
+
+    /// Writes them into a node's tables, whether routes lead there or not.
+    pub(super) fn write(&self, state: &mut NodeState, after: &Cluster) {
+        let Some(link) = state.net.link_named(name(false, false)).map(|link| link.index) else {
+            return;
+        };
+        for (_, outer, inside, mac) in self.gone.iter().filter(|(node, ..)| *node != state.name) {
+            if let Fact::Known(fdb) = &mut state.net.fdb {
+                fdb.retain(|entry| {
+                    entry.link != link || entry.dst != Some(*outer) || !entry.mac.eq_ignore_ascii_case(mac)
+                });
+            }
+            if let Fact::Known(neighbors) = &mut state.net.neighbors {
+                neighbors.retain(|entry| entry.link != link || entry.ip != *inside);
+            }
+        }
+        for (node, outer, ..) in &self.new {
+            if *node == state.name {
+                continue;
+            }
+            let mut fdb = state.net.fdb.items().iter();
+            if !fdb.any(|entry| entry.link == link && entry.dst == Some(*outer)) {
+                put_in(state, after, link, *outer);
+            }
+        }
+    }
 }
