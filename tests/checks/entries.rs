@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
+use netdiag::calico::resource::Resource;
 use netdiag::diagnose::Finding;
+use netdiag::diagnose::future::{Change, future};
 use netdiag::state::cni::{FlannelLease, FlannelNetConf, FlannelNetwork, FlannelSubnet};
 use netdiag::state::route::RouteType;
 use netdiag::state::{Fact, NodeState, Snapshot};
@@ -152,6 +154,18 @@ fn what_is_left_of_a_node_is_told() {
         route.dst = "10.200.0.0/24".parse().unwrap();
         known(&mut broken.nodes[0].net.routes).push(route);
     });
+}
+
+#[test]
+fn of_a_node_that_is_deleted_nothing_is_left_in_what_plan_tells() {
+    let cluster = calico();
+    let last = cluster.objects.known().unwrap().resources[4].clone();
+    let last = Resource::from_value(last).unwrap();
+    let future = future(&cluster, &[Change::Delete(Box::new(last))]).unwrap();
+    let findings = found(&future.snapshot);
+    assert!(findings.is_empty(), "{findings:#?}");
+    let entries = |snapshot: &Snapshot| snapshot.nodes[0].net.fdb.items().len();
+    assert_eq!(entries(&future.snapshot) + 1, entries(&cluster));
 }
 
 #[test]
