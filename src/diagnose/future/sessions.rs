@@ -319,12 +319,11 @@ impl Ends {
                     passive: place.as_ref().map_or(session.passive, |peer| peer.passive),
                     disabled: false,
                 };
-                match place {
-                    Some(place) => *place = peer,
-                    None => {
-                        places.insert(session.remote, config.peers.len());
-                        config.peers.push(peer);
-                    }
+                if let Some(place) = place {
+                    *place = peer;
+                } else {
+                    places.insert(session.remote, config.peers.len());
+                    config.peers.push(peer);
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! Entries in the words of the tools that show and write them.
 
+use std::fmt::Write as _;
+
 use crate::intent::kernel::Item;
 use crate::state::NodeState;
 use crate::state::route::{HopFlags, Route, RouteType, TableId};
@@ -37,10 +39,10 @@ fn route_text(node: &NodeState, route: &Route) -> String {
     let mut text = format!("{kind}{}", route.dst);
     if let Some(hop) = route.next_hops.first() {
         if let Some(gateway) = hop.gateway {
-            text += &format!(" via {gateway}");
+            let _ = write!(text, " via {gateway}");
         }
         if let Some(link) = hop.link.and_then(|link| node.net.link(link)) {
-            text += &format!(" dev {}", link.name);
+            let _ = write!(text, " dev {}", link.name);
         }
         if hop.flags.has(HopFlags::ONLINK) {
             text += " onlink";
