@@ -4,6 +4,7 @@
 mod words;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
 
 use super::shared::names;
 use crate::diagnose::finding::{Command, Finding, Sure};
@@ -169,7 +170,9 @@ impl Scene<'_, '_> {
                     && !self.is_right(item, by)
                     && !(via.is_some() && self.covers(item))
             }
-            Item::Neighbor { .. } | Item::Fdb { .. } => self.is_as_seen(item, by) && !self.is_told(by),
+            Item::Neighbor { .. } | Item::Fdb { .. } => {
+                self.is_as_seen(item, by) && self.is_used(by) && !self.is_told(by)
+            }
             // A set that is not there at all is of a release that has none.
             Item::Member { set, .. } => {
                 let mut sets = self.node.net.ipsets.items().iter();
@@ -239,14 +242,30 @@ impl Scene<'_, '_> {
         own.is_none_or(|own| own.eq_ignore_ascii_case(mac))
     }
 
+    /// The addresses of the owner's ends.
+    fn ends<'m>(&'m self, by: &'m By) -> impl Iterator<Item = IpAddr> + 'm {
+        self.meant.items.iter().filter_map(|(item, other)| match item {
+            Item::Neighbor { ip, .. } if other.owner == by.owner => Some(*ip),
+            _ => None,
+        })
+    }
+
+    /// Whether a route leads to the owner's end, or should.
+    fn is_used(&self, by: &By) -> bool {
+        let ends: Vec<IpAddr> = self.ends(by).collect();
+        let routes = self.node.net.routes.items().iter();
+        let mut held = routes
+            .flat_map(|route| &route.next_hops)
+            .filter_map(|hop| hop.gateway);
+        let mut meant = self.meant.items.keys();
+        held.any(|gateway| ends.contains(&gateway))
+            || meant.any(|item| matches!(item, Item::Route { via: Some(via), .. } if ends.contains(via)))
+    }
+
     /// Whether a finding speaks of the owner's end already.
     fn is_told(&self, by: &By) -> bool {
-        self.meant.items.iter().any(|(item, other)| {
-            let Item::Neighbor { ip, .. } = item else {
-                return false;
-            };
-            other.owner == by.owner && self.said.ends.contains(&(self.node.name.clone(), ip.to_string()))
-        })
+        let told = |ip: IpAddr| (self.node.name.clone(), ip.to_string());
+        self.ends(by).any(|ip| self.said.ends.contains(&told(ip)))
     }
 
     /// Whether an entry that is there and not meant is about nobody that there is.
