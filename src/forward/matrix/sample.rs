@@ -41,10 +41,9 @@ impl<T: Copy + Ord + Send + Sync> Outcomes<T> {
                 usual: None,
             };
         }
+        // Uneven steps: who is alike often comes in even ones.
         let step = number / EACH;
-        let others = (0..EACH)
-            .map(|at| 1 + at * step)
-            .filter(|offset| offset % number > 0);
+        let others = (0..EACH).map(|at| 1 + at * step + at * at % step);
         let offsets: Vec<usize> = std::iter::once(0).chain(others).collect();
         let sample =
             (0..number).flat_map(|from| offsets.iter().map(move |offset| (from, (from + offset) % number)));
@@ -142,8 +141,9 @@ fn standing_out<T: Copy + Ord>(
     }
     by.into_iter()
         .filter_map(|(number, outcomes)| {
-            let most = most(outcomes.into_iter())?;
-            (Some(most) != usual).then_some((number, most))
+            let most = most(outcomes.iter().copied())?;
+            let count = outcomes.iter().filter(|outcome| **outcome == most).count();
+            (Some(most) != usual && 2 * count > outcomes.len()).then_some((number, most))
         })
         .collect()
 }
