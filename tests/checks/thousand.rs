@@ -90,7 +90,7 @@ fn what_becomes_of_hundreds_of_nodes_without_their_tunnel_is_told_in_time() {
     assert_eq!(output.status.code(), Some(0), "{text:.2000}");
     assert!(text.contains("399 routes"), "{text:.2000}");
     assert!(
-        text.contains("of 160000 pairs of kinds of pods, 13200 were walked"),
+        text.contains("of 159600 pairs of kinds of pods, 12800 were walked"),
         "{text:.2000}"
     );
     // Of a thousand nodes, a few seconds as released; this is built for debugging, and runs beside other tests.
