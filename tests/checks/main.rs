@@ -13,6 +13,7 @@ mod agents;
 mod bgp;
 mod bridges;
 mod clouds;
+mod entries;
 mod every;
 mod faults;
 mod formats;

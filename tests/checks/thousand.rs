@@ -1,6 +1,7 @@
 //! A thousand nodes with 25 faults.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::Instant;
 
 use netdiag::archive;
@@ -8,7 +9,7 @@ use netdiag::state::snapshot::VERSION;
 use netdiag::state::{Fact, Snapshot};
 use netdiag_bench::cluster::{Cluster as Plan, Flavour};
 
-use crate::made::{found, objects, with_default_route};
+use crate::made::{found, objects, resource, with_default_route};
 use crate::planted::{FAULTS, Planted};
 
 #[test]
@@ -51,5 +52,47 @@ fn of_a_thousand_nodes_the_25_that_are_broken_are_found_and_no_others() {
     assert_eq!(told, planted);
     assert_eq!(findings.len(), 25);
     // Twenty seconds as released, on two cores; this is built for debugging, and runs beside other tests.
+    assert!(took.as_secs() < 300, "{took:?}");
+}
+
+#[test]
+fn what_becomes_of_hundreds_of_nodes_without_their_tunnel_is_told_in_time() {
+    let mut nodes = Plan::new(Flavour::CalicoVxlan, 400, 1).states();
+    nodes.iter_mut().for_each(with_default_route);
+    let objects = objects(Flavour::CalicoVxlan, &nodes);
+    let snapshot = Snapshot {
+        nodes,
+        netdiag_snapshot: VERSION,
+        objects: Fact::Known(objects),
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let [saved, wanted] = ["cluster.zst", "pool.json"].map(|name| directory.path().join(name));
+    let file = std::fs::File::create(&saved).unwrap();
+    archive::write(&snapshot, archive::Form::Zstd, file).unwrap();
+    drop(snapshot);
+    let spec = serde_json::json!({"cidr": "10.0.0.0/8", "vxlanMode": "Never", "natOutgoing": true});
+    let pool = resource("IPPool", "default-ipv4-ippool", spec);
+    std::fs::write(&wanted, pool.to_string()).unwrap();
+    let start = Instant::now();
+    let output = Command::new(env!("CARGO_BIN_EXE_netdiag"))
+        .arg("plan")
+        .args([
+            "-f".as_ref(),
+            wanted.as_os_str(),
+            "--snapshot".as_ref(),
+            saved.as_os_str(),
+        ])
+        .env_clear()
+        .output()
+        .unwrap();
+    let took = start.elapsed();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text:.2000}");
+    assert!(text.contains("399 routes"), "{text:.2000}");
+    assert!(
+        text.contains("of 159600 pairs of kinds of pods, 12800 were walked"),
+        "{text:.2000}"
+    );
+    // Of a thousand nodes, a few seconds as released; this is built for debugging, and runs beside other tests.
     assert!(took.as_secs() < 300, "{took:?}");
 }

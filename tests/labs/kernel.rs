@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use netdiag::intent::Cluster;
-use netdiag::intent::kernel::{Differences, Item, Meant, differences, meant};
+use netdiag::intent::blocks::blocks;
+use netdiag::intent::kernel::{Differences, Item, Kernels, Meant, differences};
 use netdiag::state::kind::LinkData;
 use netdiag::state::{Namespace, NodeState, Objects};
 use netdiag_lab::kinds::{Backend, Calico, Draft, Flannel, Network, Peering, Wire};
@@ -120,7 +121,9 @@ impl Whole {
     }
 
     fn meant(&self, node: &NodeState) -> Meant {
-        meant(self.cluster.as_ref(), &self.nodes, node)
+        let cluster = self.cluster.as_ref();
+        let blocks = cluster.map_or_else(Vec::new, |cluster| blocks(cluster, &self.nodes));
+        Kernels::new(cluster, &self.nodes, &blocks).meant(node)
     }
 
     fn differences(&self, node: &NodeState) -> Differences {

@@ -1,23 +1,23 @@
 //! Which pods reach each other, before and after.
 
 use std::collections::BTreeMap;
-use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use ipnet::IpNet;
 use serde::Serialize;
 
 use crate::diagnose::trace::{Scene, explain};
-use crate::forward::matrix::{self, Class, Endpoint, Reach, classes};
+use crate::forward::matrix::{self, Class, Endpoint, Outcomes, Reach, classes};
 use crate::forward::packet::{Packet, Transport};
 use crate::forward::topology::Topology;
-use crate::forward::walk::{End, State, Walker, side_by_side};
+use crate::forward::walk::{End, State, Walker};
 use crate::state::route::{RouteType, TableId};
 use crate::state::{NodeState, Snapshot};
 
 /// Examples that are named.
 const NAMED: usize = 3;
+
+/// So many pairs of kinds of pods are walked, twice each, before some must stand for all.
+const WALKED: usize = 60_000;
 
 /// Ordered pairs of pods.
 #[derive(Debug, Default, Serialize)]
@@ -35,16 +35,19 @@ pub(super) struct Pairs {
     pub(super) undecided: usize,
     pub(super) gained_examples: Vec<String>,
     pub(super) lost_examples: Vec<String>,
+    /// Pairs of kinds of pods, and how many of these were walked: the others are told by them.
+    pub(super) kinds: usize,
+    pub(super) walked: usize,
 }
 
 const PING: Transport = Transport::echo(false, 1);
 
-/// What one class of pods finds with another one.
-struct Found {
+/// One of each of two classes of pods, and how many pairs they stand for.
+#[derive(Debug, Clone, Copy)]
+struct Ends {
     from: Endpoint,
     to: Endpoint,
     pairs: usize,
-    reach: [Reach; 2],
 }
 
 impl Pairs {
@@ -55,15 +58,26 @@ impl Pairs {
             return by_blocks(before, after);
         }
         let walkers = [Walker::new(&old), Walker::new(&new)];
-        let mut pairs = Self::default();
-        for found in walked(&walkers, &classes) {
-            let [then, now] = found.reach;
-            pairs.all += found.pairs;
-            pairs.before += found.pairs * usize::from(then == Reach::Good);
-            pairs.after += found.pairs * usize::from(now == Reach::Good);
+        let outcomes = Outcomes::new(classes.len(), WALKED, |from, to| {
+            let ends = ends(&classes, from, to)?;
+            Some(walkers.each_ref().map(|walker| reach(walker, ends)))
+        });
+        let mut pairs = Self {
+            walked: outcomes.walks(),
+            ..Self::default()
+        };
+        for (from, to) in (0..classes.len()).flat_map(|from| (0..classes.len()).map(move |to| (from, to))) {
+            let (Some(ends), Some([then, now])) = (ends(&classes, from, to), outcomes.of(from, to)) else {
+                continue;
+            };
+            let number = ends.pairs;
+            pairs.kinds += 1;
+            pairs.all += number;
+            pairs.before += number * usize::from(then == Reach::Good);
+            pairs.after += number * usize::from(now == Reach::Good);
             let (count, list, scene) = match (then, now) {
                 (Reach::Undecided, _) | (_, Reach::Undecided) => {
-                    pairs.undecided += found.pairs;
+                    pairs.undecided += number;
                     continue;
                 }
                 (Reach::Lost, Reach::Good) => {
@@ -74,9 +88,9 @@ impl Pairs {
                 }
                 _ => continue,
             };
-            *count += found.pairs;
-            if list.len() < NAMED {
-                list.push(example(scene.0, scene.1, &found));
+            *count += number;
+            if list.len() < NAMED && outcomes.is_walked(from, to) {
+                list.push(example(scene.0, scene.1, &ends));
             }
         }
         pairs
@@ -116,53 +130,26 @@ fn joint(old: &[Class], new: &[Class]) -> Vec<Class> {
     classes
 }
 
-/// Every pair of classes, by all threads.
-fn walked(walkers: &[Walker; 2], classes: &[Class]) -> Vec<Found> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut found = Vec::new();
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(senders) = classes.get(number) else {
-                return found;
-            };
-            found.extend(row(walkers, classes, number, senders).map(|one| (number, one)));
-        }
-    };
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let mut all: Vec<(usize, Found)> = side_by_side(threads, work).into_iter().flatten().collect();
-    all.sort_by_key(|(number, _)| *number);
-    all.into_iter().map(|(_, found)| found).collect()
-}
-
-fn row<'a>(
-    walkers: &'a [Walker; 2],
-    classes: &'a [Class],
-    number: usize,
-    senders: &'a Class,
-) -> impl Iterator<Item = Found> + 'a {
-    classes.iter().enumerate().filter_map(move |(other, receivers)| {
-        // Nobody sends to himself.
-        let skip = usize::from(number == other);
-        let (from, to) = (*senders.members.first()?, *receivers.members.get(skip)?);
-        let v6 = from.ip.is_ipv6();
-        if to.ip.is_ipv6() != v6 {
-            return None;
-        }
-        let transport = Transport::echo(v6, 1);
-        Some(Found {
-            from,
-            to,
-            pairs: senders.members.len() * (receivers.members.len() - skip),
-            reach: walkers
-                .each_ref()
-                .map(|walker| matrix::reach(walker, from, to, transport).0),
-        })
+/// Who stands for the pairs of two classes; none where there are none.
+fn ends(classes: &[Class], from: usize, to: usize) -> Option<Ends> {
+    let (senders, receivers) = (classes.get(from)?, classes.get(to)?);
+    // Nobody sends to himself.
+    let skip = usize::from(from == to);
+    let (from, to) = (*senders.members.first()?, *receivers.members.get(skip)?);
+    (from.ip.is_ipv6() == to.ip.is_ipv6()).then(|| Ends {
+        from,
+        to,
+        pairs: senders.members.len() * (receivers.members.len() - skip),
     })
 }
 
+fn reach(walker: &Walker, ends: Ends) -> Reach {
+    let transport = Transport::echo(ends.from.ip.is_ipv6(), 1);
+    matrix::reach(walker, ends.from, ends.to, transport).0
+}
+
 /// `node1/a → node2/b: why not`, where it doesn't arrive.
-fn example(topology: &Topology, walker: &Walker, found: &Found) -> String {
+fn example(topology: &Topology, walker: &Walker, found: &Ends) -> String {
     let title = format!(
         "{} → {}",
         topology.place(found.from.place).title(),

@@ -36,6 +36,12 @@ pub(super) fn show(cx: &mut Context, future: &Future, answer: &Answer) -> Result
     }
     more(cx, "rules", future.rules.len())?;
     matrix(cx, &future.flows)?;
+    let (walked, kinds) = (answer.pairs.walked, answer.pairs.kinds);
+    if walked < kinds {
+        let line =
+            format!("of {kinds} pairs of kinds of pods, {walked} were walked; the others are told by them");
+        writeln!(cx.out, "{}", text::wrap(&line, width, "pods: ", "  "))?;
+    }
     for (word, list) in [
         ("reachable then", &answer.pairs.gained_examples),
         ("lost then", &answer.pairs.lost_examples),

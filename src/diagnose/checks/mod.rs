@@ -10,6 +10,7 @@ mod cni;
 mod datapath;
 mod docker;
 mod ebpf;
+mod entries;
 mod exposure;
 mod kernel;
 mod limits;
@@ -36,7 +37,7 @@ use super::world::World;
 
 /// Every family's findings.
 pub(super) fn all(world: &World) -> Vec<Finding> {
-    let families: [fn(&World, &mut Vec<Finding>); 27] = [
+    let families: [fn(&World, &mut Vec<Finding>); 28] = [
         addresses::find,
         peers::find,
         blocks::find,
@@ -63,7 +64,8 @@ pub(super) fn all(world: &World) -> Vec<Finding> {
         shadows::find,
         datapath::find,
         ways::find,
-        // Says what nothing above explains.
+        // These say what nothing above explains.
+        entries::find,
         clouds::find,
     ];
     let mut found = Vec::new();

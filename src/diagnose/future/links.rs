@@ -1,8 +1,10 @@
 //! Links of tunnels as they will be: those that Felix makes, changes and takes away.
 
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::NodeFuture;
+use crate::calico::node::Node;
 use crate::intent::Cluster;
 use crate::intent::pool::Mode;
 use crate::state::kind::{LinkData, Tunnel, Vxlan};
@@ -167,7 +169,7 @@ fn uplink(state: &NodeState) -> Option<u32> {
 }
 
 /// The tunnel's link: as it is, or as Felix makes it.
-pub(super) fn tunnel(
+fn tunnel(
     state: &mut NodeState,
     cluster: &Cluster,
     (ipip, own): (bool, Option<IpAddr>),
@@ -267,32 +269,98 @@ fn mac(own: IpAddr) -> String {
     format!("66:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
 }
 
-/// The neighbor and FDB entries of another node's VXLAN link; its address there, and whether that one is known.
-pub(super) fn vtep(
-    state: &mut NodeState,
-    cluster: &Cluster,
-    link: IfIndex,
-    outer: IpAddr,
-) -> Option<(IpAddr, bool)> {
-    // One that is there already stays.
-    let known = state
-        .net
-        .fdb
-        .items()
-        .iter()
-        .find(|entry| entry.link == link && entry.dst == Some(outer));
-    if let Some(entry) = known {
-        let neighbors = state.net.neighbors.items().iter();
-        let by_mac = neighbors
-            .filter(|neighbor| neighbor.link == link)
-            .find(|neighbor| {
-                neighbor
-                    .mac
-                    .as_deref()
-                    .is_some_and(|mac| mac.eq_ignore_ascii_case(&entry.mac))
-            });
-        return by_mac.map(|neighbor| (neighbor.ip, true));
+/// The links of a node's tunnels, and the other ends as it knows them: each is looked for once.
+#[derive(Debug, Default)]
+pub(super) struct Tunnels {
+    ipip: Option<IfIndex>,
+    vxlan: Option<Vteps>,
+}
+
+impl Tunnels {
+    /// `tunl0`, as it is or as Felix makes it.
+    pub(super) fn ipip(
+        &mut self,
+        state: &mut NodeState,
+        cluster: &Cluster,
+        own: Option<IpAddr>,
+        future: &mut NodeFuture,
+    ) -> IfIndex {
+        *self
+            .ipip
+            .get_or_insert_with(|| tunnel(state, cluster, (true, own), future))
     }
+
+    /// The VXLAN link, and another node's end of it.
+    pub(super) fn vxlan(
+        &mut self,
+        state: &mut NodeState,
+        cluster: &Cluster,
+        own: Option<IpAddr>,
+        future: &mut NodeFuture,
+    ) -> &mut Vteps {
+        self.vxlan.get_or_insert_with(|| {
+            let link = tunnel(state, cluster, (false, own), future);
+            Vteps::new(state, link)
+        })
+    }
+}
+
+/// Other nodes' VXLAN links, as one node knows them.
+#[derive(Debug)]
+pub(super) struct Vteps {
+    pub(super) link: IfIndex,
+    /// In lower case, by the node's address.
+    macs: HashMap<IpAddr, String>,
+    ips: HashMap<String, IpAddr>,
+    /// Those that were put in.
+    new: HashMap<IpAddr, (IpAddr, bool)>,
+}
+
+impl Vteps {
+    fn new(state: &NodeState, link: IfIndex) -> Self {
+        let mut macs = HashMap::new();
+        for entry in state.net.fdb.items().iter().filter(|entry| entry.link == link) {
+            if let Some(dst) = entry.dst {
+                macs.entry(dst).or_insert_with(|| entry.mac.to_lowercase());
+            }
+        }
+        let mut ips = HashMap::new();
+        let neighbors = state.net.neighbors.items().iter();
+        for neighbor in neighbors.filter(|neighbor| neighbor.link == link) {
+            if let Some(mac) = &neighbor.mac {
+                ips.entry(mac.to_lowercase()).or_insert(neighbor.ip);
+            }
+        }
+        Self {
+            link,
+            macs,
+            ips,
+            new: HashMap::new(),
+        }
+    }
+
+    /// The address of another node's link, and whether that one is known; its entries are put in where they lack.
+    pub(super) fn at(
+        &mut self,
+        state: &mut NodeState,
+        cluster: &Cluster,
+        outer: IpAddr,
+    ) -> Option<(IpAddr, bool)> {
+        // One that is there already stays.
+        if let Some(mac) = self.macs.get(&outer) {
+            return self.ips.get(mac).map(|ip| (*ip, true));
+        }
+        if let Some(told) = self.new.get(&outer) {
+            return Some(*told);
+        }
+        let told = put_in(state, cluster, self.link, outer)?;
+        self.new.insert(outer, told);
+        Some(told)
+    }
+}
+
+/// Puts in the neighbor and FDB entries of another node's VXLAN link; its address there, and whether that one is known.
+fn put_in(state: &mut NodeState, cluster: &Cluster, link: IfIndex, outer: IpAddr) -> Option<(IpAddr, bool)> {
     let node = cluster.nodes_at(outer).next();
     let stored = node
         .and_then(|node| node.vxlan_tunnel_addr)
@@ -326,4 +394,58 @@ pub(super) fn vtep(
         confirmed_seconds: None,
     });
     Some((ip, stored.is_some()))
+}
+
+/// Ends of VXLAN that Felix on all other nodes takes away and puts in: of Nodes that go, come, or have others then.
+pub(super) struct Turned {
+    gone: Vec<VxlanEnd>,
+    new: Vec<VxlanEnd>,
+}
+
+/// A node, its address, and that of its link with the MAC.
+type VxlanEnd = (String, IpAddr, IpAddr, String);
+
+impl Turned {
+    pub(super) fn new(clusters: [&Cluster; 2]) -> Self {
+        let ends = |cluster: &Cluster| -> HashSet<VxlanEnd> {
+            let nodes = cluster.nodes.iter();
+            let end = |node: &Node| {
+                let (outer, inside) = (node.ipv4?.ip, node.vxlan_tunnel_addr?);
+                let mac = node.vxlan_mac.as_ref()?.to_lowercase();
+                Some((node.name.clone(), outer, IpAddr::from(inside), mac))
+            };
+            nodes.filter_map(end).collect()
+        };
+        let [old, new] = clusters.map(ends);
+        Self {
+            gone: old.difference(&new).cloned().collect(),
+            new: new.difference(&old).cloned().collect(),
+        }
+    }
+
+    /// Writes them into a node's tables, whether routes lead there or not.
+    pub(super) fn write(&self, state: &mut NodeState, after: &Cluster) {
+        let Some(link) = state.net.link_named(name(false, false)).map(|link| link.index) else {
+            return;
+        };
+        for (_, outer, inside, mac) in self.gone.iter().filter(|(node, ..)| *node != state.name) {
+            if let Fact::Known(fdb) = &mut state.net.fdb {
+                fdb.retain(|entry| {
+                    entry.link != link || entry.dst != Some(*outer) || !entry.mac.eq_ignore_ascii_case(mac)
+                });
+            }
+            if let Fact::Known(neighbors) = &mut state.net.neighbors {
+                neighbors.retain(|entry| entry.link != link || entry.ip != *inside);
+            }
+        }
+        for (node, outer, ..) in &self.new {
+            if *node == state.name {
+                continue;
+            }
+            let mut fdb = state.net.fdb.items().iter();
+            if !fdb.any(|entry| entry.link == link && entry.dst == Some(*outer)) {
+                put_in(state, after, link, *outer);
+            }
+        }
+    }
 }

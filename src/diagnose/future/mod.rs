@@ -173,7 +173,9 @@ fn nodes_of(future: &mut Future, clusters: [&Cluster; 2], snapshot: &Snapshot) {
             node(state, clusters, (&ends, &intent, v6), told);
         }
     }
+    let turned = links::Turned::new(clusters);
     for state in &mut future.snapshot.nodes {
+        turned.write(state, new);
         sets::write(state, clusters);
     }
 }

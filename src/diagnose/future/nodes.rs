@@ -1,6 +1,6 @@
 //! Routes of a node as they will be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -31,8 +31,12 @@ pub(super) struct Meant<'a> {
 /// down stay as they are.
 pub(super) fn rebuild(state: &mut NodeState, meant: &Meant, future: &mut NodeFuture) {
     let mut made: BTreeMap<IpNet, (Route, String)> = BTreeMap::new();
+    let mut hops = Hops {
+        direct: directly(state, meant.routes),
+        tunnels: links::Tunnels::default(),
+    };
     for route in meant.routes.iter().filter(|route| route.way != Way::Blackhole) {
-        if let Some(new) = one(state, meant, route, future) {
+        if let Some(new) = one(state, meant, route, &mut hops, future) {
             made.insert(route.dst, new);
         }
     }
@@ -111,11 +115,19 @@ fn text(state: &NodeState, route: &Route, of_node: Option<IpAddr>) -> String {
     text
 }
 
+/// What all routes of a node lead to next.
+struct Hops {
+    /// Nodes that are reached without a tunnel, by their addresses.
+    direct: HashMap<IpAddr, NextHop>,
+    tunnels: links::Tunnels,
+}
+
 /// A route, by a link that is there or that Felix will make.
 fn one(
     state: &mut NodeState,
     meant: &Meant,
     route: &MeantRoute,
+    next: &mut Hops,
     future: &mut NodeFuture,
 ) -> Option<(Route, String)> {
     let [_, after] = meant.clusters;
@@ -125,9 +137,9 @@ fn one(
         Way::Direct(ip) => {
             let ips = std::iter::once(ip).chain(route.others.iter().copied());
             let mut hops: Vec<NextHop> = Vec::new();
-            for hop in ips.filter_map(|ip| direct(state, ip)) {
-                if !hops.contains(&hop) {
-                    hops.push(hop);
+            for hop in ips.filter_map(|ip| next.direct.get(&ip)) {
+                if !hops.contains(hop) {
+                    hops.push(hop.clone());
                 }
             }
             let felix = after
@@ -136,15 +148,15 @@ fn one(
             (hops, if felix { FELIX } else { RouteProtocol::BIRD })
         }
         Way::Ipip(ip) => {
-            let link = links::tunnel(state, after, (true, meant.own), future);
+            let link = next.tunnels.ipip(state, after, meant.own, future);
             let ips = std::iter::once(ip).chain(route.others.iter().copied());
             (ips.map(|ip| onlink(link, ip)).collect(), RouteProtocol::BIRD)
         }
         Way::Vxlan(ip) => {
-            let link = links::tunnel(state, after, (false, meant.own), future);
-            let (gateway, known) = links::vtep(state, after, link, ip)?;
+            let ends = next.tunnels.vxlan(state, after, meant.own, future);
+            let (gateway, known) = ends.at(state, after, ip)?;
             of_node = (!known).then_some(ip);
-            (vec![onlink(link, gateway)], FELIX)
+            (vec![onlink(ends.link, gateway)], FELIX)
         }
     };
     if hops.is_empty() {
@@ -158,15 +170,22 @@ fn one(
     Some((route, text))
 }
 
-/// BIRD resolves the next hop by the route that leads there.
-fn direct(state: &NodeState, ip: IpAddr) -> Option<NextHop> {
+/// BIRD resolves next hops by the routes that lead there.
+fn directly(state: &NodeState, routes: &[MeantRoute]) -> HashMap<IpAddr, NextHop> {
     let fib = Fib::new(state.net.routes.items());
-    let (gateway, link) = match Path::new(state, fib.lookup(ip)) {
-        Path::OnLink { link } => (ip, link.index),
-        Path::Gateway { gateway, link, .. } => (gateway, link.index),
-        _ => return None,
-    };
-    Some(NextHop::by(link, Some(gateway)))
+    let mut hops = HashMap::new();
+    for route in routes {
+        let Way::Direct(ip) = route.way else { continue };
+        for ip in std::iter::once(ip).chain(route.others.iter().copied()) {
+            let (gateway, link) = match Path::new(state, fib.lookup(ip)) {
+                Path::OnLink { link } => (ip, link.index),
+                Path::Gateway { gateway, link, .. } => (gateway, link.index),
+                _ => continue,
+            };
+            hops.insert(ip, NextHop::by(link, Some(gateway)));
+        }
+    }
+    hops
 }
 
 fn onlink(link: IfIndex, gateway: IpAddr) -> NextHop {

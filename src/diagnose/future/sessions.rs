@@ -31,9 +31,8 @@ enum Then {
     Unknown,
 }
 
-/// A session afterwards.
+/// What becomes of a session that is there afterwards.
 struct Told {
-    session: Session,
     then: Then,
     /// Established now; none where the daemon is not known.
     up_now: Option<bool>,
@@ -69,8 +68,12 @@ impl Sides {
 pub(super) struct Ends {
     old: Sessions,
     new: Sessions,
+    /// Of each of the new ones, in their order.
     told: BTreeMap<String, Vec<Told>>,
 }
+
+/// Nodes that were seen, by their names.
+type Seen<'s> = HashMap<&'s str, &'s NodeState>;
 
 impl Ends {
     /// Of one family.
@@ -88,15 +91,15 @@ impl Ends {
         };
         let topology = Topology::new(&snapshot.nodes);
         let walker = Walker::new(&topology);
+        let nodes = snapshot.nodes.iter();
+        let seen: Seen = nodes.map(|node| (node.name.as_str(), node)).collect();
         let mut walks = 0;
         let mut told = BTreeMap::new();
         for (name, sides) in &ends.new {
-            let state = snapshot.nodes.iter().find(|node| node.name == *name);
-            let up = state.and_then(|state| established(state, v6));
+            let up = seen.get(name.as_str()).and_then(|state| established(state, v6));
             let list = sides.all.iter().enumerate().map(|(at, session)| {
                 if is_second(&sides.all, at) {
                     return Told {
-                        session: session.clone(),
                         then: Then::Second,
                         up_now: up.is_some().then_some(false),
                         anew: false,
@@ -110,10 +113,9 @@ impl Ends {
                         _ => Then::Up,
                     }
                 } else {
-                    ends.judge(name, session, snapshot, (&topology, &walker), &mut walks)
+                    ends.judge(name, session, &seen, (&topology, &walker), &mut walks)
                 };
                 Told {
-                    session: session.clone(),
                     then,
                     up_now: now,
                     anew: !unchanged,
@@ -129,16 +131,11 @@ impl Ends {
     fn is_unchanged(&self, node: &str, session: &Session) -> bool {
         let had = |all: &Sessions| {
             let own = all.get(node)?.with(session.remote)?;
-            let back = session
-                .peer
-                .as_ref()
-                .and_then(|peer| all.get(peer)?.with(session.local));
-            Some((own.clone(), back.cloned()))
+            let peer = session.peer.as_ref();
+            let back = peer.and_then(|peer| all.get(peer)?.with(session.local).map(bare));
+            Some((bare(own), back))
         };
-        let without_by = |found: Option<(Session, Option<Session>)>| {
-            found.map(|(own, back)| (bare(&own), back.as_ref().map(bare)))
-        };
-        without_by(had(&self.old)) == without_by(had(&self.new))
+        had(&self.old) == had(&self.new)
     }
 
     /// Whether a session that is new or has changed comes up.
@@ -146,11 +143,11 @@ impl Ends {
         &self,
         node: &str,
         session: &Session,
-        snapshot: &Snapshot,
+        seen: &Seen,
         (topology, walker): (&Topology, &Walker),
         walks: &mut usize,
     ) -> Then {
-        let state = |name: &str| snapshot.nodes.iter().find(|state| state.name == name);
+        let state = |name: &str| seen.get(name).copied();
         let has = |name: &str, ip: IpAddr| {
             state(name).is_none_or(|state| {
                 let addresses = state.net.addresses.known();
@@ -212,13 +209,19 @@ impl Ends {
         Then::Up
     }
 
+    /// The sessions of a node afterwards, and what becomes of them.
+    fn of(&self, node: &str) -> impl Iterator<Item = (&Session, &Told)> {
+        let sessions = self.new.get(node).into_iter().flat_map(|sides| &sides.all);
+        sessions.zip(self.told.get(node).into_iter().flatten())
+    }
+
     /// Pairs of nodes that don't hear of each other.
     pub(super) fn silent(&self) -> Silent {
         let mut silent = Silent::new();
-        for (node, told) in &self.told {
-            for told in told {
+        for node in self.told.keys() {
+            for (session, told) in self.of(node) {
                 let quiet = matches!(told.then, Then::StaysDown | Then::Down(_));
-                if let Some(peer) = told.session.peer.as_ref().filter(|_| quiet) {
+                if let Some(peer) = session.peer.as_ref().filter(|_| quiet) {
                     silent.insert((node.clone(), peer.clone()));
                     silent.insert((peer.clone(), node.clone()));
                 }
@@ -229,17 +232,17 @@ impl Ends {
 
     /// Peers whose sessions stay as they are: not up.
     pub(super) fn stay_down(&self, node: &str) -> Vec<IpAddr> {
-        let all = self.told.get(node).into_iter().flatten();
-        all.filter(|told| told.then == Then::StaysDown)
-            .map(|told| told.session.remote)
+        self.of(node)
+            .filter(|(_, told)| told.then == Then::StaysDown)
+            .map(|(session, _)| session.remote)
             .collect()
     }
 
     /// What is to be said of a node.
     pub(super) fn tell(&self, node: &str, future: &mut NodeFuture) {
-        for told in self.told.get(node).into_iter().flatten() {
+        for (session, told) in self.of(node) {
             let Some(up_now) = told.up_now else { continue };
-            let peer = label(&told.session);
+            let peer = label(session);
             match &told.then {
                 Then::Up if !up_now && told.anew => future.sessions_up.push(peer),
                 Then::Up if up_now && told.anew => future.sessions_anew.push(peer),
@@ -274,7 +277,7 @@ impl Ends {
 
     /// Puts the sessions that are meant in the place of those of BIRD and of its configuration.
     pub(super) fn write(&self, state: &mut NodeState, v6: bool) {
-        let all = self.told.get(&state.name).map_or(&[][..], Vec::as_slice);
+        let all: Vec<(&Session, &Told)> = self.of(&state.name).collect();
         let both = state.bird.known().is_some_and(Bird::speaks_both_families);
         let daemon = if v6 && !both {
             &mut state.bird6
@@ -282,31 +285,29 @@ impl Ends {
             &mut state.bird
         };
         let of_family = |ip: Option<IpAddr>| ip.is_some_and(|ip| ip.is_ipv6() == v6);
-        let meant: HashSet<IpAddr> = all.iter().map(|told| told.session.remote).collect();
+        let meant: HashSet<IpAddr> = all.iter().map(|(session, _)| session.remote).collect();
         let is_meant = |ip: Option<IpAddr>| ip.is_some_and(|ip| meant.contains(&ip));
         if let Fact::Known(bird) = daemon {
             bird.protocols.retain(|protocol| {
                 let neighbor = protocol.bgp.as_ref().map(|bgp| bgp.neighbor_address);
                 neighbor.is_none_or(|ip| !of_family(ip) || is_meant(ip))
             });
-            for told in all {
-                if told.then == Then::Second {
-                    second(bird, &told.session);
-                } else {
-                    protocol(bird, told);
-                }
-            }
+            protocols(bird, &all);
         }
         if let Fact::Known(config) = &mut state.bird_config {
             config
                 .peers
                 .retain(|peer| !of_family(peer.neighbor) || is_meant(peer.neighbor));
-            for Told { session, .. } in all {
+            let mut places: HashMap<IpAddr, usize> = HashMap::new();
+            for (at, peer) in config.peers.iter().enumerate() {
+                if let Some(ip) = peer.neighbor {
+                    places.entry(ip).or_insert(at);
+                }
+            }
+            for (session, _) in all {
                 let name = name_of(session);
-                let place = config
-                    .peers
-                    .iter_mut()
-                    .find(|peer| peer.neighbor == Some(session.remote));
+                let place = places.get(&session.remote).copied();
+                let place = place.and_then(|at| config.peers.get_mut(at));
                 let peer = ConfiguredPeer {
                     name: place.as_ref().map_or(name, |peer| peer.name.clone()),
                     neighbor: Some(session.remote),
@@ -318,9 +319,11 @@ impl Ends {
                     passive: place.as_ref().map_or(session.passive, |peer| peer.passive),
                     disabled: false,
                 };
-                match place {
-                    Some(place) => *place = peer,
-                    None => config.peers.push(peer),
+                if let Some(place) = place {
+                    *place = peer;
+                } else {
+                    places.insert(session.remote, config.peers.len());
+                    config.peers.push(peer);
                 }
             }
         }
@@ -369,62 +372,57 @@ fn name_of(session: &Session) -> String {
     format!("{kind}_{}", session.remote.to_string().replace(['.', ':'], "_"))
 }
 
-/// A session beside that of the mesh: it is there, and stays Idle.
-fn second(bird: &mut Bird, session: &Session) {
-    let of = |protocol: &&Protocol| {
-        let bgp = protocol.bgp.as_ref();
-        bgp.is_some_and(|bgp| bgp.neighbor_address == Some(session.remote))
-    };
-    if bird.protocols.iter().filter(of).count() < 2 {
-        bird.protocols.push(Protocol {
-            name: name_of(session),
-            proto: "BGP".to_owned(),
-            state: "start".to_owned(),
-            info: "Idle".to_owned(),
-            bgp: Some(BgpSession {
-                state: "Idle".to_owned(),
-                neighbor_address: Some(session.remote),
-                neighbor_as: session.remote_as,
-                source_address: Some(session.local),
-                ..BgpSession::default()
-            }),
-            ..Protocol::default()
-        });
+/// Puts the sessions into what BIRD says of itself.
+fn protocols(bird: &mut Bird, all: &[(&Session, &Told)]) {
+    let mut places: HashMap<IpAddr, Vec<usize>> = HashMap::new();
+    for (at, protocol) in bird.protocols.iter().enumerate() {
+        if let Some(ip) = protocol.bgp.as_ref().and_then(|bgp| bgp.neighbor_address) {
+            places.entry(ip).or_default().push(at);
+        }
+    }
+    for (session, told) in all {
+        let places = places.entry(session.remote).or_default();
+        let first = places.first().and_then(|at| bird.protocols.get_mut(*at));
+        let new = match (&told.then, first) {
+            // Beside that of the mesh: it is there, and stays Idle.
+            (Then::Second, _) if places.len() < 2 => protocol(session, "start", "Idle"),
+            (Then::Second, _) | (Then::StaysDown, Some(_)) => continue,
+            (then, first) => {
+                let is_up = matches!(then, Then::Up | Then::Unknown);
+                let (state, info) = if is_up {
+                    ("up", "Established")
+                } else {
+                    ("start", "Connect")
+                };
+                let new = protocol(session, state, info);
+                if let Some(known) = first {
+                    known.state = new.state;
+                    known.info = new.info;
+                    known.bgp = new.bgp;
+                    continue;
+                }
+                new
+            }
+        };
+        places.push(bird.protocols.len());
+        bird.protocols.push(new);
     }
 }
 
-fn protocol(bird: &mut Bird, told: &Told) {
-    let found = bird.protocols.iter_mut().find(|protocol| {
-        let session = protocol.bgp.as_ref();
-        session.is_some_and(|bgp| bgp.neighbor_address == Some(told.session.remote))
-    });
-    let is_up = matches!(told.then, Then::Up | Then::Unknown);
-    let (state, info) = if is_up {
-        ("up", "Established")
-    } else {
-        ("start", "Connect")
-    };
-    let session = BgpSession {
-        state: info.to_owned(),
-        neighbor_address: Some(told.session.remote),
-        neighbor_as: told.session.remote_as,
-        source_address: Some(told.session.local),
-        ..BgpSession::default()
-    };
-    match found {
-        Some(_) if told.then == Then::StaysDown => {}
-        Some(protocol) => {
-            state.clone_into(&mut protocol.state);
-            info.clone_into(&mut protocol.info);
-            protocol.bgp = Some(session);
-        }
-        None => bird.protocols.push(Protocol {
-            name: name_of(&told.session),
-            proto: "BGP".to_owned(),
-            state: state.to_owned(),
-            info: info.to_owned(),
-            bgp: Some(session),
-            ..Protocol::default()
+/// A session as BIRD shows it.
+fn protocol(session: &Session, state: &str, info: &str) -> Protocol {
+    Protocol {
+        name: name_of(session),
+        proto: "BGP".to_owned(),
+        state: state.to_owned(),
+        info: info.to_owned(),
+        bgp: Some(BgpSession {
+            state: info.to_owned(),
+            neighbor_address: Some(session.remote),
+            neighbor_as: session.remote_as,
+            source_address: Some(session.local),
+            ..BgpSession::default()
         }),
+        ..Protocol::default()
     }
 }

@@ -64,8 +64,12 @@ pub(super) fn write(state: &mut NodeState, clusters: [&Cluster; 2]) {
             .map(|own| IpNet::from(own.ip))
             .collect()
     };
-    let [old, new] = clusters.map(hosts);
+    let [old, mut new] = clusters.map(hosts);
     replace(state, "cali40all-hosts-net", &old, &new);
+    // VXLAN is taken of others only.
+    let own = clusters.map(|cluster| Some(IpNet::from(cluster.node(&state.name)?.ipv4?.ip)));
+    new.retain(|net| !own.contains(&Some(*net)));
+    replace(state, "cali40all-vxlan-net", &old, &new);
     for v6 in [false, true] {
         for (set, takes, _) in SETS {
             let [old, new] = clusters.map(|cluster| of(cluster, v6, takes));

@@ -9,6 +9,7 @@ mod identity;
 mod leaves;
 mod reason;
 mod rules;
+mod sample;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use super::packet::{Packet, Transport};
 use super::topology::PlaceId;
 use super::walk::{End, Outcome, State, Walker, side_by_side};
 pub use reason::Reason;
+pub use sample::Outcomes;
 
 /// A namespace, and an address by which it is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

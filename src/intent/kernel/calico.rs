@@ -6,16 +6,17 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use super::{Item, Meant};
+use super::{By, Item, Meant};
 use crate::calico::node::Node;
 use crate::intent::Cluster;
-use crate::intent::blocks::blocks;
 use crate::intent::pool::Mode;
 use crate::intent::routes::{Intent, MeantRoute, Way};
 use crate::state::NodeState;
 use crate::state::route::{Route, RouteProtocol, TableId};
 
 const LINK: &str = "vxlan.calico";
+/// The kernel's own link of IPIP, which takes all that is for no other one.
+const TUNL0: &str = "tunl0";
 /// FelixConfiguration's defaults.
 const VNI: u64 = 4096;
 const PORT: u64 = 4789;
@@ -28,7 +29,7 @@ const MASQUERADED: &str = "cali40masq-ipam-pools";
 const HOSTS: &str = "cali40all-hosts-net";
 const VTEPS: &str = "cali40all-vxlan-net";
 
-pub(super) fn mean(cluster: &Cluster, nodes: &[NodeState], node: &NodeState, meant: &mut Meant) {
+pub(super) fn mean(cluster: &Cluster, intent: &Intent, node: &NodeState, meant: &mut Meant) {
     let Some(object) = cluster.node(&node.name) else {
         return;
     };
@@ -38,8 +39,15 @@ pub(super) fn mean(cluster: &Cluster, nodes: &[NodeState], node: &NodeState, mea
     if uses_vxlan {
         vxlan(cluster, object, meant);
     }
-    let blocks = blocks(cluster, nodes);
-    let intent = Intent::new(cluster, &blocks, false);
+    let uses_ipip = cluster.pools.iter().any(|pool| pool.ipip != Mode::Never);
+    if let Some(inside) = object.ipip_tunnel_addr.filter(|_| uses_ipip) {
+        meant.links.insert(TUNL0.to_owned());
+        let address = Item::Address {
+            link: TUNL0.into(),
+            address: IpAddr::from(inside).into(),
+        };
+        meant.add(address, By::new(format!("Node({})", object.name), &object.name));
+    }
     for route in intent.routes(object) {
         meant_route(cluster, node, &route, meant);
     }
@@ -54,7 +62,7 @@ fn vxlan(cluster: &Cluster, object: &Node, meant: &mut Meant) {
         value.unwrap_or(default)
     };
     meant.links.insert(LINK.to_owned());
-    let by = |node: &Node| format!("Node({})", node.name);
+    let by = |node: &Node| By::new(format!("Node({})", node.name), &node.name);
     if let Some((own, inside)) = object.ipv4.zip(object.vxlan_tunnel_addr) {
         let vni = u32::try_from(setting("vxlanVNI", VNI)).unwrap_or_default();
         let port = u16::try_from(setting("vxlanPort", PORT)).unwrap_or_default();
@@ -78,6 +86,8 @@ fn vxlan(cluster: &Cluster, object: &Node, meant: &mut Meant) {
     for other in cluster.nodes.iter().filter(|other| other.name != object.name) {
         let (Some(outer), Some(inside), Some(mac)) = (other.ipv4, other.vxlan_tunnel_addr, &other.vxlan_mac)
         else {
+            // A node without VXLAN has no IPv4 address of its own either.
+            meant.is_whole &= other.ipv4.is_none();
             continue;
         };
         let mac = mac.to_lowercase();
@@ -101,7 +111,7 @@ fn vxlan(cluster: &Cluster, object: &Node, meant: &mut Meant) {
 }
 
 fn meant_route(cluster: &Cluster, node: &NodeState, route: &MeantRoute, meant: &mut Meant) {
-    let by = format!("block {} of {}", route.dst, route.owner);
+    let by = By::new(format!("block {} of {}", route.dst, route.owner), route.owner);
     let dst = route.dst;
     match route.way {
         Way::Blackhole => meant.add(Item::Blackhole(dst), by),
@@ -120,7 +130,7 @@ fn meant_route(cluster: &Cluster, node: &NodeState, route: &MeantRoute, meant: &
             let item = Item::Route {
                 dst,
                 via: Some(ip),
-                link: "tunl0".into(),
+                link: TUNL0.into(),
             };
             meant.add(item, by);
         }
@@ -159,7 +169,7 @@ fn workloads(cluster: &Cluster, node: &NodeState, meant: &mut Meant) {
         .iter()
         .filter(|workload| workload.node == node.name)
     {
-        let by = || format!("WorkloadEndpoint({})", workload.title);
+        let by = || By::new(format!("WorkloadEndpoint({})", workload.title), &node.name);
         for ip in workload.ips.iter().filter(|ip| ip.is_ipv4()) {
             let item = Item::Route {
                 dst: (*ip).into(),
@@ -181,7 +191,7 @@ fn workloads(cluster: &Cluster, node: &NodeState, meant: &mut Meant) {
 
 fn sets(cluster: &Cluster, object: &Node, uses_vxlan: bool, meant: &mut Meant) {
     for pool in cluster.pools.iter().filter(|pool| pool.cidr.addr().is_ipv4()) {
-        let by = format!("IPPool({})", pool.name);
+        let by = By::new(format!("IPPool({})", pool.name), &object.name);
         for set in [Some(POOLS), pool.nat_outgoing.then_some(MASQUERADED)]
             .into_iter()
             .flatten()
@@ -205,7 +215,8 @@ fn sets(cluster: &Cluster, object: &Node, uses_vxlan: bool, meant: &mut Meant) {
             .collect();
         for set in sets {
             let member = IpNet::from(own.ip);
-            meant.add(Item::Member { set, member }, format!("Node({})", node.name));
+            let by = By::new(format!("Node({})", node.name), &node.name);
+            meant.add(Item::Member { set, member }, by);
         }
     }
 }

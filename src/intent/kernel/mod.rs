@@ -15,6 +15,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::Cluster;
+use super::blocks::Block;
+use super::routes::Intent;
 use crate::state::NodeState;
 
 /// One entry of a kernel, in the words of the tool that shows it.
@@ -84,11 +86,30 @@ impl fmt::Display for Item {
     }
 }
 
+/// What says that an entry is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct By {
+    /// `Node(b)`, `the lease of 10.244.2.0/24`, …
+    pub source: String,
+    /// The node that the entry is for, or its subnet where that is all that is known.
+    pub owner: String,
+}
+
+impl By {
+    fn new(source: impl Into<String>, owner: impl Into<String>) -> Self {
+        Self {
+            source: source.into(),
+            owner: owner.into(),
+        }
+    }
+}
+
 /// What a node is meant to have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Meant {
-    /// Each with what says so.
-    pub items: BTreeMap<Item, String>,
+    pub items: BTreeMap<Item, By>,
+    /// All that the objects mean is known: whatever is there beside it on a VXLAN's link is nobody's.
+    pub is_whole: bool,
     /// Links of which all addresses, neighbors, FDB entries and routes are meant.
     links: BTreeSet<String>,
     /// Ranges of pods: all routes to them by Felix and BIRD are meant.
@@ -98,8 +119,18 @@ pub struct Meant {
 }
 
 impl Meant {
-    fn add(&mut self, item: Item, by: impl Into<String>) {
-        self.items.entry(item).or_insert_with(|| by.into());
+    fn add(&mut self, item: Item, by: By) {
+        self.items.entry(item).or_insert(by);
+    }
+
+    /// Whether this is a link that an agent alone writes to.
+    pub fn is_of_agent(&self, link: &str) -> bool {
+        self.links.contains(link)
+    }
+
+    /// Whether a destination is of flannel's network.
+    pub fn is_of_flannel(&self, dst: &IpNet) -> bool {
+        self.networks.iter().any(|net| net.contains(dst))
     }
 }
 
@@ -107,21 +138,44 @@ impl Meant {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Differences {
     /// Meant, and not there; each with what says so.
-    pub missing: Vec<(Item, String)>,
+    pub missing: Vec<(Item, By)>,
     /// There, and not meant.
     pub extra: Vec<Item>,
     /// There, and somebody else's: routes and addresses that no object speaks of.
     pub others: Vec<Item>,
 }
 
-/// What the objects, flannel's leases and the other nodes' own words mean for this node.
-pub fn meant(cluster: Option<&Cluster>, nodes: &[NodeState], node: &NodeState) -> Meant {
-    let mut meant = Meant::default();
-    if let Some(cluster) = cluster {
-        calico::mean(cluster, nodes, node, &mut meant);
+/// What the kernels of all nodes are meant to hold; told of each node when it is asked for.
+#[derive(Debug)]
+pub struct Kernels<'c> {
+    cluster: Option<&'c Cluster>,
+    intent: Option<Intent<'c>>,
+    flannel: flannel::Leases,
+}
+
+impl<'c> Kernels<'c> {
+    /// By the objects, flannel's leases, and what nodes say of themselves; with the blocks of all nodes
+    /// ([`super::blocks::blocks`]).
+    pub fn new(cluster: Option<&'c Cluster>, nodes: &[NodeState], blocks: &'c [Block]) -> Self {
+        Self {
+            cluster,
+            intent: cluster.map(|cluster| Intent::new(cluster, blocks, false)),
+            flannel: flannel::Leases::new(cluster, nodes),
+        }
     }
-    flannel::mean(cluster, nodes, node, &mut meant);
-    meant
+
+    /// What one of them is meant to hold.
+    pub fn meant(&self, node: &NodeState) -> Meant {
+        let mut meant = Meant {
+            is_whole: true,
+            ..Meant::default()
+        };
+        if let (Some(cluster), Some(intent)) = (self.cluster, &self.intent) {
+            calico::mean(cluster, intent, node, &mut meant);
+        }
+        self.flannel.mean(node, &mut meant);
+        meant
+    }
 }
 
 /// Holds what is meant against what the node has; what could not be read is left out of both.
