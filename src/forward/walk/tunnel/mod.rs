@@ -15,6 +15,7 @@ use super::super::packet::{Inner, Packet, Transport};
 use super::super::topology::At;
 use super::missing::unread;
 use super::{Cause, Outcome, State, Walker, What};
+use crate::state::kind::{Geneve, LinkData, Tunnel, Vxlan};
 use crate::state::link::IfIndex;
 
 /// The packet that is going to carry another one.
@@ -128,6 +129,8 @@ impl Walker<'_, '_> {
             return state.dropped(at.place, why);
         };
         let mut packet = Packet::new(source, remote, outer.transport);
+        let link = self.topology.link(at);
+        packet.ttl = ttl(link.and_then(|link| link.data.as_ref()), remote, state.packet.ttl);
         packet.size = outer.size;
         packet.df = outer.df || remote.is_ipv6();
         packet.mark = state.packet.mark;
@@ -148,6 +151,21 @@ impl Walker<'_, '_> {
             Some(by) => self.to_group(state, by),
             None => self.send(state, at.place),
         }
+    }
+}
+
+/// The TTL of a packet that carries another one, by its link's setting. Without one, IP tunnels hand on the inner packet's
+/// (`ip_tunnel_xmit`), and what goes to a group goes no farther than one segment (`vxlan_xmit_one`).
+const fn ttl(link: Option<&LinkData>, remote: IpAddr, inner: u8) -> u8 {
+    match link {
+        Some(LinkData::Tunnel(Tunnel { ttl: 0, .. })) => inner,
+        Some(
+            LinkData::Vxlan(Vxlan { ttl, .. })
+            | LinkData::Geneve(Geneve { ttl, .. })
+            | LinkData::Tunnel(Tunnel { ttl, .. }),
+        ) if *ttl > 0 => *ttl,
+        Some(LinkData::Vxlan(_) | LinkData::Geneve(_)) if remote.is_multicast() => 1,
+        _ => 64,
     }
 }
 
