@@ -93,6 +93,6 @@ fn what_becomes_of_hundreds_of_nodes_without_their_tunnel_is_told_in_time() {
         text.contains("of 159600 pairs of kinds of pods, 12800 were walked"),
         "{text:.2000}"
     );
-    // Of a thousand nodes, a few seconds as released; this is built for debugging, and runs beside other tests.
+    // Built for debugging, and beside other tests.
     assert!(took.as_secs() < 300, "{took:?}");
 }
