@@ -93,6 +93,19 @@ impl Walker<'_, '_> {
         for (hook, links) in hooks {
             let (on, ended) = self.hook(state, place, *hook, *links);
             state = match (on.into_iter().next(), ended.into_iter().next()) {
+                // A rule that counts to every second refuses the next one, too: the error that the sender hears was the
+                // one between.
+                (
+                    Some(_),
+                    Some(Outcome {
+                        end: End::Rejected(_),
+                        ..
+                    }),
+                ) if *hook == Hook::Output => {
+                    let why =
+                        "whether neighbor discovery gets out, rules decide that count its refusals, too";
+                    return Err(End::NotDecidable(why.to_owned().into()));
+                }
                 (Some(state), _) => state,
                 (None, Some(Outcome { end, .. })) => return Err(end),
                 (None, None) => return Err(End::NotForMe),
