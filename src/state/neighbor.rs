@@ -35,7 +35,7 @@ impl NeighborState {
 
     /// NUD_VALID: its address is known.
     pub const fn valid(self) -> bool {
-        self.connected() || matches!(self, Self::Stale | Self::Delay | Self::Probe)
+        self.connected() || self.answered()
     }
 
     /// The kernel asks and has no answer.

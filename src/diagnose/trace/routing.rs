@@ -116,9 +116,7 @@ pub(super) fn no_route(case: &Case, dst: IpAddr, tunnel: Option<&str>) -> Explai
 
 /// The route that comes with an address is gone.
 fn of_address(case: &Case, explained: Explained, address: &Address) -> Explained {
-    let links = case.place.net.links.items().iter();
-    let mut link = links.filter(|link| link.index == address.link);
-    let (Some(link), Some(net)) = (link.next(), address.network()) else {
+    let (Some(link), Some(net)) = (case.place.net.link(address.link), address.network()) else {
         return explained;
     };
     let inside = typed_in(case.place);

@@ -58,10 +58,10 @@ impl<'a> Table<'a> {
     pub(super) fn lookup(&self, fib: &Fib<'a>, flow: &Flow) -> Found<'a> {
         let mut step = Step::Passed;
         if flow.dst.is_ipv6() && !fib.silent().is_empty() {
-            step = self.longest(fib, flow, fib.silent());
+            step = self.longest(fib, flow, Some(fib.silent()));
         }
         if matches!(step, Step::Passed) {
-            step = self.longest(fib, flow, &Routers::new());
+            step = self.longest(fib, flow, None);
         }
         match step {
             Step::Passed | Step::Throw => None,
@@ -70,7 +70,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn longest(&self, fib: &Fib<'a>, flow: &Flow, shunned: &Routers) -> Step<'a> {
+    fn longest(&self, fib: &Fib<'a>, flow: &Flow, shunned: Option<&Routers>) -> Step<'a> {
         let routes = self.prefixes.containing(flow.dst).map(|(from, to)| {
             let routes = &self.routes[*from as usize..*to as usize];
             if flow.dst.is_ipv6() {
@@ -144,12 +144,17 @@ fn alive<'a>(fib: &Fib<'a>, flow: &Flow, first: &'a Route, routes: &[&'a Route])
         let hop = route.next_hops.first()?;
         let (link, gateway) = hop.link.zip(hop.gateway)?;
         let alive = !hop.flags.has(HopFlags::DEAD);
-        alive.then(|| (*route, hop, fib.neighbor(link, gateway)))
+        alive.then_some((*route, hop, (link, gateway)))
     });
-    let ways: Vec<(&Route, &NextHop, Option<NeighborState>)> = ways.collect();
+    let ways: Vec<_> = ways.collect();
+    // One alone is taken, as nearly everywhere, whatever is known of its router.
     if ways.len() < 2 || !std::ptr::eq(ways[0].0, first) {
         return Step::Found(first, first.next_hops.iter().collect());
     }
+    let ways = ways
+        .into_iter()
+        .map(|(route, hop, (link, gateway))| (route, hop, fib.neighbor(link, gateway)));
+    let ways: Vec<(&Route, &NextHop, Option<NeighborState>)> = ways.collect();
     // One that was never asked counts as one that has just answered.
     let sure = |state: Option<NeighborState>| state.is_none_or(|state| state == NeighborState::Reachable);
     let until = ways.iter().position(|(.., state)| sure(*state));
@@ -187,7 +192,7 @@ fn usable<'a>(fib: &Fib<'a>, flow: &Flow, route: &'a Route) -> Vec<&'a NextHop> 
 
 /// `rt6_select_leaf`: of the routes with the lowest metric the best one, or, when none of them fits, of the next.
 /// `from` restricts a route to senders of that prefix, the longest first.
-fn v6<'a>(fib: &Fib<'a>, flow: &Flow, routes: &[&'a Route], shunned: &Routers) -> Step<'a> {
+fn v6<'a>(fib: &Fib<'a>, flow: &Flow, routes: &[&'a Route], shunned: Option<&Routers>) -> Step<'a> {
     let sender = |route: &Route| {
         route
             .src
@@ -208,11 +213,10 @@ fn v6<'a>(fib: &Fib<'a>, flow: &Flow, routes: &[&'a Route], shunned: &Routers) -
             break;
         }
         let mut hops = usable(fib, flow, route);
-        hops.retain(|hop| {
-            hop.link
-                .zip(hop.gateway)
-                .is_none_or(|router| !shunned.contains(&router))
-        });
+        if let Some(shunned) = shunned {
+            let answers = |router| !shunned.contains(&router);
+            hops.retain(|hop| hop.link.zip(hop.gateway).is_none_or(answers));
+        }
         // Routes that refuse are on `lo`: a sender that insists on another link doesn't meet them.
         let elsewhere = flow.src.is_none() && flow.oif.is_some_and(|oif| oif != LOOPBACK);
         let fits = !hops.is_empty() || (route.next_hops.is_empty() && !elsewhere);
