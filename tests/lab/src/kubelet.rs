@@ -134,13 +134,14 @@ fn serve(stream: &TcpStream, protocol: Protocol, pods: &dyn Pods) -> Option<()> 
         .collect();
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let Some(exec) = exec_of(path, query) else {
-        return match pods.document(path) {
-            Some(body) => respond(stream, "200 OK", &body),
-            None => {
-                let body = json!({"kind": "Status", "message": "not here", "code": 404});
-                respond(stream, "404 Not Found", &body)
-            }
+        let missing = || json!({"kind": "Status", "message": "not here", "code": 404});
+        let document = pods.document(path);
+        let status = if document.is_some() {
+            "200 OK"
+        } else {
+            "404 Not Found"
         };
+        return respond(stream, status, &document.unwrap_or_else(missing));
     };
     match pods.command(&exec).and_then(|mut command| {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
