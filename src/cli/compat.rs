@@ -10,7 +10,7 @@ use super::{Context, Error, kinds};
 use crate::calico::kind::Kind;
 use crate::calico::manifest::{Problem, Subject};
 use crate::calico::release::Release;
-use crate::datastore::Datastore;
+use crate::datastore::{self, Datastore};
 
 /// Whether this program was called by calicoctl's name, or as its plugin of kubectl: a drop-in for scripts.
 pub(super) fn on() -> bool {
@@ -99,6 +99,19 @@ pub(super) fn refused(problems: &[Problem]) -> Option<Vec<Refused>> {
         why: of_fields(&texts),
     });
     Some(refused.collect())
+}
+
+/// calicoctl's `replace` looks for what it replaces before it looks at fields.
+pub(super) async fn find(store: &dyn Datastore, refused: &mut [Refused]) {
+    for one in refused {
+        let id = match &one.namespace {
+            Some(namespace) => format!("{namespace}/{}", one.name),
+            None => one.name.clone(),
+        };
+        if let Err(error @ datastore::Error::NotFound { .. }) = store.get(one.kind, &id).await {
+            one.why = error.to_string();
+        }
+    }
 }
 
 /// What is left to say when no manifest is right: what calicoctl would say of their fields, or the first of it.

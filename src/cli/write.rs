@@ -37,11 +37,11 @@ impl Job {
         cx: &mut Context<'_>,
     ) -> Result<Outcome, Error> {
         let Reading { documents, problems } = input.read_parts(namespace, &mut io::stdin().lock())?;
-        let Some(refused) = self.refused(&documents, &problems) else {
+        let Some(mut refused) = self.refused(&documents, &problems) else {
             let verb = Some(self.words().0);
             return Err(refuse(&problems, verb, "nothing was written", cx.err)?);
         };
-        if documents.is_empty() {
+        if documents.is_empty() && refused.is_empty() {
             writeln!(cx.out, "No resources specified")?;
             return Ok(Outcome::Good);
         }
@@ -62,17 +62,20 @@ impl Job {
             if self.mode == Mode::Write {
                 apply::initialize(&*store).await;
             }
+            if self.verb == Verb::Replace {
+                compat::find(&*store, &mut refused).await;
+            }
             write(&*store, (&documents, &refused), self, output).await
         })
     }
 
-    /// What is not written although the rest is: only calicoctl does that, and not where one is to be replaced. Nothing,
-    /// where nothing is written.
+    /// What is not written although the rest is: only calicoctl does that. Nothing, where nothing is written; its `replace`
+    /// goes to the datastore even so.
     fn refused(self, documents: &[Document], problems: &[Problem]) -> Option<Vec<Refused>> {
         if problems.is_empty() {
             return Some(Vec::new());
         }
-        let partly = compat::on() && !documents.is_empty() && self.verb != Verb::Replace;
+        let partly = compat::on() && (!documents.is_empty() || self.verb == Verb::Replace);
         compat::refused(problems).filter(|_| partly)
     }
 
@@ -317,7 +320,7 @@ impl Tally {
         let (_, done) = self.job.words();
         let total = handled + self.failures.len();
         if self.compatible && self.job.verb == Verb::Replace && !self.failures.is_empty() {
-            // It counts the one that failed.
+            // It counts those that failed.
             return format!("Partial success: {done} the first {total} out of {total} {of_kind}resources:\n");
         }
         match (handled, self.failures.len()) {
@@ -354,7 +357,7 @@ impl Tally {
         let message = match (self.handled(), self.failures.len()) {
             (_, 0) => return None,
             _ if self.compatible && self.job.verb == Verb::Replace => {
-                format!("hit error: {}", self.reasons.first().map_or("", String::as_str))
+                format!("hit error: {}", self.reasons.last().map_or("", String::as_str))
             }
             (0, 1) => format!("failed to {verb} {of_kind}resource: [{reasons}]"),
             (0, _) => format!("failed to {verb} any {of_kind}resources: [{reasons}]"),

@@ -362,6 +362,24 @@ fn of_a_file_that_is_partly_wrong_the_rest_is_written() {
         };
         assert_eq!(names(), there);
     }
+    // It counts all, and tells of the last.
+    let text = set("A_") + &set("mix-1") + &set("none") + &set("mix-3");
+    let (_, out, err) = netdiag.calicoctl(&["replace", "-f", "-"], &text);
+    assert_eq!(
+        out,
+        "Partial success: replaced the first 4 out of 4 'GlobalNetworkSet' resources:\n"
+    );
+    assert_eq!(
+        err,
+        "hit error: resource does not exist: GlobalNetworkSet(none) with error: <nil>\n"
+    );
+    let (_, out, err) = netdiag.calicoctl(&["replace", "-f", "-"], &set("A_"));
+    assert_eq!(
+        out,
+        "Partial success: replaced the first 1 out of 1 'GlobalNetworkSet' resources:\n"
+    );
+    let missing = |name: &str| format!("hit error: resource does not exist: {name} with error: <nil>\n");
+    assert_eq!(err, missing("GlobalNetworkSet(A_)"));
     // In the order of the file: what is refused, what the datastore doesn't take, what is refused.
     let text = set("A_") + &set("mix-1") + &set("mix-4") + &set("B_");
     let (_, out, err) = netdiag.calicoctl(&["create", "-f", "-"], &text);
@@ -467,11 +485,18 @@ fn a_wrong_field_is_named_as_in_gos_structures() {
     let node = document("Node", "node-9", "{bgp: {ipv4Address: 192.168.80.299/24}}");
     let tag = "error with field IPv4Address = '192.168.80.299/24' (Reason: failed to validate Field: IPv4Address because of \
                Tag: cidrv4 )";
-    for verb in ["validate", "apply", "create", "replace"] {
+    for verb in ["validate", "apply", "create"] {
         let (status, out, err) = netdiag.calicoctl(&[verb, "-f", "-"], &node);
         assert_eq!((status, out.as_str()), (1, ""));
         assert_eq!(err, format!("failed to {verb} 'Node' resource: [{tag}]\n"));
     }
+    // What is replaced is looked for before its fields are looked at, and what failed counts.
+    let there = "Partial success: replaced the first 1 out of 1 'Node' resources:\n";
+    let replace = || netdiag.calicoctl(&["replace", "-f", "-"], &node);
+    let missing = "hit error: resource does not exist: Node(node-9) with error: <nil>\n";
+    assert_eq!(replace(), (1, there.to_owned(), missing.to_owned()));
+    netdiag.done(&["create", "-f", "-"], &document("Node", "node-9", "{}"));
+    assert_eq!(replace(), (1, there.to_owned(), format!("hit error: {tag}\n")));
     let two =
         document("IPPool", "a", "{cidr: 10.9.0.0/30}") + &document("IPPool", "b", "{cidr: 10.300.0.0/16}");
     let (_, _, err) = netdiag.calicoctl(&["apply", "-f", "-"], &two);
