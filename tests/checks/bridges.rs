@@ -11,7 +11,7 @@ use netdiag::state::route::{NextHop, Route, RouteProtocol, RouteType, TableId};
 use netdiag::state::{Fact, NodeState, Snapshot};
 use netdiag_bench::cluster::Flavour;
 
-use crate::made::{connection, fires, known, link, linked, made, pod_ip, rules, tracked};
+use crate::made::{connection, fires, found, known, link, linked, made, pod_ip, rules, tracked};
 
 #[test]
 fn bridges_that_pods_can_not_use_are_told() {
@@ -211,4 +211,36 @@ fn what_docker_keeps_closed_is_told() {
         let uplink = link(node, "eth0").index;
         known(&mut node.net.routes).push(by(uplink, docker_host, "192.168.200.0/24"));
     });
+}
+
+/// Docker's rules for its network, but for what is published.
+const FILTER: &str = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n:DOCKER - [0:0]\n\
+    :DOCKER-ISOLATION-STAGE-1 - [0:0]\n:DOCKER-ISOLATION-STAGE-2 - [0:0]\n-A FORWARD -s 10.0.0.0/8 -j ACCEPT\n-A FORWARD -d 10.0.0.0/8 -j ACCEPT\n\
+    -A FORWARD -j DOCKER-ISOLATION-STAGE-1\n-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n\
+    -A FORWARD -o docker0 -j DOCKER\n-A FORWARD -i docker0 ! -o docker0 -j ACCEPT\n-A FORWARD -i docker0 -o docker0 -j ACCEPT\n\
+    -A DOCKER-ISOLATION-STAGE-1 -i docker0 ! -o docker0 -j DOCKER-ISOLATION-STAGE-2\n\
+    -A DOCKER-ISOLATION-STAGE-2 -o docker0 -j DROP\n";
+
+#[test]
+fn rules_that_docker_would_have_written_are_told() {
+    let published =
+        "-A DOCKER -d 192.168.200.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT\n";
+    let state = |more: &str| {
+        let mut cluster = with_docker();
+        let containers = &mut known(&mut cluster.nodes[0].docker).containers;
+        let endpoints = known(containers)[0].networks.values_mut();
+        endpoints.for_each(|endpoint| endpoint.address = "192.168.200.2".parse().ok());
+        rules(
+            &mut cluster.nodes[0],
+            Dialect::IptablesLegacy,
+            &format!("{FILTER}{more}COMMIT\n"),
+        );
+        cluster
+    };
+    fires("docker-rules-differ", &state(published), |broken| {
+        *broken = state("")
+    });
+    // Whoever lets all in, on purpose, lets this in as well.
+    let wide = "-A DOCKER -d 192.168.200.0/24 -j ACCEPT\n";
+    assert_eq!(found(&state(wide)), []);
 }

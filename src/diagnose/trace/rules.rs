@@ -124,19 +124,70 @@ fn policy(case: &Case, rule: &RuleText, explained: Explained) -> Explained {
         dialect => {
             let command = format!("{inside}{} -t {}", dialect.command(), rule.table);
             let (chain, dst) = (&rule.chain, pod_net(case.host_of(case.id).1, packet.dst));
-            explained
-                .run(
+            // Behind all others: whatever keeps networks apart comes first.
+            let accept = |explained: Explained, what: String| {
+                let rule = format!("{chain} {what} -j ACCEPT");
+                explained.run(
                     node,
-                    format!("{command} -I {chain} -s {net} -j ACCEPT"),
-                    format!("{command} -D {chain} -s {net} -j ACCEPT"),
+                    format!("{command} -A {rule}"),
+                    format!("{command} -D {rule}"),
                 )
-                .run(
+            };
+            let explained = if is_unhooked(case, rule) {
+                let jump = format!("{chain} -j {ISOLATION}");
+                explained.run(
                     node,
-                    format!("{command} -I {chain} -d {dst} -j ACCEPT"),
-                    format!("{command} -D {chain} -d {dst} -j ACCEPT"),
+                    format!("{command} -A {jump}"),
+                    format!("{command} -D {jump}"),
                 )
+            } else {
+                explained
+            };
+            match published(case) {
+                Some(only) => accept(explained, only),
+                None => accept(accept(explained, format!("-s {net}")), format!("-d {dst}")),
+            }
         }
     }
+}
+
+const ISOLATION: &str = "DOCKER-ISOLATION-STAGE-1";
+
+/// Whether Docker's chain that keeps networks apart is there, and FORWARD doesn't lead to it.
+fn is_unhooked(case: &Case, rule: &RuleText) -> bool {
+    let mut rulesets = case.place.net.netfilter.items().iter();
+    let table = rulesets
+        .find(|ruleset| ruleset.dialect == rule.dialect)
+        .and_then(|ruleset| ruleset.tables.iter().find(|table| *table.name == *rule.table));
+    let jumps = |text: &str| text.ends_with(&format!("-j {ISOLATION}"));
+    table.is_some_and(|table| {
+        rule.chain == "FORWARD"
+            && table.chain(ISOLATION).is_some()
+            && !table
+                .chain("FORWARD")
+                .is_some_and(|chain| chain.rules.iter().any(|rule| jumps(&rule.text)))
+    })
+}
+
+/// What a published port's packet has that others haven't: whoever comes by another way stays out.
+fn published(case: &Case) -> Option<String> {
+    let packet = &case.outcome.state.packet;
+    let mut conns = case.outcome.state.conns.iter();
+    let translated = conns.any(|(_, conn)| conn.is_dnat() && conn.reply.src == packet.dst);
+    let (_, port) = packet
+        .transport
+        .ports()
+        .filter(|_| translated && !case.is_answer())?;
+    let protocol = match packet.proto() {
+        6 => "tcp",
+        17 => "udp",
+        _ => return None,
+    };
+    Some(format!(
+        "-d {}/{} -p {protocol} -m {protocol} --dport {port} -m conntrack --ctstate DNAT",
+        packet.dst,
+        if packet.is_v6() { 128 } else { 32 }
+    ))
 }
 
 fn isolation(case: &Case, explained: Explained) -> Explained {

@@ -1,0 +1,141 @@
+//! Rules of a real dockerd beside its own networks and ports: whole, broken, and mended by what is printed.
+
+use netdiag::diagnose::Finding;
+use netdiag::state::{Fact, Snapshot};
+use netdiag_lab::docker::{docker, start};
+use netdiag_lab::{Error, Group, Lab, Plan, Result, or_skip, ovs};
+
+use crate::made::found;
+use crate::mended::collected;
+
+const RULES: &str = "docker-rules-differ";
+
+/// A host with Docker, and one beside it.
+struct Host {
+    lab: Lab,
+    /// The address of `web`, which publishes a port, and of `near`, in its network.
+    web: String,
+    near: String,
+}
+
+fn run(lab: &Lab, name: &str, network: &str, more: &[&str]) -> Result<()> {
+    let mut words = vec!["run", "-d", "--name", name, "--network", network];
+    words.extend(more);
+    let serve = "while :; do /bin/busybox nc -l -p 80 </dev/null; done";
+    words.extend(["box", "/bin/busybox", "sh", "-c", serve]);
+    let ran = docker(lab.node("h1"), &words);
+    ran.map(drop)
+        .map_err(|error| Error::Skip(format!("no container runs here: {error}")))
+}
+
+impl Host {
+    fn up(group: &Group) -> Result<Self> {
+        let lab = Plan::new()
+            .segment("lan", "")
+            .node("h1", |node| {
+                node.link("eth0", "lan", "192.168.70.11/24")
+                    .route("default via 192.168.70.12")
+            })
+            .node("ext", |node| node.link("eth0", "lan", "192.168.70.12/24"))
+            .up()?;
+        start(lab.node("h1"), group)?;
+        docker(
+            lab.node("h1"),
+            &["network", "create", "--subnet=172.30.0.0/24", "shop"],
+        )?;
+        run(&lab, "web", "shop", &["-p", "8080:80"])?;
+        run(&lab, "near", "shop", &[])?;
+        run(&lab, "far", "bridge", &[])?;
+        let address = |name: &str| {
+            let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+            let text = docker(lab.node("h1"), &["inspect", "-f", format, name])?;
+            Ok::<String, Error>(text.trim().to_owned())
+        };
+        let (web, near) = (address("web")?, address("near")?);
+        Ok(Self { lab, web, near })
+    }
+
+    /// What doesn't go as it must: each way, and whether it is to be open.
+    fn wrong(&self) -> Vec<&'static str> {
+        let pings = |from: &str, to: &str| {
+            let ping = ["exec", from, "/bin/busybox", "ping", "-c1", "-W1", to];
+            docker(self.lab.node("h1"), &ping).is_ok()
+        };
+        let published = || {
+            ovs::sh(
+                self.lab.node("ext"),
+                "timeout 2 bash -c '</dev/tcp/192.168.70.11/8080'",
+            )
+            .is_ok()
+        };
+        let ways: [(&str, bool, &dyn Fn() -> bool); 4] = [
+            ("the published port", true, &published),
+            ("out", true, &|| pings("web", "192.168.70.12")),
+            ("in the network", true, &|| pings("web", &self.near)),
+            ("from another network", false, &|| pings("far", &self.web)),
+        ];
+        let all = ways.into_iter().filter(|(_, open, is)| is() != *open);
+        all.map(|(what, ..)| what).collect()
+    }
+
+    fn found(&self) -> Vec<Finding> {
+        found(&Snapshot {
+            nodes: vec![collected(self.lab.node("h1"))],
+            objects: Fact::absent("no datastore"),
+            ..Snapshot::default()
+        })
+    }
+}
+
+/// What is taken away, and what doesn't go then.
+const TAKEN: [(&str, &str); 8] = [
+    ("iptables -F DOCKER", "the published port"),
+    ("iptables -F FORWARD", "out"),
+    ("iptables -F DOCKER-ISOLATION-STAGE-1", "from another network"),
+    ("iptables -F DOCKER-ISOLATION-STAGE-2", "from another network"),
+    (
+        "iptables -D FORWARD -j DOCKER-ISOLATION-STAGE-1",
+        "from another network",
+    ),
+    ("iptables -D FORWARD -i BRIDGE ! -o BRIDGE -j ACCEPT", "out"),
+    (
+        "iptables -D FORWARD -o BRIDGE -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        "out",
+    ),
+    (
+        "iptables -t nat -F DOCKER; iptables -t nat -A DOCKER ! -i BRIDGE -p tcp --dport 8080 -j DNAT --to-destination 172.30.0.99:80",
+        "the published port",
+    ),
+];
+
+#[test]
+fn rules_of_docker_that_were_taken_away_are_told_and_come_back() {
+    let group = Group::new("checks-docker");
+    let Some(host) = or_skip(Host::up(&group)) else {
+        return;
+    };
+    assert_eq!(host.wrong(), [""; 0]);
+    assert_eq!(host.found(), []);
+    let node = host.lab.node("h1");
+    let id = docker(node, &["network", "ls", "-q", "-f", "name=shop"]).unwrap();
+    let bridge = format!("br-{}", id.trim());
+    for (script, lost) in TAKEN {
+        ovs::sh(node, &script.replace("BRIDGE", &bridge)).unwrap();
+        let wrong = host.wrong();
+        let rules = ovs::sh(node, "iptables -S").unwrap();
+        assert!(wrong.contains(&lost), "{script}: {wrong:?}: {rules}");
+        let findings = host.found();
+        assert!(
+            findings.iter().any(|finding| finding.id == RULES),
+            "{script}: {findings:#?}"
+        );
+        for finding in findings.iter().filter(|finding| finding.id == RULES) {
+            for command in &finding.fix.commands {
+                ovs::sh(node, &command.run)
+                    .unwrap_or_else(|error| panic!("{script}: {}: {error}", command.run));
+            }
+        }
+        assert_eq!(host.wrong(), [""; 0], "{script}: {findings:#?}");
+        assert_eq!(host.found(), [], "{script}");
+    }
+}
