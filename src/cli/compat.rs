@@ -49,15 +49,21 @@ fn typed(message: &str) -> String {
         let rest = text[end..].find(']').map_or(text.len(), |at| at + end);
         text.replace_range(end..rest, "");
     }
-    // An API server's 403: calicoctl names no endpoint.
-    if let Some(at) = text.find(NOT_ALLOWED) {
-        let endpoint = text[..at].rfind("http").unwrap_or(at);
-        text.replace_range(endpoint..at + NOT_ALLOWED.len(), "connection is unauthorized: ");
-        text = text.replace(ASK_KUBECTL, "");
+    // An API server's 403 and 401: calicoctl names no endpoint.
+    for (words, theirs) in [(NOT_ALLOWED, ""), (UNKNOWN_USER, "Unauthorized")] {
+        if let Some(at) = text.find(words) {
+            let endpoint = text[..at].rfind("http").unwrap_or(at);
+            let theirs = format!("connection is unauthorized: {theirs}");
+            text.replace_range(endpoint..at + words.len(), &theirs);
+            text = text.replace(ASK_KUBECTL, "");
+        }
     }
     text
 }
 
+/// What netdiag says of a user whom the API server doesn't know.
+const UNKNOWN_USER: &str =
+    ": log in: the API server doesn't know this user: token or certificate is missing, wrong or expired";
 /// What netdiag says of a request that a user may not make, before and after the API server's words.
 const NOT_ALLOWED: &str = ": request: not allowed: ";
 const ASK_KUBECTL: &str = "; see kubectl auth can-i --list for what this user may do";

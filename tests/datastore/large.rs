@@ -89,7 +89,9 @@ fn a_hundred_thousand_endpoints_take_less_than_300_mb_in_any_output() {
     fill(&etcd, 100_000, endpoint);
     let netdiag = Netdiag::etcd(&etcd);
     let path = "jsonpath={range .items[*]}{.metadata.name} {.spec.ipNetworks[*]}{end}";
+    let template = "go-template={{range .}}{{range .items}}{{.metadata.name}} {{end}}{{end}}";
     for output in [
+        template,
         "ps",
         "wide",
         "json",

@@ -20,6 +20,7 @@ use crate::datastore::{self, Datastore};
 use crate::output::document;
 use crate::output::jsonpath::OfItem;
 use crate::output::table::Widths;
+use crate::output::template::{Data, Items, List};
 
 /// Blanks between columns.
 pub(super) const GAP: usize = 3;
@@ -63,7 +64,19 @@ pub(super) fn write(
             }
         },
         Format::Template(template) => {
-            let data = Value::Array(results(groups, layout));
+            let (lists, resources) = if layout.whole {
+                (lists(groups), Value::Null)
+            } else {
+                (
+                    Vec::new(),
+                    groups.iter().flat_map(Group::each).map(body).collect(),
+                )
+            };
+            let data = if layout.whole {
+                Data::Lists(&lists)
+            } else {
+                Data::Value(&resources)
+            };
             let known = known_fields(groups);
             let as_number = inherited().as_number;
             let config = |name: &str| name.eq_ignore_ascii_case("asnumber").then(|| as_number.clone());
@@ -390,14 +403,23 @@ impl Serialize for Answer<'_> {
     }
 }
 
-/// What a template works on: a list object a kind, or the resources.
-fn results(groups: &[Group], layout: &Layout<'_>) -> Vec<Value> {
-    if layout.whole {
-        let list = |group: &Group| serde_json::to_value(Answer::List(group)).unwrap_or_default();
-        return groups.iter().map(list).collect();
+/// A list object a kind, for templates.
+fn lists(groups: &[Group]) -> Vec<List<'_>> {
+    let list = |group| List {
+        fields: list_fields(group),
+        items: group,
+    };
+    groups.iter().map(list).collect()
+}
+
+fn body(item: Cow<'_, Resource>) -> Value {
+    Value::Object(item.into_owned().body)
+}
+
+impl Items for Group {
+    fn each(&self) -> Box<dyn Iterator<Item = Value> + '_> {
+        Box::new(Self::each(self).map(body))
     }
-    let items = groups.iter().flat_map(Group::each);
-    items.map(|item| Value::Object(item.into_owned().body)).collect()
 }
 
 /// The names of all fields of these kinds, in lower case: Calico's structures differ from their JSON in case.

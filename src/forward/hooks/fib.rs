@@ -2,13 +2,18 @@
 //! `ip6t_rpfilter.c`, `nft_fib_ipv4.c`, `nft_fib_ipv6.c`).
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
 
 use super::super::fib::{Flow, Hit, LOOPBACK, Refusal};
+use super::super::packet::Transport;
 use super::Call;
 use super::value::Value;
-use crate::state::link::IfIndex;
+use crate::state::link::{IfIndex, is_link_local};
 use crate::state::netfilter::{Dialect, Expr, FibFlags, FibResult, Hook, Key, Match, Op};
 use crate::state::route::RouteType;
+
+/// Types of ICMPv6: router and neighbor solicitations and advertisements, redirects.
+const DISCOVERY: RangeInclusive<u8> = 133..=137;
 
 /// RTN_*.
 const UNICAST: u64 = 1;
@@ -34,7 +39,7 @@ pub(super) fn value<'a>(call: &Call<'_, 'a>, flags: FibFlags, result: FibResult)
     if result == FibResult::Type {
         return Value::Number(match ip {
             IpAddr::V4(ip) => kind_v4(call, ip, link),
-            IpAddr::V6(_) => kind_v6(call, ip, link),
+            IpAddr::V6(_) => kind_v6(call, &asked(call, flags, link, (ip, other)), link),
         });
     }
     let out = if call.hook == Hook::Prerouting && call.in_link == Some(LOOPBACK) {
@@ -48,22 +53,44 @@ pub(super) fn value<'a>(call: &Call<'_, 'a>, flags: FibFlags, result: FibResult)
     }
 }
 
+/// What nft looks up (`nft_fib4_eval`, `nft_fib6_flowi_init`): the address, as if sent from the other one.
+fn asked(call: &Call, flags: FibFlags, link: Option<IfIndex>, (ip, other): (IpAddr, IpAddr)) -> Flow {
+    let forward = call.hook == Hook::Forward && flags.iif && flags.saddr;
+    let of_link = ip.is_ipv6() && is_link_local(ip);
+    Flow {
+        src: Some(other),
+        iif: call.out_link.filter(|_| forward).unwrap_or(LOOPBACK),
+        oif: link.or_else(|| device(call)).filter(|_| of_link),
+        mark: if flags.mark { call.packet.mark } else { 0 },
+        tos: call.packet.tos,
+        ..Flow::to(ip)
+    }
+}
+
+/// `skb->dev`. What a host sends has none at OUTPUT yet, but for segments of TCP (`ip6_xmit`) and neighbor discovery.
+fn device(call: &Call) -> Option<IfIndex> {
+    match call.hook {
+        Hook::Postrouting => call.out_link,
+        Hook::Output => {
+            let early = match call.packet.transport {
+                Transport::Tcp { .. } => true,
+                Transport::Icmp { kind, .. } => DISCOVERY.contains(&kind),
+                _ => false,
+            };
+            call.out_link.filter(|_| early)
+        }
+        _ => call.in_link,
+    }
+}
+
 /// The link that leads to the address; with a link in question, that one or none.
 fn way_out(
     call: &Call,
     flags: FibFlags,
     link: Option<IfIndex>,
-    (ip, other): (IpAddr, IpAddr),
+    addresses: (IpAddr, IpAddr),
 ) -> Option<IfIndex> {
-    let forward = call.hook == Hook::Forward && flags.iif && flags.saddr;
-    let flow = Flow {
-        src: Some(other),
-        iif: call.out_link.filter(|_| forward).unwrap_or(LOOPBACK),
-        mark: if flags.mark { call.packet.mark } else { 0 },
-        tos: call.packet.tos,
-        ..Flow::to(ip)
-    };
-    let hit = call.place.fib.lookup(&flow).ok()?;
+    let hit = call.place.fib.lookup(&asked(call, flags, link, addresses)).ok()?;
     if hit.route.kind != RouteType::Unicast {
         return None;
     }
@@ -103,8 +130,8 @@ fn kind_v4(call: &Call, ip: Ipv4Addr, link: Option<IfIndex>) -> u64 {
 }
 
 /// `nft_fib6_eval_type`.
-fn kind_v6(call: &Call, ip: IpAddr, link: Option<IfIndex>) -> u64 {
-    match (call.place.fib.lookup(&Flow::to(ip)), link) {
+fn kind_v6(call: &Call, flow: &Flow, link: Option<IfIndex>) -> u64 {
+    match (call.place.fib.lookup(flow), link) {
         (Err(refused), _) => match refused.refusal {
             Refusal::Blackhole => 6,
             Refusal::Prohibited => 8,
@@ -113,7 +140,7 @@ fn kind_v6(call: &Call, ip: IpAddr, link: Option<IfIndex>) -> u64 {
         (Ok(hit), _) if hit.route.kind == RouteType::Anycast => ANYCAST,
         (Ok(hit), _) if hit.route.kind == RouteType::Multicast => MULTICAST,
         (Ok(hit), None) if hit.route.kind == RouteType::Local => LOCAL,
-        (Ok(_), Some(link)) if has(call, link, ip) => LOCAL,
+        (Ok(_), Some(link)) if has(call, link, flow.dst) => LOCAL,
         _ => UNICAST,
     }
 }
@@ -167,7 +194,11 @@ pub(super) fn addrtype_v6(call: &Call, dialect: Dialect, matched: &Match) -> Opt
                 (_, true) => call.out_link,
                 _ => None,
             };
-            match kind_v6(call, ip.into(), link) {
+            let flow = Flow {
+                oif: link,
+                ..Flow::to(ip.into())
+            };
+            match kind_v6(call, &flow, link) {
                 // Whatever refuses counts as unreachable.
                 6 | 8 => wants(UNREACHABLE),
                 kind => wants(kind),

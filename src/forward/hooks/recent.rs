@@ -111,10 +111,10 @@ pub(super) fn holds(call: &mut Call, masks: &Masks, options: &str) -> Option<boo
     let packet = &call.packet;
     let ip = if options.dst { packet.dst } else { packet.src };
     let ip = masked(ip, mask);
-    // As it was before it was forwarded.
+    // As it was before it was forwarded; one more, too, where a bridge took nothing off it.
     let forwarded = match call.hook {
         Hook::Forward => true,
-        Hook::Postrouting => call.in_link.is_some(),
+        Hook::Postrouting => call.in_link.is_some() || call.physdev.0.is_some(),
         _ => false,
     };
     let ttl = packet.ttl.saturating_add(u8::from(forwarded));

@@ -8,7 +8,7 @@ use super::super::topology::{At, Place};
 use super::l3::route_text;
 use super::{Cause, Martian, State, Walker, What};
 use crate::state::link::{IfIndex, LinkFlags};
-use crate::state::route::RouteType;
+use crate::state::route::{Route, RouteType};
 
 impl Walker<'_, '_> {
     /// Says why a packet from that source is lost, if it is; `oif` is the link that it would leave by.
@@ -59,8 +59,17 @@ pub(super) fn source_fault(
     } else {
         (0, (0, 0))
     };
+    // What is for all is checked as if for nobody (`ip_route_input_slow`, `ip_mc_validate_source`).
+    let for_all = |dst: Ipv4Addr| {
+        let broadcast = |route: &Route| route.kind == RouteType::Broadcast;
+        dst.is_multicast() || dst.is_broadcast() || place.fib.local(dst).is_some_and(broadcast)
+    };
+    let to = match packet.dst {
+        IpAddr::V4(dst) if for_all(dst) => Ipv4Addr::UNSPECIFIED.into(),
+        dst => dst,
+    };
     let flow = Flow {
-        src: Some(packet.dst),
+        src: Some(to),
         iif: oif.unwrap_or(LOOPBACK),
         l3mdev: Some(link).filter(|link| place.fib.is_vrf(*link)),
         tos: packet.tos,

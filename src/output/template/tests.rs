@@ -16,7 +16,39 @@ fn render(text: &str) -> Result<String, String> {
             .any(|field| field.eq_ignore_ascii_case(name))
     };
     let config = |name: &str| (name == "asnumber").then(|| "64512".to_owned());
-    text.parse::<Template>()?.render(&data(), &known, &config)
+    let template = text.parse::<Template>()?;
+    let data = data();
+    let whole = template.render(&Data::Value(&data), &known, &config);
+    // Lists that are read item by item give the same.
+    let lists: Vec<(Map<String, Value>, Vec<Value>)> = data
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|list| {
+            let mut fields = list.as_object().unwrap().clone();
+            let items = fields.remove("items").unwrap();
+            (fields, items.as_array().unwrap().clone())
+        })
+        .collect();
+    let lists: Vec<List<'_>> = lists
+        .iter()
+        .map(|(fields, items)| List {
+            fields: fields.clone(),
+            items,
+        })
+        .collect();
+    assert_eq!(
+        template.render(&Data::Lists(&lists), &known, &config),
+        whole,
+        "{text}"
+    );
+    whole
+}
+
+impl Items for Vec<Value> {
+    fn each(&self) -> Box<dyn Iterator<Item = Value> + '_> {
+        Box::new(self.iter().cloned())
+    }
 }
 
 #[test]

@@ -161,6 +161,12 @@ fn every_step_that_fails_is_named_in_time() {
         ("K8S_API_TOKEN", "no-token".to_owned()),
     ];
     refused(&wrong_token, &["log in: the API server doesn't know this user"]);
+    let (status, told, _) = with(&wrong_token).calicoctl(&GET, "");
+    assert_eq!(status, 1);
+    assert!(
+        told.ends_with("connection is unauthorized: Unauthorized\n"),
+        "{told}"
+    );
     let other = Authority::new("other-ca");
     let wrong_ca = [
         ("K8S_API_ENDPOINT", url.clone()),

@@ -117,6 +117,9 @@ impl Foretold {
         } else {
             Vec::new()
         };
+        // An answer that somebody else gets is refused: no socket there waits for it.
+        let strays = |back: &Outcome| back.end == End::Delivered && told.space(back) != Some(probe.from);
+        let astray = told.walks.iter().flat_map(|(_, backs)| backs).any(strays);
         let silent = |way: &Outcome| match way.end {
             End::Delivered => true,
             End::Dropped(_) | End::NotForMe => errors(way).is_empty(),
@@ -131,6 +134,7 @@ impl Foretold {
             alone: (probe.kind != Kind::Tcp
                 || told.walks.iter().all(|(there, _)| there.end != End::Delivered))
                 && !tunnels
+                && !astray
                 && probe.size < 1280
                 && all().all(|way| silent(way) && whole(&way.state.packet)),
             v6: probe.dst.is_ipv6(),

@@ -58,7 +58,7 @@ impl Told {
         })
     }
 
-    fn space(&self, outcome: &Outcome) -> Option<usize> {
+    pub(crate) fn space(&self, outcome: &Outcome) -> Option<usize> {
         self.space_of.get(outcome.place.0).copied().flatten()
     }
 

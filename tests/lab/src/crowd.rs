@@ -156,7 +156,13 @@ impl Sizes {
         let mut host = String::from(
             "ip -batch - <<'END'\nlink add eth0 type veth peer name switch\nlink set switch up\nlink set eth0 up\n",
         );
-        say(&mut host, format_args!("address add 192.168.80.23/24 dev eth0"));
+        // Without a default route the kernel is no proxy for 169.254.1.1.
+        say(
+            &mut host,
+            format_args!(
+                "address add 192.168.80.23/24 dev eth0\nroute add default via 192.168.80.1 dev eth0"
+            ),
+        );
         let mut inside = String::new();
         for number in 0..self.pods {
             let (address, link) = (pod_address(number), rules::pod_link(number));
@@ -186,7 +192,11 @@ impl Sizes {
                 ),
             );
         }
-        format!("{host}END\n{inside}")
+        // As Felix sets them: the node answers for the pods' gateway, which is nobody's address.
+        let answers = "echo 1 >/proc/sys/net/ipv4/ip_forward\n\
+                       for link in /proc/sys/net/ipv4/conf/cali*; do echo 1 >\"$link/proxy_arp\"; done\n\
+                       for link in /proc/sys/net/ipv4/neigh/cali*; do echo 0 >\"$link/proxy_delay\"; done";
+        format!("{host}END\n{answers}\n{inside}")
     }
 
     /// How many sets there are.

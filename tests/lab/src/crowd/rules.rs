@@ -120,13 +120,18 @@ impl Rules {
                     set_name(number % sets)
                 ));
             }
+            // What a policy of the namespace allows: pods reach each other by ICMP.
             add(format!(
-                "-A {chain} {} -m mark --mark 0x10000/0x10000 -j RETURN",
+                "-A {chain} -p icmp {} -j MARK --set-xmark 0x10000/0x10000",
                 hash(5)
             ));
             add(format!(
-                "-A {chain} {} -m comment --comment \"Drop if no policies passed packet\" -j DROP",
+                "-A {chain} {} -m mark --mark 0x10000/0x10000 -j RETURN",
                 hash(6)
+            ));
+            add(format!(
+                "-A {chain} {} -m comment --comment \"Drop if no policies passed packet\" -j DROP",
+                hash(7)
             ));
             self.filter.chains.push(chain);
         }
