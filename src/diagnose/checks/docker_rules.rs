@@ -47,19 +47,14 @@ fn differs(node: &NodeState, all: &[Lacking]) -> Option<Finding> {
     .sure(Sure::Likely)
     .step("a firewall that reloaded its rules took Docker's away: have it start before Docker, and restart Docker after it");
     for one in all {
-        for (table, _, rule) in &one.rules {
-            let text = format!("without -A {rule}");
+        for rule in &one.rules {
+            let text = format!("without -A {}", rule.text());
             if !finding.evidence.iter().any(|known| known.text == text) {
-                finding = finding.shown(format!("{command} -t {table} -S on {name}"), text);
+                finding = finding.shown(format!("{command} -t {} -S on {name}", rule.table()), text);
             }
         }
         for (table, rule) in &one.stale {
-            finding = finding
-                .shown(format!("{command} -t {table} -S on {name}"), format!("-A {rule}"))
-                .run(
-                    format!("{command} -t {table} -D {rule}"),
-                    format!("{command} -t {table} -A {rule}"),
-                );
+            finding = finding.shown(format!("{command} -t {table} -S on {name}"), format!("-A {rule}"));
         }
         if let Purpose::Published(port, container, ip) | Purpose::Translated(port, container, ip) =
             &one.purpose
@@ -69,14 +64,31 @@ fn differs(node: &NodeState, all: &[Lacking]) -> Option<Finding> {
                 format!("{container} publishes {port}; {ip}"),
             );
         }
-        for (table, is_first, rule) in &one.rules {
-            let how = if *is_first { "-I" } else { "-A" };
-            let run = format!("{command} -t {table} {how} {rule}");
+    }
+    Some(mended(finding, command, all))
+}
+
+/// What keeps networks apart is typed before what lets packets pass, of whichever network.
+fn mended(mut finding: Finding, command: &str, all: &[Lacking]) -> Finding {
+    if all.iter().any(|one| !one.is_safe) {
+        return finding
+            .step("more of what Docker needs is gone, too: it alone writes all of it, in its order, so that networks stay apart")
+            .run("systemctl restart docker", "");
+    }
+    for one in all {
+        for (table, rule) in &one.stale {
+            finding = finding.run(
+                format!("{command} -t {table} -D {rule}"),
+                format!("{command} -t {table} -A {rule}"),
+            );
+        }
+        for rule in &one.rules {
+            let run = format!("{command} {}", rule.add());
             // Two networks may ask for the same.
             if !finding.fix.commands.iter().any(|known| known.run == run) {
-                finding = finding.run(run, format!("{command} -t {table} -D {rule}"));
+                finding = finding.run(run, format!("{command} {}", rule.delete()));
             }
         }
     }
-    Some(finding)
+    finding
 }

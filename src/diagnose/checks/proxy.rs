@@ -1,12 +1,12 @@
 //! kube-proxy's rules on each node beside the Services and EndpointSlices that they are made of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ebpf;
 use super::shared::names;
 use crate::diagnose::finding::{Finding, Sure};
 use crate::diagnose::world::World;
-use crate::intent::proxy::{Difference, Differences, Held, Mode, Proxy, What, held};
+use crate::intent::proxy::{Difference, Differences, Front, Held, Mode, Proxy, What, held};
 use crate::policy::frontend::Ends;
 use crate::state::NodeState;
 use crate::state::netfilter::{Dialect, Family};
@@ -26,20 +26,64 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
         .filter(|node| is_node(node) && !is_elsewhere(world, node))
         .collect();
     for v6 in [false, true] {
-        let mut with = Vec::new();
+        let mut all: Vec<Beside> = Vec::new();
         for node in &nodes {
-            let Some(held) = held(&proxy, node, v6) else {
-                continue;
-            };
-            with.push(node.name.as_str());
-            found.extend(unlike(node, &held, &proxy.differences(&node.name, &held)));
+            if let Some(held) = held(&proxy, node, v6) {
+                let differ = proxy.differences(&node.name, &held);
+                all.push(Beside { node, held, differ });
+            }
         }
+        forget_news(&mut all);
+        for one in &all {
+            found.extend(unlike(one.node, &one.held, &one.differ));
+        }
+        let with: Vec<&str> = all.iter().map(|one| one.node.name.as_str()).collect();
         // Where nobody has any, services are somebody else's work.
         let without = nodes.iter().filter(|node| {
             let meant = proxy.meant(&node.name, v6);
             !with.is_empty() && meant > 0 && has_no_trace(node, v6)
         });
         found.extend(without.map(|node| none(node, &with)));
+    }
+}
+
+/// A node's rules beside the objects.
+struct Beside<'n> {
+    node: &'n NodeState,
+    held: Held,
+    differ: Differences,
+}
+
+/// Objects are read before the nodes. Endpoints that came or went meanwhile differ on all nodes that were read later, and
+/// on no other; those are not held against anybody.
+fn forget_news(all: &mut [Beside]) {
+    let mut behind: BTreeMap<Front, BTreeSet<usize>> = BTreeMap::new();
+    for (at, one) in all.iter().enumerate() {
+        let differ = one.differ.services.iter().filter(|one| !is_missing(one));
+        for differ in differ {
+            behind.entry(differ.front).or_default().insert(at);
+        }
+    }
+    let is_news = |nodes: &BTreeSet<usize>| {
+        let (mut first, mut last) = (None, None);
+        for (at, one) in all.iter().enumerate() {
+            let taken = one.node.taken.as_str();
+            if nodes.contains(&at) {
+                first = Some(first.map_or(taken, |first: &str| first.min(taken)));
+            } else {
+                last = last.max(Some(taken));
+            }
+        }
+        nodes.len() > 1 && first >= last
+    };
+    let news: BTreeSet<Front> = behind
+        .iter()
+        .filter(|(_, nodes)| is_news(nodes))
+        .map(|(front, _)| *front)
+        .collect();
+    for one in all {
+        let services = &mut one.differ.services;
+        services.retain(|differ| is_missing(differ) || !news.contains(&differ.front));
     }
 }
 
@@ -114,9 +158,8 @@ fn unlike(node: &NodeState, held: &Held, differ: &Differences) -> Option<Finding
     let missing: Vec<&Difference> = differ.services.iter().filter(|one| is_missing(one)).collect();
     let behind: Vec<&Difference> = differ.services.iter().filter(|one| !is_missing(one)).collect();
     let is_whole = held.unhooked.is_empty() && held.masquerades;
-    if differ.meant == 0
-        || (missing.is_empty() && behind.is_empty() && differ.of_nobody.is_empty() && is_whole)
-    {
+    // Rules of services that are gone do no harm: they may be those of one that went just now.
+    if differ.meant == 0 || (missing.is_empty() && behind.is_empty() && is_whole) {
         return None;
     }
     let name = &node.name;
@@ -139,8 +182,6 @@ fn unlike(node: &NodeState, held: &Held, differ: &Differences) -> Option<Finding
             "kube-proxy's rules on {name} for {} are not those of its endpoints",
             first.service
         )
-    } else if held.masquerades {
-        format!("kube-proxy's rules on {name} still know services that are gone")
     } else {
         format!("{name} does not masquerade what comes by services: answers go past it")
     };

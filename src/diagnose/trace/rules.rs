@@ -6,6 +6,7 @@ use super::Explained;
 use super::case::{Case, pod_net, typed_in};
 use crate::diagnose::finding::Sure;
 use crate::forward::walk::RuleText;
+use crate::intent::docker;
 use crate::state::netfilter::Dialect;
 
 /// A service's address that no rule translates, and that a router gets therefore.
@@ -133,16 +134,15 @@ fn policy(case: &Case, rule: &RuleText, explained: Explained) -> Explained {
                     format!("{command} -D {rule}"),
                 )
             };
-            let explained = if is_unhooked(case, rule) {
-                let jump = format!("{chain} -j {ISOLATION}");
-                explained.run(
-                    node,
-                    format!("{command} -A {jump}"),
-                    format!("{command} -D {jump}"),
-                )
-            } else {
-                explained
+            let Some(guard) = guard(case, rule) else {
+                return explained
+                    .step("Docker alone writes all that keeps its networks apart, in its order")
+                    .run(node, "systemctl restart docker", "");
             };
+            let iptables = rule.dialect.command();
+            let explained = guard.iter().fold(explained, |explained, (add, delete)| {
+                explained.run(node, format!("{iptables} {add}"), format!("{iptables} {delete}"))
+            });
             match published(case) {
                 Some(only) => accept(explained, only),
                 None => accept(accept(explained, format!("-s {net}")), format!("-d {dst}")),
@@ -153,6 +153,20 @@ fn policy(case: &Case, rule: &RuleText, explained: Explained) -> Explained {
 
 const ISOLATION: &str = "DOCKER-ISOLATION-STAGE-1";
 
+/// What keeps Docker's networks apart and has to be there first, with its undo; none where only Docker can bring it back.
+fn guard(case: &Case, rule: &RuleText) -> Option<Vec<(String, String)>> {
+    if case.place.namespace.is_some() || rule.chain != "FORWARD" {
+        return Some(Vec::new());
+    }
+    if case.place.node.docker.known().is_some() {
+        let guard = docker::guard(case.place.node, rule.dialect)?;
+        return Some(guard.iter().map(|rule| (rule.add(), rule.delete())).collect());
+    }
+    let jump = |way: &str| format!("-t {} {way} FORWARD -j {ISOLATION}", rule.table);
+    let unhooked = is_unhooked(case, rule).then(|| (jump("-A"), jump("-D")));
+    Some(unhooked.into_iter().collect())
+}
+
 /// Whether Docker's chain that keeps networks apart is there, and FORWARD doesn't lead to it.
 fn is_unhooked(case: &Case, rule: &RuleText) -> bool {
     let mut rulesets = case.place.net.netfilter.items().iter();
@@ -161,8 +175,7 @@ fn is_unhooked(case: &Case, rule: &RuleText) -> bool {
         .and_then(|ruleset| ruleset.tables.iter().find(|table| *table.name == *rule.table));
     let jumps = |text: &str| text.ends_with(&format!("-j {ISOLATION}"));
     table.is_some_and(|table| {
-        rule.chain == "FORWARD"
-            && table.chain(ISOLATION).is_some()
+        table.chain(ISOLATION).is_some()
             && !table
                 .chain("FORWARD")
                 .is_some_and(|chain| chain.rules.iter().any(|rule| jumps(&rule.text)))

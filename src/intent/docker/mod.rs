@@ -1,7 +1,9 @@
 //! Docker's part: what its networks and published ports ask of FORWARD, as far as packets depend on it (moby
 //! `libnetwork/drivers/bridge`). Releases lay their chains out differently, so packets are asked about, not texts.
 
+mod isolation;
 mod packet;
+mod ports;
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -10,30 +12,85 @@ use ipnet::IpNet;
 use packet::Packet;
 
 use crate::state::NodeState;
-use crate::state::docker::{Container, Docker, Network};
+use crate::state::docker::{Docker, Network};
 use crate::state::link::Link;
-use crate::state::netfilter::{
-    Dialect, Dir, Expr, Key, Match, NatKind, Op, Policy, Rule, Ruleset, Statement, Table, Verdict,
-};
+use crate::state::netfilter::{Chain, Dialect, Policy, Rule, Ruleset, Statement, Table, Verdict};
 
+/// Chains that keep networks apart (Docker 17.06 and later).
 const ISOLATION: [&str; 2] = ["DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2"];
+/// Docker 28 and later lead to all from a chain of their own, and not from FORWARD.
+const OWN_FORWARD: &str = "DOCKER-FORWARD";
+/// Its users' rules, which come before its own.
+const USERS: &str = "DOCKER-USER";
+/// Where Docker with nftables has its rules.
+const NFT_TABLE: &str = "docker-bridges";
 const GATEWAY_MODE: &str = "com.docker.network.bridge.gateway_mode_ipv4";
 const ICC: &str = "com.docker.network.bridge.enable_icc";
 /// Bits of conntrack's state.
 const ESTABLISHED: u64 = 2;
 const NEW: u64 = 8;
 
-/// A rule that a network or a port asks for, and that is not there, nor another one in its place.
+/// What a network or a port asks for, and that is not there, nor another rule in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lacking {
     pub network: String,
     pub dialect: Dialect,
     /// What packets miss: `leave it`, …
     pub purpose: Purpose,
-    /// What brings it about, in this order: table, whether it comes first in its chain, and the rule after `-A`.
-    pub rules: Vec<(&'static str, bool, String)>,
-    /// What is there in its place.
+    /// What brings it about, in this order. Whatever keeps networks apart comes before what lets packets pass.
+    pub rules: Vec<Wanted>,
+    /// What is there in its place: table, and the rule after `-A`.
     pub stale: Vec<(&'static str, String)>,
+    /// They can be typed: with them, no network reaches one that Docker keeps it apart from.
+    pub is_safe: bool,
+}
+
+/// A rule that is to be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    table: &'static str,
+    chain: String,
+    /// What follows the chain's name.
+    spec: String,
+    /// Its number in the chain, from 1; none: the last one.
+    at: Option<usize>,
+}
+
+impl Wanted {
+    fn new(table: &'static str, chain: &str, spec: String, at: Option<usize>) -> Self {
+        Self {
+            table,
+            chain: chain.to_owned(),
+            spec,
+            at,
+        }
+    }
+
+    pub const fn table(&self) -> &'static str {
+        self.table
+    }
+
+    /// As iptables lists it, after `-A`.
+    pub fn text(&self) -> String {
+        format!("{} {}", self.chain, self.spec)
+    }
+
+    /// What adds it, after the name of iptables.
+    pub fn add(&self) -> String {
+        let Self {
+            table, chain, spec, ..
+        } = self;
+        match self.at {
+            None => format!("-t {table} -A {chain} {spec}"),
+            Some(1) => format!("-t {table} -I {chain} {spec}"),
+            Some(number) => format!("-t {table} -I {chain} {number} {spec}"),
+        }
+    }
+
+    /// What takes it away again.
+    pub fn delete(&self) -> String {
+        format!("-t {} -D {}", self.table, self.text())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,54 +128,62 @@ impl Bridge<'_> {
 
 /// What a node's rules lack of what its Docker means; nothing where Docker writes no rules, or not with iptables.
 pub fn lacking(node: &NodeState, docker: &Docker) -> Vec<Lacking> {
-    let Some((ruleset, filter)) = docker_table(node, "filter") else {
-        return Vec::new();
-    };
+    with_scene(node, docker, |scene| scene.lacks()).unwrap_or_default()
+}
+
+/// What has to be there before any rule lets packets pass, so that Docker's networks stay apart: nothing where they are
+/// apart for sure, or where Docker has another back end than this. None where only Docker can make it, by starting again.
+pub fn guard(node: &NodeState, dialect: Dialect) -> Option<Vec<Wanted>> {
+    let of_dialect = |scene: &Scene| (scene.dialect == dialect).then(|| scene.guard());
+    let docker = node.docker.known();
+    let guard = docker.and_then(|docker| with_scene(node, docker, of_dialect)?);
+    guard.unwrap_or_else(|| Some(Vec::new()))
+}
+
+/// Asks about the packets of a node; none where Docker writes no rules.
+fn with_scene<T>(node: &NodeState, docker: &Docker, ask: impl FnOnce(&Scene) -> T) -> Option<T> {
+    let (ruleset, filter) = docker_table(node, "filter")?;
     let nets = docker.networks.items().iter();
-    let bridges: Vec<Bridge> = nets
+    let all: Vec<Bridge> = nets
         .filter_map(|network| {
             let link = network.bridge_name()?;
-            let is_up = node.net.link_named(&link).is_some_and(|known| known.is_up());
-            (is_up && !network.endpoints.is_empty()).then_some(Bridge { network, link })
+            let is_there = node.net.link_named(&link).is_some();
+            is_there.then_some(Bridge { network, link })
         })
         .collect();
+    let is_used = |bridge: &&Bridge| {
+        let link = node.net.link_named(&bridge.link);
+        link.is_some_and(Link::is_up) && !bridge.network.endpoints.is_empty()
+    };
+    let bridges: Vec<&Bridge> = all.iter().filter(is_used).collect();
     let made = |link: &&Link| !matches!(link.kind.as_deref(), None | Some("bond" | "vlan" | "team"));
-    let inner: Vec<&str> = node
-        .net
-        .links
-        .items()
-        .iter()
-        .filter(made)
-        .map(|link| link.name.as_str())
-        .collect();
-    let scene = Scene {
+    let links = node.net.links.items().iter().filter(made);
+    let inner: Vec<&str> = links.map(|link| link.name.as_str()).collect();
+    Some(ask(&Scene {
         node,
         docker,
         dialect: ruleset.dialect,
         filter,
+        all: &all,
         bridges: &bridges,
         inner: &inner,
-    };
-    let mut found = Vec::new();
-    for bridge in &bridges {
-        scene.passage(bridge, &mut found);
-        scene.isolation(bridge, &mut found);
-    }
-    for container in docker.containers.items() {
-        scene.ports(container, &mut found);
-    }
-    if let Some((_, nat)) = docker_table(node, "nat") {
-        scene.translations(nat, &mut found);
-    }
-    found
+    }))
 }
 
-/// The table of the back end that has Docker's chain; none where two have.
+/// The table of the back end that has Docker's chain; none where two have, or where Docker is told to use nftables and
+/// what iptables has is left over.
 fn docker_table<'n>(node: &'n NodeState, name: &str) -> Option<(&'n Ruleset, &'n Table)> {
-    let rulesets = node.net.netfilter.known()?.iter();
-    let of_v4 =
-        rulesets.filter(|ruleset| matches!(ruleset.dialect, Dialect::IptablesLegacy | Dialect::IptablesNft));
-    let mut all = of_v4.filter_map(|ruleset| {
+    let rulesets = node.net.netfilter.known()?;
+    let mut native = rulesets
+        .iter()
+        .filter(|ruleset| ruleset.dialect == Dialect::Nft)
+        .flat_map(|ruleset| &ruleset.tables);
+    if native.any(|table| &*table.name == NFT_TABLE) {
+        return None;
+    }
+    let is_v4 =
+        |ruleset: &&Ruleset| matches!(ruleset.dialect, Dialect::IptablesLegacy | Dialect::IptablesNft);
+    let mut all = rulesets.iter().filter(is_v4).filter_map(|ruleset| {
         let mut tables = ruleset.tables.iter();
         let table = tables.find(|table| &*table.name == name && table.chain("DOCKER").is_some())?;
         Some((ruleset, table))
@@ -132,18 +197,42 @@ struct Scene<'s> {
     docker: &'s Docker,
     dialect: Dialect,
     filter: &'s Table,
-    bridges: &'s [Bridge<'s>],
+    /// Every bridge of Docker's that is there.
+    all: &'s [Bridge<'s>],
+    /// Those that are up, and have containers.
+    bridges: &'s [&'s Bridge<'s>],
     inner: &'s [&'s str],
 }
 
 impl<'s> Scene<'s> {
-    fn lacking(&self, network: &str, purpose: Purpose, rules: Vec<(&'static str, bool, String)>) -> Lacking {
+    fn lacks(&self) -> Vec<Lacking> {
+        let mut apart = Vec::new();
+        let mut found = Vec::new();
+        for bridge in self.bridges {
+            self.isolation(bridge, &mut apart);
+            self.passage(bridge, &mut found);
+        }
+        for container in self.docker.containers.items() {
+            self.ports(container, &mut found);
+        }
+        if !found.is_empty() {
+            self.put_behind_isolation(&mut found);
+        }
+        if let Some((_, nat)) = docker_table(self.node, "nat") {
+            self.translations(nat, &mut found);
+        }
+        apart.append(&mut found);
+        apart
+    }
+
+    fn lacking(&self, network: &str, purpose: Purpose, rules: Vec<Wanted>) -> Lacking {
         Lacking {
             network: network.to_owned(),
             dialect: self.dialect,
             purpose,
             rules,
             stale: Vec::new(),
+            is_safe: true,
         }
     }
 
@@ -186,35 +275,26 @@ impl<'s> Scene<'s> {
 
     /// Whether a rule that FORWARD leads to may match the packet and end it so.
     fn ends(&self, packet: &Packet, end: fn(&Statement) -> bool) -> bool {
-        let mut seen: HashSet<&str> = HashSet::new();
-        let mut todo = vec!["FORWARD"];
-        while let Some(name) = todo.pop() {
-            let rules = self.filter.chain(name).into_iter().flat_map(|chain| &chain.rules);
-            for rule in rules.filter(|rule| packet.may_match(rule)) {
-                for statement in &rule.statements {
-                    match statement {
-                        _ if end(statement) => return true,
-                        Statement::Unknown { acts: true, .. } => return true,
-                        Statement::Verdict(Verdict::Jump(to) | Verdict::Goto(to)) if seen.insert(to) => {
-                            todo.push(to)
-                        }
-                        _ => {}
-                    }
-                }
-            }
-        }
-        false
+        let may = |rule: &Rule| packet.may_match(rule);
+        let ends = |statement: &Statement| {
+            end(statement) || matches!(statement, Statement::Unknown { acts: true, .. })
+        };
+        let mut rules = self.met(may).into_iter().flat_map(|chain| &chain.rules);
+        rules.any(|rule| may(rule) && rule.statements.iter().any(ends))
     }
 
-    /// Whether a chain has a rule that jumps there, for a packet like this.
-    fn leads(&self, from: &str, to: &str, packet: &Packet) -> bool {
-        let rules = self.filter.chain(from).into_iter().flat_map(|chain| &chain.rules);
-        rules.filter(|rule| packet.may_match(rule)).any(|rule| {
-            let mut statements = rule.statements.iter();
-            statements.any(|statement| {
-                matches!(statement, Statement::Verdict(Verdict::Jump(chain) | Verdict::Goto(chain)) if **chain == *to)
-            })
-        })
+    /// The chains that FORWARD leads to by rules that match.
+    fn met(&self, matches: impl Fn(&Rule) -> bool) -> Vec<&'s Chain> {
+        let mut seen: HashSet<&str> = HashSet::from(["FORWARD"]);
+        let mut found: Vec<&Chain> = self.filter.chain("FORWARD").into_iter().collect();
+        let mut at = 0;
+        while let Some(chain) = found.get(at).copied() {
+            at += 1;
+            let targets = chain.rules.iter().filter(|rule| matches(rule)).flat_map(targets);
+            let new = targets.filter(|target| seen.insert(target));
+            found.extend(new.filter_map(|target| self.filter.chain(target)));
+        }
+        found
     }
 
     fn has(&self, chain: &str) -> bool {
@@ -223,14 +303,17 @@ impl<'s> Scene<'s> {
 
     /// What a network needs to get out, and its answers back in.
     fn passage(&self, bridge: &'s Bridge<'s>, found: &mut Vec<Lacking>) {
-        // Docker 28 and later have all that in chains of their own.
-        if !self.drops_the_rest() || self.has("DOCKER-FORWARD") {
+        if !self.drops_the_rest() || self.has(OWN_FORWARD) {
             return;
         }
         let (own, network) = (bridge.link.as_str(), &bridge.network.name);
-        let mut lack = |packet: Packet, purpose, rule: String| {
+        let mut lack = |packet: Packet, purpose, spec: String| {
             if !self.accepts(&packet) {
-                found.push(self.lacking(network, purpose, vec![("filter", false, rule)]));
+                found.push(self.lacking(
+                    network,
+                    purpose,
+                    vec![Wanted::new("filter", "FORWARD", spec, None)],
+                ));
             }
         };
         let mut nets = bridge
@@ -245,14 +328,10 @@ impl<'s> Scene<'s> {
                 net,
                 ..self.packet(None, Some(own))
             };
-            let rule = format!("FORWARD -o {own} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT");
+            let rule = format!("-o {own} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT");
             lack(back, Purpose::Back, rule);
             let out = self.packet(Some(own), None);
-            lack(
-                out,
-                Purpose::Out,
-                format!("FORWARD -i {own} ! -o {own} -j ACCEPT"),
-            );
+            lack(out, Purpose::Out, format!("-i {own} ! -o {own} -j ACCEPT"));
         }
         let bridged = self.node.net.sysctl("net.bridge.bridge-nf-call-iptables") == Some("1");
         let together = bridge.network.options.get(ICC).is_none_or(|icc| icc != "false");
@@ -261,227 +340,15 @@ impl<'s> Scene<'s> {
                 net,
                 ..self.packet(Some(own), Some(own))
             };
-            lack(
-                between,
-                Purpose::Between,
-                format!("FORWARD -i {own} -o {own} -j ACCEPT"),
-            );
-        }
-    }
-
-    /// Whether packets of this network come into another one.
-    fn isolation(&self, bridge: &'s Bridge<'s>, found: &mut Vec<Lacking>) {
-        let [first, second] = ISOLATION;
-        if !self.has(first) || !self.has(second) || !bridge.is_closed() {
-            return;
-        }
-        let others: Vec<&Bridge> = self
-            .bridges
-            .iter()
-            .filter(|other| other.link != bridge.link)
-            .collect();
-        let open = others.into_iter().filter(|other| {
-            let packet = self.packet(Some(&bridge.link), Some(&other.link));
-            other.is_closed() && !self.drops(&packet)
-        });
-        let open: Vec<&Bridge> = open.collect();
-        let Some(other) = open.first() else { return };
-        let packet = self.packet(Some(&bridge.link), Some(&other.link));
-        let from = &bridge.link;
-        let mut rules = Vec::new();
-        if !self.leads("FORWARD", first, &packet) {
-            rules.push(("filter", true, format!("FORWARD -j {first}")));
-        }
-        if !self.leads(first, second, &packet) {
-            rules.push((
-                "filter",
-                true,
-                format!("{first} -i {from} ! -o {from} -j {second}"),
-            ));
-        }
-        for other in &open {
-            let packet = self.packet(Some(from), Some(&other.link));
-            let mut ends = self
-                .filter
-                .chain(second)
-                .into_iter()
-                .flat_map(|chain| &chain.rules);
-            let drops = |rule: &Rule| {
-                let mut statements = rule.statements.iter();
-                packet.may_match(rule) && statements.any(|it| matches!(it, Statement::Verdict(Verdict::Drop)))
-            };
-            if !ends.any(drops) {
-                rules.push(("filter", true, format!("{second} -o {} -j DROP", other.link)));
-            }
-        }
-        if !rules.is_empty() {
-            let purpose = Purpose::Isolated(other.network.name.clone());
-            found.push(self.lacking(&bridge.network.name, purpose, rules));
-        }
-    }
-
-    /// The bridge and address of a container by which its ports are published.
-    fn sites(&self, container: &'s Container) -> impl Iterator<Item = (&'s Bridge<'s>, IpAddr)> {
-        let bridges = self.bridges;
-        container.networks.iter().filter_map(move |(name, endpoint)| {
-            let bridge = bridges.iter().find(|bridge| bridge.network.name == *name)?;
-            Some((bridge, endpoint.address.filter(IpAddr::is_ipv4)?))
-        })
-    }
-
-    /// Published ports that nothing lets through.
-    fn ports(&self, container: &'s Container, found: &mut Vec<Lacking>) {
-        if container.state != "running" {
-            return;
-        }
-        let mut known: HashSet<(u16, &str)> = HashSet::new();
-        for port in &container.ports {
-            let (Some(host), Some(protocol)) = (port.host_port, number(&port.protocol)) else {
-                continue;
-            };
-            // One for IPv4 and one for IPv6.
-            if port
-                .host_address
-                .is_some_and(|ip| ip.is_ipv6() || ip.is_loopback())
-                || !known.insert((host, &port.protocol))
-            {
-                continue;
-            }
-            let sites: Vec<_> = self
-                .sites(container)
-                .filter(|(bridge, _)| !bridge.network.internal)
-                .collect();
-            let packet = |own: &'s str, ip| Packet {
-                at: Some((ip, protocol, port.port)),
-                ..self.packet(None, Some(own))
-            };
-            // Docker publishes by one of its networks.
-            let is_lost = |own: &'s str, ip| {
-                let packet = packet(own, ip);
-                (self.drops_the_rest() || self.drops(&packet)) && !self.accepts(&packet)
-            };
-            let Some((bridge, ip)) = sites.first().copied() else {
-                continue;
-            };
-            if !sites.iter().all(|(bridge, ip)| is_lost(&bridge.link, *ip)) {
-                continue;
-            }
-            let own = &bridge.link;
-            let accept = format!(
-                "DOCKER -d {ip}/32 ! -i {own} -o {own} -p {proto} -m {proto} --dport {} -j ACCEPT",
-                port.port,
-                proto = port.protocol
-            );
-            let mut rules = vec![("filter", true, accept)];
-            let reaches = ["FORWARD", "DOCKER-FORWARD", "DOCKER-BRIDGE"];
-            if !reaches
-                .iter()
-                .any(|chain| self.leads(chain, "DOCKER", &packet(own, ip)))
-            {
-                rules.push(("filter", false, format!("FORWARD -o {own} -j DOCKER")));
-            }
-            let purpose = Purpose::Published(host, container.name.clone(), ip);
-            found.push(self.lacking(&bridge.network.name, purpose, rules));
-        }
-    }
-
-    /// Translations to addresses of bridges that no container has.
-    fn translations(&self, nat: &Table, found: &mut Vec<Lacking>) {
-        let swarm = self
-            .docker
-            .info
-            .known()
-            .is_some_and(|info| info.swarm == "active");
-        if self.docker.containers.known().is_none() || swarm {
-            return;
-        }
-        let running = || {
-            self.docker
-                .containers
-                .items()
-                .iter()
-                .filter(|one| one.state == "running")
-        };
-        let alive: HashSet<IpAddr> = running()
-            .flat_map(|container| container.networks.values())
-            .filter_map(|endpoint| endpoint.address)
-            .chain(self.docker.networks.items().iter().flat_map(of_endpoints))
-            .collect();
-        for rule in nat.chain("DOCKER").into_iter().flat_map(|chain| &chain.rules) {
-            let Some((host, protocol, ip)) = translation(rule) else {
-                continue;
-            };
-            let of_bridge = self.bridges.iter().find(|bridge| {
-                let mut nets = bridge.network.ipam.iter();
-                nets.any(|ipam| ipam.subnet.parse::<IpNet>().is_ok_and(|net| net.contains(&ip)))
-            });
-            let Some(bridge) = of_bridge.filter(|_| !alive.contains(&ip)) else {
-                continue;
-            };
-            let owner = running().find_map(|container| {
-                let port = container
-                    .ports
-                    .iter()
-                    .find(|port| port.host_port == Some(host) && number(&port.protocol) == Some(protocol))?;
-                let (bridge, own) = self.sites(container).next()?;
-                Some((container, port, bridge, own))
-            });
-            // Where nobody has the port, the rule is only left over.
-            let Some((container, port, own, address)) = owner else {
-                continue;
-            };
-            let right = format!(
-                "DOCKER ! -i {} -p {proto} -m {proto} --dport {host} -j DNAT --to-destination {address}:{}",
-                own.link,
-                port.port,
-                proto = port.protocol
-            );
-            let purpose = Purpose::Translated(host, container.name.clone(), ip);
-            let mut one = self.lacking(&bridge.network.name, purpose, vec![("nat", false, right)]);
-            one.stale
-                .push(("nat", rule.text.trim_start_matches("-A ").to_owned()));
-            found.push(one);
+            lack(between, Purpose::Between, format!("-i {own} -o {own} -j ACCEPT"));
         }
     }
 }
 
-fn of_endpoints(network: &Network) -> impl Iterator<Item = IpAddr> {
-    let endpoints = network.endpoints.iter();
-    endpoints.filter_map(|endpoint| endpoint.ipv4.split('/').next()?.parse().ok())
-}
-
-fn number(protocol: &str) -> Option<u8> {
-    match protocol {
-        "tcp" => Some(6),
-        "udp" => Some(17),
-        "sctp" => Some(132),
+/// The chains that a rule leads to.
+fn targets(rule: &Rule) -> impl Iterator<Item = &str> {
+    rule.statements.iter().filter_map(|statement| match statement {
+        Statement::Verdict(Verdict::Jump(chain) | Verdict::Goto(chain)) => Some(&**chain),
         _ => None,
-    }
-}
-
-/// The port of the host that a rule translates, and to which address.
-fn translation(rule: &Rule) -> Option<(u16, u8, IpAddr)> {
-    let (mut port, mut protocol, mut to) = (None, None, None);
-    for statement in &rule.statements {
-        match statement {
-            Statement::Match(Match {
-                key: Expr::Key(Key::Port { dir: Dir::Dst, .. }),
-                op: Op::Eq,
-                value: Expr::Number(number),
-            }) => port = u16::try_from(*number).ok(),
-            Statement::Match(Match {
-                key: Expr::Key(Key::L4Proto),
-                op: Op::Eq,
-                value: Expr::Number(number),
-            }) => protocol = u8::try_from(*number).ok(),
-            Statement::Nat(nat) if nat.kind == NatKind::Dnat => {
-                to = match nat.addr {
-                    Some(Expr::Addr(ip)) => Some(ip),
-                    _ => None,
-                };
-            }
-            _ => {}
-        }
-    }
-    Some((port?, protocol?, to?))
+    })
 }

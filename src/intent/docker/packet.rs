@@ -32,6 +32,24 @@ impl Packet<'_> {
         })
     }
 
+    /// Whether a rule is for every such packet.
+    pub(super) fn must_match(&self, rule: &Rule) -> bool {
+        rule.statements.iter().all(|statement| self.must_pass(statement))
+    }
+
+    /// Whether a statement keeps none of them from the next one.
+    pub(super) fn must_pass(&self, statement: &Statement) -> bool {
+        match statement {
+            Statement::Match(found) => self.may_hold(found) == Some(true),
+            Statement::Verdict(_)
+            | Statement::Reject(_)
+            | Statement::Extension(_)
+            | Statement::Comment(_)
+            | Statement::Log(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether a match holds; none where that isn't known.
     fn may_hold(&self, found: &Match) -> Option<bool> {
         let Expr::Key(key) = &found.key else { return None };

@@ -71,6 +71,8 @@ pub struct Proxy<'k> {
     services: Vec<&'k Service>,
     ends: Vec<Vec<End>>,
     fronts: [Vec<Meant>; 2],
+    /// How many services have it: of several, one or all are translated to.
+    owners: BTreeMap<Front, usize>,
     /// Addresses that some service has, whoever answers for them.
     addresses: BTreeSet<IpAddr>,
     node_ports: BTreeSet<(u8, u16)>,
@@ -116,6 +118,7 @@ impl<'k> Proxy<'k> {
             services: Vec::new(),
             ends: Vec::new(),
             fronts: [Vec::new(), Vec::new()],
+            owners: BTreeMap::new(),
             addresses: BTreeSet::new(),
             node_ports: BTreeSet::new(),
         };
@@ -148,7 +151,10 @@ impl<'k> Proxy<'k> {
             for port in &service.spec.ports {
                 let ends = self.ends.len();
                 self.ends.push(behind(backends, port, v6));
-                let fronts = fronts(service, port, v6);
+                let fronts: BTreeMap<Front, bool> = fronts(service, port, v6).into_iter().collect();
+                for front in fronts.keys().filter(|front| front.ip.is_some() || !v6) {
+                    *self.owners.entry(*front).or_default() += 1;
+                }
                 self.fronts[usize::from(v6)].extend(fronts.into_iter().map(|(front, is_local)| Meant {
                     front,
                     service: at,
@@ -180,7 +186,9 @@ impl<'k> Proxy<'k> {
             let required: Vec<&End> = ends.iter().filter(|end| end.is_ready).filter(is_here).collect();
             found.meant += usize::from(!required.is_empty());
             let wanted = || required.iter().map(|end| end.at);
+            let is_shared = self.owners.get(&meant.front).is_some_and(|owners| *owners > 1);
             let what = match held.fronts.get(&meant.front) {
+                _ if is_shared => None,
                 Some(front) if front.is_uncertain => None,
                 None if required.is_empty() || held.is_uncertain || !held.opens(&meant.front) => None,
                 None => Some(What::Missing(wanted().collect())),
