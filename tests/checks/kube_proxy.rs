@@ -196,6 +196,34 @@ fn a_node_without_a_kube_proxy_is_told() {
     );
 }
 
+/// Objects are read before the nodes: what all nodes have otherwise is newer.
+#[test]
+fn endpoints_that_moved_while_nodes_were_read_are_nobodys_fault() {
+    let network = or_skip(KubeProxy::Iptables.draft().up());
+    let Some(network) = network else { return };
+    let mut snapshot = state(&network);
+    let objects = snapshot.objects.known().unwrap().kubernetes.clone();
+    let moved = objects.known().unwrap().iter().map(|object| {
+        let text = object.to_string();
+        let moved = text.replace("\"10.244.2.2\"", "\"10.244.2.99\"");
+        let is_slice = object["kind"] == "EndpointSlice";
+        assert!(!is_slice || !text.contains("10.244.2.2\"") || moved != text);
+        serde_json::from_str(if is_slice { &moved } else { &text }).unwrap()
+    });
+    let moved = moved.collect();
+    if let Fact::Known(objects) = &mut snapshot.objects {
+        objects.kubernetes = Fact::Known(moved);
+    }
+    let of_rules = |snapshot: &Snapshot| {
+        let findings = found(snapshot).into_iter();
+        findings.filter(|finding| finding.id == RULES).count()
+    };
+    assert_eq!(of_rules(&snapshot), 0);
+    // Of one node alone, nobody knows who is behind.
+    snapshot.nodes.retain(|node| node.name == "n3");
+    assert_eq!(of_rules(&snapshot), 1);
+}
+
 #[test]
 fn rules_of_two_modes_are_told() {
     let Some(network) = or_skip(KubeProxy::Nftables.draft().up()) else {

@@ -87,10 +87,14 @@ fn forget_news(all: &mut [Beside]) {
     }
 }
 
-/// Whether services are the work of eBPF here.
+/// Links of those who can do kube-proxy's work: Cilium, Antrea, OVN-Kubernetes.
+const OTHERS: [&str; 3] = ["cilium_host", "antrea-gw0", "ovn-k8s-mp0"];
+
+/// Whether services are the work of eBPF here, or of another switch, and kube-proxy's rules left over at most.
 fn is_elsewhere(world: &World, node: &NodeState) -> bool {
-    let cilium = || node.net.link_named("cilium_host").is_some();
-    world.cluster.is_ok_and(|cluster| ebpf::is_wanted(cluster, node)) || cilium()
+    let others = || OTHERS.iter().any(|link| node.net.link_named(link).is_some());
+    world.cluster.is_ok_and(|cluster| ebpf::is_wanted(cluster, node))
+        || (runs(node) != Some(true) && others())
 }
 
 /// Whether all rules of a family were read, and none is kube-proxy's of whatever mode.

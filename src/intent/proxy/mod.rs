@@ -193,7 +193,7 @@ impl<'k> Proxy<'k> {
                 None if required.is_empty() || held.is_uncertain || !held.opens(&meant.front) => None,
                 None => Some(What::Missing(wanted().collect())),
                 Some(front) => {
-                    let is_known = |at: &(IpAddr, u16)| ends.iter().any(|end| end.at == *at);
+                    let is_known = |at: &(IpAddr, u16)| ends.binary_search_by(|end| end.at.cmp(at)).is_ok();
                     let gone: Ends = front.ends.iter().filter(|at| !is_known(at)).copied().collect();
                     let mut lacking: Ends = wanted().filter(|at| !front.ends.contains(at)).collect();
                     let by_zone = required.iter().any(|end| end.by_zone);
@@ -249,7 +249,7 @@ impl<'k> Proxy<'k> {
     }
 }
 
-/// The endpoints of a port, ready or not.
+/// The endpoints of a port, ready or not, by address.
 fn behind(backends: &[Backend], port: &ServicePort, v6: bool) -> Vec<End> {
     let of_family = backends.iter().filter(|backend| backend.ip.is_ipv6() == v6);
     let ends = of_family.filter_map(|backend| {
@@ -260,7 +260,9 @@ fn behind(backends: &[Backend], port: &ServicePort, v6: bool) -> Vec<End> {
             by_zone: backend.by_zone,
         })
     });
-    ends.collect()
+    let mut ends: Vec<End> = ends.collect();
+    ends.sort_by_key(|end| end.at);
+    ends
 }
 
 /// By what packets for a port come, each with whether only endpoints of the node have to be behind it.

@@ -276,3 +276,26 @@ fn two_modes_at_once_decide_nothing() {
     node.net.netfilter = Fact::Known(rulesets);
     assert_eq!(told(&web, &node), ["no rules"]);
 }
+
+#[test]
+fn an_address_and_port_of_two_services_decides_nothing() {
+    let external = |name: &str, ip: &str| {
+        let spec = json!({"clusterIP": ip, "externalIPs": ["198.51.100.7"], "ports": [{"name": "http", "port": 80}]});
+        service(name, &spec)
+    };
+    let other = json!([{"addresses": ["10.1.0.3"], "nodeName": "n1"}]);
+    let objects = [
+        external("web", "10.96.0.10"),
+        slice("web", &two()),
+        external("other", "10.96.0.11"),
+        slice("other", &other),
+    ];
+    let fronts = "-A KUBE-SERVICES -d 198.51.100.7/32 -p tcp -m tcp --dport 80 -j KUBE-SVC-A\n\
+        -A KUBE-SERVICES -d 10.96.0.11/32 -p tcp -m tcp --dport 80 -j KUBE-SVC-B\n";
+    let node = rules(&format!("{WEB}{fronts}"), &["10.1.0.2:8080", "10.1.1.2:8080"]);
+    // KUBE-SVC-B leads nowhere here.
+    assert_eq!(
+        told(&objects, &node),
+        ["10.96.0.11:80/tcp gone: ; lacking: 10.1.0.3:8080"]
+    );
+}
