@@ -204,6 +204,10 @@ pub struct Stop {
 pub struct Stack {
     layers: [Layer; MOST],
     count: usize,
+    /// Layers before what an ICMP error quotes.
+    travelling: usize,
+    /// Of these, the first one of the packet inside all encapsulations.
+    innermost: usize,
     stop: Option<Stop>,
 }
 
@@ -212,6 +216,8 @@ impl Default for Stack {
         Self {
             layers: [Layer::NONE; MOST],
             count: 0,
+            travelling: 0,
+            innermost: 0,
             stop: None,
         }
     }
@@ -221,20 +227,27 @@ impl Stack {
     /// Forgets the packet before.
     pub(super) fn clear(&mut self) {
         self.count = 0;
+        self.travelling = 0;
+        self.innermost = 0;
         self.stop = None;
     }
 
     /// Adds a layer; false when there is no room for it.
     #[inline]
     pub(super) fn push(&mut self, layer: Layer) -> bool {
-        match self.layers.get_mut(self.count) {
-            Some(free) => {
-                *free = layer;
-                self.count += 1;
-                true
+        let Some(free) = self.layers.get_mut(self.count) else {
+            return false;
+        };
+        *free = layer;
+        self.count += 1;
+        if !layer.quoted {
+            let level = self.layers.get(self.innermost).map(|first| first.level);
+            if level != Some(layer.level) {
+                self.innermost = self.travelling;
             }
-            None => false,
+            self.travelling = self.count;
         }
+        true
     }
 
     /// Says where decoding ended; the first to say so is right.
@@ -252,24 +265,20 @@ impl Stack {
     }
 
     /// The layers that travel: without what an ICMP error quotes.
+    #[inline]
     pub fn travelling(&self) -> &[Layer] {
-        let all = self.layers();
-        let quoted = all.iter().position(|layer| layer.quoted).unwrap_or(all.len());
-        all.get(..quoted).unwrap_or(all)
+        self.layers.get(..self.travelling).unwrap_or(&[])
     }
 
     /// The layers that an ICMP error quotes.
     pub fn quoted(&self) -> &[Layer] {
-        let all = self.layers();
-        all.get(self.travelling().len()..).unwrap_or(&[])
+        self.layers.get(self.travelling..self.count).unwrap_or(&[])
     }
 
     /// The layers of the packet inside all encapsulations.
+    #[inline]
     pub fn innermost(&self) -> &[Layer] {
-        let all = self.travelling();
-        let level = all.last().map_or(0, |layer| layer.level);
-        let start = all.iter().position(|layer| layer.level == level).unwrap_or(0);
-        all.get(start..).unwrap_or(all)
+        self.layers.get(self.innermost..self.travelling).unwrap_or(&[])
     }
 
     /// The layers of one level of encapsulation; 0 is the outermost.

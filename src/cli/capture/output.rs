@@ -10,8 +10,8 @@ use super::{Args, Context, Error, Outcome, Output, Style};
 use crate::packet::file::Interface;
 use crate::packet::show::{self, Clock, Json, Layout, Lines, Names, Shown, Stamp, Tcpdump, Text};
 
-/// Bytes of text after which it is written.
-const ENOUGH: usize = 60 << 10;
+/// Bytes of text after which it is written: as many as standard output takes without copying them (see `cli::main`).
+const ENOUGH: usize = 64 << 10;
 
 /// Takes the packets that were chosen.
 pub(super) enum Sink {
@@ -179,7 +179,7 @@ impl Shower {
 
     fn take(&mut self, cx: &mut Context, shown: &Shown) -> Result<(), Error> {
         self.write(shown);
-        if self.at_once || self.text.len() > ENOUGH {
+        if self.at_once || self.text.len() >= ENOUGH {
             self.flush(cx)?;
         }
         if self.at_once {

@@ -3,23 +3,32 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use super::Error;
 use crate::packet::file::{self, Block, Reader};
 
-/// Blocks on their way, for each thread: one that is worked on, and some that wait for their turn.
-const WAITING: usize = 4;
+/// Blocks of each thread: one that it works on, and some that wait for their turn. They stay with it, in the cache of its
+/// processor, and nobody runs ahead without end.
+const WAITING: usize = 3;
 
 /// Where blocks come from, in order.
-struct Source<'a, T> {
+struct Source<'a> {
     reader: &'a mut Reader,
     /// Number of the next block.
     next: u64,
     ended: bool,
-    /// What was used, to be used again. Whoever has none waits, so that nobody runs ahead without end.
-    empty: Receiver<(Block, T)>,
+}
+
+/// A block, and what was made of it.
+struct Piece<T> {
+    number: u64,
+    /// Whose it is; none is the caller's.
+    thread: Option<usize>,
+    block: Block,
+    thing: T,
+    failed: Option<file::Error>,
 }
 
 /// Why it ended before the file did.
@@ -30,54 +39,103 @@ pub(super) enum Failure {
     Taken(Error),
 }
 
-/// Lets each worker make something of blocks, side by side, and takes it in the order of the file.
+/// Lets each worker make something of blocks, side by side, and takes it in the order of the file. The caller's thread is
+/// one of the workers if blocks are `at_hand`; else it does nothing but take, so that nothing waits for what comes later.
 pub(super) fn in_order<T: Default + Send>(
     reader: &mut Reader,
-    workers: Vec<impl FnMut(&Block, &mut T) + Send>,
+    mut workers: Vec<impl FnMut(&Block, &mut T) + Send>,
+    at_hand: bool,
     mut take: impl FnMut(&Block, &mut T) -> Result<(), Error>,
 ) -> Result<(), Failure> {
-    let (give_back, empty) = channel();
-    for _ in 0..workers.len() * WAITING {
-        // Its other end is here.
-        let _ = give_back.send((Block::default(), T::default()));
-    }
     let source = &Mutex::new(Source {
         reader,
         next: 0,
         ended: false,
-        empty,
     });
+    let mut own = if at_hand { workers.pop() } else { None };
+    let mut empty: Vec<(Block, T)> = own.iter().flat_map(|_| several()).collect();
     let (made, finished) = channel();
     thread::scope(move |scope| {
-        for mut work in workers {
+        let mut others = Vec::new();
+        for (thread, work) in workers.into_iter().enumerate() {
+            let (give_back, empty) = channel();
+            for one in several() {
+                // Its other end is here.
+                let _ = give_back.send(one);
+            }
+            others.push(give_back);
             let made = made.clone();
-            scope.spawn(move || {
-                while let Some((number, mut block, mut thing)) =
-                    source.lock().ok().and_then(|mut it| it.next())
-                {
-                    if let Ok(block) = &mut block {
-                        work(block, &mut thing);
-                    }
-                    if made.send((number, block, thing)).is_err() {
-                        return;
-                    }
-                }
-            });
+            scope.spawn(move || go_on(source, work, thread, &empty, &made));
         }
         drop(made);
-        let mut waiting = BTreeMap::new();
+        let mut waiting = BTreeMap::<u64, Piece<T>>::new();
         let mut turn = 0;
-        for (number, block, thing) in finished {
-            waiting.insert(number, (block, thing));
-            while let Some((block, mut thing)) = waiting.remove(&turn) {
+        loop {
+            while let Some(mut piece) = waiting.remove(&turn) {
+                piece.failed.map_or(Ok(()), |error| Err(Failure::Read(error)))?;
+                take(&piece.block, &mut piece.thing).map_err(Failure::Taken)?;
                 turn += 1;
-                let block = block.map_err(Failure::Read)?;
-                take(&block, &mut thing).map_err(Failure::Taken)?;
-                // Nobody may want it any more.
-                let _ = give_back.send((block, thing));
+                match piece.thread.and_then(|thread| others.get(thread)) {
+                    // It may want it no more.
+                    Some(other) => drop(other.send((piece.block, piece.thing))),
+                    None => empty.push((piece.block, piece.thing)),
+                }
             }
+            let piece = match (finished.try_recv(), &mut own) {
+                (Ok(piece), _) => Some(piece),
+                (Err(_), Some(work)) => empty.pop().and_then(|one| make(source, work, None, one)),
+                (Err(_), None) => None,
+            };
+            // Nothing is left to make, or nothing to make it in: others are at it.
+            let piece = piece.or_else(|| finished.recv().ok());
+            let Some(piece) = piece else {
+                return Ok(());
+            };
+            waiting.insert(piece.number, piece);
         }
-        Ok(())
+    })
+}
+
+fn several<T: Default>() -> impl Iterator<Item = (Block, T)> {
+    (0..WAITING).map(|_| Default::default())
+}
+
+/// What a thread does: as long as there are blocks, and what was made of the others is taken.
+fn go_on<T>(
+    source: &Mutex<Source>,
+    mut work: impl FnMut(&Block, &mut T),
+    thread: usize,
+    empty: &Receiver<(Block, T)>,
+    made: &Sender<Piece<T>>,
+) {
+    while let Some(piece) = empty
+        .recv()
+        .ok()
+        .and_then(|one| make(source, &mut work, Some(thread), one))
+    {
+        if made.send(piece).is_err() {
+            return;
+        }
+    }
+}
+
+/// Makes something of the next block, if there is one.
+fn make<T>(
+    source: &Mutex<Source>,
+    work: &mut impl FnMut(&Block, &mut T),
+    thread: Option<usize>,
+    (mut block, mut thing): (Block, T),
+) -> Option<Piece<T>> {
+    let (number, failed) = source.lock().ok()?.next(&mut block)?;
+    if failed.is_none() {
+        work(&block, &mut thing);
+    }
+    Some(Piece {
+        number,
+        thread,
+        block,
+        thing,
+        failed,
     })
 }
 
@@ -118,25 +176,20 @@ pub(super) fn in_any_order(
     })
 }
 
-impl<T> Source<'_, T> {
-    /// The next block, or why there is none; nothing after the end.
-    fn next(&mut self) -> Option<(u64, Result<Block, file::Error>, T)> {
+impl Source<'_> {
+    /// Reads the next block; its number, and why it could not be read. None after the end.
+    fn next(&mut self, block: &mut Block) -> Option<(u64, Option<file::Error>)> {
         if self.ended {
             return None;
         }
-        let (mut block, thing) = self.empty.recv().ok()?;
         let number = self.next;
         self.next += 1;
-        match self.reader.next_block(&mut block) {
-            Ok(true) => Some((number, Ok(block), thing)),
-            Ok(false) => {
-                self.ended = true;
-                None
-            }
-            Err(error) => {
-                self.ended = true;
-                Some((number, Err(error), thing))
-            }
+        let read = self.reader.next_block(block);
+        self.ended = !matches!(read, Ok(true));
+        match read {
+            Ok(true) => Some((number, None)),
+            Ok(false) => None,
+            Err(error) => Some((number, Some(error))),
         }
     }
 }

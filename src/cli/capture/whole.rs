@@ -10,7 +10,7 @@ use super::select::Select;
 use super::summary::Summary;
 use super::threads::{Failure, in_any_order, in_order};
 use super::{Context, Error};
-use crate::packet::file::{Block, Interface, Packet, Reader};
+use crate::packet::file::{Block, Interface, Packet};
 use crate::packet::flow::{Flows, MOST_FLOWS, Seen};
 use crate::packet::show::{Layout, Shown, Text};
 use crate::packet::{Decoder, Stack};
@@ -81,18 +81,22 @@ pub(super) fn alone(
     file: &mut Recorded,
     hand: &mut Hand,
 ) -> Result<(), Error> {
-    let mut block = Block::default();
+    let mut number = 0;
     loop {
-        match file.reader().next_block(&mut block) {
-            Ok(false) => return Ok(()),
-            Ok(true) => hand.each(&block, |shown| sink.take(cx, shown))?,
+        let (packet, interface) = match file.reader().next_packet() {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(()),
             Err(error) => {
                 sink.flush(cx)?;
                 return Err(file.failed(&error));
             }
-        }
-        if sink.has_ended() {
-            return Ok(());
+        };
+        number += 1;
+        if let Some(shown) = hand.look(number, packet, interface)? {
+            sink.take(cx, &shown)?;
+            if sink.has_ended() {
+                return Ok(());
+            }
         }
     }
 }
@@ -107,12 +111,10 @@ pub(super) fn run(
 ) -> Option<Result<(), Error>> {
     let hands = |count| (0..count).map(|_| hand.another()).collect();
     let ended = match sink {
-        Sink::Show(shower) if shower.may_be_made_apart() => {
-            show(cx, shower, file.reader(), hands(threads + 1))
-        }
-        Sink::Write(dump) if dump.may_be_made_apart() => self::dump(dump, file.reader(), hands(threads + 1)),
-        Sink::Summary(summary) if summary.only_counts() => flows(summary, file.reader(), hands(threads)),
-        Sink::Summary(summary) => self::summary(summary, file.reader(), hands(threads)),
+        Sink::Show(shower) if shower.may_be_made_apart() => show(cx, shower, file, hands(threads + 1)),
+        Sink::Write(dump) if dump.may_be_made_apart() => self::dump(dump, file, hands(threads + 1)),
+        Sink::Summary(summary) if summary.only_counts() => flows(summary, file, hands(threads)),
+        Sink::Summary(summary) => self::summary(summary, file, hands(threads)),
         _ => return None,
     };
     Some(ended.or_else(|failure| {
@@ -129,7 +131,7 @@ pub(super) fn run(
 fn show(
     cx: &mut Context,
     shower: &mut Shower,
-    file: &mut Reader,
+    file: &mut Recorded,
     mut hands: Vec<Hand>,
 ) -> Result<(), Failure> {
     let known = Mutex::new(shower.layout());
@@ -151,7 +153,8 @@ fn show(
         }
     });
     let workers: Vec<_> = workers.collect();
-    let ended = in_order(file, workers, |block, made| {
+    let at_hand = file.is_at_hand();
+    let ended = in_order(file.reader(), workers, at_hand, |block, made| {
         if made.before != shower.layout() {
             shower.text().clear();
             let done = own.as_mut().map(|own| {
@@ -181,7 +184,7 @@ fn show(
 }
 
 /// Packets for a file. Those that the writer's links were not known for are written one by one.
-fn dump(dump: &mut Dump, file: &mut Reader, mut hands: Vec<Hand>) -> Result<(), Failure> {
+fn dump(dump: &mut Dump, file: &mut Recorded, mut hands: Vec<Hand>) -> Result<(), Failure> {
     let known = Mutex::new(dump.recipe());
     let mut own = hands.pop();
     let workers = hands.into_iter().map(|mut hand| {
@@ -201,7 +204,8 @@ fn dump(dump: &mut Dump, file: &mut Reader, mut hands: Vec<Hand>) -> Result<(), 
         }
     });
     let workers: Vec<_> = workers.collect();
-    in_order(file, workers, |block, made| {
+    let at_hand = file.is_at_hand();
+    in_order(file.reader(), workers, at_hand, |block, made| {
         if made.after {
             dump.records(&made.thing)?;
         } else {
@@ -217,7 +221,7 @@ fn dump(dump: &mut Dump, file: &mut Reader, mut hands: Vec<Hand>) -> Result<(), 
 }
 
 /// Flows that are only counted: each thread does so by itself, in any order, as long as they are not too many for that.
-fn flows(summary: &mut Summary, file: &mut Reader, mut hands: Vec<Hand>) -> Result<(), Failure> {
+fn flows(summary: &mut Summary, file: &mut Recorded, mut hands: Vec<Hand>) -> Result<(), Failure> {
     let mut counted: Vec<_> = hands.iter().map(|_| Flows::of_parts()).collect();
     let told = &AtomicUsize::new(0);
     let look = summary.look().clone();
@@ -236,7 +240,7 @@ fn flows(summary: &mut Summary, file: &mut Reader, mut hands: Vec<Hand>) -> Resu
             Ok(told.fetch_add(new, Ordering::Relaxed) + new < MOST_FLOWS)
         }
     });
-    let ended = in_any_order(file, workers);
+    let ended = in_any_order(file.reader(), workers);
     summary.count_with(counted);
     if ended? {
         Ok(())
@@ -246,7 +250,7 @@ fn flows(summary: &mut Summary, file: &mut Reader, mut hands: Vec<Hand>) -> Resu
 }
 
 /// Flows: what is seen of each packet is told apart from what it means for its flow.
-fn summary(summary: &mut Summary, file: &mut Reader, hands: Vec<Hand>) -> Result<(), Failure> {
+fn summary(summary: &mut Summary, file: &mut Recorded, hands: Vec<Hand>) -> Result<(), Failure> {
     let look = summary.look().clone();
     let workers = hands.into_iter().map(|mut hand| {
         let look = &look;
@@ -260,7 +264,8 @@ fn summary(summary: &mut Summary, file: &mut Reader, hands: Vec<Hand>) -> Result
         }
     });
     let workers: Vec<_> = workers.collect();
-    in_order(file, workers, |_, made| {
+    let at_hand = file.is_at_hand();
+    in_order(file.reader(), workers, at_hand, |_, made| {
         summary.take_all(&mut made.thing);
         made.failed.take().map_or(Ok(()), Err)
     })

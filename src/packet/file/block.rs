@@ -40,6 +40,11 @@ impl Reader {
     pub fn next_block(&mut self, block: &mut Block) -> Result<bool, Error> {
         block.records.clear();
         block.first = self.taken + 1;
+        // Read into the block's own bytes, which the cache of the caller's processor may still have. What was met ahead
+        // stays where it is.
+        if self.ahead.is_none() {
+            self.buffer.exchange(&mut block.bytes);
+        }
         loop {
             self.buffer.held = !block.records.is_empty();
             let found = match self.next_record() {

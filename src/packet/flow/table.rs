@@ -22,7 +22,9 @@ const _: () = assert!(
 /// Flows by their keys.
 #[derive(Debug)]
 pub(super) struct Table {
-    rows: Vec<Vec<(Packed, Flow)>>,
+    /// Of each row, the key: apart from what is kept of the flow, so that looking for one passes by fewer bytes.
+    keys: Vec<Vec<Packed>>,
+    flows: Vec<Vec<Flow>>,
     /// Rows by the hash of the key; at most half are used.
     index: Vec<u32>,
     count: usize,
@@ -33,7 +35,8 @@ pub(super) struct Table {
 impl Default for Table {
     fn default() -> Self {
         Self {
-            rows: Vec::new(),
+            keys: Vec::new(),
+            flows: Vec::new(),
             index: Vec::new(),
             count: 0,
             most: super::MOST_FLOWS,
@@ -83,9 +86,11 @@ impl Table {
         }
         let row = u32::try_from(self.count).ok()?;
         if self.count.is_multiple_of(ROWS) {
-            self.rows.push(Vec::with_capacity(ROWS));
+            self.keys.push(Vec::with_capacity(ROWS));
+            self.flows.push(Vec::with_capacity(ROWS));
         }
-        self.rows.last_mut()?.push((*key, new()));
+        self.keys.last_mut()?.push(*key);
+        self.flows.last_mut()?.push(new());
         *self.index.get_mut(at)? = hint.hash.tag() | row;
         self.count += 1;
         Some(row)
@@ -96,7 +101,7 @@ impl Table {
         if other.count > self.count {
             std::mem::swap(self, &mut other);
         }
-        for (key, flow) in other.rows.into_iter().flatten() {
+        for (key, flow) in other.into_rows() {
             let mut known = true;
             let row = self.row(self.hint(&key), &key, || {
                 known = false;
@@ -114,7 +119,7 @@ impl Table {
             self.most = super::MOST_FLOWS;
             return 0;
         }
-        let mut rows: Vec<_> = std::mem::take(self).rows.into_iter().flatten().collect();
+        let mut rows: Vec<_> = std::mem::take(self).into_rows().collect();
         rows.sort_unstable_by_key(|(_, flow)| flow.number);
         let mut cut = 0;
         for (key, flow) in rows {
@@ -127,15 +132,22 @@ impl Table {
 
     pub(super) fn flow(&mut self, row: u32) -> Option<&mut Flow> {
         let row = row as usize;
-        self.rows
-            .get_mut(row / ROWS)?
-            .get_mut(row % ROWS)
-            .map(|(_, flow)| flow)
+        self.flows.get_mut(row / ROWS)?.get_mut(row % ROWS)
     }
 
-    pub(super) fn get(&self, row: u32) -> Option<&(Packed, Flow)> {
+    pub(super) fn get(&self, row: u32) -> Option<(&Packed, &Flow)> {
+        let at = row as usize;
+        Some((self.key(row)?, self.flows.get(at / ROWS)?.get(at % ROWS)?))
+    }
+
+    fn key(&self, row: u32) -> Option<&Packed> {
         let row = row as usize;
-        self.rows.get(row / ROWS)?.get(row % ROWS)
+        self.keys.get(row / ROWS)?.get(row % ROWS)
+    }
+
+    fn into_rows(self) -> impl Iterator<Item = (Packed, Flow)> {
+        let keys = self.keys.into_iter().flatten();
+        keys.zip(self.flows.into_iter().flatten())
     }
 
     pub(super) fn of(&self, key: &Packed) -> Option<&Flow> {
@@ -171,7 +183,7 @@ impl Table {
     fn row_of(&self, entry: u32, hash: Hash, key: &Packed) -> Option<u32> {
         let row = entry & ROW;
         let same_hash = entry & !ROW == hash.tag();
-        (same_hash && self.get(row).is_some_and(|(other, _)| other == key)).then_some(row)
+        (same_hash && self.key(row) == Some(key)).then_some(row)
     }
 
     #[cold]
@@ -180,7 +192,7 @@ impl Table {
         self.index.clear();
         self.index.resize(size, EMPTY);
         let mask = size - 1;
-        for (row, (key, _)) in (0..).zip(self.rows.iter().flatten()) {
+        for (row, key) in (0..).zip(self.keys.iter().flatten()) {
             let hash = Hash::of(key);
             let mut at = hash.place(mask);
             while self.index.get(at).is_some_and(|other| *other != EMPTY) {

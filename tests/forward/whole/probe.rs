@@ -110,8 +110,8 @@ pub(crate) struct Listening<'n> {
     current: u16,
     /// The packet before may have taught somebody a path MTU.
     large: bool,
-    /// Sequence numbers of SYNs, with the probe that each is of.
-    syns: Vec<(u32, u16)>,
+    /// Sequence numbers of SYNs, with the probe that each is of, and when it was first heard.
+    syns: Vec<(u32, u16, Instant)>,
     /// By the number of the probe.
     heard: HashMap<u16, Vec<Heard>>,
 }
@@ -269,11 +269,12 @@ impl<'n> Listening<'n> {
     /// Remembers a SYN that is new: it is of the packet that was sent last.
     fn syn(&mut self, bytes: &[u8]) {
         if let (Some(seq), Some(0x02)) = (be32(bytes, 4), bytes.get(13).map(|flags| flags & 0x17))
-            && !self.syns.iter().any(|(syn, _)| *syn == seq)
+            && !self.syns.iter().any(|(syn, ..)| *syn == seq)
         {
             // Where the port is still that of a probe, it is of that one, however late.
             let sport = be16(bytes, 0).filter(|port| (20_000..30_000).contains(port));
-            self.syns.push((seq, sport.unwrap_or(self.current)));
+            self.syns
+                .push((seq, sport.unwrap_or(self.current), Instant::now()));
         }
     }
 
@@ -291,15 +292,24 @@ impl<'n> Listening<'n> {
             6 if part.get(13).is_some_and(|flags| flags & 4 != 0) => None,
             6 => self
                 .syn_of(be32(part, 4)?)
-                .or_else(|| self.syn_of(be32(part, 8)?.wrapping_sub(1))),
+                .or_else(|| self.answered(be32(part, 8)?)),
             1 | 17 | 58 => known(part.get(8..)?).map(|(id, _)| id),
             _ => None,
         }
     }
 
     fn syn_of(&self, seq: u32) -> Option<u16> {
-        let (_, probe) = self.syns.iter().find(|(syn, _)| *syn == seq)?;
+        let (_, probe, _) = self.syns.iter().find(|(syn, ..)| *syn == seq)?;
         Some(*probe)
+    }
+
+    /// The probe that is answered by this acknowledgment for the first time: servers answer again after a second
+    /// (RFC 6298, 2.1), when the connection is forgotten for the probes behind it, and nobody translates that.
+    fn answered(&self, ack: u32) -> Option<u16> {
+        let syn = ack.wrapping_sub(1);
+        let (_, probe, heard) = self.syns.iter().find(|(seq, ..)| *seq == syn)?;
+        let again = self.current != *probe && heard.elapsed() > Duration::from_millis(900);
+        (!again).then_some(*probe)
     }
 
     fn icmp(&self, bytes: &[u8]) -> Option<(u16, What)> {
@@ -351,7 +361,7 @@ impl<'n> Listening<'n> {
         let (seq, ack) = (be32(bytes, 4)?, be32(bytes, 8)?);
         match bytes.get(13)? & 0x17 {
             0x02 => Some((self.syn_of(seq)?, What::Request(transport))),
-            0x12 => Some((self.syn_of(ack.wrapping_sub(1))?, What::Answer(transport))),
+            0x12 => Some((self.answered(ack)?, What::Answer(transport))),
             0x14 => Some((self.syn_of(ack.wrapping_sub(1))?, What::Reset)),
             _ => None,
         }

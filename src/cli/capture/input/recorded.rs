@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -18,6 +19,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(in super::super) struct Recorded {
     name: String,
     reader: Reader,
+    at_hand: bool,
 }
 
 impl Recorded {
@@ -27,10 +29,16 @@ impl Recorded {
         } else {
             path.display().to_string()
         };
+        let failed = |error| Error::new(format!("{name}: {error}"));
+        let at_hand;
         let source: Box<dyn Read + Send> = if files::is_stdout(path) {
-            Box::new(io::stdin())
+            let stdin = io::stdin();
+            let own = stdin.as_fd().try_clone_to_owned().map(File::from);
+            at_hand = own.is_ok_and(|own| is_at_hand(&own));
+            Box::new(stdin)
         } else {
-            let file = File::open(path).map_err(|error| Error::new(format!("{name}: {error}")))?;
+            let file = File::open(path).map_err(failed)?;
+            at_hand = is_at_hand(&file) && !follow;
             if follow {
                 Box::new(Growing(file))
             } else {
@@ -38,7 +46,16 @@ impl Recorded {
             }
         };
         let reader = Reader::new(source).map_err(|error| Error::new(format!("{name}: {error}")))?;
-        Ok(Self { name, reader })
+        Ok(Self {
+            name,
+            reader,
+            at_hand,
+        })
+    }
+
+    /// Whether nobody has to wait for what comes next.
+    pub(in super::super) const fn is_at_hand(&self) -> bool {
+        self.at_hand
     }
 
     /// The next packet. Before an error is returned, what was shown so far is written.
@@ -97,6 +114,11 @@ impl Recorded {
         }
         Ok(())
     }
+}
+
+/// Of a pipe or a socket, nobody knows when the next bytes come.
+fn is_at_hand(file: &File) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
 /// A file that somebody still writes to: its end is waited at, until we are told to stop.
