@@ -346,7 +346,9 @@ fn laid_out(rules_of_docker: &str) -> Snapshot {
         .chain(["DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2"])
         .collect();
     let chains: std::collections::BTreeSet<&str> = chains.into_iter().collect();
-    let chains: String = chains.iter().map(|chain| format!(":{chain} - [0:0]\n")).collect();
+    let chains = chains
+        .into_iter()
+        .fold(String::new(), |text, chain| format!("{text}:{chain} - [0:0]\n"));
     let pods = "-A FORWARD -s 10.0.0.0/8 -j ACCEPT\n-A FORWARD -d 10.0.0.0/8 -j ACCEPT";
     let text = format!(
         "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n{chains}{pods}\n{rules_of_docker}\nCOMMIT\n"

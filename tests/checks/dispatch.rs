@@ -1,6 +1,7 @@
 //! Felix's dispatch chains: a real network with chains as Felix writes them, broken and mended.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
 use netdiag::state::{Fact, Objects, Snapshot};
 use netdiag_bench::cluster::Flavour;
@@ -17,13 +18,15 @@ fn felix(pods: &[&PodSite]) -> String {
     let mut rules = String::new();
     for link in links {
         for (way, option, root) in [("tw", "-o", "to"), ("fw", "-i", "from")] {
-            chains += &format!(":cali-{way}-{link} - [0:0]\n");
-            rules += &format!(
+            writeln!(chains, ":cali-{way}-{link} - [0:0]").unwrap();
+            writeln!(
+                rules,
                 "-A cali-{root}-wl-dispatch {option} {link} -g cali-{way}-{link}\n\
                  -A cali-{way}-{link} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n\
                  -A cali-{way}-{link} -j MARK --set-xmark 0x10000/0x10000\n\
-                 -A cali-{way}-{link} -m mark --mark 0x10000/0x10000 -j RETURN\n"
-            );
+                 -A cali-{way}-{link} -m mark --mark 0x10000/0x10000 -j RETURN"
+            )
+            .unwrap();
         }
     }
     let last = "-m comment --comment \"Unknown interface\" -j DROP";

@@ -90,7 +90,7 @@ fn unknown(world: &World, node: &NodeState, dialect: Dialect, dispatch: &Dispatc
                         );
                 }
                 What::NoChain => {
-                    finding = finding.shown(source, format!("{chain} is missing, or has no rule"))
+                    finding = finding.shown(source, format!("{chain} is missing, or has no rule"));
                 }
             }
         }

@@ -128,7 +128,7 @@ impl Bridge<'_> {
 
 /// What a node's rules lack of what its Docker means; nothing where Docker writes no rules, or not with iptables.
 pub fn lacking(node: &NodeState, docker: &Docker) -> Vec<Lacking> {
-    with_scene(node, docker, |scene| scene.lacks()).unwrap_or_default()
+    with_scene(node, docker, lacks).unwrap_or_default()
 }
 
 /// What has to be there before any rule lets packets pass, so that Docker's networks stay apart: nothing where they are
@@ -141,7 +141,7 @@ pub fn guard(node: &NodeState, dialect: Dialect) -> Option<Vec<Wanted>> {
 }
 
 /// Asks about the packets of a node; none where Docker writes no rules.
-fn with_scene<T>(node: &NodeState, docker: &Docker, ask: impl FnOnce(&Scene) -> T) -> Option<T> {
+fn with_scene<T>(node: &NodeState, docker: &Docker, ask: impl Fn(&Scene) -> T) -> Option<T> {
     let (ruleset, filter) = docker_table(node, "filter")?;
     let nets = docker.networks.items().iter();
     let all: Vec<Bridge> = nets
@@ -192,6 +192,27 @@ fn docker_table<'n>(node: &'n NodeState, name: &str) -> Option<(&'n Ruleset, &'n
     all.next().is_none().then_some(one)
 }
 
+/// What packets of the scene miss.
+fn lacks(scene: &Scene) -> Vec<Lacking> {
+    let mut apart = Vec::new();
+    let mut found = Vec::new();
+    for bridge in scene.bridges {
+        scene.isolation(bridge, &mut apart);
+        scene.passage(bridge, &mut found);
+    }
+    for container in scene.docker.containers.items() {
+        scene.ports(container, &mut found);
+    }
+    if !found.is_empty() {
+        scene.put_behind_isolation(&mut found);
+    }
+    if let Some((_, nat)) = docker_table(scene.node, "nat") {
+        scene.translations(nat, &mut found);
+    }
+    apart.append(&mut found);
+    apart
+}
+
 struct Scene<'s> {
     node: &'s NodeState,
     docker: &'s Docker,
@@ -205,26 +226,6 @@ struct Scene<'s> {
 }
 
 impl<'s> Scene<'s> {
-    fn lacks(&self) -> Vec<Lacking> {
-        let mut apart = Vec::new();
-        let mut found = Vec::new();
-        for bridge in self.bridges {
-            self.isolation(bridge, &mut apart);
-            self.passage(bridge, &mut found);
-        }
-        for container in self.docker.containers.items() {
-            self.ports(container, &mut found);
-        }
-        if !found.is_empty() {
-            self.put_behind_isolation(&mut found);
-        }
-        if let Some((_, nat)) = docker_table(self.node, "nat") {
-            self.translations(nat, &mut found);
-        }
-        apart.append(&mut found);
-        apart
-    }
-
     fn lacking(&self, network: &str, purpose: Purpose, rules: Vec<Wanted>) -> Lacking {
         Lacking {
             network: network.to_owned(),

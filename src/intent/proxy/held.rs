@@ -162,7 +162,7 @@ fn front(rule: &Rule, of_node: bool) -> Option<Front> {
         match (key, value) {
             (Key::Addr { dir: Dir::Dst, .. }, value) => ip = address(value),
             (Key::L4Proto | Key::IpProto { .. }, Expr::Number(number)) => {
-                protocol = u8::try_from(*number).ok()
+                protocol = u8::try_from(*number).ok();
             }
             (Key::Port { dir: Dir::Dst, .. }, Expr::Number(number)) => port = u16::try_from(*number).ok(),
             _ => {}
@@ -265,10 +265,10 @@ impl<'t> Reach<'t> {
     fn values(&mut self, map: &'t Expr, found: &mut Translated) {
         let Expr::Set(pairs) = map else { return };
         for pair in pairs {
-            if let Expr::Pair(pair) = pair {
-                if let Some(chain) = verdict(&pair.1) {
-                    self.join(chain, found);
-                }
+            if let Expr::Pair(pair) = pair
+                && let Some(chain) = verdict(&pair.1)
+            {
+                self.join(chain, found);
             }
         }
     }

@@ -1,3 +1,5 @@
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -31,14 +33,22 @@ fn rules(services: &str, ends: &[&str]) -> NodeState {
         :KUBE-SERVICES - [0:0]\n:KUBE-SVC-A - [0:0]\n:KUBE-NODEPORTS - [0:0]\n:KUBE-POSTROUTING - [0:0]\n"
         .to_owned();
     for at in 0..ends.len() {
-        text += &format!(":KUBE-SEP-{at} - [0:0]\n");
+        writeln!(text, ":KUBE-SEP-{at} - [0:0]").unwrap();
     }
     text += "-A PREROUTING -j KUBE-SERVICES\n-A OUTPUT -j KUBE-SERVICES\n-A POSTROUTING -j KUBE-POSTROUTING\n\
         -A KUBE-POSTROUTING -m mark --mark 0x4000/0x4000 -j MASQUERADE\n";
     text += services;
     for (at, end) in ends.iter().enumerate() {
-        text += &format!("-A KUBE-SVC-A -m statistic --mode random --probability 0.5 -j KUBE-SEP-{at}\n");
-        text += &format!("-A KUBE-SEP-{at} -p tcp -m tcp -j DNAT --to-destination {end}\n");
+        writeln!(
+            text,
+            "-A KUBE-SVC-A -m statistic --mode random --probability 0.5 -j KUBE-SEP-{at}"
+        )
+        .unwrap();
+        writeln!(
+            text,
+            "-A KUBE-SEP-{at} -p tcp -m tcp -j DNAT --to-destination {end}"
+        )
+        .unwrap();
     }
     text += "COMMIT\n";
     let mut node = NodeState {
