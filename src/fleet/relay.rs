@@ -7,7 +7,7 @@ use std::pin::Pin;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::Failure;
-use super::remote::MAX_COMPLAINT;
+use super::remote::{ENOUGH, MAX_COMPLAINT};
 
 /// Bytes that are taken at a time.
 const CHUNK: usize = 64 << 10;
@@ -42,8 +42,11 @@ impl Relay<'_> {
                 let _ = input.flush().await;
             }
             stop.await;
-            // Its end tells the other side to stop.
-            drop(input);
+            if let Some(input) = &mut input {
+                // One that is gone needs no telling.
+                let _ = input.write_all(ENOUGH).await;
+                let _ = input.flush().await;
+            }
             std::future::pending::<()>().await;
         };
         let mut said = Vec::new();

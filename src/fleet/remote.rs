@@ -22,6 +22,10 @@ pub enum Program {
     },
 }
 
+/// What tells the other side to stop. Closing its input would do, too, but kubelets before Kubernetes 1.30 can close
+/// nothing but the whole connection, and what is on its way would be lost.
+pub(super) const ENOUGH: &[u8] = b"\n";
+
 /// What netdiag is asked on a node for its snapshot.
 pub(super) const SNAPSHOT: [&str; 5] = ["snapshot", "save", "--only-node", "-o", "-"];
 
@@ -37,8 +41,8 @@ impl Program {
         vec!["sh".to_owned(), "-c".to_owned(), self.script(false, words)]
     }
 
-    /// While netdiag runs, another process reads the connection's input: when that ends, whoever asked is gone, and
-    /// netdiag is stopped. A trap takes what was brought along away again, however it ends.
+    /// While netdiag runs, another process reads the connection's input: a line is the word to stop ([`ENOUGH`]), and when
+    /// it ends, whoever asked is gone. A trap takes what was brought along away again, however it ends.
     fn script(&self, sudo: bool, words: &[&str]) -> String {
         let words = words
             .iter()
@@ -49,7 +53,7 @@ impl Program {
         let run = |program: &str| {
             format!(
                 "exec 3<&0; {sudo}{program} </dev/null 3<&- & p=$!; \
-                 {{ cat <&3; kill $p; }} >/dev/null 2>&1 & w=$!; exec 3<&-; \
+                 {{ read -r x <&3; kill $p; }} >/dev/null 2>&1 & w=$!; exec 3<&-; \
                  wait $p; s=$?; kill $w 2>/dev/null; exit $s"
             )
         };

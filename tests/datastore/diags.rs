@@ -196,9 +196,10 @@ fn a_cluster_is_collected_without_its_secrets() {
 
 #[test]
 fn tables_of_nodes_come_by_exec_and_what_fails_is_told() {
+    let kubelet = kubelet::start();
     let netdiag = Netdiag(vec![
         ("DATASTORE_TYPE", "kubernetes".to_owned()),
-        ("K8S_API_ENDPOINT", kubelet::start()),
+        ("K8S_API_ENDPOINT", kubelet.url()),
     ]);
     let (files, _, told) = diags(&netdiag, &["--timeout", "0.5"]);
     for (file, command) in [("ip-link.txt", "link"), ("ip-rule.txt", "rule")] {

@@ -1,10 +1,13 @@
-//! Snapshots of many nodes at once, by real ssh to real servers.
+//! Snapshots of many nodes at once, and captures on one: by real ssh to real servers, and by exec into pods.
 
+use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
+use netdiag_lab::kubelet::{Exec, Kubelet, Pods, Protocol};
 use netdiag_lab::{Fault, Node, Output, SshKeys, Story, StoryPlan, or_skip, wait_until};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::netdiag::PROGRAM;
 
@@ -223,4 +226,131 @@ fn lasting(answer: &Value) -> Value {
         }
     }
     ways
+}
+
+/// Calico's pods on the story's nodes: each has its node's namespaces, as pods of the host network have.
+struct CalicoNodes(Vec<Box<dyn Fn() -> Command + Send + Sync>>);
+
+impl Pods for CalicoNodes {
+    fn document(&self, path: &str) -> Option<Value> {
+        let here = match path.strip_prefix("/api/v1/namespaces/")?.strip_suffix("/pods")? {
+            "kube-system" => self.0.len(),
+            _ => 0,
+        };
+        let pod = |number: usize| {
+            json!({
+                "metadata": {"namespace": "kube-system", "name": format!("calico-node-{number}")},
+                "spec": {"nodeName": format!("node{number}"), "containers": [{"name": "calico-node"}]},
+                "status": {"phase": "Running"}})
+        };
+        let items: Vec<Value> = (1..=here).map(pod).collect();
+        Some(json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items}))
+    }
+
+    fn command(&self, exec: &Exec) -> Result<Command, String> {
+        let number = exec.place.strip_prefix("kube-system/calico-node-");
+        let number = number.and_then(|rest| rest.strip_suffix("/calico-node"));
+        let number = number.and_then(|number| number.parse::<usize>().ok());
+        let enter = number.and_then(|number| self.0.get(number - 1));
+        let mut command = enter.ok_or(&exec.place)?();
+        command.env("TMPDIR", "/run/tmp").args(&exec.words);
+        Ok(command)
+    }
+}
+
+#[test]
+fn pods_are_entered_through_the_api_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(story) = or_skip(StoryPlan::first_found().healthy().up()) else {
+        return;
+    };
+    let all = ["node1", "node2", "node3", "node4"].map(|name| story.node(name));
+    for node in all {
+        node.run(["mkdir", "-p", "/run/tmp"]).ok().unwrap();
+    }
+    let leaves_nothing = || {
+        for node in all {
+            wait_until("nothing is left", Duration::from_secs(5), || is_clean(node)).unwrap();
+        }
+    };
+    for protocol in [Protocol::V4, Protocol::V5] {
+        let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let pods = all.map(|node| Box::new(node.entrance()) as Box<_>);
+        let listener = all[0].in_network(listen).unwrap();
+        let kubelet = Kubelet::start(listener, protocol, CalicoNodes(pods.into())).unwrap();
+        let config = directory.path().join("kubeconfig");
+        let text = json!({"apiVersion": "v1", "kind": "Config", "current-context": "lab",
+            "clusters": [{"name": "lab", "cluster": {"server": kubelet.url()}}],
+            "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}],
+            "users": [{"name": "lab", "user": {}}]});
+        std::fs::write(&config, text.to_string()).unwrap();
+        let netdiag = |words: &[&str]| {
+            let run = story.netdiag(PROGRAM, "node1", words);
+            let run = run.env("COLUMNS", "80").env("KUBECONFIG", &config);
+            run.within(Duration::from_secs(60)).output().unwrap()
+        };
+        let file = directory.path().join("cluster.zst");
+        let path = file.to_str().unwrap();
+        let saved = netdiag(&[
+            "snapshot", "save", "-o", path, "--nodes", "all", "--via", "kubectl",
+        ]);
+        assert_eq!(saved.code(), Some(0), "{protocol:?}: {}", saved.stderr);
+        assert_eq!(nodes(&file), ["node1", "node2", "node3", "node4"]);
+        leaves_nothing();
+
+        // What is captured there comes here, and a whole file of it; then it ends there, too.
+        let captured = directory.path().join("node2.pcap");
+        let words = [
+            "capture", "--node", "node2", "--via", "kubectl", "-i", "any", "-w",
+        ];
+        let capture = [&words[..], &[captured.to_str().unwrap(), "icmp"]].concat();
+        let pings = |output: &dyn Fn() -> Output| {
+            std::thread::scope(|scope| {
+                let ping =
+                    all[0].sh("for i in $(seq 45); do ping -c 1 -W 1 192.168.80.24 >&2; sleep 0.1; done");
+                scope.spawn(move || ping.within(Duration::from_secs(60)).output());
+                output()
+            })
+        };
+        let counted = pings(&|| netdiag(&[&capture[..], &["-c", "4"]].concat()));
+        assert_eq!(counted.code(), Some(0), "{protocol:?}: {}", counted.stderr);
+        assert_eq!(packets(&captured), 4, "{}", counted.stderr);
+        leaves_nothing();
+        let stopped = pings(&|| {
+            let words = [
+                "timeout",
+                "--foreground",
+                "--preserve-status",
+                "-s",
+                "INT",
+                "4",
+                PROGRAM,
+            ];
+            let run = all[0]
+                .run(words.iter().chain(&capture))
+                .env("KUBECONFIG", &config);
+            let run = story
+                .environment()
+                .into_iter()
+                .fold(run, |run, (name, value)| run.env(name, value));
+            run.within(Duration::from_secs(30)).output().unwrap()
+        });
+        assert_eq!(stopped.code(), Some(0), "{protocol:?}: {}", stopped.stderr);
+        assert!(packets(&captured) > 4, "{protocol:?}: {}", stopped.stderr);
+        leaves_nothing();
+    }
+}
+
+fn packets(file: &Path) -> usize {
+    let output = Command::new(PROGRAM)
+        .args(["capture", "-r"])
+        .arg(file)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).lines().count()
 }

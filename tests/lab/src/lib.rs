@@ -15,6 +15,7 @@ mod faults;
 pub mod guest;
 mod hosts;
 pub mod kinds;
+pub mod kubelet;
 mod kubernetes;
 mod lab;
 mod loopback;

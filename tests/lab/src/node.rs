@@ -70,6 +70,12 @@ impl Node {
         self.namespaces.enter()
     }
 
+    /// The same for whoever doesn't have the node at hand.
+    pub fn entrance(&self) -> impl Fn() -> Command + Send + Sync + use<> {
+        let namespaces = self.namespaces.clone();
+        move || namespaces.enter()
+    }
+
     /// The pod of that name in this node.
     pub fn pod(&self, name: &str) -> Pod<'_> {
         Pod::new(self, name)
