@@ -240,7 +240,15 @@ impl Walker<'_, '_> {
             return state.ends(at.place, end);
         }
         let answers = if target.is_ipv4() {
-            answers_arp(place, at, &link.name, target, sender)
+            let Some(answers) = answers_arp(place, at, &link.name, target, sender) else {
+                let why = format!(
+                    "whether {} answers on {} for {target}: it has several equal routes there, and not all leave by another link",
+                    place.title(),
+                    link.name
+                );
+                return state.undecided(at.place, why);
+            };
+            answers
         } else {
             let here = |address: &Address| address.link == at.link && address.ip == target;
             let proxy = || {
@@ -311,8 +319,8 @@ fn lost(outcomes: Vec<Outcome>) -> Option<(PlaceId, Box<Cause>)> {
 }
 
 /// `arp_process`: the way of the question is looked up first, so that a host without a route to the target is no
-/// proxy for it.
-fn answers_arp(place: &Place, at: At, name: &str, target: IpAddr, sender: IpAddr) -> bool {
+/// proxy for it. None where one of several ways is taken, and which one decides.
+fn answers_arp(place: &Place, at: At, name: &str, target: IpAddr, sender: IpAddr) -> Option<bool> {
     if sender.is_unspecified() {
         // Whoever has no address to ask from only learns whether the target is taken (RFC 5227).
         let own = |ip| {
@@ -321,7 +329,8 @@ fn answers_arp(place: &Place, at: At, name: &str, target: IpAddr, sender: IpAddr
                 .local(ip)
                 .is_some_and(|route| route.kind == RouteType::Local)
         };
-        return matches!(target, IpAddr::V4(ip) if own(ip)) && arp_ignore(place, at, name, target, sender);
+        let own = matches!(target, IpAddr::V4(ip) if own(ip));
+        return Some(own && arp_ignore(place, at, name, target, sender));
     }
     let flow = Flow {
         src: Some(sender),
@@ -329,25 +338,35 @@ fn answers_arp(place: &Place, at: At, name: &str, target: IpAddr, sender: IpAddr
         ..Flow::to(target)
     };
     let Ok(hit) = place.fib.lookup(&flow) else {
-        return false;
+        return Some(false);
     };
     let asks = Packet::new(sender, target, Transport::Other(0));
     let leaves_by = || hit.hops.first().and_then(|hop| hop.link);
     let oif = (hit.route.kind == RouteType::Unicast).then(leaves_by).flatten();
     if source_fault(place, at.link, name, &asks, oif).is_some() {
-        return false;
+        return Some(false);
     }
     match hit.route.kind {
         RouteType::Local => {
-            arp_ignore(place, at, name, target, sender) && !arp_filter(place, at, name, target, sender)
+            Some(arp_ignore(place, at, name, target, sender) && !arp_filter(place, at, name, target, sender))
         }
         RouteType::Unicast if place.setting(false, name, "forwarding") != Some(0) => {
-            let elsewhere = hit.hops.iter().any(|hop| hop.link != Some(at.link));
             let proxy = place.either(false, name, "proxy_arp").unwrap_or(false);
-            let same_link = place.setting(false, name, "proxy_arp_pvlan").unwrap_or(0) != 0;
-            (elsewhere && (proxy || place.proxies(at.link, target))) || (same_link && !elsewhere)
+            let elsewhere = proxy || place.proxies(at.link, target);
+            let here = place.setting(false, name, "proxy_arp_pvlan").unwrap_or(0) != 0;
+            let mut answers = hit.hops.iter().map(|hop| {
+                if hop.link == Some(at.link) {
+                    here
+                } else {
+                    elsewhere
+                }
+            });
+            let Some(first) = answers.next() else {
+                return Some(false);
+            };
+            answers.all(|answer| answer == first).then_some(first)
         }
-        _ => false,
+        _ => Some(false),
     }
 }
 

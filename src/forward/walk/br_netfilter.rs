@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 
+use super::super::fib::Hit;
 use super::super::packet::{Frame, Packet, Payload};
 use super::super::topology::At;
 use super::filter::Links;
+use super::l3::ways;
 use super::size::cut_for_port;
 use super::{Cause, Outcome, State, Walker, What};
 use crate::state::kind::LinkData;
@@ -70,37 +72,46 @@ impl Walker<'_, '_> {
             if state.packet.dst == before {
                 return self.bridge_on(state, at, Some(port), frame, vlan);
             }
-            match self.stays(&mut state, at) {
+            let ways = self.stays(state, at).into_iter();
+            ways.flat_map(|(mut state, next)| match next {
                 Ok(Some(next)) => self.to_neighbor(state, (at, port), next, &frame, vlan),
                 Ok(None) => {
                     state.routed = true;
-                    self.to_bridge(state, at, bridge, frame, true)
+                    self.to_bridge(state, at, bridge, frame.clone(), true)
                 }
                 Err(why) => state.dropped(at.place, why),
-            }
+            })
+            .collect()
         })
     }
 
-    /// Where the new destination is behind the same bridge, its next hop (`bridged_dnat` of `br_netfilter_hooks.c`):
-    /// nothing has to be forwarded for that. Yet IPv4 finds no way to others where it may not forward
-    /// (`ip_route_input_slow`).
-    fn stays(&self, state: &mut State, at: At) -> Result<Option<IpAddr>, Cause> {
+    /// Of each way that the new destination has: where that is behind the same bridge, its next hop (`bridged_dnat` of
+    /// `br_netfilter_hooks.c`), and nothing has to be forwarded for that. Yet IPv4 finds no way to others where it may
+    /// not forward (`ip_route_input_slow`).
+    fn stays(&self, state: State, at: At) -> Vec<(State, Result<Option<IpAddr>, Cause>)> {
         let place = self.topology.place(at.place);
-        if !state.packet.is_v6() && place.setting(false, self.name(at), "forwarding") == Some(0) {
-            return Ok(None);
-        }
-        let Ok(hit) = place.fib.lookup(&state.packet.flow(at.link)) else {
-            return Ok(None);
+        let v6 = state.packet.is_v6();
+        let ends_here = !v6 && place.setting(false, self.name(at), "forwarding") == Some(0);
+        let hit = place.fib.lookup(&state.packet.flow(at.link)).ok();
+        let unicast = |hit: &Hit| hit.route.kind == RouteType::Unicast && !ends_here;
+        let Some(hit) = hit.filter(unicast) else {
+            return vec![(state, Ok(None))];
         };
-        let hop = hit.hops.first().filter(|hop| hop.link == Some(at.link));
-        let Some(hop) = hop.filter(|_| hit.route.kind == RouteType::Unicast) else {
-            return Ok(None);
-        };
-        if let Some(why) = self.reverse_path(state, at, Some(at.link)) {
-            return Err(why);
-        }
-        let gateway = place.fib.gateway(hit.route, hop);
-        Ok(Some(gateway.unwrap_or(state.packet.dst)))
+        let several = hit.hops.len() > 1;
+        let ways = ways(state, &hit).into_iter().enumerate();
+        ways.map(|(number, (mut state, hit))| {
+            let hop = hit.hops.first().filter(|hop| hop.link == Some(at.link));
+            let Some(hop) = hop else {
+                state.way = several.then_some(number);
+                return (state, Ok(None));
+            };
+            if let Some(why) = self.reverse_path(&mut state, at, Some(at.link)) {
+                return (state, Err(why));
+            }
+            let next = place.fib.gateway(hit.route, hop).unwrap_or(state.packet.dst);
+            (state, Ok(Some(next)))
+        })
+        .collect()
     }
 
     /// The frame goes on in the bridge, to another link-layer address.

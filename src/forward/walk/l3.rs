@@ -344,10 +344,15 @@ impl<'a> Walker<'_, 'a> {
     }
 }
 
-/// Every way that the route has, each with its share.
-fn ways<'a>(state: State, hit: &Hit<'a>) -> Vec<(State, Hit<'a>)> {
+/// Every way that the route has, each with its share; or the one that was chosen for the packet already.
+pub(super) fn ways<'a>(mut state: State, hit: &Hit<'a>) -> Vec<(State, Hit<'a>)> {
+    let chosen = state.way.take().and_then(|way| hit.hops.get(way));
     if hit.hops.len() < 2 || is_own(hit) {
         return vec![(state, hit.clone())];
+    }
+    if let Some(hop) = chosen {
+        let hops = vec![*hop];
+        return vec![(state, Hit { hops, ..hit.clone() })];
     }
     let whole: u32 = hit.hops.iter().map(|hop| u32::from(hop.weight)).sum();
     let way = |hop: &&'a NextHop| {

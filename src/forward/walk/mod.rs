@@ -165,6 +165,8 @@ pub struct State {
     came_by: Option<IfIndex>,
     /// `br_netfilter` has looked up its way: to IPv6 it comes in by the link that it leaves by (`ip6_rcv_core`).
     routed: bool,
+    /// Which of several ways it chose there.
+    way: Option<usize>,
     wired: Wired,
     /// How many links it leaves by within each other, without having come in by one (`softnet_data.xmit.recursion`).
     nested: u8,
@@ -234,6 +236,7 @@ impl State {
             prerouted: false,
             came_by: None,
             routed: false,
+            way: None,
             wired: Wired::default(),
             nested: 0,
             output: None,
@@ -311,6 +314,7 @@ impl State {
         self.conn = None;
         self.prerouted = false;
         self.routed = false;
+        self.way = None;
         self.packet.physdev_in = None;
     }
 
