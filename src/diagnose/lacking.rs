@@ -9,7 +9,7 @@ use super::session::Cause;
 use super::world::World;
 use crate::calico::node::Node;
 use crate::intent::Cluster;
-use crate::intent::blocks::{Block, blocks};
+use crate::intent::blocks::Block;
 use crate::intent::pool::Pool;
 use crate::intent::routes::{Intent, MeantRoute, Silent, Way};
 use crate::state::{Absence, NodeState};
@@ -129,9 +129,9 @@ pub(super) fn find(world: &World, found: &mut [Finding]) {
     if leads.is_empty() {
         return;
     }
-    let blocks = blocks(cluster, world.nodes);
-    let intent = Intent::new(cluster, &blocks, false);
-    let down = Down::new(world, cluster, &blocks);
+    let blocks = world.blocks();
+    let intent = Intent::new(cluster, blocks, false);
+    let down = Down::new(world, cluster, blocks);
     let mut lost: BTreeMap<(usize, &str), BTreeMap<&str, usize>> = BTreeMap::new();
     for node in world
         .nodes

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use super::addresses::{self, Judged, Wrong};
 use super::path::Path;
 use crate::calico::node::Node;
 use crate::intent::Cluster;
 use crate::intent::autodetect::internal_ips;
+use crate::intent::blocks::{Block, blocks};
 use crate::state::bird::{BgpSession, Bird, ConfiguredPeer, Protocol};
 use crate::state::link::IfIndex;
 use crate::state::neighbor::Neighbor;
@@ -29,6 +31,8 @@ pub struct World<'a> {
     names: HashMap<(&'a str, bool), IpAddr>,
     /// Judged once for all nodes.
     wrong: HashMap<&'a str, Judged>,
+    /// Worked out when they are asked for.
+    blocks: OnceLock<Vec<Block>>,
 }
 
 /// One visible node, indexed.
@@ -184,6 +188,7 @@ impl<'a> World<'a> {
             holders,
             names,
             wrong: HashMap::new(),
+            blocks: OnceLock::new(),
         };
         world.wrong = addresses::wrong_addresses(&world);
         world
@@ -251,6 +256,14 @@ impl<'a> World<'a> {
     pub(super) fn knows_all_peers(&self) -> bool {
         self.cluster.is_ok_and(|cluster| {
             cluster.unreadable.is_empty() && !cluster.peers.iter().any(|peer| peer.undecided)
+        })
+    }
+
+    /// Which node has which block: by IPAM, or by what nodes say.
+    pub(super) fn blocks(&self) -> &[Block] {
+        self.blocks.get_or_init(|| {
+            self.cluster
+                .map_or_else(|_| Vec::new(), |cluster| blocks(cluster, self.nodes))
         })
     }
 

@@ -3,10 +3,13 @@
 pub mod autodetect;
 pub mod blocks;
 pub mod cluster;
+pub mod dispatch;
+pub mod docker;
 pub mod documents;
 pub mod kernel;
 pub mod pool;
 mod propagation;
+pub mod proxy;
 pub mod routes;
 pub mod sessions;
 

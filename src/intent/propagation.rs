@@ -237,11 +237,17 @@ impl Speaker<'_> {
         if reflected && !link.client && !source.is_some_and(|source| source.client) {
             return None;
         }
+        // BIRD asks here already, since the client may have another cluster's id (`bgp_import_control`): a route that
+        // came by another reflector of the cluster is not for its clients.
+        let own_cluster = self.node.route_reflector_cluster_id;
+        if link.client && own_cluster.is_some_and(|id| best.clusters.contains(&id)) {
+            return None;
+        }
         let mut path = best.clone();
         if reflected {
             let from = source.and_then(|source| all.get(source.to));
             path.originator = path.originator.or_else(|| from.map(Speaker::router_id));
-            path.clusters.extend(self.node.route_reflector_cluster_id);
+            path.clusters.extend(own_cluster);
         }
         if !link.internal {
             path.as_path.insert(0, self.number);

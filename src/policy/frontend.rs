@@ -155,7 +155,7 @@ impl Backend {
     }
 
     /// The number that a service's port has at this endpoint.
-    fn port(&self, port: &ServicePort) -> Option<u16> {
+    pub fn port(&self, port: &ServicePort) -> Option<u16> {
         let mut ports = self.ports.iter();
         ports
             .find(|known| known.name == port.name && known.protocol == port.protocol)?

@@ -19,7 +19,7 @@ use crate::made::found;
 const AT_ONCE: usize = 6;
 
 /// A node as netdiag's program, run inside, saves it.
-fn collected(node: &Node) -> NodeState {
+pub(crate) fn collected(node: &Node) -> NodeState {
     let text = node
         .run([env!("CARGO_BIN_EXE_netdiag"), "snapshot", "save", "--json"])
         .within(Duration::from_secs(60))
@@ -38,7 +38,7 @@ fn state(network: &Network) -> Snapshot {
 }
 
 /// Does the work for each, so many at a time; gives what went wrong.
-fn each<T: Send>(all: Vec<T>, work: impl Fn(T) -> Option<String> + Sync) -> Vec<String> {
+pub(crate) fn each<T: Send>(all: Vec<T>, work: impl Fn(T) -> Option<String> + Sync) -> Vec<String> {
     let queue = Mutex::new(all.into_iter());
     let next = || queue.lock().unwrap().next();
     thread::scope(|scope| {
@@ -148,7 +148,7 @@ fn asked(probe: &Probe) -> (&str, Transport, Option<u32>) {
 }
 
 /// Runs commands as they stand there; what went wrong, if anything did.
-fn typed(network: &Network, commands: &[Command]) -> Option<String> {
+pub(crate) fn typed(network: &Network, commands: &[Command]) -> Option<String> {
     commands.iter().find_map(|command| {
         let node = network.lab().node(command.node.as_deref()?);
         let error = ovs::sh(node, &command.run).err()?;

@@ -1,6 +1,5 @@
 //! Real daemons in labs: Open vSwitch, Docker, containerd.
 
-mod cgroup;
 mod containerd;
 mod docker;
 mod ovs;
@@ -9,7 +8,7 @@ use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use netdiag::state::{Absence, NodeState};
-use netdiag_lab::{Daemon, Lab, Node, Plan, Result, or_skip};
+use netdiag_lab::{Lab, Node, Plan, Result, or_skip};
 
 /// The node as netdiag's program, run inside, saves it.
 pub(crate) fn collected(node: &Node) -> NodeState {
@@ -30,31 +29,6 @@ fn two_nodes() -> Result<Lab> {
         .node("h1", |node| node.link("eth0", "lan", "192.168.70.11/24"))
         .node("h2", |node| node.link("eth0", "lan", "192.168.70.12/24"))
         .up()
-}
-
-/// Starts a program of an unpacked package; directories in `path` come before the node's own.
-fn start(
-    node: &Node,
-    package: &str,
-    file: &str,
-    arguments: &[&str],
-    path: &str,
-    environment: &[(&str, &str)],
-) -> Result<()> {
-    let program = netdiag_lab::unpacked(package, file)?;
-    let name = file.rsplit('/').next().unwrap_or(file);
-    let path = format!("{path}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-    let environment = environment.iter().copied().chain([("PATH", path.as_str())]);
-    let daemon = Daemon {
-        program,
-        called: name.into(),
-        arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
-        environment: environment
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect(),
-        log: format!("/var/log/{name}.log"),
-    };
-    node.start(name, &daemon)
 }
 
 /// Sockets that accept and never answer, in the places of real daemons.

@@ -18,7 +18,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ),
     ("fleet", &["archive", "state"]),
     ("forward", &["calico", "state"]),
-    ("intent", &["calico", "kubernetes", "state"]),
+    ("intent", &["calico", "kubernetes", "policy", "state"]),
     ("ipam", &["calico", "datastore"]),
     ("kubernetes", &[]),
     ("live", &["packet"]),

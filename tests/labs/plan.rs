@@ -620,6 +620,44 @@ fn what_plan_tells_of_sessions_is_what_bird_does() {
     }
 }
 
+/// Reflectors of one cluster hear each other's clients only where those speak with both.
+#[test]
+fn what_plan_tells_of_reflectors_of_one_cluster_is_what_bird_does() {
+    for bird in [Bird::V1, Bird::V2] {
+        let Some(mut world) = or_skip(World::up(bird)) else {
+            return;
+        };
+        settled(&world);
+        let both = vec![
+            reflector(2, "224.0.0.1"),
+            reflector(3, "224.0.0.1"),
+            to_reflectors(),
+            mesh(false),
+        ];
+        proved(&mut world, "two reflectors of one cluster", &both, false);
+        let only = peer(
+            "rr",
+            json!({"node": "n4", "peerIP": "10.40.1.3", "asNumber": 64_512}),
+        );
+        let other = peer(
+            "other",
+            json!({"node": "n1", "peerIP": "10.40.1.2", "asNumber": 64_512}),
+        );
+        let among = peer(
+            "among",
+            json!({"nodeSelector": "has(rr)", "peerSelector": "has(rr)"}),
+        );
+        proved(
+            &mut world,
+            "each with a client of its own",
+            &[only, other, among],
+            false,
+        );
+        let apart = vec![reflector(3, "224.0.0.3")];
+        proved(&mut world, "clusters of their own", &apart, false);
+    }
+}
+
 #[test]
 fn what_plan_tells_of_pools_and_tunnels_is_what_kernels_hold() {
     let Some(mut world) = or_skip(World::up(Bird::V2)) else {

@@ -186,6 +186,18 @@ pub(super) const CHECKS: &[Check] = &[
         disproof: "A DNAT rule of the port, or docker-proxy.",
     },
     Check {
+        id: "docker-rules-differ",
+        severity: Error,
+        brings: &[Rule, Other],
+        title: "Docker's rules are not what its networks and ports ask for",
+        what: "Containers don't get out, published ports lead nowhere, or networks that are meant to be apart reach each other.",
+        how: "Somebody flushed a chain, or a firewall saved Docker's rules and restored old ones.",
+        verify: "docker network inspect NETWORK\ndocker ps\niptables -S\niptables -t nat -S DOCKER",
+        mend: "systemctl restart docker writes all anew; the printed rules are those that are missing.",
+        prevent: "Put own rules into DOCKER-USER; don't save and restore those of Docker.",
+        disproof: "A rule that lets the packets pass, or one that keeps the networks apart.",
+    },
+    Check {
         id: "docker-drops-direct-access",
         severity: Error,
         brings: &[Rule],

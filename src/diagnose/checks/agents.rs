@@ -7,6 +7,7 @@ use crate::diagnose::finding::{Finding, Sure};
 use crate::diagnose::world::World;
 use crate::kubernetes::pod::Pod;
 use crate::state::NodeState;
+use crate::state::netfilter::{Dialect, Family};
 use crate::state::process::DaemonKind;
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
@@ -14,6 +15,7 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
         found.extend(felix(node));
         found.extend(flanneld(node));
         found.extend(proxy_mode(node));
+        found.extend(two_modes(node));
     }
     unready(world, found);
 }
@@ -142,6 +144,46 @@ fn proxy_mode(node: &NodeState) -> Option<Finding> {
         finding = finding.run("modprobe -a ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh nf_conntrack", "");
     }
     Some(finding.step(format!("then restart kube-proxy on {name}, and look at its log")))
+}
+
+/// Rules of services in nftables and in chains of iptables: one of them is left over, and translates to old endpoints.
+fn two_modes(node: &NodeState) -> Option<Finding> {
+    let rulesets = node.net.netfilter.known()?;
+    let nft = rulesets.iter().filter(|ruleset| ruleset.dialect == Dialect::Nft);
+    let table = nft.flat_map(|ruleset| &ruleset.tables).find(|table| {
+        let services = table.set("service-ips");
+        let is_ours = &*table.name == "kube-proxy" && table.family == Family::Ip && !table.dormant;
+        is_ours && services.is_some_and(|services| !services.elements.is_empty())
+    })?;
+    let (ruleset, _, chain) = chains(node, "nat").find(|(ruleset, _, chain)| {
+        let to_service = |text: &str| text.contains(" -j KUBE-SVC-");
+        ruleset.dialect != Dialect::Nft
+            && &*chain.name == "KUBE-SERVICES"
+            && chain.rules.iter().any(|rule| to_service(&rule.text))
+    })?;
+    let (name, command) = (&node.name, ruleset.dialect.command());
+    let services = table
+        .set("service-ips")
+        .map_or(0, |services| services.elements.len());
+    Some(
+        Finding::of(
+            "kube-proxy-mode-differs",
+            name,
+            format!("{name} has rules of services in nftables and in iptables: one of both is left over"),
+        )
+        .about("kube-proxy")
+        .shown(
+            format!("nft list table ip kube-proxy on {name}"),
+            format!("service-ips has {services} elements"),
+        )
+        .shown(
+            format!("{command}-save -t nat on {name}"),
+            format!("KUBE-SERVICES has {} rules", chain.rules.len()),
+        )
+        .step(format!(
+            "run kube-proxy --cleanup on {name}, then restart kube-proxy: it writes those of its mode anew"
+        )),
+    )
 }
 
 /// Whether nftables has kube-proxy's table; none when native tables were not read.

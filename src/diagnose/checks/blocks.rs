@@ -15,7 +15,7 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     full(cluster, found);
     claimed_twice(cluster, found);
     dead_owners(cluster, found);
-    borrowed(world, cluster, found);
+    borrowed(world, found);
     overlapping(world, cluster, found);
 }
 
@@ -224,10 +224,11 @@ fn dead_owners(cluster: &Cluster, found: &mut Vec<Finding>) {
 }
 
 /// A pod has an address of another node's block, and peers lack the route to it alone.
-fn borrowed(world: &World, cluster: &Cluster, found: &mut Vec<Finding>) {
-    let mut owners: Vec<(ipnet::IpNet, String)> = crate::intent::blocks::blocks(cluster, world.nodes)
-        .into_iter()
-        .map(|block| (block.cidr, block.node))
+fn borrowed(world: &World, found: &mut Vec<Finding>) {
+    let mut owners: Vec<(ipnet::IpNet, String)> = world
+        .blocks()
+        .iter()
+        .map(|block| (block.cidr, block.node.clone()))
         .collect();
     owners.sort_by_key(|(net, _)| (net.network(), net.prefix_len()));
     let owner_of = |ip: IpAddr| {
@@ -262,7 +263,7 @@ fn borrowed(world: &World, cluster: &Cluster, found: &mut Vec<Finding>) {
 /// Blocks lie in the nodes' own network, or the whole pool does. A large pool around it does no harm as long as no block
 /// comes near: Calico's own default pool is 192.168.0.0/16.
 fn overlapping(world: &World, cluster: &Cluster, found: &mut Vec<Finding>) {
-    let blocks = crate::intent::blocks::blocks(cluster, world.nodes);
+    let blocks = world.blocks();
     for pool in cluster.pools.iter().filter(|pool| !pool.disabled) {
         let hit = cluster.nodes.iter().find_map(|node| {
             // An address of cni0 that was taken for the node's is another fault, which is found on its own.

@@ -24,7 +24,7 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
 }
 
 /// `bpfEnabled`, unless calico-node's environment says otherwise.
-fn is_wanted(cluster: &Cluster, node: &NodeState) -> bool {
+pub(super) fn is_wanted(cluster: &Cluster, node: &NodeState) -> bool {
     let environment = node.processes.known().map(|processes| &processes.environment);
     match environment.and_then(|environment| environment.get("FELIX_BPFENABLED")) {
         Some(value) => value.eq_ignore_ascii_case("true"),

@@ -9,7 +9,6 @@ use std::net::IpAddr;
 use super::shared::names;
 use crate::diagnose::finding::{Command, Finding, Sure};
 use crate::diagnose::world::World;
-use crate::intent::blocks::blocks;
 use crate::intent::kernel::{By, Item, Kernels, Meant, differences};
 use crate::state::NodeState;
 use crate::state::link::Link;
@@ -47,8 +46,7 @@ struct Lacking<'w> {
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     let cluster = world.cluster.ok();
-    let blocks = cluster.map_or_else(Vec::new, |cluster| blocks(cluster, world.nodes));
-    let kernels = Kernels::new(cluster, world.nodes, &blocks);
+    let kernels = Kernels::new(cluster, world.nodes, world.blocks());
     let said = Said::new(found);
     let mut lacking = Vec::new();
     let mut stale = Vec::new();

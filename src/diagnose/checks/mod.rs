@@ -8,7 +8,9 @@ mod bridges;
 mod clouds;
 mod cni;
 mod datapath;
+mod dispatch;
 mod docker;
+mod docker_rules;
 mod ebpf;
 mod entries;
 mod exposure;
@@ -22,6 +24,7 @@ mod peerings;
 mod peers;
 mod pods;
 mod policies;
+mod proxy;
 mod rules;
 mod services;
 mod shadows;
@@ -37,7 +40,7 @@ use super::world::World;
 
 /// Every family's findings.
 pub(super) fn all(world: &World) -> Vec<Finding> {
-    let families: [fn(&World, &mut Vec<Finding>); 28] = [
+    let families: [fn(&World, &mut Vec<Finding>); 31] = [
         addresses::find,
         peers::find,
         blocks::find,
@@ -50,8 +53,10 @@ pub(super) fn all(world: &World) -> Vec<Finding> {
         tunnels::find,
         vteps::find,
         netfilter::find,
+        dispatch::find,
         rules::find,
         services::find,
+        proxy::find,
         policies::find,
         objects::find,
         switches::find,
@@ -60,6 +65,7 @@ pub(super) fn all(world: &World) -> Vec<Finding> {
         cni::find,
         ebpf::find,
         docker::find,
+        docker_rules::find,
         exposure::find,
         shadows::find,
         datapath::find,

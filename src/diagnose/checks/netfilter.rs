@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::shared::{chains, is_cali, pods, rulesets};
+use super::shared::{chains, is_cali, rulesets};
 use crate::diagnose::finding::{Finding, Severity, Sure};
 use crate::diagnose::world::World;
 use crate::state::NodeState;
-use crate::state::netfilter::{Chain, Dialect, Rule, Ruleset, Statement, Verdict};
+use crate::state::netfilter::{Dialect, Rule, Ruleset, Statement, Verdict};
 use crate::state::process::DaemonKind;
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
@@ -15,7 +15,6 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
         found.extend(leftovers(world, node));
         found.extend(flannel(node));
         found.extend(modes(node));
-        found.extend(dispatch(node));
         found.extend(after_refusal(node));
         found.extend(mutilated(node));
     }
@@ -238,64 +237,6 @@ fn modes(node: &NodeState) -> Option<Finding> {
         .shown(format!("{}-save on {name}", felix.command()), "chains cali-…")
         .set("FelixConfiguration", "default", "nftablesMode", "Enabled"),
     )
-}
-
-/// A pod's link that Felix's chains don't know: "unknown interface" drops its packets.
-fn dispatch(node: &NodeState) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let all: Vec<&Chain> = chains(node, "filter")
-        .map(|(_, _, chain)| chain)
-        .filter(|chain| chain.name.starts_with("cali-from-wl-dispatch"))
-        .collect();
-    let is_map = |rule: &Rule| {
-        rule.statements
-            .iter()
-            .any(|statement| matches!(statement, Statement::Vmap(_)))
-    };
-    if all.is_empty() || all.iter().flat_map(|chain| &chain.rules).any(is_map) {
-        return found;
-    }
-    let known: BTreeSet<&str> = all
-        .iter()
-        .flat_map(|chain| &chain.rules)
-        .filter_map(|rule| argument(&rule.text, "-i"))
-        .collect();
-    let inhabited: BTreeSet<u32> = pods(node)
-        .flat_map(|pod| {
-            pod.net
-                .links
-                .items()
-                .iter()
-                .filter_map(|link| super::shared::host_end(node, pod, link))
-        })
-        .map(|end| end.index.0)
-        .collect();
-    for link in node
-        .net
-        .links
-        .items()
-        .iter()
-        .filter(|link| is_cali(link) && link.is_up() && inhabited.contains(&link.index.0))
-    {
-        if known.contains(link.name.as_str()) {
-            continue;
-        }
-        let name = &node.name;
-        found.push(
-            Finding::of("felix-lacks-interface", name, format!("Felix's rules on {name} don't know {}: they drop all of its packets", link.name))
-                .about(&link.name)
-                .shown(format!("iptables-save -t filter on {name}"), format!("no rule of cali-from-wl-dispatch has -i {}", link.name))
-                .step(format!("restart calico-node on {name}, and look whether the pod's WorkloadEndpoint is in the datastore")),
-        );
-    }
-    found
-}
-
-/// What stands behind an option in a rule's text.
-fn argument<'t>(text: &'t str, option: &str) -> Option<&'t str> {
-    let mut words = text.split(' ');
-    words.find(|word| *word == option)?;
-    words.next()
 }
 
 /// A rule for all packets drops or rejects before Calico's chains are reached.

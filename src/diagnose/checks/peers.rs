@@ -8,7 +8,6 @@ use crate::diagnose::finding::{Finding, Sure};
 use crate::diagnose::lacking::Down;
 use crate::diagnose::world::World;
 use crate::intent::Cluster;
-use crate::intent::blocks::blocks;
 use crate::intent::routes::{Intent, MeantRoute, Way};
 use crate::intent::sessions::{By, Session, sessions};
 use crate::state::NodeState;
@@ -46,9 +45,9 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
         one_sided(cluster, &all, found);
         reflectors(cluster, &all, found);
     }
-    let blocks = blocks(cluster, world.nodes);
-    let intent = Intent::new(cluster, &blocks, false);
-    let down = Down::new(world, cluster, &blocks);
+    let blocks = world.blocks();
+    let intent = Intent::new(cluster, blocks, false);
+    let down = Down::new(world, cluster, blocks);
     for node in world.nodes {
         missing(world, cluster, (&intent, &down), node, found);
     }

@@ -1,15 +1,13 @@
-//! Services of Kubernetes: what is behind them, and whether nodes have their rules.
+//! Services of Kubernetes: what is behind them.
 
 use std::collections::BTreeSet;
 
-use super::shared::chains;
 use crate::diagnose::finding::{Finding, Severity, Sure};
 use crate::diagnose::world::World;
 use crate::kubernetes::Inventory;
 use crate::kubernetes::meta::{PortRef, Protocol};
 use crate::kubernetes::service::{Service, ServiceType};
 use crate::policy::service::Services;
-use crate::state::NodeState;
 use crate::state::socket::TcpState;
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
@@ -21,9 +19,6 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
         found.extend(empty(inventory, &services, service));
         found.extend(local_only(world, &services, service));
         found.extend(port_closed(world, inventory, service));
-    }
-    for node in world.nodes {
-        found.extend(unknown(inventory, &services, node));
     }
 }
 
@@ -233,58 +228,4 @@ fn port_closed(world: &World, inventory: &Inventory, service: &Service) -> Optio
         }
     }
     None
-}
-
-/// Services that kube-proxy's chains of a node don't know.
-fn unknown(inventory: &Inventory, services: &Services, node: &NodeState) -> Option<Finding> {
-    let chain = chains(node, "nat")
-        .find(|(_, _, chain)| &*chain.name == "KUBE-SERVICES" && !chain.rules.is_empty())?
-        .2;
-    let missing: Vec<String> = inventory
-        .services
-        .iter()
-        .filter(|service| {
-            services
-                .backends(service.metadata.namespace(), &service.metadata.name)
-                .iter()
-                .any(|backend| backend.conditions.is_ready())
-        })
-        .filter(|service| !service.spec.ports.is_empty())
-        .filter(|service| {
-            let mut ips = service
-                .cluster_ips()
-                .into_iter()
-                .filter(std::net::IpAddr::is_ipv4)
-                .peekable();
-            ips.peek().is_some()
-                && ips.all(|ip| {
-                    let text = format!("{ip}/32");
-                    !chain
-                        .rules
-                        .iter()
-                        .any(|rule| rule.text.split(' ').any(|word| word == text))
-                })
-        })
-        .map(title)
-        .collect();
-    let first = missing.first()?;
-    let name = &node.name;
-    Some(
-        Finding::of(
-            "service-rules-missing",
-            name,
-            format!(
-                "kube-proxy's rules on {name} lack {} service{}: {first}{}",
-                missing.len(),
-                if missing.len() == 1 { "" } else { "s" },
-                if missing.len() > 1 { ", …" } else { "" }
-            ),
-        )
-        .about(format!("Service({first})"))
-        .shown(
-            format!("iptables-save -t nat on {name}"),
-            format!("KUBE-SERVICES has {} rules, none for {first}", chain.rules.len()),
-        )
-        .step(format!("restart kube-proxy on {name}, and look at its log")),
-    )
 }

@@ -6,6 +6,7 @@ use super::Explained;
 use super::case::{Case, pod_net, typed_in};
 use crate::diagnose::finding::Sure;
 use crate::forward::walk::RuleText;
+use crate::intent::docker;
 use crate::state::netfilter::Dialect;
 
 /// A service's address that no rule translates, and that a router gets therefore.
@@ -124,19 +125,82 @@ fn policy(case: &Case, rule: &RuleText, explained: Explained) -> Explained {
         dialect => {
             let command = format!("{inside}{} -t {}", dialect.command(), rule.table);
             let (chain, dst) = (&rule.chain, pod_net(case.host_of(case.id).1, packet.dst));
-            explained
-                .run(
+            // Behind all others: whatever keeps networks apart comes first.
+            let accept = |explained: Explained, what: String| {
+                let rule = format!("{chain} {what} -j ACCEPT");
+                explained.run(
                     node,
-                    format!("{command} -I {chain} -s {net} -j ACCEPT"),
-                    format!("{command} -D {chain} -s {net} -j ACCEPT"),
+                    format!("{command} -A {rule}"),
+                    format!("{command} -D {rule}"),
                 )
-                .run(
-                    node,
-                    format!("{command} -I {chain} -d {dst} -j ACCEPT"),
-                    format!("{command} -D {chain} -d {dst} -j ACCEPT"),
-                )
+            };
+            let Some(guard) = guard(case, rule) else {
+                return explained
+                    .step("Docker alone writes all that keeps its networks apart, in its order")
+                    .run(node, "systemctl restart docker", "");
+            };
+            let iptables = rule.dialect.command();
+            let explained = guard.iter().fold(explained, |explained, (add, delete)| {
+                explained.run(node, format!("{iptables} {add}"), format!("{iptables} {delete}"))
+            });
+            match published(case) {
+                Some(only) => accept(explained, only),
+                None => accept(accept(explained, format!("-s {net}")), format!("-d {dst}")),
+            }
         }
     }
+}
+
+const ISOLATION: &str = "DOCKER-ISOLATION-STAGE-1";
+
+/// What keeps Docker's networks apart and has to be there first, with its undo; none where only Docker can bring it back.
+fn guard(case: &Case, rule: &RuleText) -> Option<Vec<(String, String)>> {
+    if case.place.namespace.is_some() || rule.chain != "FORWARD" {
+        return Some(Vec::new());
+    }
+    if case.place.node.docker.known().is_some() {
+        let guard = docker::guard(case.place.node, rule.dialect)?;
+        return Some(guard.iter().map(|rule| (rule.add(), rule.delete())).collect());
+    }
+    let jump = |way: &str| format!("-t {} {way} FORWARD -j {ISOLATION}", rule.table);
+    let unhooked = is_unhooked(case, rule).then(|| (jump("-A"), jump("-D")));
+    Some(unhooked.into_iter().collect())
+}
+
+/// Whether Docker's chain that keeps networks apart is there, and FORWARD doesn't lead to it.
+fn is_unhooked(case: &Case, rule: &RuleText) -> bool {
+    let mut rulesets = case.place.net.netfilter.items().iter();
+    let table = rulesets
+        .find(|ruleset| ruleset.dialect == rule.dialect)
+        .and_then(|ruleset| ruleset.tables.iter().find(|table| *table.name == *rule.table));
+    let jumps = |text: &str| text.ends_with(&format!("-j {ISOLATION}"));
+    table.is_some_and(|table| {
+        table.chain(ISOLATION).is_some()
+            && !table
+                .chain("FORWARD")
+                .is_some_and(|chain| chain.rules.iter().any(|rule| jumps(&rule.text)))
+    })
+}
+
+/// What a published port's packet has that others haven't: whoever comes by another way stays out.
+fn published(case: &Case) -> Option<String> {
+    let packet = &case.outcome.state.packet;
+    let mut conns = case.outcome.state.conns.iter();
+    let translated = conns.any(|(_, conn)| conn.is_dnat() && conn.reply.src == packet.dst);
+    let (_, port) = packet
+        .transport
+        .ports()
+        .filter(|_| translated && !case.is_answer())?;
+    let protocol = match packet.proto() {
+        6 => "tcp",
+        17 => "udp",
+        _ => return None,
+    };
+    Some(format!(
+        "-d {}/{} -p {protocol} -m {protocol} --dport {port} -m conntrack --ctstate DNAT",
+        packet.dst,
+        if packet.is_v6() { 128 } else { 32 }
+    ))
 }
 
 fn isolation(case: &Case, explained: Explained) -> Explained {

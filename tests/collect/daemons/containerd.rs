@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use netdiag::state::{Absence, NodeState};
-use netdiag_lab::{Error, Node, Result, or_skip, unpacked, wait_for};
+use netdiag_lab::docker::start_unpacked as start;
+use netdiag_lab::{Error, Group, Node, Result, or_skip, unpacked, wait_for};
 use prost::Message;
 use serde_json::{Value, json};
 use tonic::client::Grpc;
 use tonic::transport::{Channel, Endpoint};
 use tonic_prost::ProstCodec;
 
-use super::cgroup::Group;
-use super::{collected, start, two_nodes};
+use super::{collected, two_nodes};
 
 // Of `pkg/apis/runtime/v1/api.proto`, what RunPodSandbox needs.
 

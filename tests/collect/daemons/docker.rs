@@ -1,69 +1,13 @@
 //! dockerd 20.10 of Debian in a lab node: netdiag's picture against `docker inspect` and the kernel.
 
-use std::time::Duration;
-
 use netdiag::parse;
 use netdiag::state::Absence;
 use netdiag::state::docker::Container;
-use netdiag_lab::{Error, Node, Result, or_skip, unpacked, wait_for};
+use netdiag_lab::docker::{docker, start as start_docker};
+use netdiag_lab::{Error, Group, Node, Result, or_skip};
 use serde_json::Value;
 
-use super::cgroup::Group;
-use super::{collected, start, two_nodes};
-
-/// Starts the daemon with everything that it writes in memory.
-fn start_docker(node: &Node, group: &Group) -> Result<()> {
-    let mut path = Vec::new();
-    for (package, file) in [
-        ("docker.io", "usr/sbin/dockerd"),
-        ("docker.io", "usr/bin/docker"),
-        ("containerd", "usr/bin/containerd"),
-        ("runc", "usr/sbin/runc"),
-    ] {
-        let program = unpacked(package, file)?;
-        path.push(
-            program
-                .rsplit_once('/')
-                .map_or("", |(directory, _)| directory)
-                .to_owned(),
-        );
-    }
-    group.mount(node)?;
-    let parent = format!("--cgroup-parent={}", group.path());
-    let arguments = ["--storage-driver=vfs", "--data-root=/run/docker-data", &parent];
-    // On a file system in memory runc can't pivot its root.
-    node.sh("ip link set lo up").ok()?;
-    start(
-        node,
-        "docker.io",
-        "usr/sbin/dockerd",
-        &arguments,
-        &path.join(":"),
-        &[("DOCKER_RAMDISK", "true")],
-    )?;
-    wait_for("dockerd answers", Duration::from_secs(40), || {
-        docker(node, &["version"]).ok()
-    })
-    .map(drop)
-    .map_err(|error| {
-        let log = node.read("/var/log/dockerd.log").unwrap_or_default();
-        let last = log.lines().last().unwrap_or_default();
-        Error::Skip(format!("dockerd does not start here: {error}: {last}"))
-    })?;
-    let busybox = unpacked("busybox-static", "bin/busybox")?;
-    let client = unpacked("docker.io", "usr/bin/docker")?;
-    node.sh(&format!(
-        "mkdir -p /run/image/bin; cp {busybox} /run/image/bin/; tar -C /run/image -c . | {client} import - box"
-    ))
-    .ok()
-    .map(drop)
-}
-
-fn docker(node: &Node, arguments: &[&str]) -> Result<String> {
-    let mut words = vec![unpacked("docker.io", "usr/bin/docker")?];
-    words.extend(arguments.iter().map(|word| (*word).to_owned()));
-    node.run(words).within(Duration::from_secs(30)).ok()
-}
+use super::{collected, two_nodes};
 
 fn inspected(node: &Node, what: &[&str]) -> Value {
     let text = docker(node, what).unwrap();

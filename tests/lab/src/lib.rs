@@ -4,9 +4,11 @@
 //! [`Plan`] describes any network; [`StoryPlan`] is the founding story of netdiag, with Calico's parts.
 
 pub mod bird;
+mod cgroup;
 mod confd;
 mod crowd;
 mod daemons;
+pub mod docker;
 mod error;
 mod etcd;
 mod faults;
@@ -36,6 +38,7 @@ mod story;
 mod wait;
 
 pub use bird::{Bird, Session};
+pub use cgroup::Group;
 pub use confd::{bird_config, felix_script};
 pub use crowd::{Crowd, Rules, Sizes};
 pub use daemons::path as unpacked;

@@ -97,7 +97,7 @@ impl Draft {
     }
 
     /// Daemons need this long, at most, until all ways are open.
-    pub(super) fn settles_within(mut self, within: Duration) -> Self {
+    pub fn settles_within(mut self, within: Duration) -> Self {
         self.settles_within = within;
         self
     }

@@ -4,30 +4,32 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use netdiag_lab::{Node, Result};
+use crate::{Node, Result};
 
 /// Where a machine has control groups of version 2, alone or beside version 1.
 const MOUNTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
 /// Mounts them in a node; dropped, it removes the group. It must be made before the lab is, so that it goes after it.
-pub(super) struct Group {
+#[derive(Debug)]
+pub struct Group {
     name: String,
 }
 
 impl Group {
     /// A group that no other test has.
-    pub(super) fn new(test: &str) -> Self {
+    pub fn new(test: &str) -> Self {
         Self {
             name: format!("netdiag-lab-{test}-{}", std::process::id()),
         }
     }
 
     /// As runtimes take it.
-    pub(super) fn path(&self) -> String {
+    pub fn path(&self) -> String {
         format!("/{}", self.name)
     }
 
-    pub(super) fn mount(&self, node: &Node) -> Result<()> {
+    /// Lets the node see it.
+    pub fn mount(&self, node: &Node) -> Result<()> {
         let mount = "mount -t cgroup2 cgroup2 /sys/fs/cgroup";
         node.sh(&format!("{mount}; mkdir -p /sys/fs/cgroup/{}/daemon", self.name))
             .ok()
@@ -35,7 +37,7 @@ impl Group {
     }
 
     /// Puts a daemon into the group, so that what runc makes without being told where is in it, too.
-    pub(super) fn enter(&self, node: &Node, daemon: &str) -> Result<()> {
+    pub fn enter(&self, node: &Node, daemon: &str) -> Result<()> {
         let pid = node.daemon(daemon).unwrap_or_default();
         node.sh(&format!(
             "echo {pid} >/sys/fs/cgroup/{}/daemon/cgroup.procs",

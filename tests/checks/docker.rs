@@ -1,0 +1,209 @@
+//! Rules of a real dockerd beside its own networks and ports: whole, broken, and mended by what is printed.
+
+use std::thread;
+
+use netdiag::diagnose::Finding;
+use netdiag::state::{Fact, Snapshot};
+use netdiag_lab::docker::{docker, start};
+use netdiag_lab::{Error, Group, Lab, Plan, Result, or_skip, ovs};
+
+use crate::made::found;
+use crate::mended::collected;
+
+const RULES: &str = "docker-rules-differ";
+
+/// A host with Docker, and one beside it.
+struct Host {
+    lab: Lab,
+    /// The address of `web`, which publishes a port, of `near`, in its network, and of those in other networks.
+    web: String,
+    near: String,
+    far: String,
+    safe: String,
+}
+
+/// The ways that are open; all are tried at once.
+fn open<const N: usize>(ways: [(&'static str, impl Fn() -> bool + Send); N]) -> Vec<&'static str> {
+    thread::scope(|scope| {
+        let tried = ways.map(|(what, is_open)| (what, scope.spawn(is_open)));
+        let open = tried
+            .into_iter()
+            .filter_map(|(what, is_open)| is_open.join().unwrap().then_some(what));
+        open.collect()
+    })
+}
+
+fn run(lab: &Lab, name: &str, network: &str, more: &[&str]) -> Result<()> {
+    let mut words = vec!["run", "-d", "--name", name, "--network", network];
+    words.extend(more);
+    let serve = "while :; do /bin/busybox nc -l -p 80 </dev/null; done";
+    words.extend(["box", "/bin/busybox", "sh", "-c", serve]);
+    let ran = docker(lab.node("h1"), &words);
+    ran.map(drop)
+        .map_err(|error| Error::Skip(format!("no container runs here: {error}")))
+}
+
+impl Host {
+    fn up(group: &Group) -> Result<Self> {
+        let lab = Plan::new()
+            .segment("lan", "")
+            .node("h1", |node| {
+                node.link("eth0", "lan", "192.168.70.11/24")
+                    .route("default via 192.168.70.12")
+            })
+            .node("ext", |node| node.link("eth0", "lan", "192.168.70.12/24"))
+            .up()?;
+        start(lab.node("h1"), group)?;
+        docker(
+            lab.node("h1"),
+            &["network", "create", "--subnet=172.30.0.0/24", "shop"],
+        )?;
+        docker(lab.node("h1"), &["network", "create", "--internal", "vault"])?;
+        docker(lab.node("h1"), &["network", "create", "empty"])?;
+        run(&lab, "web", "shop", &["-p", "8080:80"])?;
+        run(&lab, "near", "shop", &[])?;
+        run(&lab, "far", "bridge", &[])?;
+        run(&lab, "safe", "vault", &[])?;
+        let address = |name: &str| {
+            let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+            let text = docker(lab.node("h1"), &["inspect", "-f", format, name])?;
+            Ok::<String, Error>(text.trim().to_owned())
+        };
+        let (web, near, far, safe) = (
+            address("web")?,
+            address("near")?,
+            address("far")?,
+            address("safe")?,
+        );
+        Ok(Self {
+            lab,
+            web,
+            near,
+            far,
+            safe,
+        })
+    }
+
+    fn pings(&self, from: &str, to: &str) -> bool {
+        let ping = ["exec", from, "/bin/busybox", "ping", "-c1", "-W1", to];
+        docker(self.lab.node("h1"), &ping).is_ok()
+    }
+
+    /// Ways from one network into another one that are open.
+    fn leaks(&self) -> Vec<&'static str> {
+        let ways = [
+            ("from another network", "far", &self.web),
+            ("into another network", "web", &self.far),
+            ("into an internal network", "web", &self.safe),
+        ];
+        open(ways.map(|(what, from, to)| (what, move || self.pings(from, to))))
+    }
+
+    fn publishes(&self) -> bool {
+        let connect = "timeout 2 bash -c '</dev/tcp/192.168.70.11/8080'";
+        ovs::sh(self.lab.node("ext"), connect).is_ok()
+    }
+
+    /// What doesn't go as it must.
+    fn wrong(&self) -> Vec<&'static str> {
+        let ways = ["the published port", "out", "in the network"];
+        let goes = open(ways.map(|what| {
+            let goes = move || match what {
+                "out" => self.pings("web", "192.168.70.12"),
+                "in the network" => self.pings("web", &self.near),
+                _ => self.publishes(),
+            };
+            (what, goes)
+        }));
+        let lost = ways.into_iter().filter(|what| !goes.contains(what));
+        lost.chain(self.leaks()).collect()
+    }
+
+    fn found(&self) -> Vec<Finding> {
+        found(&Snapshot {
+            nodes: vec![collected(self.lab.node("h1"))],
+            objects: Fact::absent("no datastore"),
+            ..Snapshot::default()
+        })
+    }
+}
+
+/// What is taken away, and what doesn't go then.
+const TAKEN: [(&str, &str); 11] = [
+    ("iptables -F DOCKER", "the published port"),
+    ("iptables -F FORWARD", "out"),
+    ("iptables -F", "the published port"),
+    (
+        "iptables -F DOCKER-ISOLATION-STAGE-1; iptables -D FORWARD -i BRIDGE ! -o BRIDGE -j ACCEPT",
+        "from another network",
+    ),
+    ("iptables -F DOCKER-ISOLATION-STAGE-1", "from another network"),
+    ("iptables -F DOCKER-ISOLATION-STAGE-2", "from another network"),
+    (
+        "iptables -D FORWARD -j DOCKER-ISOLATION-STAGE-1",
+        "from another network",
+    ),
+    ("iptables -D FORWARD -i BRIDGE ! -o BRIDGE -j ACCEPT", "out"),
+    (
+        "iptables -D FORWARD -o BRIDGE -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        "out",
+    ),
+    (
+        "iptables -t nat -F DOCKER; iptables -t nat -A DOCKER ! -i BRIDGE -p tcp --dport 8080 -j DNAT --to-destination 172.30.0.99:80",
+        "the published port",
+    ),
+    // A rule that drops some of what passes from one network to the other is not what keeps them apart.
+    (
+        "iptables -I DOCKER-USER -s 203.0.113.9/32 -j DROP; iptables -F DOCKER-ISOLATION-STAGE-2; \
+         iptables -D FORWARD -i BRIDGE ! -o BRIDGE -j ACCEPT",
+        "out",
+    ),
+];
+
+#[test]
+fn rules_of_docker_that_were_taken_away_are_told_and_come_back() {
+    let group = Group::new("checks-docker");
+    let Some(host) = or_skip(Host::up(&group)) else {
+        return;
+    };
+    assert_eq!(host.wrong(), [""; 0]);
+    assert_eq!(host.found(), []);
+    let node = host.lab.node("h1");
+    let id = docker(node, &["network", "ls", "-q", "-f", "name=shop"]).unwrap();
+    let bridge = format!("br-{}", id.trim());
+    for (script, lost) in TAKEN {
+        ovs::sh(node, &script.replace("BRIDGE", &bridge)).unwrap();
+        let wrong = host.wrong();
+        let rules = ovs::sh(node, "iptables -S").unwrap();
+        assert!(wrong.contains(&lost), "{script}: {wrong:?}: {rules}");
+        let findings = host.found();
+        assert!(
+            findings.iter().any(|finding| finding.id == RULES),
+            "{script}: {findings:#?}"
+        );
+        let leaks = host.leaks();
+        for finding in findings.iter().filter(|finding| finding.id == RULES) {
+            for command in &finding.fix.commands {
+                ovs::sh(node, &command.run)
+                    .unwrap_or_else(|error| panic!("{script}: {}: {error}", command.run));
+                // Nothing opens on the way, either.
+                let more: Vec<&str> = host.leaks();
+                assert!(
+                    more.iter().all(|leak| leaks.contains(leak)),
+                    "{script}: {}: {more:?}",
+                    command.run
+                );
+            }
+        }
+        assert_eq!(host.wrong(), [""; 0], "{script}: {findings:#?}");
+        assert_eq!(host.found(), [], "{script}");
+    }
+    // Without the chains that keep networks apart, only Docker brings the rest back.
+    let gone =
+        "iptables -F FORWARD; iptables -F DOCKER-ISOLATION-STAGE-1; iptables -X DOCKER-ISOLATION-STAGE-1";
+    ovs::sh(node, gone).unwrap();
+    let findings = host.found();
+    let rules = findings.iter().find(|finding| finding.id == RULES).unwrap();
+    let commands = rules.fix.commands.iter().map(|command| command.run.as_str());
+    assert_eq!(commands.collect::<Vec<_>>(), ["systemctl restart docker"]);
+}
