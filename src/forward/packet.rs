@@ -196,11 +196,12 @@ pub enum Payload {
         target: IpAddr,
         sender: IpAddr,
     },
-    /// The answer to `sender`: `mac` has `target`.
+    /// The answer to `sender`: `mac` has `target`. It comes `from` the target, or a proxy's own address (IPv6).
     Tell {
         target: IpAddr,
         mac: Mac,
         sender: IpAddr,
+        from: IpAddr,
     },
 }
 

@@ -291,7 +291,12 @@ impl Walker<'_, '_> {
             src: mac,
             dst: asker,
             vlan: None,
-            payload: Payload::Tell { target, mac, sender },
+            payload: Payload::Tell {
+                target,
+                mac,
+                sender,
+                from: self.advertised_from(at, target, sender),
+            },
         };
         if let Some(end) = self.keeps_in(at, &answer.payload) {
             return state.ends(at.place, end);

@@ -20,7 +20,7 @@ impl Walker<'_, '_> {
     /// Why what a namespace sends of neighbor discovery doesn't leave by the link, if so. An answer that OUTPUT changed
     /// goes where routes lead then (`ip6_route_me_harder`).
     pub(super) fn keeps_in(&self, at: At, payload: &Payload) -> Option<End> {
-        let packet = self.discovery(at, payload)?;
+        let packet = discovery(payload)?;
         let links = Links {
             output: Some(at.link),
             ..Links::default()
@@ -48,7 +48,7 @@ impl Walker<'_, '_> {
 
     /// Why what reached a link of a namespace isn't heeded there, if so.
     pub(super) fn keeps_out(&self, at: At, payload: &Payload, prerouted: bool) -> Option<End> {
-        let packet = self.discovery(at, payload)?;
+        let packet = discovery(payload)?;
         let links = Links {
             input: Some(at.link),
             ..Links::default()
@@ -66,7 +66,7 @@ impl Walker<'_, '_> {
         to: Option<IfIndex>,
         frame: &Frame,
     ) -> Option<End> {
-        let packet = self.discovery(bridge, &frame.payload)?;
+        let packet = discovery(&frame.payload)?;
         let came = Links {
             input: Some(bridge.link),
             output: None,
@@ -114,37 +114,34 @@ impl Walker<'_, '_> {
         Ok(state)
     }
 
-    /// What the frame's packet is. None where it is ARP, or of something else.
-    fn discovery(&self, at: At, payload: &Payload) -> Option<Packet> {
-        let (src, dst, kind) = match *payload {
-            Payload::Ask {
-                target: IpAddr::V6(target),
-                sender,
-            } => (sender, group(target).into(), SOLICIT),
-            Payload::Tell {
-                target: IpAddr::V6(target),
-                sender,
-                ..
-            } => {
-                let place = self.topology.place(at.place);
-                let own = place.has(target.into());
-                let of_link = || match sender {
-                    IpAddr::V6(sender) => source_of_link(place.net, sender, at.link),
-                    IpAddr::V4(_) => None,
-                };
-                // A proxy answers from an address of its own.
-                let src = if own { None } else { of_link() };
-                (src.unwrap_or(target).into(), sender, ADVERT)
+    /// Where an advertisement for an address comes from: a proxy answers from one of its own (`ndisc_send_na`).
+    pub(super) fn advertised_from(&self, at: At, target: IpAddr, sender: IpAddr) -> IpAddr {
+        let place = self.topology.place(at.place);
+        match sender {
+            IpAddr::V6(sender) if !place.has(target) => {
+                source_of_link(place.net, sender, at.link).map_or(target, IpAddr::V6)
             }
-            _ => return None,
-        };
-        let transport = Transport::Icmp { kind, code: 0, id: 0 };
-        Some(Packet {
-            ttl: 255,
-            size: 72,
-            ..Packet::new(src, dst, transport)
-        })
+            _ => target,
+        }
     }
+}
+
+/// What the frame's packet is. None where it is ARP, or of something else.
+fn discovery(payload: &Payload) -> Option<Packet> {
+    let (src, dst, kind) = match *payload {
+        Payload::Ask {
+            target: IpAddr::V6(target),
+            sender,
+        } => (sender, group(target).into(), SOLICIT),
+        Payload::Tell { from, sender, .. } if from.is_ipv6() => (from, sender, ADVERT),
+        _ => return None,
+    };
+    let transport = Transport::Icmp { kind, code: 0, id: 0 };
+    Some(Packet {
+        ttl: 255,
+        size: 72,
+        ..Packet::new(src, dst, transport)
+    })
 }
 
 /// Where those listen who may have the address (RFC 4291, 2.7.1).

@@ -130,8 +130,8 @@ fn carried(frame: &Frame) -> (Packet, bool) {
             let sender = if sender.is_ipv6() { *sender } else { none };
             (Packet::new(sender, *target, nd(SOLICIT)), false)
         }
-        Payload::Tell { target, sender, .. } if target.is_ipv6() => {
-            (Packet::new(*target, *sender, nd(ADVERT)), false)
+        Payload::Tell { from, sender, .. } if from.is_ipv6() => {
+            (Packet::new(*from, *sender, nd(ADVERT)), false)
         }
         Payload::Ask { target, sender } | Payload::Tell { target, sender, .. } => {
             (Packet::new(*sender, *target, Transport::Other(0)), true)

@@ -37,6 +37,7 @@ pub(super) fn key(frame: &Frame, reply: bool) -> Key {
             target: IpAddr::V4(target),
             mac,
             sender: IpAddr::V4(sender),
+            ..
         } => {
             key.set(Word::ETH_TYPE, 0x0806);
             key.set(Word::PROTO, 2);
@@ -44,12 +45,14 @@ pub(super) fn key(frame: &Frame, reply: bool) -> Key {
             key.set(Word::NW_DST, sender.to_bits().into());
             key.set(Word::ARP_SHA, field::of_mac(*mac));
         }
-        Payload::Tell { target, sender, .. } => {
+        Payload::Tell {
+            target, sender, from, ..
+        } => {
             key.set(Word::ETH_TYPE, 0x86dd);
             key.set(Word::PROTO, 58);
             key.set(Word::TTL, 255);
             key.set(Word::TP_SRC, 136);
-            address(&mut key, Word::V6_SRC, *target);
+            address(&mut key, Word::V6_SRC, *from);
             address(&mut key, Word::V6_DST, *sender);
             address(&mut key, Word::ND_TARGET, *target);
         }

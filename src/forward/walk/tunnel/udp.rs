@@ -137,7 +137,12 @@ impl Walker<'_, '_> {
                     src: mac,
                     dst: asker,
                     vlan: None,
-                    payload: Payload::Tell { target, mac, sender },
+                    payload: Payload::Tell {
+                        target,
+                        mac,
+                        sender,
+                        from: target,
+                    },
                 };
                 self.receive(state, at, answer)
             }
