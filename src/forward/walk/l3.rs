@@ -168,7 +168,11 @@ impl<'a> Walker<'_, 'a> {
         }
         let hit = match self.route(&mut state, at.place, at.link) {
             Ok(hit) => hit,
-            Err(_) if !forwards(place, state.packet.is_v6(), name).unwrap_or(true) => {
+            // With IPv6 a route that refuses says so even where nothing is forwarded (`ip6_pkt_drop`).
+            Err(End::Dropped(why) | End::Rejected(why))
+                if !forwards(place, state.packet.is_v6(), name).unwrap_or(true)
+                    && !(state.packet.is_v6() && matches!(why, Cause::RouteRefuses { .. })) =>
+            {
                 let why = Cause::NotForUs {
                     dst: state.packet.dst,
                     link: name.to_owned(),
