@@ -168,18 +168,21 @@ impl<'a> Walker<'_, 'a> {
         }
         let hit = match self.route(&mut state, at.place, at.link) {
             Ok(hit) => hit,
-            // With IPv6 a route that refuses says so even where nothing is forwarded (`ip6_pkt_drop`).
-            Err(End::Dropped(why) | End::Rejected(why))
-                if !forwards(place, state.packet.is_v6(), name).unwrap_or(true)
-                    && !(state.packet.is_v6() && matches!(why, Cause::RouteRefuses { .. })) =>
-            {
+            Err(end) => {
+                let v6 = state.packet.is_v6();
+                // With IPv6 a route that refuses says so even where nothing is forwarded (`ip6_pkt_drop`).
+                let says = |cause: &Cause| v6 && matches!(cause, Cause::RouteRefuses { .. });
+                if matches!(&end, End::Dropped(cause) | End::Rejected(cause) if says(cause))
+                    || forwards(place, v6, name).unwrap_or(true)
+                {
+                    return state.ends(at.place, end);
+                }
                 let why = Cause::NotForUs {
                     dst: state.packet.dst,
                     link: name.to_owned(),
                 };
                 return state.dropped(at.place, why);
             }
-            Err(end) => return state.ends(at.place, end),
         };
         match hit.route.kind {
             RouteType::Local | RouteType::Broadcast | RouteType::Anycast => {
