@@ -26,7 +26,8 @@ pub(super) struct Ends<I, O, E> {
 }
 
 impl Relay<'_> {
-    /// Gives the program its input, and keeps that open until `stop`; how it ended, and the start of what it complained.
+    /// Gives the program its input, which stays open, and after `stop` the word for that; how it ended, and the start of
+    /// what it complained.
     pub(super) async fn until<T>(
         &mut self,
         ends: Ends<impl AsyncWrite + Unpin, impl AsyncRead + Unpin, impl AsyncRead + Unpin>,
