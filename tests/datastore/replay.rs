@@ -95,11 +95,6 @@ const DIFFERENCES: &[Difference] = &[
         what: What::Words,
     },
     Difference {
-        why: "netdiag looks whether a resource is right before it looks whether it is there",
-        commands: &[302],
-        what: What::Output,
-    },
-    Difference {
         why: "namespaces name the file",
         commands: &[326, 368],
         what: What::Words,
