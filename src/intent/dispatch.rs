@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::state::netfilter::{Expr, Key, LinkBy, Match, Op, Rule, Statement, Table, Verdict, Way};
+use crate::state::netfilter::{Expr, Key, LinkBy, Match, Op, Rule, Statement, Table, Way};
 
 /// From an endpoint, or to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,7 +119,7 @@ impl<'t> Dispatch<'t> {
         let chains = self.table.chains.iter().filter(|chain| dispatch(&chain.name));
         let rules = chains.flat_map(|chain| &chain.rules);
         let of = rules.filter(|rule| {
-            let chain = target(rule).unwrap_or_default();
+            let chain = rule.targets().next().unwrap_or_default();
             Direction::ALL
                 .iter()
                 .any(|direction| *chain == direction.chain(link))
@@ -145,7 +145,7 @@ fn follow<'t>(
             {
                 return None;
             }
-            let Some(to) = target(rule) else { continue };
+            let Some(to) = rule.targets().next() else { continue };
             match link(rule, direction.way()) {
                 Some(Expr::Text(link)) => drop(leads.insert((direction, &**link), to)),
                 Some(Expr::Prefix(_)) if seen.insert(to) => todo.push(to),
@@ -154,13 +154,6 @@ fn follow<'t>(
         }
     }
     Some(())
-}
-
-fn target(rule: &Rule) -> Option<&str> {
-    rule.statements.iter().find_map(|statement| match statement {
-        Statement::Verdict(Verdict::Jump(chain) | Verdict::Goto(chain)) => Some(&**chain),
-        _ => None,
-    })
 }
 
 fn link(rule: &Rule, wanted: Way) -> Option<&Expr> {

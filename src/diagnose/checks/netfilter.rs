@@ -180,7 +180,11 @@ fn flannel(node: &NodeState) -> Option<Finding> {
         };
         let base = chains(node, table)
             .find(|(other, _, chain)| other.dialect == ruleset.dialect && &*chain.name == hook);
-        let jumps = base.is_some_and(|(_, _, base)| base.rules.iter().any(|rule| leads_to(rule, name)));
+        let jumps = base.is_some_and(|(_, _, base)| {
+            base.rules
+                .iter()
+                .any(|rule| rule.targets().any(|target| target == name))
+        });
         if !chain.rules.is_empty() && jumps {
             continue;
         }
@@ -204,12 +208,6 @@ fn flannel(node: &NodeState) -> Option<Finding> {
         );
     }
     None
-}
-
-fn leads_to(rule: &Rule, chain: &str) -> bool {
-    rule.statements.iter().any(|statement| {
-        matches!(statement, Statement::Verdict(Verdict::Jump(to) | Verdict::Goto(to)) if &**to == chain)
-    })
 }
 
 /// kube-proxy writes nftables of its own, Felix iptables.
@@ -242,7 +240,11 @@ fn modes(node: &NodeState) -> Option<Finding> {
 /// A rule for all packets drops or rejects before Calico's chains are reached.
 fn after_refusal(node: &NodeState) -> Option<Finding> {
     for (ruleset, _, chain) in chains(node, "filter").filter(|(_, _, chain)| &*chain.name == "FORWARD") {
-        let Some(calico) = chain.rules.iter().position(|rule| leads_to(rule, "cali-FORWARD")) else {
+        let Some(calico) = chain
+            .rules
+            .iter()
+            .position(|rule| rule.targets().any(|target| target == "cali-FORWARD"))
+        else {
             continue;
         };
         let refusal = chain.rules.iter().take(calico).find(|rule| {

@@ -1,6 +1,6 @@
 //! What keeps Docker's networks apart, and what lets packets pass behind it.
 
-use super::{Bridge, ISOLATION, Lacking, Purpose, Scene, USERS, Wanted, targets};
+use super::{Bridge, ISOLATION, Lacking, Purpose, Scene, USERS, Wanted};
 use crate::state::netfilter::{Dir, Expr, Key, Match, Op, Rule, Statement, Verdict};
 
 impl<'s> Scene<'s> {
@@ -83,7 +83,7 @@ impl<'s> Scene<'s> {
             chain.is_some_and(|chain| chain.rules.iter().any(|rule| sure(rule) && does(rule)))
         };
         let (from, to) = (&from.link, &to.link);
-        if !is_there(first, &|rule| targets(rule).any(|target| target == second)) {
+        if !is_there(first, &|rule| rule.targets().any(|target| target == second)) {
             lack(first, format!("-i {from} ! -o {from} -j {second}"), 1);
         }
         if !is_there(second, &refuses) {
@@ -104,7 +104,7 @@ impl<'s> Scene<'s> {
 
     /// The number in FORWARD of what follows the jumps to these chains.
     fn behind(&self, chains: &[&str]) -> usize {
-        let is_before = |rule: &Rule| targets(rule).any(|target| chains.contains(&target));
+        let is_before = |rule: &Rule| rule.targets().any(|target| chains.contains(&target));
         let rules = self.filter.chain("FORWARD").map_or(&[][..], |chain| &chain.rules);
         rules.iter().rposition(is_before).map_or(1, |index| index + 2)
     }

@@ -291,7 +291,11 @@ impl<'s> Scene<'s> {
         let mut at = 0;
         while let Some(chain) = found.get(at).copied() {
             at += 1;
-            let targets = chain.rules.iter().filter(|rule| matches(rule)).flat_map(targets);
+            let targets = chain
+                .rules
+                .iter()
+                .filter(|rule| matches(rule))
+                .flat_map(Rule::targets);
             let new = targets.filter(|target| seen.insert(target));
             found.extend(new.filter_map(|target| self.filter.chain(target)));
         }
@@ -344,12 +348,4 @@ impl<'s> Scene<'s> {
             lack(between, Purpose::Between, format!("-i {own} -o {own} -j ACCEPT"));
         }
     }
-}
-
-/// The chains that a rule leads to.
-fn targets(rule: &Rule) -> impl Iterator<Item = &str> {
-    rule.statements.iter().filter_map(|statement| match statement {
-        Statement::Verdict(Verdict::Jump(chain) | Verdict::Goto(chain)) => Some(&**chain),
-        _ => None,
-    })
 }

@@ -120,7 +120,7 @@ fn iptables(ruleset: &Ruleset, nat: &Table, v6: bool) -> Held {
     for (name, of_node) in [(SERVICES, false), (NODE_PORTS, true)] {
         for rule in nat.chain(name).into_iter().flat_map(|chain| &chain.rules) {
             held.is_uncertain |= !rule.is_understood() && front(rule, of_node).is_none();
-            let Some(target) = jump(rule).filter(|target| is_of_service(target)) else {
+            let Some(target) = rule.targets().next().filter(|target| is_of_service(target)) else {
                 continue;
             };
             let Some(front) = front(rule, of_node) else {
@@ -138,13 +138,6 @@ fn iptables(ruleset: &Ruleset, nat: &Table, v6: bool) -> Held {
 /// Chains that only mark, or that are for all.
 fn is_of_service(chain: &str) -> bool {
     chain.starts_with("KUBE-") && !chain.starts_with("KUBE-MARK-") && chain != NODE_PORTS
-}
-
-fn jump(rule: &Rule) -> Option<&str> {
-    rule.statements.iter().find_map(|statement| match statement {
-        Statement::Verdict(Verdict::Jump(chain) | Verdict::Goto(chain)) => Some(&**chain),
-        _ => None,
-    })
 }
 
 /// The address, protocol and port that a rule asks for.
@@ -189,7 +182,7 @@ fn leads(table: &Table, from: &str, to: &str) -> bool {
     let mut todo = vec![from];
     while let Some(name) = todo.pop() {
         let rules = table.chain(name).into_iter().flat_map(|chain| &chain.rules);
-        for target in rules.filter_map(jump) {
+        for target in rules.flat_map(Rule::targets) {
             if target == to {
                 return true;
             }
@@ -276,10 +269,7 @@ impl<'t> Reach<'t> {
 
 fn verdict(value: &Expr) -> Option<&str> {
     match value {
-        Expr::Verdict(verdict) => match &**verdict {
-            Verdict::Jump(chain) | Verdict::Goto(chain) => Some(chain),
-            _ => None,
-        },
+        Expr::Verdict(verdict) => verdict.target(),
         _ => None,
     }
 }

@@ -251,6 +251,14 @@ impl Rule {
         self.statements.iter().all(Statement::is_understood)
     }
 
+    /// The chains that it jumps or goes to, whatever it asks for.
+    pub fn targets(&self) -> impl Iterator<Item = &str> {
+        self.statements.iter().filter_map(|statement| match statement {
+            Statement::Verdict(verdict) => verdict.target(),
+            _ => None,
+        })
+    }
+
     /// Its comment; the first of several.
     pub fn comment(&self) -> Option<&str> {
         self.statements.iter().find_map(|statement| match statement {

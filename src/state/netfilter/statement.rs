@@ -144,6 +144,16 @@ pub enum Verdict {
     Queue(Box<Queue>),
 }
 
+impl Verdict {
+    /// The chain that goes on with the packet.
+    pub fn target(&self) -> Option<&str> {
+        match self {
+            Self::Jump(chain) | Self::Goto(chain) => Some(chain),
+            _ => None,
+        }
+    }
+}
+
 /// NFQUEUE: a program decides.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
