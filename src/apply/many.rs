@@ -14,7 +14,7 @@ use crate::datastore::{self, Datastore, Write};
 /// Documents that are read and written together.
 pub(super) const TOGETHER: usize = 64;
 /// So many times that many are on their way at once: while some are written, others are read.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 
 /// Applies every document; a failure doesn't stop the others, unless the datastore is out of reach, or `stopped` says
 /// that the user has had enough: then what is on its way ends, and nothing else begins.

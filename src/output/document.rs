@@ -1,6 +1,9 @@
 //! JSON and YAML, as people and programs read them.
 
+use std::io;
+
 use serde::Serialize;
+use serde_json::ser::{Formatter as _, PrettyFormatter, Serializer};
 use serde_json::{Map, Value};
 
 use super::yaml;
@@ -14,11 +17,17 @@ pub fn json<T: Serialize>(value: &T) -> String {
 
 /// A value as it stands in [`json`] of a document, so many lists or maps deep; without the indentation of its first line.
 pub fn json_at<T: Serialize>(value: &T, depth: usize) -> String {
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("\"{error}\""));
-    if depth > 0 {
-        text = text.replace('\n', &format!("\n{}", "  ".repeat(depth)));
+    let mut form = PrettyFormatter::new();
+    for _ in 0..depth {
+        // It goes on as within that many lists.
+        let _ = form.begin_array(&mut io::sink());
     }
-    text
+    let mut text = Vec::with_capacity(1 << 9);
+    match value.serialize(&mut Serializer::with_formatter(&mut text, form)) {
+        // It writes characters only.
+        Ok(()) => String::from_utf8(text).unwrap_or_default(),
+        Err(error) => format!("\"{error}\""),
+    }
 }
 
 /// JSON on one line.
