@@ -76,15 +76,15 @@ impl Rule {
             return (self.standard, i64::MIN..i64::MAX);
         };
         let this = year(time.saturating_add(self.standard).div_euclid(DAY));
-        let mut changes: Vec<(i64, i64)> = (this - 1..=this + 1)
-            .flat_map(|year| {
-                [
-                    (summer.start.of(year).saturating_sub(self.standard), summer.ahead),
-                    (summer.end.of(year).saturating_sub(summer.ahead), self.standard),
-                ]
-            })
-            .collect();
-        changes.sort_unstable();
+        let changes = (this - 1..=this + 1).flat_map(|year| {
+            [
+                (summer.end.of(year).saturating_sub(summer.ahead), self.standard),
+                (summer.start.of(year).saturating_sub(self.standard), summer.ahead),
+            ]
+        });
+        let mut changes: Vec<(i64, i64)> = changes.collect();
+        // Stable: a summer that begins when the one before ends goes on.
+        changes.sort_by_key(|(from, _)| *from);
         let next = changes.partition_point(|(from, _)| *from <= time);
         let last = next.checked_sub(1).and_then(|last| changes.get(last));
         let (from, ahead) = last.copied().unwrap_or((i64::MIN, self.standard));
