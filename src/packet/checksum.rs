@@ -209,7 +209,12 @@ mod tests {
         let sent = verdicts(&frame(&outer(&partial), check));
         assert_eq!(
             sent,
-            [Verdict::Right, Verdict::Offloaded, Verdict::Right, Verdict::Offloaded]
+            [
+                Verdict::Right,
+                Verdict::Offloaded,
+                Verdict::Right,
+                Verdict::Offloaded
+            ]
         );
         let wrong = verdicts(&frame(&outer(&partial), check ^ 1));
         assert!(matches!(wrong[1], Verdict::Wrong(..)), "{wrong:?}");

@@ -71,7 +71,11 @@ impl Decoder {
     /// Reads the header that is next; none when there is none.
     fn follow(&self, walk: &mut Walk, next: Next) -> Option<Next> {
         match next {
-            Next::Data => None,
+            Next::Stream if walk.ports.contains(&wire::bgp::PORT) => {
+                let read = wire::bgp::step(walk.rest)?;
+                walk.take(Kind::Bgp, read)
+            }
+            Next::Data | Next::Stream => None,
             Next::Stop(why) => walk.stop_at_last(why),
             Next::Ethernet => walk.read(Kind::Ethernet, wire::ethernet::step),
             Next::Type(kind) => walk.ether_type(kind),
@@ -103,11 +107,6 @@ impl Decoder {
             Next::SequencedGre(kind) => Some(walk.gre(kind, true)),
             Next::Erspan => walk.read(Kind::Erspan, wire::erspan::step),
             Next::Datagram => self.datagram(walk),
-            Next::Stream if walk.ports.contains(&wire::bgp::PORT) => {
-                let read = wire::bgp::step(walk.rest)?;
-                walk.take(Kind::Bgp, read)
-            }
-            Next::Stream => None,
             Next::Vxlan => walk.read(Kind::Vxlan, wire::vxlan::step),
             Next::VxlanGpe => walk.read(Kind::VxlanGpe, wire::vxlan::gpe),
             Next::Geneve => walk.read(Kind::Geneve, wire::geneve::step),
@@ -153,7 +152,8 @@ impl Decoder {
     }
 }
 
-impl<'a> Walk<'a> {
+impl Walk<'_> {
+    /// Reads a header. Each kind has a function of its own, in which all else is inlined.
     #[inline(never)]
     fn read(&mut self, kind: Kind, step: impl Fn(&[u8]) -> Read) -> Option<Next> {
         let read = step(self.rest);
@@ -161,6 +161,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Makes a layer of a header that was read, and goes to what follows it.
+    #[expect(
+        clippy::inline_always,
+        reason = "else what was read goes through memory, and comes back in other pieces"
+    )]
     #[inline(always)]
     fn take(&mut self, kind: Kind, read: Read) -> Option<Next> {
         let step = match read {
@@ -222,7 +226,9 @@ impl<'a> Walk<'a> {
         let had = self.rest.len();
         let (needed, why) = match trouble {
             Trouble::Bad(why) => (0, why),
-            Trouble::Short(needed) if self.at.saturating_add(small(needed)) > self.end => (needed, Why::Enclosed),
+            Trouble::Short(needed) if self.at.saturating_add(small(needed)) > self.end => {
+                (needed, Why::Enclosed)
+            }
             Trouble::Short(needed) => (needed, Why::Captured),
         };
         let ports = matches!(kind, Kind::Tcp | Kind::Udp | Kind::Sctp);

@@ -228,11 +228,11 @@ fn matched<'s>(a: &'s [Sighting], b: &'s [Sighting], mut found: impl FnMut(Match
                 }
             }
             (Some(one), other) if other.is_none_or(|other| one.mark < other.mark) => {
-                found(Match::Only(0, *one));
+                found(Match::Only(0, one));
                 a.next();
             }
             (_, Some(other)) => {
-                found(Match::Only(1, *other));
+                found(Match::Only(1, other));
                 b.next();
             }
             (_, None) => return,

@@ -158,7 +158,7 @@ impl Layer {
     }
 }
 
-/// Why decoding ended before the packet did.
+/// Why decoding ended before the packet did. As wide as all else that `wire::Next` has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u16)]
 pub enum Why {

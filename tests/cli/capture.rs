@@ -141,6 +141,27 @@ fn times_are_those_of_the_place() {
 }
 
 #[test]
+fn what_the_card_was_to_fill_in_is_no_finding() {
+    let offloaded = "fixtures/captures/vxlan-offload.pcap";
+    let output = netdiag(["capture", "--summary", "-r", offloaded]).run();
+    output.exits(0);
+    assert!(output.stdout.contains("17/13"), "{}", output.stdout);
+    // A byte of the last packet's outer header changes: its checksum is wrong for whatever is filled in.
+    let mut bytes = std::fs::read(offloaded).unwrap();
+    let ports = bytes.len() - 116 + 34;
+    bytes[ports] ^= 1;
+    let changed = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(changed.path(), bytes).unwrap();
+    let output = netdiag(["capture", "--summary", "-r", path(&changed)]).run();
+    output.exits(2);
+    assert!(
+        output.stdout.contains("tunnel-checksum-offload"),
+        "{}",
+        output.stdout
+    );
+}
+
+#[test]
 fn json_has_every_layer() {
     let output = netdiag(["capture", "-r", "fixtures/captures/ovs-gre.pcap", "-o", "json"]).run();
     output.exits(0);

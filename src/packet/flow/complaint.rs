@@ -74,7 +74,8 @@ impl Look<'_> {
                 Kind::Ipv6 => ip = Some(layer),
                 Kind::Tcp | Kind::Udp => {
                     if let Some(ip) = ip
-                        && let Verdict::Wrong(..) = checksum::transport(frame, ip, layer, layers.get(at + 1..).unwrap_or(&[]))
+                        && let Verdict::Wrong(..) =
+                            checksum::transport(frame, ip, layer, layers.get(at + 1..).unwrap_or(&[]))
                     {
                         let name = if layer.kind == Kind::Tcp { "TCP" } else { "UDP" };
                         self.checksum(ip, layer, name);

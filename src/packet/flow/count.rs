@@ -213,7 +213,11 @@ impl Counts {
         let mut cut = 0;
         for (key, count) in rows {
             if self.table.row(self.table.hint(&key), &key, || count).is_none() {
-                cut += count.packets.iter().map(|packets| u64::from(*packets)).sum::<u64>();
+                cut += count
+                    .packets
+                    .iter()
+                    .map(|packets| u64::from(*packets))
+                    .sum::<u64>();
             }
         }
         cut

@@ -168,7 +168,8 @@ pub(super) fn packed(frame: &[u8], stack: &Stack) -> Option<(Packed, bool)> {
     let header = ip.header(frame);
     let (addresses, [a_port, b_port], back, flags) = if ip.kind == Kind::Ipv4 {
         // Address and port in one number: which is the lower one is as often the one as the other.
-        let end = |address: [u8; 4], port: u16| u64::from(u32::from_be_bytes(address)) << 16 | u64::from(port);
+        let end =
+            |address: [u8; 4], port: u16| u64::from(u32::from_be_bytes(address)) << 16 | u64::from(port);
         let (from, to) = (
             end(Ipv4(header).source(), from),
             end(Ipv4(header).destination(), to),

@@ -67,6 +67,7 @@ impl Clock {
     }
 
     /// The same, by the clocks of a place.
+    #[must_use]
     pub fn in_zone(self, zone: Arc<Zone>) -> Self {
         Self { zone, ..self }
     }
@@ -182,7 +183,11 @@ pub(super) fn year(days: i64) -> i64 {
 
 /// Days from 1970 to the first of a month, from 1 to 12.
 pub(super) fn days_before(year: i64, month: i64) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     year * 365 + leap_days + (153 * month + 2) / 5 - EPOCH
 }

@@ -45,7 +45,9 @@ impl Zone {
         let second = bytes.get(first.len(4)..)?;
         let header = Header::of(second)?;
         let mut zone = header.zone(second, 8)?;
-        let text = second.get(header.len(8)..).and_then(|rest| rest.strip_prefix(b"\n"));
+        let text = second
+            .get(header.len(8)..)
+            .and_then(|rest| rest.strip_prefix(b"\n"));
         let text = text.and_then(|rest| rest.split(|byte| *byte == b'\n').next());
         let text = text.and_then(|text| std::str::from_utf8(text).ok());
         zone.rule = text.and_then(Rule::parse);
@@ -88,7 +90,9 @@ impl Header {
         }
         let mut counts = [0; 6];
         for (count, at) in counts.iter_mut().zip((20..).step_by(4)) {
-            *count = usize::try_from(be32(bytes, at)).ok().filter(|count| *count <= MOST)?;
+            *count = usize::try_from(be32(bytes, at))
+                .ok()
+                .filter(|count| *count <= MOST)?;
         }
         Some(Self {
             version: u8_at(bytes, 4),
@@ -116,7 +120,9 @@ impl Header {
             4 => i64::from(i32::from_be_bytes(array(bytes, 0))),
             _ => i64::from_be_bytes(array(bytes, 0)),
         });
-        let changes = times.zip(indices).map(|(at, index)| Some((at, ahead(usize::from(*index))?)));
+        let changes = times
+            .zip(indices)
+            .map(|(at, index)| Some((at, ahead(usize::from(*index))?)));
         let changes: Vec<_> = changes.collect::<Option<_>>()?;
         changes.is_sorted_by_key(|(at, _)| *at).then_some(Zone {
             before: ahead(0)?,

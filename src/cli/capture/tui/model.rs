@@ -121,7 +121,10 @@ impl Model {
 
     /// Makes the lines of a flow's packets.
     fn list(&mut self, key: Key) {
-        let mut lines = Lines::new(Clock::new(Stamp::Clock, false).in_zone(Arc::clone(&self.zone)), false);
+        let mut lines = Lines::new(
+            Clock::new(Stamp::Clock, false).in_zone(Arc::clone(&self.zone)),
+            false,
+        );
         lines.names.clone_from(&self.names);
         let (mut stack, mut text) = (Stack::default(), Text::new(false));
         let decoder = Decoder::default();
@@ -146,7 +149,10 @@ impl Model {
         };
         let (mut stack, mut text) = (Stack::default(), Text::new(false));
         let shown = kept.shown(&Decoder::default(), &mut stack);
-        let mut lines = Lines::new(Clock::new(Stamp::Date, true).in_zone(Arc::clone(&self.zone)), true);
+        let mut lines = Lines::new(
+            Clock::new(Stamp::Date, true).in_zone(Arc::clone(&self.zone)),
+            true,
+        );
         lines.names.clone_from(&self.names);
         lines.write(&shown, &mut text);
         hex::write(&shown, &mut text);

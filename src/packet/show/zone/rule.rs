@@ -88,7 +88,10 @@ impl Rule {
         let next = changes.partition_point(|(from, _)| *from <= time);
         let last = next.checked_sub(1).and_then(|last| changes.get(last));
         let (from, ahead) = last.copied().unwrap_or((i64::MIN, self.standard));
-        (ahead, from..changes.get(next).map_or(i64::MAX, |(until, _)| *until))
+        (
+            ahead,
+            from..changes.get(next).map_or(i64::MAX, |(until, _)| *until),
+        )
     }
 }
 
@@ -133,7 +136,9 @@ impl Rest<'_> {
             self.0 = quoted.split_once('>')?.1;
             return Some(());
         }
-        let rest = self.0.trim_start_matches(|letter: char| letter.is_ascii_alphabetic());
+        let rest = self
+            .0
+            .trim_start_matches(|letter: char| letter.is_ascii_alphabetic());
         let found = self.0.len() - rest.len() >= 3;
         self.0 = rest;
         found.then_some(())

@@ -37,7 +37,15 @@ fn rules_as_posix_has_them() {
             "{text}"
         );
     }
-    for text in ["", "CE-1", "CET", "CET-1CEST,M3.5.0", "CET-1CEST,M13.1.0,J400", "CET-25", "UTC0 "] {
+    for text in [
+        "",
+        "CE-1",
+        "CET",
+        "CET-1CEST,M3.5.0",
+        "CET-1CEST,M13.1.0,J400",
+        "CET-25",
+        "UTC0 ",
+    ] {
         assert_eq!(Zone::from_rule(text), None, "{text}");
     }
 }
