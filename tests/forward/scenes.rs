@@ -173,6 +173,10 @@ const SCENES: [(u8, &str, &[By]); 25] = [
         "what is left over",
         &[
             Test("src/diagnose/checks/netfilter.rs", "rules-left-over"),
+            Test(
+                "tests/checks/entries.rs",
+                "a_tunnel_that_no_pool_needs_any_more_keeps_its_address",
+            ),
             Missing("a lab of tunl0 after its pool is gone"),
         ],
     ),
