@@ -238,6 +238,7 @@ Register-ArgumentCompleter -Native -CommandName 'netdiag' -ScriptBlock {
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'Also show the bytes of each layer')
             [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Time of a packet: -t none, -tt seconds since 1970, -ttt since the packet before, -tttt date and time, -ttttt since the first packet')
             [CompletionResult]::new('--nano', '--nano', [CompletionResultType]::ParameterName, 'Nanoseconds instead of microseconds')
+            [CompletionResult]::new('--utc', '--utc', [CompletionResultType]::ParameterName, 'Times of day in UTC, whatever this host''s time zone is')
             [CompletionResult]::new('--summary', '--summary', [CompletionResultType]::ParameterName, 'Show flows instead of packets, and what is wrong with them; -o wide shows all flows')
             [CompletionResult]::new('--flows', '--flows', [CompletionResultType]::ParameterName, 'Show flows instead of packets, and only count: faster than --summary; -o wide shows all flows')
             [CompletionResult]::new('--tui', '--tui', [CompletionResultType]::ParameterName, 'Show flows as they come in the terminal; pick one to see its packets, and one of those to see its layers')

@@ -227,6 +227,7 @@ set edit:completion:arg-completer[netdiag] = {|@words|
             cand --hex 'Also show the bytes of each layer'
             cand -t 'Time of a packet: -t none, -tt seconds since 1970, -ttt since the packet before, -tttt date and time, -ttttt since the first packet'
             cand --nano 'Nanoseconds instead of microseconds'
+            cand --utc 'Times of day in UTC, whatever this host''s time zone is'
             cand --summary 'Show flows instead of packets, and what is wrong with them; -o wide shows all flows'
             cand --flows 'Show flows instead of packets, and only count: faster than --summary; -o wide shows all flows'
             cand --tui 'Show flows as they come in the terminal; pick one to see its packets, and one of those to see its layers'

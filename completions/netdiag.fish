@@ -581,6 +581,7 @@ complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l decap -d 'Wi
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s x -l hex -d 'Also show the bytes of each layer'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -s t -d 'Time of a packet: -t none, -tt seconds since 1970, -ttt since the packet before, -tttt date and time, -ttttt since the first packet'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l nano -d 'Nanoseconds instead of microseconds'
+complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l utc -d 'Times of day in UTC, whatever this host\'s time zone is'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l summary -d 'Show flows instead of packets, and what is wrong with them; -o wide shows all flows'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l flows -d 'Show flows instead of packets, and only count: faster than --summary; -o wide shows all flows'
 complete -c netdiag -n "__fish_netdiag_using_subcommand capture" -l tui -d 'Show flows as they come in the terminal; pick one to see its packets, and one of those to see its layers'

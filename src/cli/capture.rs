@@ -13,9 +13,11 @@ mod threads;
 mod tui;
 mod vteps;
 mod whole;
+mod zone;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ use clap::{ArgAction, Args as ClapArgs, ValueEnum};
 use super::snapshot::Ways;
 use super::source::Source;
 use super::{Context, Error, Outcome, seconds};
+use crate::packet::show::Zone;
 use crate::packet::{Decoder, Stack, Tunnel};
 use cluster::Plan;
 use input::Input;
@@ -35,7 +38,7 @@ use whole::Hand;
 ///
 /// Captures on links of this host (-i), or reads a file (-r): pcap and pcapng, also compressed with gzip or zstd.
 /// Decodes VXLAN, Geneve, GRE, IP in IP, flannel's UDP and more, to the packet inside. ` | ` stands between the headers
-/// of an encapsulation and what it carries. Times are UTC.
+/// of an encapsulation and what it carries. Times are this host's, as TZ or /etc/localtime say; in JSON, UTC.
 ///
 /// EXPR chooses packets as they were captured, in tcpdump's language (pcap-filter(7)); --inner does so by the packet
 /// inside all encapsulations.
@@ -72,6 +75,9 @@ pub(super) struct Args {
     /// Nanoseconds instead of microseconds
     #[arg(long)]
     nano: bool,
+    /// Times of day in UTC, whatever this host's time zone is
+    #[arg(long)]
+    utc: bool,
     /// Tunnel that a UDP port carries: vxlan, vxlan-gpe, geneve, flannel-udp, gre or mpls; may be repeated
     #[arg(long, value_name = "TUNNEL=PORT", value_parser = tunnel_port)]
     port: Vec<(Tunnel, u16)>,
@@ -262,6 +268,11 @@ impl Args {
         Ok(outcome)
     }
 
+    /// Whose clocks times are shown by.
+    fn zone(&self) -> Arc<Zone> {
+        Arc::new(if self.utc { Zone::default() } else { zone::local() })
+    }
+
     fn threads(&self) -> usize {
         const MOST: usize = 4;
         self.threads.map_or_else(
@@ -293,10 +304,10 @@ impl Args {
                 break;
             };
             number += 1;
-            if let Some(shown) = hand.look(number, packet, interface)? {
+            hand.look(number, packet, interface, |shown| {
                 taken += 1;
-                sink.take(cx, &shown)?;
-            }
+                sink.take(cx, shown)
+            })?;
         }
         Ok(())
     }

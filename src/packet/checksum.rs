@@ -59,8 +59,8 @@ pub fn ipv4(header: &[u8]) -> Verdict {
     Verdict::Wrong(stored, right)
 }
 
-/// The checksum of a TCP segment or a UDP datagram in an IP packet.
-pub fn transport(frame: &[u8], ip: &Layer, layer: &Layer) -> Verdict {
+/// The checksum of a TCP segment or a UDP datagram in an IP packet, with the layers inside it.
+pub fn transport(frame: &[u8], ip: &Layer, layer: &Layer, inside: &[Layer]) -> Verdict {
     let segment = layer.whole(frame);
     let (protocol, stored, at) = match layer.kind {
         Kind::Tcp => (6u8, Tcp(segment).checksum(), 16),
@@ -94,7 +94,7 @@ pub fn transport(frame: &[u8], ip: &Layer, layer: &Layer) -> Verdict {
         return Verdict::Right;
     }
     // Segmentation left to the card: some leave the length out.
-    if stored == fold(pseudo) || stored == fold(without_length) {
+    if stored == fold(pseudo) || stored == fold(without_length) || awaits(frame, pseudo, layer, inside) {
         return Verdict::Offloaded;
     }
     let right = !fold(u32::from(all) + u32::from(!stored));
@@ -106,6 +106,31 @@ pub fn transport(frame: &[u8], ip: &Layer, layer: &Layer) -> Verdict {
             right
         },
     )
+}
+
+/// Whether a tunnel's checksum will be right once the card has filled in that of the packet inside, which then adds up to
+/// the complement of what is stored there now (Linux's Documentation/networking/checksum-offloads.rst, "LCO").
+fn awaits(frame: &[u8], pseudo: u32, outer: &Layer, inside: &[Layer]) -> bool {
+    let mut ip = None;
+    for layer in inside {
+        match layer.kind {
+            Kind::Ipv4 | Kind::Ipv6 => ip = Some(layer),
+            Kind::Tcp | Kind::Udp => {
+                let offloaded = ip.is_some_and(|ip| transport(frame, ip, layer, &[]) == Verdict::Offloaded);
+                let start = layer.offset.saturating_sub(outer.offset) as usize;
+                let stored = match layer.kind {
+                    Kind::Tcp => Tcp(layer.header(frame)).checksum(),
+                    _ => Udp(layer.header(frame)).checksum(),
+                };
+                let before = outer.whole(frame).get(..start).unwrap_or(&[]);
+                if offloaded && fold(pseudo + sum(before) + u32::from(!stored)) == 0xffff {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 #[cfg(test)]
@@ -121,14 +146,17 @@ mod tests {
         Decoder::default().decode(frame, LinkType::ETHERNET, length, &mut stack);
         let mut ip = None;
         let mut found = Vec::new();
-        for layer in stack.travelling() {
+        for (at, layer) in stack.travelling().iter().enumerate() {
             match layer.kind {
                 Kind::Ipv4 => {
                     found.push(ipv4(layer.header(frame)));
                     ip = Some(*layer);
                 }
                 Kind::Ipv6 => ip = Some(*layer),
-                Kind::Tcp | Kind::Udp => found.push(transport(frame, &ip.unwrap(), layer)),
+                Kind::Tcp | Kind::Udp => {
+                    let inside = &stack.travelling()[at + 1..];
+                    found.push(transport(frame, &ip.unwrap(), layer, inside));
+                }
                 _ => {}
             }
         }
@@ -153,6 +181,43 @@ mod tests {
         packet[26..28].copy_from_slice(&[0x21, 0xb2]);
         let frame = build::ethernet(1, 2, 0x0800, &packet);
         assert_eq!(verdicts(&frame)[1], Verdict::Offloaded);
+    }
+
+    /// As Linux sends it into a tunnel: the outer checksum is right for what the card makes of the inner one.
+    #[test]
+    fn a_tunnel_waits_for_the_packet_inside() {
+        let (a, b) = ([192, 168, 80, 10], [192, 168, 80, 11]);
+        let whole = build::tcp4([10, 9, 0, 1], [10, 9, 0, 2], (40000, 80), 1, 0x10, b"hello");
+        let outer = |inner: &[u8]| {
+            let inner = build::ethernet(5, 6, 0x0800, inner);
+            build::udp_plain(50000, 4789, &build::vxlan(8, [0; 3], 7, &inner))
+        };
+        let frame = |udp: &[u8], check: u16| {
+            let mut udp = udp.to_vec();
+            udp[6..8].copy_from_slice(&check.to_be_bytes());
+            build::ethernet(1, 2, 0x0800, &build::ipv4(a, b, 17, &udp))
+        };
+        let filled = frame(&outer(&whole), 1);
+        let Verdict::Wrong(1, check) = verdicts(&filled)[1] else {
+            panic!("{:?}", verdicts(&filled))
+        };
+        assert_eq!(verdicts(&frame(&outer(&whole), check))[1], Verdict::Right);
+        // The sum of the inner pseudo header: addresses, protocol, 25 bytes.
+        let mut partial = whole.clone();
+        let pseudo = fold(sum(&whole[12..20]) + 6 + 25);
+        partial[36..38].copy_from_slice(&pseudo.to_be_bytes());
+        let sent = verdicts(&frame(&outer(&partial), check));
+        assert_eq!(
+            sent,
+            [
+                Verdict::Right,
+                Verdict::Offloaded,
+                Verdict::Right,
+                Verdict::Offloaded
+            ]
+        );
+        let wrong = verdicts(&frame(&outer(&partial), check ^ 1));
+        assert!(matches!(wrong[1], Verdict::Wrong(..)), "{wrong:?}");
     }
 
     #[test]

@@ -21,12 +21,17 @@ pub struct Decoder {
 
 /// Where decoding is.
 struct Walk<'a> {
-    frame: &'a [u8],
+    /// The captured bytes that are next, as far as what encloses them goes.
+    rest: &'a [u8],
     stack: &'a mut Stack,
-    /// The next byte.
-    at: usize,
+    /// Bytes of the frame that were captured.
+    captured: u32,
+    /// Where the next byte is in the frame.
+    at: u32,
     /// The end of what encloses it, on the wire.
-    end: usize,
+    end: u32,
+    /// Of TCP or UDP: source and destination.
+    ports: [u16; 2],
     level: u8,
     /// An address of the present level was seen.
     has_ip: bool,
@@ -38,11 +43,14 @@ impl Decoder {
     /// Decodes a frame of `wire_len` bytes, of which some were captured, into `stack`.
     pub fn decode(&self, frame: &[u8], link: LinkType, wire_len: u32, stack: &mut Stack) {
         stack.clear();
+        let captured = small(frame.len());
         let mut walk = Walk {
-            frame,
+            rest: frame.get(..captured as usize).unwrap_or(frame),
             stack,
+            captured,
             at: 0,
-            end: (wire_len as usize).max(frame.len()),
+            end: wire_len.max(captured),
+            ports: [0; 2],
             level: 0,
             has_ip: false,
             quoted: false,
@@ -63,12 +71,16 @@ impl Decoder {
     /// Reads the header that is next; none when there is none.
     fn follow(&self, walk: &mut Walk, next: Next) -> Option<Next> {
         match next {
-            Next::Data => None,
+            Next::Stream if walk.ports.contains(&wire::bgp::PORT) => {
+                let read = wire::bgp::step(walk.rest)?;
+                walk.take(Kind::Bgp, read)
+            }
+            Next::Data | Next::Stream => None,
             Next::Stop(why) => walk.stop_at_last(why),
             Next::Ethernet => walk.read(Kind::Ethernet, wire::ethernet::step),
             Next::Type(kind) => walk.ether_type(kind),
             Next::Proto(kind) => walk.protocol(kind),
-            Next::Ip => match walk.rest().first().map(|first| first >> 4) {
+            Next::Ip => match walk.rest.first().map(|first| first >> 4) {
                 Some(6) => walk.read(Kind::Ipv6, wire::ipv6::step),
                 _ => walk.read(Kind::Ipv4, wire::ipv4::step),
             },
@@ -80,7 +92,7 @@ impl Decoder {
                     .is_some_and(|last| last.kind == Kind::Icmpv6);
                 walk.quoted = true;
                 // An error may quote nothing.
-                if walk.rest().is_empty() {
+                if walk.rest.is_empty() {
                     None
                 } else if v6 {
                     walk.read(Kind::Ipv6, wire::ipv6::step)
@@ -88,25 +100,13 @@ impl Decoder {
                     walk.read(Kind::Ipv4, wire::ipv4::step)
                 }
             }
-            Next::Labelled => Some(wire::mpls::payload(walk.rest())),
+            Next::Labelled => Some(wire::mpls::payload(walk.rest)),
             Next::ControlWord => walk.read(Kind::ControlWord, wire::mpls::control_word),
             Next::Ppp => walk.read(Kind::Ppp, wire::ppp::ppp),
-            Next::Gre(kind, sequenced) => Some(match wire::gre::payload(kind, sequenced, walk.rest()) {
-                Next::Type(ether_type::WCCP) => {
-                    walk.at = walk.at.saturating_add(4).min(walk.end);
-                    Next::Type(ether_type::IPV4)
-                }
-                other => other,
-            }),
+            Next::Gre(kind) => Some(walk.gre(kind, false)),
+            Next::SequencedGre(kind) => Some(walk.gre(kind, true)),
             Next::Erspan => walk.read(Kind::Erspan, wire::erspan::step),
-            Next::Datagram { source, destination } => self.datagram(walk, source, destination),
-            Next::Stream { source, destination } => {
-                if source == wire::bgp::PORT || destination == wire::bgp::PORT {
-                    let read = wire::bgp::step(walk.rest())?;
-                    return walk.take(Kind::Bgp, read);
-                }
-                None
-            }
+            Next::Datagram => self.datagram(walk),
             Next::Vxlan => walk.read(Kind::Vxlan, wire::vxlan::step),
             Next::VxlanGpe => walk.read(Kind::VxlanGpe, wire::vxlan::gpe),
             Next::Geneve => walk.read(Kind::Geneve, wire::geneve::step),
@@ -116,8 +116,9 @@ impl Decoder {
     }
 
     /// What a UDP payload is, by its ports, then by its shape.
-    fn datagram(&self, walk: &mut Walk, source: u16, destination: u16) -> Option<Next> {
-        let rest = walk.rest();
+    fn datagram(&self, walk: &mut Walk) -> Option<Next> {
+        let [source, destination] = walk.ports;
+        let rest = walk.rest;
         if walk.at >= walk.end {
             return None;
         }
@@ -132,7 +133,7 @@ impl Decoder {
                 return walk.read(Kind::Dhcp, wire::dhcp::step);
             }
         }
-        let length = walk.end.saturating_sub(walk.at);
+        let length = walk.end.saturating_sub(walk.at) as usize;
         if wire::wireguard::has_shape(rest, length) {
             return Some(Next::WireGuard);
         }
@@ -151,20 +152,20 @@ impl Decoder {
     }
 }
 
-impl<'a> Walk<'a> {
-    /// The captured bytes that are next.
-    fn rest(&self) -> &'a [u8] {
-        self.frame
-            .get(self.at..self.end.min(self.frame.len()))
-            .unwrap_or(&[])
-    }
-
+impl Walk<'_> {
+    /// Reads a header. Each kind has a function of its own, in which all else is inlined.
+    #[inline(never)]
     fn read(&mut self, kind: Kind, step: impl Fn(&[u8]) -> Read) -> Option<Next> {
-        let read = step(self.rest());
+        let read = step(self.rest);
         self.take(kind, read)
     }
 
     /// Makes a layer of a header that was read, and goes to what follows it.
+    #[expect(
+        clippy::inline_always,
+        reason = "else what was read goes through memory, and comes back in other pieces"
+    )]
+    #[inline(always)]
     fn take(&mut self, kind: Kind, read: Read) -> Option<Next> {
         let step = match read {
             Ok(step) => step,
@@ -174,19 +175,30 @@ impl<'a> Walk<'a> {
             }
         };
         if let Some(total) = step.total {
-            self.end = self.end.min(self.at.saturating_add(total));
+            self.end = self.end.min(self.at.saturating_add(small(total)));
+            self.rest = self.rest.get(..total).unwrap_or(self.rest);
         }
-        if !self.push(kind, step.len, false) {
+        if !self.push(kind, small(step.len), false) {
+            self.stop(kind, step.len, Why::Depth);
             return None;
         }
-        self.at = self.at.saturating_add(step.len);
+        self.skip(step.len);
         Some(step.next)
     }
 
-    fn push(&mut self, kind: Kind, len: usize, cut: bool) -> bool {
+    /// Passes over bytes of what encloses them.
+    #[inline]
+    fn skip(&mut self, length: usize) {
+        self.at = self.at.saturating_add(small(length)).min(self.end);
+        self.rest = self.rest.get(length..).unwrap_or(&[]);
+    }
+
+    /// Adds a layer; false when there are too many.
+    #[inline]
+    fn push(&mut self, kind: Kind, len: u32, cut: bool) -> bool {
         // A frame in a packet, or a packet in a packet: an encapsulation.
         let inside = match kind {
-            Kind::Ethernet => !self.stack.layers().is_empty(),
+            Kind::Ethernet => !self.stack.is_empty(),
             Kind::Ipv4 | Kind::Ipv6 | Kind::Arp => self.has_ip,
             _ => false,
         };
@@ -196,33 +208,33 @@ impl<'a> Walk<'a> {
             self.extensions = 0;
         }
         self.has_ip |= kind.is_ip();
-        let pushed = self.stack.push(Layer {
+        let layer = Layer {
             kind,
             level: self.level,
             quoted: self.quoted,
             cut,
-            offset: small(self.at),
-            len: small(len),
-            total: small(self.end.saturating_sub(self.at)),
-        });
-        if !pushed {
-            self.stop(kind, len, Why::Depth);
-        }
-        pushed
+            offset: self.at,
+            len,
+            total: self.end.saturating_sub(self.at),
+        };
+        self.stack.push(layer, inside)
     }
 
     /// Notes why a header can't be read. Of the end of a packet, as quoted by ICMP or cut by a capture, the ports are kept.
+    #[cold]
     fn trouble(&mut self, kind: Kind, trouble: Trouble) {
-        let had = self.rest().len();
+        let had = self.rest.len();
         let (needed, why) = match trouble {
             Trouble::Bad(why) => (0, why),
-            Trouble::Short(needed) if self.at.saturating_add(needed) > self.end => (needed, Why::Enclosed),
+            Trouble::Short(needed) if self.at.saturating_add(small(needed)) > self.end => {
+                (needed, Why::Enclosed)
+            }
             Trouble::Short(needed) => (needed, Why::Captured),
         };
         let ports = matches!(kind, Kind::Tcp | Kind::Udp | Kind::Sctp);
         if ports && had >= 4 && self.stack.layers().len() < MOST {
             let len = if needed == 0 { had.min(20) } else { had.min(needed) };
-            self.push(kind, len, true);
+            self.push(kind, small(len), true);
         }
         // An error quotes only the start of a packet: nothing is wrong when it ends.
         if !(self.quoted && needed != 0) {
@@ -230,12 +242,13 @@ impl<'a> Walk<'a> {
         }
     }
 
+    #[cold]
     fn stop(&mut self, kind: Kind, needed: usize, why: Why) {
         self.stack.end(Stop {
             kind,
-            offset: small(self.at.min(self.frame.len())),
+            offset: self.at.min(self.captured),
             needed: small(needed),
-            had: small(self.rest().len()),
+            had: small(self.rest.len()),
             why,
         });
     }
@@ -270,10 +283,28 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn protocol(&mut self, kind: u8) -> Option<Next> {
+    /// A header that begins with two ports.
+    #[inline]
+    fn read_ports(&mut self, kind: Kind, step: impl Fn(&[u8]) -> Read) -> Option<Next> {
+        self.ports = [be16(self.rest, 0), be16(self.rest, 2)];
+        self.read(kind, step)
+    }
+
+    fn gre(&mut self, kind: u16, sequenced: bool) -> Next {
+        match wire::gre::payload(kind, sequenced, self.rest) {
+            Next::Type(ether_type::WCCP) => {
+                self.skip(4);
+                Next::Type(ether_type::IPV4)
+            }
+            other => other,
+        }
+    }
+
+    fn protocol(&mut self, kind: u16) -> Option<Next> {
+        let kind = u8::try_from(kind).ok()?;
         match kind {
-            protocol::TCP => self.read(Kind::Tcp, wire::tcp::step),
-            protocol::UDP => self.read(Kind::Udp, wire::udp::step),
+            protocol::TCP => self.read_ports(Kind::Tcp, wire::tcp::step),
+            protocol::UDP => self.read_ports(Kind::Udp, wire::udp::step),
             protocol::IPV4 => self.read(Kind::Ipv4, wire::ipv4::step),
             protocol::IPV6 => self.read(Kind::Ipv6, wire::ipv6::step),
             protocol::GRE => self.read(Kind::Gre, wire::gre::step),

@@ -15,8 +15,10 @@ pub use mark::Mark;
 
 /// Packets that are named one by one.
 const NAMED: usize = 20;
+/// Packets of both captures that are put together: each costs [`Join::PACKET`] bytes.
+pub const MOST_PACKETS: usize = 1 << 24;
 
-/// A packet that was seen at one place.
+/// A packet that was seen at one place. There are many of them.
 #[derive(Debug, Clone, Copy)]
 struct Sighting {
     mark: u64,
@@ -24,15 +26,24 @@ struct Sighting {
     time: i64,
     /// In its file, from 1.
     number: u32,
-    /// Index of its addresses.
-    pair: u32,
-    ttl: u8,
+    /// Index of its addresses, of which there are not more than packets, and in the lowest 8 bits the TTL.
+    pair_and_ttl: u32,
+}
+
+impl Sighting {
+    const fn pair(&self) -> usize {
+        (self.pair_and_ttl >> 8) as usize
+    }
+
+    const fn ttl(&self) -> u8 {
+        self.pair_and_ttl.to_le_bytes()[0]
+    }
 }
 
 /// Addresses of a packet: from, to.
 type Pair = (IpAddr, IpAddr);
 
-/// Two captures, while they are read. Costs 32 bytes a packet.
+/// Two captures, while they are read. Packets are not in the same order in both, so that all of them are remembered.
 #[derive(Debug, Default)]
 pub struct Join {
     seen: [Vec<Sighting>; 2],
@@ -82,14 +93,21 @@ impl Way {
 }
 
 impl Join {
-    /// Adds a packet of a capture (0 or 1).
-    pub fn add(&mut self, capture: usize, number: u64, packet: &Packet, stack: &Stack) {
+    /// Bytes of memory for each packet: what is remembered of it, and half of the time that two of them took.
+    pub const PACKET: usize = size_of::<Sighting>() + size_of::<i64>() / 2;
+
+    /// Adds a packet of a capture (0 or 1); false when there are [`MOST_PACKETS`] already.
+    #[must_use]
+    pub fn add(&mut self, capture: usize, number: u64, packet: &Packet, stack: &Stack) -> bool {
         let Some(Mark { mark, from, to, ttl }) = Mark::of(packet.data, stack) else {
             if let Some(others) = self.others.get_mut(capture) {
                 *others += 1;
             }
-            return;
+            return true;
         };
+        if self.seen.iter().map(Vec::len).sum::<usize>() >= MOST_PACKETS {
+            return false;
+        }
         let next = u32::try_from(self.pairs.len()).unwrap_or(u32::MAX);
         let pair = *self.pairs.entry((from, to)).or_insert(next);
         if let Some(seen) = self.seen.get_mut(capture) {
@@ -97,10 +115,10 @@ impl Join {
                 mark,
                 time: packet.time.nanos(),
                 number: u32::try_from(number).unwrap_or(u32::MAX),
-                pair,
-                ttl,
+                pair_and_ttl: pair << 8 | u32::from(ttl),
             });
         }
+        true
     }
 
     /// Puts both captures together.
@@ -109,7 +127,6 @@ impl Join {
             seen.sort_unstable_by_key(|sighting| (sighting.mark, sighting.time, sighting.number));
         }
         let [a, b] = &self.seen;
-        let (both, only) = matched(a, b);
         let mut pairs: Vec<Pair> = vec![(IpAddr::from([0; 4]), IpAddr::from([0; 4])); self.pairs.len()];
         for (pair, at) in &self.pairs {
             if let Some(place) = pairs.get_mut(*at as usize) {
@@ -117,11 +134,15 @@ impl Join {
             }
         }
         let mut deltas = vec![Deltas::default(); pairs.len()];
-        for (a, b) in &both {
-            if let Some(deltas) = deltas.get_mut(a.pair as usize) {
-                deltas.add(b.time - a.time, a.ttl, b.ttl);
+        let mut both = 0;
+        matched(a, b, |found| {
+            if let Match::Both(a, b) = found {
+                both += 1;
+                if let Some(deltas) = deltas.get_mut(a.pair()) {
+                    deltas.add(b.time.saturating_sub(a.time), a.ttl(), b.ttl());
+                }
             }
-        }
+        });
         let back = |pair: usize| {
             let (from, to) = pairs.get(pair)?;
             self.pairs.get(&(*to, *from)).map(|back| *back as usize)
@@ -130,7 +151,7 @@ impl Join {
         let mut joined = Joined {
             packets: [a.len() as u64, b.len() as u64],
             others: self.others,
-            both: both.len() as u64,
+            both,
             outside: [0; 2],
             ahead: clocks.as_ref().map(|clocks| clocks.ahead),
             give_or_take: clocks.as_ref().and_then(|clocks| clocks.give_or_take),
@@ -155,20 +176,21 @@ impl Join {
             });
         }
         let common = common(a, b, ahead);
-        for (capture, only) in only.into_iter().enumerate() {
+        matched(a, b, |found| {
+            let Match::Only(capture, sighting) = found else {
+                return;
+            };
             // By the first clock.
             let shift = if capture == 0 { 0 } else { ahead };
-            for sighting in only {
-                let time = sighting.time.saturating_sub(shift);
-                let inside = common.is_some_and(|(from, to)| (from..=to).contains(&time));
-                let way = joined.ways.get_mut(sighting.pair as usize).filter(|_| inside);
-                match (way, joined.outside.get_mut(capture)) {
-                    (Some(way), _) => way.miss(capture, sighting.number),
-                    (None, Some(outside)) => *outside += 1,
-                    (None, None) => {}
-                }
+            let time = sighting.time.saturating_sub(shift);
+            let inside = common.is_some_and(|(from, to)| (from..=to).contains(&time));
+            let way = joined.ways.get_mut(sighting.pair()).filter(|_| inside);
+            match (way, joined.outside.get_mut(capture)) {
+                (Some(way), _) => way.miss(capture, sighting.number),
+                (None, Some(outside)) => *outside += 1,
+                (None, None) => {}
             }
-        }
+        });
         joined.ways.retain(|way| way.arrived > 0 || way.only != [0; 2]);
         for named in joined.ways.iter_mut().flat_map(|way| &mut way.named) {
             named.sort_unstable();
@@ -187,22 +209,33 @@ impl Way {
     }
 }
 
-/// Packets that are in both, and those that are in one. Of equal packets, the first is the other's first.
-fn matched<'s>(
-    a: &'s [Sighting],
-    b: &'s [Sighting],
-) -> (Vec<(&'s Sighting, &'s Sighting)>, [Vec<&'s Sighting>; 2]) {
-    let (mut both, mut only) = (Vec::new(), [Vec::new(), Vec::new()]);
+/// What a packet turns out to be.
+enum Match<'s> {
+    /// Seen at both places.
+    Both(&'s Sighting, &'s Sighting),
+    /// Seen at one.
+    Only(usize, &'s Sighting),
+}
+
+/// Finds packets that are in both captures, and those that are in one. Of equal packets, the first is the other's first.
+fn matched<'s>(a: &'s [Sighting], b: &'s [Sighting], mut found: impl FnMut(Match<'s>)) {
     let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
     loop {
         match (a.peek(), b.peek()) {
             (Some(one), Some(other)) if one.mark == other.mark => {
-                both.extend(a.next().zip(b.next()));
+                if let Some((one, other)) = a.next().zip(b.next()) {
+                    found(Match::Both(one, other));
+                }
             }
-            (Some(one), Some(other)) if one.mark < other.mark => only[0].extend(a.next()),
-            (_, Some(_)) => only[1].extend(b.next()),
-            (Some(_), None) => only[0].extend(a.next()),
-            (None, None) => return (both, only),
+            (Some(one), other) if other.is_none_or(|other| one.mark < other.mark) => {
+                found(Match::Only(0, one));
+                a.next();
+            }
+            (_, Some(other)) => {
+                found(Match::Only(1, other));
+                b.next();
+            }
+            (_, None) => return,
         }
     }
 }

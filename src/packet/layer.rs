@@ -158,8 +158,9 @@ impl Layer {
     }
 }
 
-/// Why decoding ended before the packet did.
+/// Why decoding ended before the packet did. As wide as all else that `wire::Next` has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u16)]
 pub enum Why {
     /// The capture kept fewer bytes than the header needs.
     Captured,
@@ -232,22 +233,25 @@ impl Stack {
         self.stop = None;
     }
 
-    /// Adds a layer; false when there is no room for it.
+    /// Adds a layer, which is the first of a packet `inside` those before or not; false when there is no room for it.
     #[inline]
-    pub(super) fn push(&mut self, layer: Layer) -> bool {
+    pub(super) fn push(&mut self, layer: Layer, inside: bool) -> bool {
         let Some(free) = self.layers.get_mut(self.count) else {
             return false;
         };
         *free = layer;
         self.count += 1;
         if !layer.quoted {
-            let level = self.layers.get(self.innermost).map(|first| first.level);
-            if level != Some(layer.level) {
+            if inside {
                 self.innermost = self.travelling;
             }
             self.travelling = self.count;
         }
         true
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// Says where decoding ended; the first to say so is right.

@@ -51,7 +51,7 @@ impl Tunnel {
             Self::VxlanGpe => Some(Next::VxlanGpe),
             Self::Geneve => Some(Next::Geneve),
             Self::FlannelUdp => Some(Next::FlannelUdp),
-            Self::Gre => Some(Next::Proto(super::wire::ipv4::protocol::GRE)),
+            Self::Gre => Some(Next::Proto(super::wire::ipv4::protocol::GRE as u16)),
             Self::Mpls => Some(Next::Type(super::wire::ethernet::ether_type::MPLS)),
         }
     }

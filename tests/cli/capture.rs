@@ -93,6 +93,75 @@ fn the_words_of_tcpdump_are_those_of_tcpdump() {
 }
 
 #[test]
+fn times_are_those_of_the_place() {
+    // November 2023, and half a year later.
+    let frame = &kinds::all(&mut Random::new(1))[0].frame;
+    let mut bytes = file::header(1);
+    for at in [0, 15_000_000] {
+        file::packet(&mut bytes, at * 1_000_000, frame, frame.len());
+    }
+    let capture = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(capture.path(), bytes).unwrap();
+    let zones = [
+        "UTC0",
+        "",
+        "CET-1CEST,M3.5.0,M10.5.0/3",
+        "<-03>3",
+        "Asia/Kathmandu",
+        ":America/New_York",
+        "Australia/Lord_Howe",
+        "Nowhere/Known",
+    ];
+    for zone in zones {
+        let clocks = |args: &[&str]| {
+            let output = netdiag(["capture", "-tttt", "-r", path(&capture)])
+                .args(args)
+                .env("TZ", zone)
+                .run();
+            output.exits(0);
+            let times = output.stdout.lines().map(|line| line[..19].to_owned());
+            times.collect::<Vec<_>>()
+        };
+        assert_eq!(clocks(&["--utc"]), ["2023-11-14 22:13:20", "2024-05-06 12:53:20"]);
+        let theirs = Command::new("tcpdump")
+            .args(["-ttttnr", path(&capture)])
+            .env("TZ", zone)
+            .output();
+        let Ok(theirs) = theirs else {
+            return crate::skip("tcpdump is not there");
+        };
+        let theirs = String::from_utf8(theirs.stdout).unwrap();
+        let theirs: Vec<_> = theirs
+            .lines()
+            .filter(|line| line.starts_with('2'))
+            .map(|line| &line[..19])
+            .collect();
+        assert_eq!(clocks(&[]), theirs, "{zone}");
+    }
+}
+
+#[test]
+fn what_the_card_was_to_fill_in_is_no_finding() {
+    let offloaded = "fixtures/captures/vxlan-offload.pcap";
+    let output = netdiag(["capture", "--summary", "-r", offloaded]).run();
+    output.exits(0);
+    assert!(output.stdout.contains("17/13"), "{}", output.stdout);
+    // A byte of the last packet's outer header changes: its checksum is wrong for whatever is filled in.
+    let mut bytes = std::fs::read(offloaded).unwrap();
+    let ports = bytes.len() - 116 + 34;
+    bytes[ports] ^= 1;
+    let changed = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(changed.path(), bytes).unwrap();
+    let output = netdiag(["capture", "--summary", "-r", path(&changed)]).run();
+    output.exits(2);
+    assert!(
+        output.stdout.contains("tunnel-checksum-offload"),
+        "{}",
+        output.stdout
+    );
+}
+
+#[test]
 fn json_has_every_layer() {
     let output = netdiag(["capture", "-r", "fixtures/captures/ovs-gre.pcap", "-o", "json"]).run();
     output.exits(0);

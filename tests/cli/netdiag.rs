@@ -46,6 +46,7 @@ impl Netdiag {
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("COLUMNS", "80")
             .env("NODENAME", "node1")
+            .env("TZ", "UTC0")
             .stdin(Stdio::null());
         // Coverage of the binary ends up where its runner wants it.
         if let Some(profile) = std::env::var_os("LLVM_PROFILE_FILE") {

@@ -1,6 +1,7 @@
 //! `--join`: two captures of the same traffic, held against each other.
 
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -10,7 +11,7 @@ use super::summary::duration;
 use super::whole::Hand;
 use super::{Context, Error, Outcome, Output};
 use crate::output::{document, table, text};
-use crate::packet::join::{Join, Joined, Way};
+use crate::packet::join::{Join, Joined, MOST_PACKETS, Way};
 use crate::packet::show::Names;
 
 /// Reads both, and says what each has that the other has not.
@@ -55,21 +56,23 @@ fn read(
     join: &mut Join,
 ) -> Result<(), Error> {
     let mut file = Recorded::open(path, false)?;
-    let mut number = 0;
-    loop {
-        let found = file.reader().next_packet();
-        match found {
-            Ok(Some((packet, interface))) => {
-                number += 1;
-                if let Some(shown) = hand.look(number, packet, interface)? {
-                    join.add(capture, number, &packet, shown.stack);
-                }
-            }
-            Ok(None) => break,
-            Err(error) => return Err(file.failed(&error)),
+    let read = hand.all(&mut file, |shown| {
+        if join.add(capture, shown.number, &shown.packet, shown.stack) {
+            return Ok(ControlFlow::Continue(()));
         }
-    }
+        Err(too_many())
+    });
+    read.map_err(|failure| file.failed(failure))?;
     file.warn(cx)
+}
+
+#[cold]
+fn too_many() -> Error {
+    Error::new(format!(
+        "--join: more than {MOST_PACKETS} packets in both files, of which each takes {} bytes of memory",
+        Join::PACKET
+    ))
+    .hint("choose some of them: an expression, --inner or --flow")
 }
 
 struct Report<'a> {

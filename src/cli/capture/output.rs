@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::cluster::Plan;
 use super::dump::Dump;
-use super::summary::{Look, Summary};
+use super::summary::{Counting, Form as FlowForm, Summary};
 use super::tui::Tui;
 use super::{Args, Context, Error, Outcome, Output, Style};
 use crate::packet::file::Interface;
@@ -17,6 +17,7 @@ const ENOUGH: usize = 64 << 10;
 pub(super) enum Sink {
     Show(Shower),
     Write(Dump),
+    Flows(Counting),
     Summary(Summary),
     Tui(Box<Tui>),
 }
@@ -25,15 +26,18 @@ impl Sink {
     pub(super) fn new(args: &Args, plan: &mut Plan, cx: &Context) -> Result<Self, Error> {
         let names = plan.names.take();
         if args.tui {
-            return Ok(Self::Tui(Box::new(Tui::new(names, cx)?)));
+            return Ok(Self::Tui(Box::new(Tui::new(names, args.zone(), cx)?)));
         }
-        let look = match (args.summary, args.flows) {
-            (true, _) => Some(Look::Faults(plan.vteps.take())),
-            (false, true) => Some(Look::Flow),
-            (false, false) => None,
-        };
-        if let Some(look) = look {
-            return Ok(Self::Summary(Summary::new(args.output, names, look)));
+        if args.summary || args.flows {
+            let form = FlowForm {
+                output: args.output,
+                names,
+            };
+            return Ok(if args.summary {
+                Self::Summary(Summary::new(form, plan.vteps.take()))
+            } else {
+                Self::Flows(Counting::new(form))
+            });
         }
         Ok(match &args.file.write {
             Some(path) => Self::Write(Dump::new(path, &args.file, names, args.names)?),
@@ -45,6 +49,10 @@ impl Sink {
         match self {
             Self::Show(shower) => shower.take(cx, shown),
             Self::Write(dump) => dump.take(shown),
+            Self::Flows(counting) => {
+                counting.take(shown);
+                Ok(())
+            }
             Self::Summary(summary) => {
                 summary.take(shown);
                 Ok(())
@@ -58,7 +66,7 @@ impl Sink {
         match self {
             Self::Show(shower) => shower.flush(cx),
             Self::Write(dump) => dump.finish(&[]),
-            Self::Summary(_) | Self::Tui(_) => Ok(()),
+            Self::Flows(_) | Self::Summary(_) | Self::Tui(_) => Ok(()),
         }
     }
 
@@ -76,7 +84,7 @@ impl Sink {
                 Ok(cx.out.flush()?)
             }
             Self::Write(dump) => dump.flush(),
-            Self::Summary(_) => Ok(()),
+            Self::Flows(_) | Self::Summary(_) => Ok(()),
             Self::Tui(tui) => tui.quiet(),
         }
     }
@@ -84,6 +92,7 @@ impl Sink {
     /// Ends the output; the links with what was lost on each go into a file.
     pub(super) fn finish(&mut self, cx: &mut Context, interfaces: &[Interface]) -> Result<Outcome, Error> {
         match self {
+            Self::Flows(counting) => return counting.show(cx),
             Self::Summary(summary) => return summary.show(cx),
             Self::Write(dump) => dump.finish(interfaces)?,
             Self::Show(shower) => shower.flush(cx)?,
@@ -119,7 +128,7 @@ impl Shower {
             4 => Stamp::Date,
             _ => Stamp::First,
         };
-        let clock = Clock::new(stamp, args.nano);
+        let clock = Clock::new(stamp, args.nano).in_zone(args.zone());
         let form = match (args.output, args.style) {
             (Output::Json, _) => Form::Json(Json::new(names)),
             (_, Style::Tcpdump) => Form::Tcpdump(Tcpdump { clock }),
@@ -177,7 +186,7 @@ impl Shower {
         &mut self.text
     }
 
-    fn take(&mut self, cx: &mut Context, shown: &Shown) -> Result<(), Error> {
+    pub(super) fn take(&mut self, cx: &mut Context, shown: &Shown) -> Result<(), Error> {
         self.write(shown);
         if self.at_once || self.text.len() >= ENOUGH {
             self.flush(cx)?;

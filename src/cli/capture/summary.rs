@@ -1,4 +1,4 @@
-//! `--summary`: flows, and what is wrong with them.
+//! `--flows` and `--summary`: flows, and what is wrong with them.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::{Context, Error, Outcome, Output};
 use crate::diagnose::{Severity, catalogue};
 use crate::output::{document, table, text};
 use crate::packet::file::Time;
-use crate::packet::flow::{End, Finding, Flow, Flows, Key, Seen, Via, Vteps};
+use crate::packet::flow::{Counted, Counts, End, Finding, Flow, Flows, Key, Seen, Via, Vteps};
 use crate::packet::show::time::Rfc3339;
 use crate::packet::show::{Names, Shown, Text};
 
@@ -17,61 +17,87 @@ const MOST: usize = 20;
 /// Packets whose flows are looked for at once.
 const TOGETHER: usize = 512;
 
-/// Counts packets instead of showing them.
+/// `--flows`: counts the packets of flows.
+pub(super) struct Counting {
+    pub(super) counts: Counts,
+    /// Not added yet.
+    waiting: Vec<Counted>,
+    form: Form,
+}
+
+/// `--summary`: also looks at what is wrong with them.
 pub(super) struct Summary {
     flows: Flows,
     /// Not added yet.
     seen: Vec<Seen>,
-    output: Output,
-    names: Option<Arc<Names>>,
-    look: Look,
+    form: Form,
+    /// Who has which tunnels, where that is known.
+    vteps: Option<Arc<Vteps>>,
 }
 
-/// What is looked at in a packet.
-#[derive(Clone)]
-pub(super) enum Look {
-    /// Its flow.
-    Flow,
-    /// Also what is wrong with it; with its tunnels, where it is known who has which.
-    Faults(Option<Arc<Vteps>>),
+/// How flows are shown.
+pub(super) struct Form {
+    pub(super) output: Output,
+    pub(super) names: Option<Arc<Names>>,
 }
 
-impl Look {
-    pub(super) fn at(&self, shown: &Shown) -> Seen {
-        match self {
-            Self::Flow => Seen::counted(shown.number, &shown.packet, shown.stack),
-            Self::Faults(vteps) => Seen::of(shown.number, &shown.packet, shown.stack, vteps.as_deref()),
+/// What of a packet is counted.
+#[inline]
+pub(super) fn counted(shown: &Shown) -> Counted {
+    Counted::of(shown.number, &shown.packet, shown.stack)
+}
+
+/// What is seen of a packet.
+pub(super) fn seen(shown: &Shown, vteps: Option<&Vteps>) -> Seen {
+    Seen::of(shown.number, &shown.packet, shown.stack, vteps)
+}
+
+impl Counting {
+    pub(super) fn new(form: Form) -> Self {
+        Self {
+            counts: Counts::default(),
+            waiting: Vec::with_capacity(TOGETHER),
+            form,
         }
+    }
+
+    #[inline]
+    pub(super) fn take(&mut self, shown: &Shown) {
+        self.waiting.push(counted(shown));
+        if self.waiting.len() >= TOGETHER {
+            self.add_waiting();
+        }
+    }
+
+    fn add_waiting(&mut self) {
+        self.counts.add_all(&self.waiting);
+        self.waiting.clear();
+    }
+
+    pub(super) fn show(&mut self, cx: &mut Context) -> Result<Outcome, Error> {
+        self.add_waiting();
+        let flows = std::mem::take(&mut self.counts).into_flows();
+        self.form.show(cx, &flows, None)?;
+        Ok(Outcome::Good)
     }
 }
 
 impl Summary {
-    pub(super) fn new(output: Output, names: Option<Arc<Names>>, look: Look) -> Self {
+    pub(super) fn new(form: Form, vteps: Option<Arc<Vteps>>) -> Self {
         Self {
             flows: Flows::default(),
             seen: Vec::new(),
-            output,
-            names,
-            look,
+            form,
+            vteps,
         }
     }
 
-    pub(super) const fn look(&self) -> &Look {
-        &self.look
-    }
-
-    /// Whether a packet means the same whatever came before it.
-    pub(super) const fn only_counts(&self) -> bool {
-        matches!(self.look, Look::Flow)
-    }
-
-    /// Adds what threads counted.
-    pub(super) fn count_with(&mut self, threads: Vec<Flows>) {
-        self.flows.count_with(threads);
+    pub(super) const fn vteps(&self) -> Option<&Arc<Vteps>> {
+        self.vteps.as_ref()
     }
 
     pub(super) fn take(&mut self, shown: &Shown) {
-        self.seen.push(self.look.at(shown));
+        self.seen.push(seen(shown, self.vteps.as_deref()));
         if self.seen.len() >= TOGETHER {
             self.add_seen();
         }
@@ -88,50 +114,53 @@ impl Summary {
 
     pub(super) fn show(&mut self, cx: &mut Context) -> Result<Outcome, Error> {
         self.add_seen();
-        let findings = match self.look {
-            Look::Flow => Vec::new(),
-            Look::Faults(_) => self.flows.findings(),
-        };
-        if self.output == Output::Json {
-            cx.out.write_all(
-                document::json(&Json::new(&self.flows, &findings, self.names.as_deref())).as_bytes(),
-            )?;
-        } else {
-            self.tables(cx, &findings)?;
-        }
+        let findings = self.flows.findings();
+        self.form.show(cx, &self.flows, Some(&findings))?;
         Ok(if findings.is_empty() {
             Outcome::Good
         } else {
             Outcome::Findings
         })
     }
+}
 
-    fn tables(&self, cx: &mut Context, findings: &[Finding]) -> Result<(), Error> {
+impl Form {
+    /// Shows flows; with what is wrong with them, if that was looked for.
+    fn show(&self, cx: &mut Context, flows: &Flows, findings: Option<&[Finding]>) -> Result<(), Error> {
+        if self.output == Output::Json {
+            let json = Json::new(flows, findings.unwrap_or_default(), self.names.as_deref());
+            cx.out.write_all(document::json(&json).as_bytes())?;
+            return Ok(());
+        }
+        self.flows(cx, flows)?;
+        findings.map_or(Ok(()), |findings| show_findings(cx, findings))
+    }
+
+    fn flows(&self, cx: &mut Context, flows: &Flows) -> Result<(), Error> {
         let style = cx.style;
-        let number = self.flows.len();
+        let number = flows.len();
         let most = if self.output == Output::Wide { number } else { MOST };
-        let count = |number: u64, noun| text::count(usize::try_from(number).unwrap_or(usize::MAX), noun);
-        let took = match (self.flows.first, self.flows.last) {
+        let took = match (flows.first, flows.last) {
             (Some(first), Some(last)) => duration(last.nanos().saturating_sub(first.nanos())),
             _ => "0 s".to_owned(),
         };
         let head = format!(
             "{}, {} bytes in {took}: {}, {} without IP",
-            count(self.flows.packets, "packet"),
-            self.flows.bytes,
+            number_of(flows.packets, "packet"),
+            flows.bytes,
             text::count(number, "flow"),
-            count(self.flows.others, "packet")
+            number_of(flows.others, "packet")
         );
         writeln!(cx.out, "{}", style.strong(&head))?;
-        if self.flows.untold > 0 {
+        if flows.untold > 0 {
             let line = format!(
                 "{} of more flows are not told apart",
-                count(self.flows.untold, "packet")
+                number_of(flows.untold, "packet")
             );
             writeln!(cx.out, "{}", style.warn(&line))?;
         }
-        let flows = self.flows.sorted().take(most);
-        let rows: Vec<Vec<String>> = flows
+        let shown = flows.sorted().take(most);
+        let rows: Vec<Vec<String>> = shown
             .map(|(key, flow)| row(&key, flow, self.names.as_deref()))
             .collect();
         if !rows.is_empty() {
@@ -141,40 +170,46 @@ impl Summary {
             let line = format!("{} more: -o wide shows all", text::count(number - most, "flow"));
             writeln!(cx.out, "{}", style.faint(&line))?;
         }
-        if matches!(self.look, Look::Flow) {
-            return Ok(());
-        }
-        writeln!(cx.out)?;
-        if findings.is_empty() {
-            writeln!(cx.out, "{}", style.good("No findings."))?;
-            return Ok(());
-        }
-        let head = format!("{}.", text::count(findings.len(), "finding"));
-        writeln!(cx.out, "{}", style.bad(&head))?;
-        for finding in findings {
-            let place = match finding.number {
-                0 => format!(" ({})", count(finding.packets, "packet")),
-                number => format!(
-                    " ({}, first is number {number})",
-                    count(finding.packets, "packet")
-                ),
-            };
-            let severity = severity(finding);
-            let head = format!("{} {}: ", finding.code, severity.name());
-            let line = text::wrap(
-                &format!("{}{place}", finding.text),
-                usize::from(style.width),
-                &head,
-                "    ",
-            );
-            let line = match severity {
-                Severity::Error => style.bad(&line),
-                Severity::Warning => style.warn(&line),
-            };
-            writeln!(cx.out, "{line}")?;
-        }
         Ok(())
     }
+}
+
+fn show_findings(cx: &mut Context, findings: &[Finding]) -> Result<(), Error> {
+    let style = cx.style;
+    writeln!(cx.out)?;
+    if findings.is_empty() {
+        writeln!(cx.out, "{}", style.good("No findings."))?;
+        return Ok(());
+    }
+    let head = format!("{}.", text::count(findings.len(), "finding"));
+    writeln!(cx.out, "{}", style.bad(&head))?;
+    for finding in findings {
+        let place = match finding.number {
+            0 => format!(" ({})", number_of(finding.packets, "packet")),
+            number => format!(
+                " ({}, first is number {number})",
+                number_of(finding.packets, "packet")
+            ),
+        };
+        let severity = severity(finding);
+        let head = format!("{} {}: ", finding.code, severity.name());
+        let line = text::wrap(
+            &format!("{}{place}", finding.text),
+            usize::from(style.width),
+            &head,
+            "    ",
+        );
+        let line = match severity {
+            Severity::Error => style.bad(&line),
+            Severity::Warning => style.warn(&line),
+        };
+        writeln!(cx.out, "{line}")?;
+    }
+    Ok(())
+}
+
+fn number_of(number: u64, noun: &str) -> String {
+    text::count(usize::try_from(number).unwrap_or(usize::MAX), noun)
 }
 
 /// What a finding is, by its page.

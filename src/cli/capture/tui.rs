@@ -13,7 +13,7 @@ use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::{Context, Error};
-use crate::packet::show::{Names, Shown};
+use crate::packet::show::{Names, Shown, Zone};
 use model::{Model, Press};
 
 /// Between two pictures.
@@ -30,14 +30,14 @@ pub(super) struct Tui {
 }
 
 impl Tui {
-    pub(super) fn new(names: Option<Arc<Names>>, cx: &Context) -> Result<Self, Error> {
+    pub(super) fn new(names: Option<Arc<Names>>, zone: Arc<Zone>, cx: &Context) -> Result<Self, Error> {
         if !cx.style.terminal {
             return Err(Error::new("--tui needs a terminal").hint("--summary writes flows anywhere"));
         }
         let terminal = ratatui::try_init()?;
         Ok(Self {
             terminal,
-            model: Model::new(names),
+            model: Model::new(names, zone),
             drawn: Instant::now(),
             ended: false,
         })

@@ -1,5 +1,6 @@
 //! A file that is read whole: by several threads, with the output that one would make, or by one.
 
+use std::ops::ControlFlow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,11 +8,11 @@ use super::dump::{Dump, Recipe};
 use super::input::recorded::Recorded;
 use super::output::{Shower, Sink};
 use super::select::Select;
-use super::summary::Summary;
+use super::summary::{Counting, Summary, counted, seen};
 use super::threads::{Failure, in_any_order, in_order};
 use super::{Context, Error};
 use crate::packet::file::{Block, Interface, Packet};
-use crate::packet::flow::{Flows, MOST_FLOWS, Seen};
+use crate::packet::flow::{Counted, Counts, MOST_FLOWS, Seen};
 use crate::packet::show::{Layout, Shown, Text};
 use crate::packet::{Decoder, Stack};
 
@@ -31,22 +32,26 @@ impl Hand<'_> {
         }
     }
 
-    /// Decodes a packet; none if it isn't wanted.
+    /// Decodes a packet, and lets it be taken if it is wanted.
     #[inline]
-    pub(super) fn look<'b>(
-        &'b mut self,
+    pub(super) fn look(
+        &mut self,
         number: u64,
-        packet: Packet<'b>,
-        interface: Option<&'b Interface>,
-    ) -> Result<Option<Shown<'b>>, Error> {
+        packet: Packet,
+        interface: Option<&Interface>,
+        take: impl FnOnce(&Shown) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         self.decoder
             .decode(packet.data, packet.link, packet.wire_len, &mut self.stack);
-        Ok(self.select.takes(&packet, &self.stack)?.then_some(Shown {
+        if !self.select.takes(&packet, &self.stack)? {
+            return Ok(());
+        }
+        take(&Shown {
             number,
             packet,
             stack: &self.stack,
             interface,
-        }))
+        })
     }
 
     /// The packets of a block that are wanted.
@@ -56,11 +61,33 @@ impl Hand<'_> {
         mut take: impl FnMut(&Shown) -> Result<(), Error>,
     ) -> Result<(), Error> {
         for (number, packet, interface) in block.packets() {
-            if let Some(shown) = self.look(number, packet, interface)? {
-                take(&shown)?;
-            }
+            self.look(number, packet, interface, &mut take)?;
         }
         Ok(())
+    }
+
+    /// The packets of a file that are wanted, until `take` breaks off.
+    pub(super) fn all(
+        &mut self,
+        file: &mut Recorded,
+        mut take: impl FnMut(&Shown) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<(), Failure> {
+        let read = file.reader().each(|number, packet, interface| {
+            let mut flow = ControlFlow::Continue(());
+            let taken = self.look(number, packet, interface, |shown| {
+                flow = take(shown)?;
+                Ok(())
+            });
+            match (taken, flow) {
+                (Err(error), _) => ControlFlow::Break(Some(error)),
+                (Ok(()), ControlFlow::Break(())) => ControlFlow::Break(None),
+                (Ok(()), ControlFlow::Continue(())) => ControlFlow::Continue(()),
+            }
+        });
+        match read.map_err(Failure::Read)? {
+            ControlFlow::Break(Some(error)) => Err(Failure::Taken(error)),
+            ControlFlow::Break(None) | ControlFlow::Continue(()) => Ok(()),
+        }
     }
 }
 
@@ -74,31 +101,41 @@ struct Made<T, S> {
     failed: Option<Error>,
 }
 
-/// Reads all of a file, without other threads.
+/// Reads all of a file, without other threads. Each kind of output has a loop of its own.
 pub(super) fn alone(
     cx: &mut Context,
     sink: &mut Sink,
     file: &mut Recorded,
     hand: &mut Hand,
 ) -> Result<(), Error> {
-    let mut number = 0;
-    loop {
-        let (packet, interface) = match file.reader().next_packet() {
-            Ok(Some(found)) => found,
-            Ok(None) => return Ok(()),
-            Err(error) => {
-                sink.flush(cx)?;
-                return Err(file.failed(&error));
-            }
-        };
-        number += 1;
-        if let Some(shown) = hand.look(number, packet, interface)? {
-            sink.take(cx, &shown)?;
-            if sink.has_ended() {
-                return Ok(());
-            }
-        }
-    }
+    let on = ControlFlow::Continue(());
+    let ended = match sink {
+        Sink::Show(shower) => hand.all(file, |shown| shower.take(cx, shown).map(|()| on)),
+        Sink::Write(dump) => hand.all(file, |shown| dump.take(shown).map(|()| on)),
+        Sink::Flows(flows) => hand.all(file, |shown| {
+            flows.take(shown);
+            Ok(on)
+        }),
+        Sink::Summary(summary) => hand.all(file, |shown| {
+            summary.take(shown);
+            Ok(on)
+        }),
+        Sink::Tui(tui) => hand.all(file, |shown| {
+            tui.take(shown)?;
+            Ok(if tui.has_ended() {
+                ControlFlow::Break(())
+            } else {
+                on
+            })
+        }),
+    };
+    ended.or_else(|failure| failed(cx, sink, file, failure))
+}
+
+/// What was taken so far is written before an error.
+fn failed(cx: &mut Context, sink: &mut Sink, file: &Recorded, failure: Failure) -> Result<(), Error> {
+    sink.flush(cx)?;
+    Err(file.failed(failure))
 }
 
 /// Reads all of a file; none if its packets can't be taken side by side.
@@ -113,17 +150,11 @@ pub(super) fn run(
     let ended = match sink {
         Sink::Show(shower) if shower.may_be_made_apart() => show(cx, shower, file, hands(threads + 1)),
         Sink::Write(dump) if dump.may_be_made_apart() => self::dump(dump, file, hands(threads + 1)),
-        Sink::Summary(summary) if summary.only_counts() => flows(summary, file, hands(threads)),
+        Sink::Flows(counting) => flows(counting, file, hands(threads)),
         Sink::Summary(summary) => self::summary(summary, file, hands(threads)),
         _ => return None,
     };
-    Some(ended.or_else(|failure| {
-        sink.flush(cx)?;
-        Err(match failure {
-            Failure::Read(error) => file.failed(&error),
-            Failure::Taken(error) => error,
-        })
-    }))
+    Some(ended.or_else(|failure| failed(cx, sink, file, failure)))
 }
 
 /// Lines. A block that was written with other columns than the blocks before turned out to have is written again: that
@@ -221,43 +252,55 @@ fn dump(dump: &mut Dump, file: &mut Recorded, mut hands: Vec<Hand>) -> Result<()
 }
 
 /// Flows that are only counted: each thread does so by itself, in any order, as long as they are not too many for that.
-fn flows(summary: &mut Summary, file: &mut Recorded, mut hands: Vec<Hand>) -> Result<(), Failure> {
-    let mut counted: Vec<_> = hands.iter().map(|_| Flows::of_parts()).collect();
+fn flows(counting: &mut Counting, file: &mut Recorded, mut hands: Vec<Hand>) -> Result<(), Failure> {
+    let mut parts: Vec<_> = hands.iter().map(|_| Counts::of_parts()).collect();
     let told = &AtomicUsize::new(0);
-    let look = summary.look().clone();
-    let look = &look;
-    let workers = hands.iter_mut().zip(&mut counted).map(|(hand, flows)| {
-        let mut seen = Vec::new();
+    let workers = hands.iter_mut().zip(&mut parts).map(|(hand, part)| {
+        let mut packets = Vec::new();
         move |block: &Block| {
             hand.each(block, |shown| {
-                seen.push(look.at(shown));
+                packets.push(counted(shown));
                 Ok(())
             })?;
-            let before = flows.len();
-            flows.add_all(&mut seen);
-            seen.clear();
-            let new = flows.len() - before;
+            let before = part.len();
+            part.add_all(&packets);
+            packets.clear();
+            let new = part.len() - before;
             Ok(told.fetch_add(new, Ordering::Relaxed) + new < MOST_FLOWS)
         }
     });
     let ended = in_any_order(file.reader(), workers);
-    summary.count_with(counted);
+    counting.counts.join(parts);
     if ended? {
-        Ok(())
-    } else {
-        self::summary(summary, file, hands)
+        return Ok(());
     }
+    let workers = hands.into_iter().map(|mut hand| {
+        move |block: &Block, made: &mut Made<Vec<Counted>, ()>| {
+            made.thing.clear();
+            let done = hand.each(block, |shown| {
+                made.thing.push(counted(shown));
+                Ok(())
+            });
+            made.failed = done.err();
+        }
+    });
+    let workers: Vec<_> = workers.collect();
+    let at_hand = file.is_at_hand();
+    in_order(file.reader(), workers, at_hand, |_, made| {
+        counting.counts.add_all(&made.thing);
+        made.failed.take().map_or(Ok(()), Err)
+    })
 }
 
 /// Flows: what is seen of each packet is told apart from what it means for its flow.
 fn summary(summary: &mut Summary, file: &mut Recorded, hands: Vec<Hand>) -> Result<(), Failure> {
-    let look = summary.look().clone();
+    let vteps = summary.vteps().cloned();
     let workers = hands.into_iter().map(|mut hand| {
-        let look = &look;
+        let vteps = vteps.as_deref();
         move |block: &Block, made: &mut Made<Vec<Seen>, ()>| {
             made.thing.clear();
             let done = hand.each(block, |shown| {
-                made.thing.push(look.at(shown));
+                made.thing.push(seen(shown, vteps));
                 Ok(())
             });
             made.failed = done.err();

@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use super::record::Record;
-use super::{Error, Interface, Packet, Reader};
+use super::{Error, Format, Interface, Packet, Reader};
+use crate::packet::bytes::small;
 
 /// Packets of a file that follow one another. Used again for other packets, so that none is allocated.
 #[derive(Debug, Default)]
@@ -46,6 +47,7 @@ impl Reader {
             self.buffer.exchange(&mut block.bytes);
         }
         loop {
+            self.take_whole(&mut block.records);
             self.buffer.held = !block.records.is_empty();
             let found = match self.next_record() {
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock && self.buffer.held => None,
@@ -64,5 +66,30 @@ impl Reader {
             block.interfaces = self.interfaces.as_slice().into();
         }
         Ok(!block.is_empty())
+    }
+
+    /// Takes the packets of a classic file that the buffer has: each of them is described once, where it stays.
+    fn take_whole(&mut self, records: &mut Vec<Record>) {
+        let (Format::Pcap(pcap), None) = (&self.format, &self.ahead) else {
+            return;
+        };
+        let (start, rest) = (self.buffer.start(), self.buffer.rest());
+        let mut behind = rest;
+        while let Some((packet, next)) = pcap.whole(behind) {
+            behind = next;
+            let end = start + rest.len() - behind.len();
+            records.push(Record {
+                time: packet.time,
+                link: packet.link,
+                direction: packet.direction,
+                interface: packet.interface,
+                wire_len: packet.wire_len,
+                data: small(end - packet.data.len())..small(end),
+                comment: None,
+            });
+            self.taken += 1;
+        }
+        let passed = rest.len() - behind.len();
+        self.buffer.skip(passed);
     }
 }

@@ -34,7 +34,7 @@ impl Buffer {
     /// Gives all bytes away, those that were taken and those that were not, and goes on with a copy of the latter in
     /// `bytes`, whose content doesn't matter.
     pub(super) fn exchange(&mut self, bytes: &mut Vec<u8>) {
-        let rest = self.bytes.get(self.start..self.end).unwrap_or(&[]);
+        let rest = self.rest();
         let length = rest.len();
         if bytes.len() < SIZE.max(length) {
             bytes.resize(SIZE.max(length), 0);
@@ -63,6 +63,7 @@ impl Buffer {
     }
 
     /// Up to `length` next bytes; fewer only at the end of the input.
+    #[inline]
     pub(super) fn peek(&mut self, length: usize) -> io::Result<&[u8]> {
         if self.end - self.start < length && !self.at_end {
             self.fill(length)?;
@@ -98,6 +99,7 @@ impl Buffer {
     }
 
     /// Passes over bytes that were seen.
+    #[inline]
     pub(super) fn skip(&mut self, length: usize) {
         let length = length.min(self.end - self.start);
         self.start += length;
@@ -122,13 +124,26 @@ impl Buffer {
     }
 
     /// Takes bytes that were seen by `peek`; where they begin in the buffer.
+    #[inline]
     pub(super) fn take(&mut self, length: usize) -> usize {
         let from = self.start;
         self.skip(length);
         from
     }
 
+    /// Where the next byte is in the buffer.
+    pub(super) const fn start(&self) -> usize {
+        self.start
+    }
+
+    /// The next bytes, as far as they were read already.
+    #[inline]
+    pub(super) fn rest(&self) -> &[u8] {
+        self.bytes.get(self.start..self.end).unwrap_or(&[])
+    }
+
     /// The bytes, taken or not; what was taken stays where it is until more is read.
+    #[inline]
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -4,7 +4,7 @@
 use super::buffer::Buffer;
 use super::interface::{Clock, Interface};
 use super::record::Record;
-use super::{Error, LONGEST_PACKET, LinkType, Time};
+use super::{Error, LONGEST_PACKET, LinkType, Packet, Time};
 use crate::packet::bytes::{array, small};
 
 mod field {
@@ -87,6 +87,7 @@ impl Pcap {
         }
     }
 
+    #[inline]
     fn u32(self, bytes: &[u8], at: usize) -> u32 {
         let bytes = array(bytes, at);
         if self.big_endian {
@@ -96,6 +97,50 @@ impl Pcap {
         }
     }
 
+    /// The packet that bytes begin with, and the bytes behind it; none if it isn't whole, or needs a closer look.
+    #[inline]
+    pub(super) fn whole<'a>(&self, bytes: &'a [u8]) -> Option<(Packet<'a>, &'a [u8])> {
+        let (head, behind) = bytes.split_at_checked(self.header)?;
+        let captured = self.u32(head, 8);
+        if captured as usize > LONGEST_PACKET || self.swapped {
+            return None;
+        }
+        let (data, behind) = behind.split_at_checked(captured as usize)?;
+        let packet = Packet {
+            time: self.time(head),
+            link: self.link,
+            interface: 0,
+            wire_len: self.u32(head, 12),
+            data,
+            comment: None,
+            direction: 0,
+        };
+        Some((packet, behind))
+    }
+
+    #[inline]
+    fn time(self, head: &[u8]) -> Time {
+        let seconds = i64::from(self.u32(head, 0));
+        let fraction = self.u32(head, 4);
+        let (units, length) = if self.nanoseconds {
+            (1_000_000_000, 1)
+        } else {
+            (1_000_000, 1000)
+        };
+        if fraction < units {
+            return Time {
+                seconds,
+                nanoseconds: fraction * length,
+            };
+        }
+        // A damaged one is of more than a second: then it is that much later.
+        Time {
+            seconds: seconds + i64::from(fraction / units),
+            nanoseconds: fraction % units * length,
+        }
+    }
+
+    #[inline]
     pub(super) fn next(
         &mut self,
         buffer: &mut Buffer,
@@ -105,16 +150,11 @@ impl Pcap {
         if head.len() < self.header {
             if !head.is_empty() {
                 let had = head.len();
-                let offset = buffer.offset();
-                warnings.push(format!(
-                    "at byte {offset}: it ends in the middle of a packet's header"
-                ));
-                buffer.skip(had);
+                ends_early(buffer, had, "packet's header", warnings);
             }
             return Ok(None);
         }
-        let seconds = self.u32(head, 0);
-        let fraction = self.u32(head, 4);
+        let time = self.time(head);
         let mut captured = self.u32(head, 8);
         let mut wire_len = self.u32(head, 12);
         if self.swapped && captured > wire_len {
@@ -122,29 +162,17 @@ impl Pcap {
         }
         let length = captured as usize;
         if length > LONGEST_PACKET {
-            return Err(Error::Broken {
-                offset: buffer.offset(),
-                what: format!("a packet of {captured} bytes can't be: the file is damaged here"),
-            });
+            return Err(too_long(buffer, captured));
         }
-        // A damaged one may be of more than a second: then it is that much later.
-        let nanoseconds = u64::from(fraction) * if self.nanoseconds { 1 } else { 1000 };
         let whole = self.header + length;
         let had = buffer.peek(whole)?.len();
         if had < whole {
-            let offset = buffer.offset();
-            warnings.push(format!(
-                "at byte {offset}: it ends in the middle of a packet of {length} bytes"
-            ));
-            buffer.skip(had);
+            ends_early(buffer, had, &format!("packet of {length} bytes"), warnings);
             return Ok(None);
         }
         let start = small(buffer.take(whole));
         Ok(Some(Record {
-            time: Time {
-                seconds: i64::from(seconds) + i64::try_from(nanoseconds / 1_000_000_000).unwrap_or(0),
-                nanoseconds: u32::try_from(nanoseconds % 1_000_000_000).unwrap_or(0),
-            },
+            time,
             link: self.link,
             interface: 0,
             wire_len,
@@ -153,4 +181,19 @@ impl Pcap {
             direction: 0,
         }))
     }
+}
+
+#[cold]
+fn too_long(buffer: &Buffer, captured: u32) -> Error {
+    Error::Broken {
+        offset: buffer.offset(),
+        what: format!("a packet of {captured} bytes can't be: the file is damaged here"),
+    }
+}
+
+#[cold]
+fn ends_early(buffer: &mut Buffer, had: usize, what: &str, warnings: &mut Vec<String>) {
+    let offset = buffer.offset();
+    warnings.push(format!("at byte {offset}: it ends in the middle of a {what}"));
+    buffer.skip(had);
 }

@@ -58,7 +58,7 @@ impl Look<'_> {
         let (frame, stack) = (self.frame, self.stack);
         let layers = stack.travelling();
         let mut ip: Option<&Layer> = None;
-        for layer in layers {
+        for (at, layer) in layers.iter().enumerate() {
             let header = layer.header(frame);
             match layer.kind {
                 Kind::Ipv4 => {
@@ -74,7 +74,8 @@ impl Look<'_> {
                 Kind::Ipv6 => ip = Some(layer),
                 Kind::Tcp | Kind::Udp => {
                     if let Some(ip) = ip
-                        && let Verdict::Wrong(..) = checksum::transport(frame, ip, layer)
+                        && let Verdict::Wrong(..) =
+                            checksum::transport(frame, ip, layer, layers.get(at + 1..).unwrap_or(&[]))
                     {
                         let name = if layer.kind == Kind::Tcp { "TCP" } else { "UDP" };
                         self.checksum(ip, layer, name);

@@ -38,14 +38,12 @@ pub struct Key {
 }
 
 /// A key in few bytes, that is quickly compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Packed {
-    /// Of 16 bytes or, in the second, of 4.
-    a: [u64; 2],
-    b: [u64; 2],
-    a_port: u16,
-    b_port: u16,
-    number: u32,
+    /// `a` and `b`, each in two words; those of IPv4 have only the second one.
+    addresses: [u64; 4],
+    /// Ports of `a` and `b`, and the number of the virtual network.
+    ends: u64,
     kind: Kind,
     via: Option<Kind>,
     flags: u8,
@@ -54,53 +52,77 @@ pub(super) struct Packed {
 const V6: u8 = 1;
 const NUMBERED: u8 = 2;
 
+impl PartialEq for Packed {
+    /// Without a branch for each part: they are nearly always equal.
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        let words = self.addresses.iter().zip(&other.addresses);
+        let differ = words.fold(self.ends ^ other.ends, |differ, (one, other)| {
+            differ | (one ^ other)
+        });
+        let rest = |key: &Self| (key.kind, key.via, key.flags);
+        differ == 0 && rest(self) == rest(other)
+    }
+}
+
+impl Eq for Packed {}
+
 impl Packed {
     pub(super) fn key(&self) -> Key {
-        let address = |[high, low]: [u64; 2]| -> IpAddr {
+        let [a_high, a_low, b_high, b_low] = self.addresses;
+        let address = |high: u64, low: u64| -> IpAddr {
             if self.flags & V6 != 0 {
                 Ipv6Addr::from(u128::from(high) << 64 | u128::from(low)).into()
             } else {
                 Ipv4Addr::from(u32::try_from(low).unwrap_or(0)).into()
             }
         };
+        let port = |shift: u32| u16::try_from(self.ends >> shift & 0xffff).unwrap_or(0);
+        let number = u32::try_from(self.ends & 0xffff_ffff).unwrap_or(0);
         Key {
             via: self.via.map(|kind| Via {
                 kind,
-                number: (self.flags & NUMBERED != 0).then_some(self.number),
+                number: (self.flags & NUMBERED != 0).then_some(number),
             }),
             kind: self.kind,
             a: End {
-                address: address(self.a),
-                port: self.a_port,
+                address: address(a_high, a_low),
+                port: port(48),
             },
             b: End {
-                address: address(self.b),
-                port: self.b_port,
+                address: address(b_high, b_low),
+                port: port(32),
             },
         }
     }
 
     /// Keys come from captures, and the table is bounded: nothing is gained by flows that collide.
-    pub(super) const fn hash(&self) -> u64 {
-        let mut hash = 0;
-        let ports = (self.a_port as u64) << 32 | (self.b_port as u64) << 48 | self.number as u64;
-        let words = [
-            self.a[0],
-            self.a[1],
-            self.b[0],
-            self.b[1],
-            ports,
-            self.kind as u64,
+    #[inline]
+    pub(super) fn hash(&self) -> u64 {
+        const ODD: [u64; 4] = [
+            0x9e37_79b9_7f4a_7c15,
+            0xc2b2_ae3d_27d4_eb4f,
+            0xd6e8_feb8_6659_fd93,
+            0xa076_1d64_78bd_642f,
         ];
-        let mut at = 0;
-        while at < words.len() {
-            hash = (hash ^ words[at])
-                .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-                .rotate_left(23);
-            at += 1;
-        }
-        hash ^ hash >> 32
+        // Products that don't wait for one another.
+        let mix = |one: u64, other: u64| {
+            let product = u128::from(one) * u128::from(other);
+            let [low, high] = [product, product >> 64].map(|half| half & u128::from(u64::MAX));
+            u64::try_from(low ^ high).unwrap_or(0)
+        };
+        let [a_high, a_low, b_high, b_low] = self.addresses;
+        let low = mix(a_low ^ ODD[0], b_low.rotate_left(32) ^ ODD[1]);
+        let high = mix(a_high ^ ODD[1], b_high.rotate_left(32) ^ ODD[2]);
+        let ends = mix(self.ends ^ ODD[2], self.kind as u64 ^ ODD[3]);
+        mix(low ^ high.rotate_left(17) ^ ends.rotate_left(41), ODD[0])
     }
+}
+
+/// The words of [`Packed::ends`].
+#[inline]
+fn ends(a_port: u16, b_port: u16, number: Option<u32>) -> u64 {
+    u64::from(a_port) << 48 | u64::from(b_port) << 32 | u64::from(number.unwrap_or(0))
 }
 
 impl From<&Key> for Packed {
@@ -109,14 +131,12 @@ impl From<&Key> for Packed {
             IpAddr::V4(address) => [0, u64::from(address.to_bits())],
             IpAddr::V6(address) => [be64(&address.octets(), 0), be64(&address.octets(), 8)],
         };
+        let ([a_high, a_low], [b_high, b_low]) = (words(key.a.address), words(key.b.address));
         let number = key.via.and_then(|via| via.number);
         let v6 = if key.a.address.is_ipv6() { V6 } else { 0 };
         Self {
-            a: words(key.a.address),
-            b: words(key.b.address),
-            a_port: key.a.port,
-            b_port: key.b.port,
-            number: number.unwrap_or(0),
+            addresses: [a_high, a_low, b_high, b_low],
+            ends: ends(key.a.port, key.b.port, number),
             kind: key.kind,
             via: key.via.map(|via| via.kind),
             flags: v6 | if number.is_some() { NUMBERED } else { 0 },
@@ -132,22 +152,11 @@ impl Key {
 }
 
 /// The flow of a packet, and whether it goes from `b` to `a`; none for one without IP inside.
+#[inline]
 pub(super) fn packed(frame: &[u8], stack: &Stack) -> Option<(Packed, bool)> {
     let level = stack.innermost();
     let ip = level.iter().find(|layer| layer.kind.is_ip())?;
     let last = level.last()?;
-    let header = ip.header(frame);
-    let words = |address: [u8; 16]| [be64(&address, 0), be64(&address, 8)];
-    let (source, destination, flags) = if ip.kind == Kind::Ipv4 {
-        let short = |address: [u8; 4]| [0, u64::from(u32::from_be_bytes(address))];
-        (short(Ipv4(header).source()), short(Ipv4(header).destination()), 0)
-    } else {
-        (
-            words(Ipv6(header).source()),
-            words(Ipv6(header).destination()),
-            V6,
-        )
-    };
     let speaks = |layer: &&Layer| {
         matches!(
             layer.kind,
@@ -156,17 +165,31 @@ pub(super) fn packed(frame: &[u8], stack: &Stack) -> Option<(Packed, bool)> {
     };
     let transport = level.iter().rev().find(speaks);
     let (from, to) = transport.map_or((0, 0), |layer| ports(frame, layer));
-    let (from, to) = ((source, from), (destination, to));
-    let back = to < from;
-    let ((a, a_port), (b, b_port)) = if back { (to, from) } else { (from, to) };
+    let header = ip.header(frame);
+    let (addresses, [a_port, b_port], back, flags) = if ip.kind == Kind::Ipv4 {
+        // Address and port in one number: which is the lower one is as often the one as the other.
+        let end =
+            |address: [u8; 4], port: u16| u64::from(u32::from_be_bytes(address)) << 16 | u64::from(port);
+        let (from, to) = (
+            end(Ipv4(header).source(), from),
+            end(Ipv4(header).destination(), to),
+        );
+        let (a, b) = (from.min(to), from.max(to));
+        let port = |end: u64| u16::try_from(end & 0xffff).unwrap_or(0);
+        ([0, a >> 16, 0, b >> 16], [port(a), port(b)], to < from, 0)
+    } else {
+        let words = |address: [u8; 16]| [be64(&address, 0), be64(&address, 8)];
+        let from = (words(Ipv6(header).source()), from);
+        let to = (words(Ipv6(header).destination()), to);
+        let back = to < from;
+        let (a, b) = if back { (to, from) } else { (from, to) };
+        ([a.0[0], a.0[1], b.0[0], b.0[1]], [a.1, b.1], back, V6)
+    };
     let via = via(frame, stack);
     let number = via.and_then(|via| via.number);
     let packed = Packed {
-        a,
-        b,
-        a_port,
-        b_port,
-        number: number.unwrap_or(0),
+        addresses,
+        ends: ends(a_port, b_port, number),
         kind: transport.unwrap_or(last).kind,
         via: via.map(|via| via.kind),
         flags: flags | if number.is_some() { NUMBERED } else { 0 },

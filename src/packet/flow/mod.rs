@@ -1,6 +1,7 @@
 //! Flows of a capture: who talks with whom inside which tunnel, and what goes wrong.
 
 pub mod complaint;
+mod count;
 pub mod finding;
 pub mod key;
 pub mod questions;
@@ -15,6 +16,7 @@ mod vtep;
 use super::file::{Packet, Time};
 use super::layer::Stack;
 use complaint::Complaints;
+pub use count::{Counted, Counts};
 pub use finding::Finding;
 pub use key::{End, Key, Via};
 use questions::Questions;
@@ -30,7 +32,7 @@ pub const MOST_FLOWS: usize = 200_000;
 /// The flows of a capture, while it is read.
 #[derive(Debug, Default)]
 pub struct Flows {
-    table: Table,
+    table: Table<Flow>,
     questions: Questions,
     complaints: Complaints,
     /// Of the packets that are being added.
@@ -59,7 +61,7 @@ impl Flows {
         hints.clear();
         let key = |seen: &Seen| seen.key.as_ref().map(|(key, _)| self.table.hint(key));
         hints.extend(seen.iter().map(key));
-        let row = |table: &mut Table, seen: &Seen, hint: Option<Hint>| {
+        let row = |table: &mut Table<Flow>, seen: &Seen, hint: Option<Hint>| {
             let (key, back) = seen.key.as_ref()?;
             table.row(hint?, key, || Flow::new(seen, *back))
         };
@@ -72,34 +74,6 @@ impl Flows {
             self.put(seen, *row);
         }
         self.rows = rows;
-    }
-
-    /// For a thread that counts some parts of a capture ([`Seen::counted`]), in any order, beside others: see
-    /// [`Flows::count_with`]. It tells all flows apart, also more than [`MOST_FLOWS`].
-    pub fn of_parts() -> Self {
-        Self {
-            table: Table::without_limit(),
-            ..Self::default()
-        }
-    }
-
-    /// Adds what threads counted that have all parts of the capture so far among them.
-    pub fn count_with(&mut self, threads: impl IntoIterator<Item = Self>) {
-        fn both(a: Option<Time>, b: Option<Time>, one: fn(Time, Time) -> Time) -> Option<Time> {
-            match (a, b) {
-                (Some(a), Some(b)) => Some(one(a, b)),
-                (a, b) => a.or(b),
-            }
-        }
-        for part in threads {
-            self.table.count_with(part.table);
-            self.packets += part.packets;
-            self.bytes += part.bytes;
-            self.others += part.others;
-            self.first = both(self.first, part.first, Time::min);
-            self.last = both(self.last, part.last, Time::max);
-        }
-        self.untold += self.table.cut();
     }
 
     fn put(&mut self, seen: &mut Seen, row: Option<u32>) {
@@ -160,7 +134,7 @@ impl Flows {
 /// Flows in an order.
 #[derive(Debug)]
 pub struct Sorted<'a> {
-    table: &'a Table,
+    table: &'a Table<Flow>,
     rows: std::vec::IntoIter<u32>,
 }
 

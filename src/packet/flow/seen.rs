@@ -83,23 +83,13 @@ impl Seen {
             vteps.look(frame, stack, &mut remarks);
         }
         Self {
-            says: says(frame, stack.innermost()),
-            remarks,
-            ..Self::counted(number, packet, stack)
-        }
-    }
-
-    /// Only counts a packet: nothing is said of what is wrong, and no times are taken.
-    #[inline]
-    pub fn counted(number: u64, packet: &Packet, stack: &Stack) -> Self {
-        Self {
             number,
             time: packet.time,
             wire_len: packet.wire_len,
             interface: u32::try_from(packet.interface).unwrap_or(u32::MAX),
-            key: key::packed(packet.data, stack),
-            says: Says::Nothing,
-            remarks: Vec::new(),
+            key: key::packed(frame, stack),
+            says: says(frame, stack.innermost()),
+            remarks,
         }
     }
 }

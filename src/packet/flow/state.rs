@@ -1,5 +1,6 @@
 //! What is remembered of a flow.
 
+use super::count::Count;
 use super::seen::{Says, Seen, Segment};
 use crate::packet::file::Time;
 use crate::packet::wire::tcp::flag;
@@ -59,11 +60,24 @@ const NOBODY: u8 = 2;
 impl Flow {
     pub(super) fn new(seen: &Seen, back: bool) -> Self {
         let time = seen.time.nanos();
+        Self::begun(seen.number, back, time, time)
+    }
+
+    /// Of which nothing but the packets was counted.
+    pub(super) fn counted(count: &Count) -> Self {
+        let mut flow = Self::begun(count.number, count.back, count.first, count.last);
+        for (way, (packets, bytes)) in flow.ways.iter_mut().zip(count.packets.iter().zip(count.bytes)) {
+            (way.packets, way.bytes) = (*packets, bytes);
+        }
+        flow
+    }
+
+    fn begun(number: u64, back: bool, first: i64, last: i64) -> Self {
         Self {
             ways: [Way::default(); 2],
-            first: time,
-            last: time,
-            number: seen.number,
+            first,
+            last,
+            number,
             asked: 0,
             rtt: i64::MAX,
             wanted: 0,
@@ -111,18 +125,6 @@ impl Flow {
     /// Both ways.
     pub fn retransmitted(&self) -> u64 {
         self.ways.iter().map(|way| u64::from(way.retransmitted)).sum()
-    }
-
-    /// Adds what was counted of the same flow in another part of the capture.
-    pub(super) fn count_with(&mut self, other: &Self) {
-        for (way, more) in self.ways.iter_mut().zip(&other.ways) {
-            way.packets = way.packets.saturating_add(more.packets);
-            way.bytes = way.bytes.saturating_add(more.bytes);
-        }
-        if other.number < self.number {
-            (self.number, self.opener, self.first) = (other.number, other.opener, other.first);
-        }
-        self.last = self.last.max(other.last);
     }
 
     /// Adds a packet.

@@ -2,7 +2,6 @@
 //! nothing is copied when it grows.
 
 use super::key::Packed;
-use super::state::Flow;
 
 /// Rows that get memory together.
 const ROWS: usize = 4096;
@@ -19,12 +18,12 @@ const _: () = assert!(
     "parts may have some flows too many"
 );
 
-/// Flows by their keys.
+/// Flows by their keys; `F` is what is kept of one.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct Table<F> {
     /// Of each row, the key: apart from what is kept of the flow, so that looking for one passes by fewer bytes.
     keys: Vec<Vec<Packed>>,
-    flows: Vec<Vec<Flow>>,
+    flows: Vec<Vec<F>>,
     /// Rows by the hash of the key; at most half are used.
     index: Vec<u32>,
     count: usize,
@@ -32,7 +31,7 @@ pub(super) struct Table {
     most: usize,
 }
 
-impl Default for Table {
+impl<F> Default for Table<F> {
     fn default() -> Self {
         Self {
             keys: Vec::new(),
@@ -44,12 +43,20 @@ impl Default for Table {
     }
 }
 
-impl Table {
-    /// Of flows that may turn out to be too many, and are cut by [`Table::cut`].
+impl<F> Table<F> {
+    /// Of flows that may turn out to be too many.
     pub(super) fn without_limit() -> Self {
         Self {
             most: MOST_ROWS,
             ..Self::default()
+        }
+    }
+
+    /// Of as many flows as are told apart, from now on.
+    pub(super) fn with_limit(self) -> Self {
+        Self {
+            most: super::MOST_FLOWS,
+            ..self
         }
     }
 
@@ -59,6 +66,7 @@ impl Table {
 
     /// What the index has first for a key: to be asked for many keys before their rows, so that the processor waits for
     /// many at once.
+    #[inline]
     pub(super) fn hint(&self, key: &Packed) -> Hint {
         let hash = Hash::of(key);
         let entry = self.index.get(hash.place(self.index.len().wrapping_sub(1)));
@@ -69,7 +77,8 @@ impl Table {
     }
 
     /// The flow's row; a new one, made by `new`, unless there are too many already.
-    pub(super) fn row(&mut self, hint: Hint, key: &Packed, new: impl FnOnce() -> Flow) -> Option<u32> {
+    #[inline]
+    pub(super) fn row(&mut self, hint: Hint, key: &Packed, new: impl FnOnce() -> F) -> Option<u32> {
         // Also when the index has grown since.
         if let Some(row) = self.row_of(hint.entry, hint.hash, key) {
             return Some(row);
@@ -96,61 +105,46 @@ impl Table {
         Some(row)
     }
 
-    /// Adds what two threads, or more, counted of different packets.
-    pub(super) fn count_with(&mut self, mut other: Self) {
-        if other.count > self.count {
-            std::mem::swap(self, &mut other);
-        }
-        for (key, flow) in other.into_rows() {
-            let mut known = true;
-            let row = self.row(self.hint(&key), &key, || {
-                known = false;
-                flow
-            });
-            if let Some(there) = row.filter(|_| known).and_then(|row| self.flow(row)) {
-                there.count_with(&flow);
-            }
+    /// The same flows, with something else kept of each.
+    pub(super) fn map<G>(self, mut other: impl FnMut(F) -> G) -> Table<G> {
+        let mut rows = |flows: Vec<F>| {
+            let mut others = Vec::with_capacity(ROWS);
+            others.extend(flows.into_iter().map(&mut other));
+            others
+        };
+        Table {
+            flows: self.flows.into_iter().map(&mut rows).collect(),
+            keys: self.keys,
+            index: self.index,
+            count: self.count,
+            most: self.most,
         }
     }
 
-    /// Keeps the flows that began first, as many as are told apart; the packets of the others.
-    pub(super) fn cut(&mut self) -> u64 {
-        if self.count <= super::MOST_FLOWS {
-            self.most = super::MOST_FLOWS;
-            return 0;
-        }
-        let mut rows: Vec<_> = std::mem::take(self).into_rows().collect();
-        rows.sort_unstable_by_key(|(_, flow)| flow.number);
-        let mut cut = 0;
-        for (key, flow) in rows {
-            if self.row(self.hint(&key), &key, || flow).is_none() {
-                cut += flow.packets();
-            }
-        }
-        cut
-    }
-
-    pub(super) fn flow(&mut self, row: u32) -> Option<&mut Flow> {
+    #[inline]
+    pub(super) fn flow(&mut self, row: u32) -> Option<&mut F> {
         let row = row as usize;
         self.flows.get_mut(row / ROWS)?.get_mut(row % ROWS)
     }
 
-    pub(super) fn get(&self, row: u32) -> Option<(&Packed, &Flow)> {
+    pub(super) fn get(&self, row: u32) -> Option<(&Packed, &F)> {
         let at = row as usize;
         Some((self.key(row)?, self.flows.get(at / ROWS)?.get(at % ROWS)?))
     }
 
+    #[inline]
     fn key(&self, row: u32) -> Option<&Packed> {
         let row = row as usize;
         self.keys.get(row / ROWS)?.get(row % ROWS)
     }
 
-    fn into_rows(self) -> impl Iterator<Item = (Packed, Flow)> {
+    /// In the order in which they were made.
+    pub(super) fn into_rows(self) -> impl Iterator<Item = (Packed, F)> {
         let keys = self.keys.into_iter().flatten();
         keys.zip(self.flows.into_iter().flatten())
     }
 
-    pub(super) fn of(&self, key: &Packed) -> Option<&Flow> {
+    pub(super) fn of(&self, key: &Packed) -> Option<&F> {
         if self.index.is_empty() {
             return None;
         }
@@ -180,6 +174,7 @@ impl Table {
     }
 
     /// The row of an entry of the index, if it is the key's.
+    #[inline]
     fn row_of(&self, entry: u32, hash: Hash, key: &Packed) -> Option<u32> {
         let row = entry & ROW;
         let same_hash = entry & !ROW == hash.tag();
@@ -217,7 +212,7 @@ pub(super) struct Hint {
 struct Hash(u64);
 
 impl Hash {
-    const fn of(key: &Packed) -> Self {
+    fn of(key: &Packed) -> Self {
         Self(key.hash())
     }
 

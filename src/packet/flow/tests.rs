@@ -225,11 +225,11 @@ fn healthy_traffic_has_no_findings() {
     assert_eq!(flows.findings(), []);
 }
 
-/// Flows that several threads count, in any order of the blocks, are those that one counts; also when they are too many to
-/// be told apart.
+/// Flows that several threads count, in any order of the blocks, are those that one counts, or looks at; also when they are
+/// too many to be told apart.
 #[test]
 fn parts_of_a_capture_are_counted_apart() {
-    let seen = |number: u64| {
+    let key = |number: u64| {
         // Every third packet is of a flow that was there before.
         let flow = u32::try_from(if number.is_multiple_of(3) {
             number / 2
@@ -241,39 +241,53 @@ fn parts_of_a_capture_are_counted_apart() {
             address: std::net::Ipv4Addr::from(address).into(),
             port: 9,
         };
-        let key = Key {
+        Key {
             via: None,
             kind: Kind::Udp,
             a: end(1),
             b: end(0x0a00_0000 + flow),
-        };
-        Seen {
-            number,
-            time: Time::from_nanos(i64::try_from(number * 7919 % 100_000).unwrap()),
-            wire_len: u32::try_from(60 + number % 50).unwrap(),
-            interface: 0,
-            key: Some(((&key).into(), number.is_multiple_of(2))),
-            says: seen::Says::Nothing,
-            remarks: Vec::new(),
         }
+    };
+    let time = |number: u64| i64::try_from(number * 7919 % 100_000).unwrap();
+    let wire_len = |number: u64| u32::try_from(60 + number % 50).unwrap();
+    let seen = |number: u64| Seen {
+        number,
+        time: Time::from_nanos(time(number)),
+        wire_len: wire_len(number),
+        interface: 0,
+        key: Some(((&key(number)).into(), number.is_multiple_of(2))),
+        says: seen::Says::Nothing,
+        remarks: Vec::new(),
+    };
+    let counted = |number: u64| Counted {
+        key: Some((&key(number)).into()),
+        back: number.is_multiple_of(2),
+        wire_len: wire_len(number),
+        number,
+        time: time(number),
     };
     for packets in [1_000, MOST_FLOWS as u64 * 155 / 100] {
         let mut whole = Flows::default();
-        let mut parts = [Flows::of_parts(), Flows::of_parts(), Flows::of_parts()];
+        let mut alone = Counts::default();
+        let mut parts = [Counts::of_parts(), Counts::of_parts(), Counts::of_parts()];
         for block in 0..packets / 500 {
             let numbers = block * 500 + 1..=block * 500 + 500;
             let part = &mut parts[usize::try_from(block * 2_654_435_761 % 3).unwrap()];
-            part.add_all(&mut numbers.clone().map(seen).collect::<Vec<_>>());
+            let packets: Vec<_> = numbers.clone().map(counted).collect();
+            part.add_all(&packets);
+            alone.add_all(&packets);
             whole.add_all(&mut numbers.map(seen).collect::<Vec<_>>());
         }
-        let mut together = Flows::default();
-        together.count_with(parts);
+        let mut together = Counts::default();
+        together.join(parts);
         let totals = |flows: &Flows| (flows.packets, flows.bytes, flows.untold, flows.first, flows.last);
-        assert_eq!(totals(&together), totals(&whole));
         assert_eq!(whole.untold > 0, packets > 1_000);
-        assert_eq!(together.len(), whole.len());
-        for (key, flow) in whole.sorted() {
-            assert_eq!(together.get(&key), Some(flow), "{key:?}");
+        for flows in [alone.into_flows(), together.into_flows()] {
+            assert_eq!(totals(&flows), totals(&whole));
+            assert_eq!(flows.len(), whole.len());
+            for (key, flow) in whole.sorted() {
+                assert_eq!(flows.get(&key), Some(flow), "{key:?}");
+            }
         }
     }
 }

@@ -43,7 +43,7 @@ fn add(join: &mut Join, capture: usize, number: u64, time: i64, frame: &[u8]) {
         direction: 0,
     };
     Decoder::default().decode(frame, packet.link, packet.wire_len, &mut stack);
-    join.add(capture, number, &packet, &stack);
+    assert!(join.add(capture, number, &packet, &stack));
 }
 
 /// Pings a second apart, which need 200 µs and come back in 300 µs; the second clock is ahead by `ahead`. What `there`

@@ -11,6 +11,7 @@ pub mod tcpdump;
 pub mod text;
 pub mod time;
 mod tunnel;
+mod zone;
 
 pub use json::Json;
 pub use line::{Layout, Lines};
@@ -18,6 +19,7 @@ pub use names::Names;
 pub use tcpdump::Tcpdump;
 pub use text::Text;
 pub use time::{Clock, Stamp};
+pub use zone::Zone;
 
 use super::file::{Interface, Packet};
 use super::layer::Stack;

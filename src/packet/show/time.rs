@@ -1,6 +1,10 @@
-//! Times of packets, in UTC.
+//! Times of packets, by the clocks of a place.
+
+use std::ops::Range;
+use std::sync::Arc;
 
 use super::text::Text;
+use super::zone::Zone;
 use crate::packet::file::Time;
 
 /// How a packet's time is written.
@@ -34,24 +38,46 @@ pub struct Clock {
     pub stamp: Stamp,
     /// Nine digits after the second instead of six.
     pub nanoseconds: bool,
+    /// Whose clocks are read: those of UTC at first.
+    zone: Arc<Zone>,
+    /// Seconds that they are ahead of UTC, and the times of which that is true.
+    ahead: i64,
+    during: Range<i64>,
     second: i64,
     text: [u8; 8],
     last: Option<Time>,
     first: Option<Time>,
 }
 
-const DAY: i64 = 86_400;
+pub(super) const DAY: i64 = 86_400;
 
 impl Clock {
     pub fn new(stamp: Stamp, nanoseconds: bool) -> Self {
         Self {
             stamp,
             nanoseconds,
+            zone: Arc::default(),
+            ahead: 0,
+            during: 0..0,
             second: i64::MIN,
             text: *b"00:00:00",
             last: None,
             first: None,
         }
+    }
+
+    /// The same, by the clocks of a place.
+    #[must_use]
+    pub fn in_zone(self, zone: Arc<Zone>) -> Self {
+        Self { zone, ..self }
+    }
+
+    /// Seconds since 1970, as the place's clocks count them.
+    fn local(&mut self, seconds: i64) -> i64 {
+        if !self.during.contains(&seconds) {
+            (self.ahead, self.during) = self.zone.ahead(seconds);
+        }
+        seconds.saturating_add(self.ahead)
     }
 
     /// Writes a time, and the blank after it.
@@ -67,7 +93,7 @@ impl Clock {
                 self.fraction(time.nanoseconds, out);
             }
             Stamp::Date => {
-                date(time.seconds, out);
+                date(self.local(time.seconds), out);
                 out.byte(b' ');
                 self.clock(time, out);
             }
@@ -104,7 +130,7 @@ impl Clock {
         if time.seconds != self.second {
             self.second = time.seconds;
             let mut text = Text::new(false);
-            day_time(time.seconds, &mut text);
+            day_time(self.local(time.seconds), &mut text);
             if let Some(text) = text.bytes().first_chunk() {
                 self.text = *text;
             }
@@ -123,10 +149,22 @@ impl Clock {
     }
 }
 
-/// `YYYY-MM-DD`, of the days since 1970 (the calendar of ISO 8601).
+/// `YYYY-MM-DD`, of the days since 1970.
 pub fn date(seconds: i64, out: &mut Text) {
-    // Days from 0000-03-01, so that the leap day is the last of its year.
-    let days = seconds.div_euclid(DAY) + 719_468;
+    let (year, month, day) = civil(seconds.div_euclid(DAY));
+    out.zeros::<4>(u32::try_from(year).unwrap_or(0));
+    out.byte(b'-');
+    out.zeros::<2>(u32::try_from(month).unwrap_or(0));
+    out.byte(b'-');
+    out.zeros::<2>(u32::try_from(day).unwrap_or(0));
+}
+
+/// From 1970-01-01 to 0000-03-01: of years that begin there, the leap day is the last one.
+const EPOCH: i64 = 719_468;
+
+/// Year, month and day of a day since 1970 (the calendar of ISO 8601).
+fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + EPOCH;
     let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
@@ -135,12 +173,23 @@ pub fn date(seconds: i64, out: &mut Text) {
         day - (153 * month + 2) / 5 + 1,
         if month < 10 { month + 3 } else { month - 9 },
     );
-    let year = year + era * 400 + i64::from(month <= 2);
-    out.zeros::<4>(u32::try_from(year).unwrap_or(0));
-    out.byte(b'-');
-    out.zeros::<2>(u32::try_from(month).unwrap_or(0));
-    out.byte(b'-');
-    out.zeros::<2>(u32::try_from(day).unwrap_or(0));
+    (year + era * 400 + i64::from(month <= 2), month, day)
+}
+
+/// The year of a day since 1970.
+pub(super) fn year(days: i64) -> i64 {
+    civil(days).0
+}
+
+/// Days from 1970 to the first of a month, from 1 to 12.
+pub(super) fn days_before(year: i64, month: i64) -> i64 {
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    year * 365 + leap_days + (153 * month + 2) / 5 - EPOCH
 }
 
 /// Writes times for programs: `YYYY-MM-DDTHH:MM:SS.nnnnnnnnnZ` (RFC 3339). Remembers the second that was written last.

@@ -57,7 +57,10 @@ pub(crate) fn step(bytes: &[u8]) -> Read {
         return Err(super::Trouble::Bad(crate::packet::layer::Why::Length));
     }
     need(bytes, len)?;
-    Ok(Step::new(len, Next::Proto(u8_at(bytes, field::NEXT_HEADER))))
+    Ok(Step::new(
+        len,
+        Next::Proto(u8_at(bytes, field::NEXT_HEADER).into()),
+    ))
 }
 
 pub(crate) fn esp(bytes: &[u8]) -> Read {

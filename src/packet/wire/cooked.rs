@@ -103,7 +103,7 @@ fn next(header: Cooked, after: &[u8]) -> Next {
             Next::Type(ether_type::VLAN)
         }
         (HARDWARE_NETLINK, _) => Next::Data,
-        (HARDWARE_GRE, protocol) => Next::Gre(protocol, false),
+        (HARDWARE_GRE, protocol) => Next::Gre(protocol),
         (_, protocol) if protocol < FIRST_TYPE => Next::Data,
         (_, protocol) => Next::Type(protocol),
     }

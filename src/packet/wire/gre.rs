@@ -105,7 +105,12 @@ fn version_0(bytes: &[u8], flags: u16) -> Read {
         len = routes(bytes, len)?;
     }
     let protocol = be16(bytes, field::PROTOCOL);
-    Ok(Step::new(len, Next::Gre(protocol, flags & flag::SEQUENCE != 0)))
+    let next = if flags & flag::SEQUENCE == 0 {
+        Next::Gre(protocol)
+    } else {
+        Next::SequencedGre(protocol)
+    };
+    Ok(Step::new(len, next))
 }
 
 /// RFC 1701: entries of family, offset, length and addresses; one without family and length ends the list.
@@ -173,13 +178,13 @@ mod tests {
     #[test]
     fn optional_fields() {
         let bytes = [0x30, 0, 0x65, 0x58, 0, 0, 0x01, 0x11, 0, 0, 0, 5];
-        assert_eq!(step(&bytes), Ok(Step::new(12, Next::Gre(0x6558, true))));
+        assert_eq!(step(&bytes), Ok(Step::new(12, Next::SequencedGre(0x6558))));
         assert_eq!(
             (Gre(&bytes).key(), Gre(&bytes).sequence()),
             (Some(0x111), Some(5))
         );
         let summed = [0xa0, 0, 0x08, 0, 0xab, 0xcd, 0, 0, 0, 0, 0, 9];
-        assert_eq!(step(&summed), Ok(Step::new(12, Next::Gre(0x800, false))));
+        assert_eq!(step(&summed), Ok(Step::new(12, Next::Gre(0x800))));
         assert_eq!(Gre(&summed).key(), Some(9));
     }
 
@@ -187,7 +192,7 @@ mod tests {
     fn routing_ends() {
         let mut bytes = vec![0x40, 0, 0x08, 0, 0, 0, 0, 0];
         bytes.extend([0, 2, 0, 4, 10, 0, 0, 1, 0, 0, 0, 0, 0x45]);
-        assert_eq!(step(&bytes), Ok(Step::new(20, Next::Gre(0x800, false))));
+        assert_eq!(step(&bytes), Ok(Step::new(20, Next::Gre(0x800))));
         let endless = [0x40, 0, 8, 0].into_iter().chain([1; 400]).collect::<Vec<u8>>();
         assert!(step(&endless).is_err());
     }

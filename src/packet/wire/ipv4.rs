@@ -154,7 +154,7 @@ pub(crate) fn step(bytes: &[u8]) -> Read {
     } else if header.fragment_offset() != 0 {
         Next::Data
     } else {
-        Next::Proto(header.protocol())
+        Next::Proto(header.protocol().into())
     };
     Ok(Step {
         len,

@@ -105,7 +105,7 @@ pub(crate) fn step(bytes: &[u8]) -> Read {
         len: LEN,
         // 0: a jumbogram (RFC 2675), or segmentation was left to the card.
         total: (payload != 0 || header.next_header() == protocol::NONE).then_some(LEN + payload),
-        next: Next::Proto(header.next_header()),
+        next: Next::Proto(header.next_header().into()),
     })
 }
 
@@ -122,7 +122,7 @@ pub(crate) fn extension(kind: u8, bytes: &[u8]) -> Read {
     let next = if kind == protocol::FRAGMENT && header.fragment_offset() != 0 {
         Next::Data
     } else {
-        Next::Proto(header.next_header())
+        Next::Proto(header.next_header().into())
     };
     Ok(Step::new(len, next))
 }

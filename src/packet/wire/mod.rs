@@ -30,33 +30,29 @@ pub mod wireguard;
 
 use super::layer::Why;
 
-/// What follows a header.
+/// What follows a header. All that a variant has is of 16 bits, so that it is handed over in registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
     Ethernet,
     /// By EtherType.
     Type(u16),
     /// By the protocol number of IP.
-    Proto(u8),
+    Proto(u16),
     /// IP of the version that the first four bits say.
     Ip,
     /// After a label stack: IP, or a control word and a frame.
     Labelled,
     ControlWord,
     Ppp,
-    /// EtherType of GRE, and whether a sequence number was there.
-    Gre(u16, bool),
+    /// By the EtherType of a GRE header without a sequence number.
+    Gre(u16),
+    /// By the EtherType of one with a sequence number.
+    SequencedGre(u16),
     Erspan,
     /// The payload of UDP.
-    Datagram {
-        source: u16,
-        destination: u16,
-    },
+    Datagram,
     /// The payload of TCP.
-    Stream {
-        source: u16,
-        destination: u16,
-    },
+    Stream,
     Vxlan,
     VxlanGpe,
     Geneve,

@@ -135,10 +135,7 @@ pub(crate) fn step(bytes: &[u8]) -> Read {
     let next = if header.flags() & flag::RST != 0 {
         Next::Data
     } else {
-        Next::Stream {
-            source: header.source(),
-            destination: header.destination(),
-        }
+        Next::Stream
     };
     Ok(Step::new(len, next))
 }

@@ -45,10 +45,7 @@ pub(crate) fn step(bytes: &[u8]) -> Read {
     let next = if length != 0 && length < LEN {
         Next::Stop(Why::Length)
     } else {
-        Next::Datagram {
-            source: header.source(),
-            destination: header.destination(),
-        }
+        Next::Datagram
     };
     Ok(Step {
         len: LEN,
@@ -67,13 +64,7 @@ mod tests {
         let bytes = [0x9c, 0x40, 0x12, 0xb5, 0, 58, 0, 0];
         let step = step(&bytes).unwrap();
         assert_eq!(step.total, Some(58));
-        assert_eq!(
-            step.next,
-            Next::Datagram {
-                source: 40000,
-                destination: 4789
-            }
-        );
+        assert_eq!(step.next, Next::Datagram);
         assert_eq!(
             super::step(&[0, 1, 0, 2, 0, 7, 0, 0]).unwrap().next,
             Next::Stop(Why::Length)

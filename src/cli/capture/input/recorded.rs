@@ -7,6 +7,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use super::super::threads::Failure;
 use super::super::{Context, Error, Sink};
 use crate::cli::{files, signals};
 use crate::output::text;
@@ -78,8 +79,11 @@ impl Recorded {
         &mut self.reader
     }
 
-    pub(in super::super) fn failed(&self, error: &file::Error) -> Error {
-        failed(&self.name, error)
+    pub(in super::super) fn failed(&self, failure: Failure) -> Error {
+        match failure {
+            Failure::Read(error) => failed(&self.name, &error),
+            Failure::Taken(error) => error,
+        }
     }
 
     pub(super) fn interfaces(&self) -> &[Interface] {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::packet::file::{Packet, Time};
 use crate::packet::flow::{Flows, Key};
-use crate::packet::show::{Clock, Lines, Names, Shown, Stamp, Text, hex};
+use crate::packet::show::{Clock, Lines, Names, Shown, Stamp, Text, Zone, hex};
 use crate::packet::{Decoder, LinkType, Stack};
 
 /// Packets that are kept to be looked at: the last ones.
@@ -52,6 +52,8 @@ pub(super) struct Model {
     pub(super) flows: Flows,
     kept: VecDeque<Kept>,
     names: Option<Arc<Names>>,
+    /// Whose clocks times are shown by.
+    zone: Arc<Zone>,
     pub(super) screen: Screen,
     /// The flows that are listed, in the order of the last look.
     pub(super) listed: Vec<Key>,
@@ -66,8 +68,9 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub(super) fn new(names: Option<Arc<Names>>) -> Self {
+    pub(super) fn new(names: Option<Arc<Names>>, zone: Arc<Zone>) -> Self {
         Self {
+            zone,
             flows: Flows::default(),
             kept: VecDeque::new(),
             names,
@@ -118,7 +121,10 @@ impl Model {
 
     /// Makes the lines of a flow's packets.
     fn list(&mut self, key: Key) {
-        let mut lines = Lines::new(Clock::new(Stamp::Clock, false), false);
+        let mut lines = Lines::new(
+            Clock::new(Stamp::Clock, false).in_zone(Arc::clone(&self.zone)),
+            false,
+        );
         lines.names.clone_from(&self.names);
         let (mut stack, mut text) = (Stack::default(), Text::new(false));
         let decoder = Decoder::default();
@@ -143,7 +149,10 @@ impl Model {
         };
         let (mut stack, mut text) = (Stack::default(), Text::new(false));
         let shown = kept.shown(&Decoder::default(), &mut stack);
-        let mut lines = Lines::new(Clock::new(Stamp::Date, true), true);
+        let mut lines = Lines::new(
+            Clock::new(Stamp::Date, true).in_zone(Arc::clone(&self.zone)),
+            true,
+        );
         lines.names.clone_from(&self.names);
         lines.write(&shown, &mut text);
         hex::write(&shown, &mut text);

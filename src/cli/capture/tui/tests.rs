@@ -42,7 +42,7 @@ fn add(model: &mut Model, number: u64, frame: &[u8]) {
 fn model() -> Model {
     let mut names = Names::default();
     names.add("10.244.2.2".parse().unwrap(), "shop/db");
-    let mut model = Model::new(Some(Arc::new(names)));
+    let mut model = Model::new(Some(Arc::new(names)), Arc::default());
     let frames = [
         carried(1, b"x"),
         carried(2, &[b'y'; 400]),

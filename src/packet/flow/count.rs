@@ -1,0 +1,240 @@
+//! Flows of which only packets and bytes are counted: less is kept of each, so that more of them stay in the cache.
+
+use super::key::{self, Packed};
+use super::table::{Hint, Table};
+use super::{Flow, Flows, MOST_FLOWS};
+use crate::packet::file::{Packet, Time};
+use crate::packet::layer::Stack;
+
+/// Packets whose flows are looked for at once: so the processor waits for many of them together.
+const TOGETHER: usize = 128;
+
+/// A packet, as far as counting goes.
+#[derive(Debug)]
+pub struct Counted {
+    /// None for a packet without IP inside.
+    pub(super) key: Option<Packed>,
+    /// It goes from `b` to `a`.
+    pub(super) back: bool,
+    pub(super) wire_len: u32,
+    pub(super) number: u64,
+    /// Nanoseconds since 1970.
+    pub(super) time: i64,
+}
+
+impl Counted {
+    /// Of a packet, which is the `number`th of the file.
+    #[inline]
+    pub fn of(number: u64, packet: &Packet, stack: &Stack) -> Self {
+        let (key, back) = match key::packed(packet.data, stack) {
+            Some((key, back)) => (Some(key), back),
+            None => (None, false),
+        };
+        Self {
+            key,
+            back,
+            wire_len: packet.wire_len,
+            number,
+            time: packet.time.nanos(),
+        }
+    }
+}
+
+/// What is counted of a flow.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Count {
+    /// From `a` to `b`, and back: bytes on the wire, all headers included.
+    pub(super) bytes: [u64; 2],
+    pub(super) packets: [u32; 2],
+    /// Nanoseconds since 1970.
+    pub(super) last: i64,
+    pub(super) first: i64,
+    /// Number of its first packet.
+    pub(super) number: u64,
+    /// Which went from `b` to `a`.
+    pub(super) back: bool,
+}
+
+impl Count {
+    const fn new(counted: &Counted) -> Self {
+        Self {
+            bytes: [0; 2],
+            packets: [0; 2],
+            last: counted.time,
+            first: counted.time,
+            number: counted.number,
+            back: counted.back,
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, counted: &Counted) {
+        let way = usize::from(counted.back);
+        self.packets[way] = self.packets[way].saturating_add(1);
+        self.bytes[way] = self.bytes[way].saturating_add(u64::from(counted.wire_len));
+        self.last = self.last.max(counted.time);
+    }
+
+    /// Adds what was counted of the same flow in another part of the capture.
+    fn join(&mut self, other: &Self) {
+        for way in 0..2 {
+            self.packets[way] = self.packets[way].saturating_add(other.packets[way]);
+            self.bytes[way] = self.bytes[way].saturating_add(other.bytes[way]);
+        }
+        if other.number < self.number {
+            (self.number, self.back, self.first) = (other.number, other.back, other.first);
+        }
+        self.last = self.last.max(other.last);
+    }
+}
+
+/// The flows of a capture, or of parts of one, while it is read.
+#[derive(Debug)]
+pub struct Counts {
+    table: Table<Count>,
+    hints: Vec<Option<Hint>>,
+    rows: Vec<Option<u32>>,
+    packets: u64,
+    bytes: u64,
+    untold: u64,
+    others: u64,
+    /// Nanoseconds since 1970.
+    first: i64,
+    last: i64,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            table: Table::default(),
+            hints: Vec::new(),
+            rows: Vec::new(),
+            packets: 0,
+            bytes: 0,
+            untold: 0,
+            others: 0,
+            first: i64::MAX,
+            last: i64::MIN,
+        }
+    }
+}
+
+impl Counts {
+    /// For a thread that counts some parts of a capture, in any order, beside others: see [`Counts::join`]. It tells all
+    /// flows apart, also more than [`MOST_FLOWS`].
+    pub fn of_parts() -> Self {
+        Self {
+            table: Table::without_limit(),
+            ..Self::default()
+        }
+    }
+
+    /// Flows so far.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds the next packets.
+    pub fn add_all(&mut self, packets: &[Counted]) {
+        for some in packets.chunks(TOGETHER) {
+            self.add_some(some);
+        }
+    }
+
+    fn add_some(&mut self, packets: &[Counted]) {
+        // First where their flows are: so the processor waits for many of them at once.
+        self.hints.clear();
+        let hint = |counted: &Counted| counted.key.as_ref().map(|key| self.table.hint(key));
+        self.hints.extend(packets.iter().map(hint));
+        self.rows.clear();
+        for (counted, hint) in packets.iter().zip(&self.hints) {
+            let row = match (&counted.key, hint) {
+                (Some(key), Some(hint)) => self.table.row(*hint, key, || Count::new(counted)),
+                _ => None,
+            };
+            self.rows.push(row);
+        }
+        for (counted, row) in packets.iter().zip(&self.rows) {
+            self.bytes += u64::from(counted.wire_len);
+            self.first = self.first.min(counted.time);
+            self.last = self.last.max(counted.time);
+            match row.and_then(|row| self.table.flow(row)) {
+                Some(count) => count.add(counted),
+                None if counted.key.is_none() => self.others += 1,
+                None => self.untold += 1,
+            }
+        }
+        self.packets += packets.len() as u64;
+    }
+
+    /// Adds what threads counted that have all parts of the capture so far among them.
+    pub fn join(&mut self, threads: impl IntoIterator<Item = Self>) {
+        for part in threads {
+            self.join_table(part.table);
+            self.packets += part.packets;
+            self.bytes += part.bytes;
+            self.others += part.others;
+            self.first = self.first.min(part.first);
+            self.last = self.last.max(part.last);
+        }
+        self.untold += self.cut();
+    }
+
+    fn join_table(&mut self, mut other: Table<Count>) {
+        let table = &mut self.table;
+        if other.len() > table.len() {
+            std::mem::swap(table, &mut other);
+        }
+        for (key, count) in other.into_rows() {
+            let mut known = true;
+            let row = table.row(table.hint(&key), &key, || {
+                known = false;
+                count
+            });
+            if let Some(there) = row.filter(|_| known).and_then(|row| table.flow(row)) {
+                there.join(&count);
+            }
+        }
+    }
+
+    /// Keeps the flows that began first, as many as are told apart; the packets of the others.
+    fn cut(&mut self) -> u64 {
+        let all = std::mem::take(&mut self.table);
+        if all.len() <= MOST_FLOWS {
+            self.table = all.with_limit();
+            return 0;
+        }
+        let mut rows: Vec<_> = all.into_rows().collect();
+        rows.sort_unstable_by_key(|(_, count)| count.number);
+        let mut cut = 0;
+        for (key, count) in rows {
+            if self.table.row(self.table.hint(&key), &key, || count).is_none() {
+                cut += count
+                    .packets
+                    .iter()
+                    .map(|packets| u64::from(*packets))
+                    .sum::<u64>();
+            }
+        }
+        cut
+    }
+
+    /// The flows, to be shown.
+    pub fn into_flows(self) -> Flows {
+        let time = |nanos: i64| (self.packets > 0).then(|| Time::from_nanos(nanos));
+        Flows {
+            packets: self.packets,
+            bytes: self.bytes,
+            untold: self.untold,
+            others: self.others,
+            first: time(self.first),
+            last: time(self.last),
+            table: self.table.map(|count| Flow::counted(&count)),
+            ..Flows::default()
+        }
+    }
+}
