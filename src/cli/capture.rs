@@ -13,7 +13,6 @@ mod threads;
 mod tui;
 mod vteps;
 mod whole;
-mod zone;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -22,6 +21,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{ArgAction, Args as ClapArgs, ValueEnum};
+use jiff::tz::TimeZone;
 
 use super::snapshot::Ways;
 use super::source::Source;
@@ -270,7 +270,12 @@ impl Args {
 
     /// Whose clocks times are shown by.
     fn zone(&self) -> Arc<Zone> {
-        Arc::new(if self.utc { Zone::default() } else { zone::local() })
+        Arc::new(if self.utc {
+            Zone::default()
+        } else {
+            // By TZ or /etc/localtime; UTC where neither says anything that is understood.
+            TimeZone::system().into()
+        })
     }
 
     fn threads(&self) -> usize {

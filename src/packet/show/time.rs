@@ -49,7 +49,7 @@ pub struct Clock {
     first: Option<Time>,
 }
 
-pub(super) const DAY: i64 = 86_400;
+const DAY: i64 = 86_400;
 
 impl Clock {
     pub fn new(stamp: Stamp, nanoseconds: bool) -> Self {
@@ -149,22 +149,10 @@ impl Clock {
     }
 }
 
-/// `YYYY-MM-DD`, of the days since 1970.
+/// `YYYY-MM-DD`, of the days since 1970 (the calendar of ISO 8601).
 pub fn date(seconds: i64, out: &mut Text) {
-    let (year, month, day) = civil(seconds.div_euclid(DAY));
-    out.zeros::<4>(u32::try_from(year).unwrap_or(0));
-    out.byte(b'-');
-    out.zeros::<2>(u32::try_from(month).unwrap_or(0));
-    out.byte(b'-');
-    out.zeros::<2>(u32::try_from(day).unwrap_or(0));
-}
-
-/// From 1970-01-01 to 0000-03-01: of years that begin there, the leap day is the last one.
-const EPOCH: i64 = 719_468;
-
-/// Year, month and day of a day since 1970 (the calendar of ISO 8601).
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + EPOCH;
+    // Days from 0000-03-01, so that the leap day is the last of its year.
+    let days = seconds.div_euclid(DAY) + 719_468;
     let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
@@ -173,23 +161,12 @@ fn civil(days: i64) -> (i64, i64, i64) {
         day - (153 * month + 2) / 5 + 1,
         if month < 10 { month + 3 } else { month - 9 },
     );
-    (year + era * 400 + i64::from(month <= 2), month, day)
-}
-
-/// The year of a day since 1970.
-pub(super) fn year(days: i64) -> i64 {
-    civil(days).0
-}
-
-/// Days from 1970 to the first of a month, from 1 to 12.
-pub(super) fn days_before(year: i64, month: i64) -> i64 {
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    year * 365 + leap_days + (153 * month + 2) / 5 - EPOCH
+    let year = year + era * 400 + i64::from(month <= 2);
+    out.zeros::<4>(u32::try_from(year).unwrap_or(0));
+    out.byte(b'-');
+    out.zeros::<2>(u32::try_from(month).unwrap_or(0));
+    out.byte(b'-');
+    out.zeros::<2>(u32::try_from(day).unwrap_or(0));
 }
 
 /// Writes times for programs: `YYYY-MM-DDTHH:MM:SS.nnnnnnnnnZ` (RFC 3339). Remembers the second that was written last.
