@@ -10,6 +10,7 @@ use crate::calico::node::Node;
 use crate::intent::Cluster;
 use crate::intent::autodetect::internal_ips;
 use crate::intent::blocks::{Block, blocks};
+use crate::policy::Policies;
 use crate::state::bird::{BgpSession, Bird, ConfiguredPeer, Protocol};
 use crate::state::link::IfIndex;
 use crate::state::neighbor::Neighbor;
@@ -33,6 +34,7 @@ pub struct World<'a> {
     wrong: HashMap<&'a str, Judged>,
     /// Worked out when they are asked for.
     blocks: OnceLock<Vec<Block>>,
+    policies: OnceLock<Option<Policies>>,
 }
 
 /// One visible node, indexed.
@@ -189,6 +191,7 @@ impl<'a> World<'a> {
             names,
             wrong: HashMap::new(),
             blocks: OnceLock::new(),
+            policies: OnceLock::new(),
         };
         world.wrong = addresses::wrong_addresses(&world);
         world
@@ -265,6 +268,16 @@ impl<'a> World<'a> {
             self.cluster
                 .map_or_else(|_| Vec::new(), |cluster| blocks(cluster, self.nodes))
         })
+    }
+
+    /// The objects that decide about packets; none where no objects were read.
+    pub(super) fn policies(&self) -> Option<&Policies> {
+        let read = || {
+            let objects = self.objects?;
+            let is_read = !objects.kinds.is_empty() || objects.kubernetes.known().is_some();
+            is_read.then(|| Policies::new(objects))
+        };
+        self.policies.get_or_init(read).as_ref()
     }
 
     /// Whether a link of this visible node has the address.

@@ -10,6 +10,7 @@ mod cni;
 mod datapath;
 mod dispatch;
 mod docker;
+pub(super) mod docker_ports;
 mod docker_rules;
 mod ebpf;
 mod entries;
@@ -20,6 +21,7 @@ mod managers;
 mod netfilter;
 mod network;
 mod objects;
+mod order;
 mod peerings;
 mod peers;
 mod pods;
@@ -30,6 +32,7 @@ mod services;
 mod shadows;
 pub(super) mod shared;
 mod switches;
+mod tiers;
 mod tunnels;
 mod underlay;
 mod vteps;
@@ -40,7 +43,7 @@ use super::world::World;
 
 /// Every family's findings.
 pub(super) fn all(world: &World) -> Vec<Finding> {
-    let families: [fn(&World, &mut Vec<Finding>); 31] = [
+    let families: [fn(&World, &mut Vec<Finding>); 33] = [
         addresses::find,
         peers::find,
         blocks::find,
@@ -65,9 +68,11 @@ pub(super) fn all(world: &World) -> Vec<Finding> {
         cni::find,
         ebpf::find,
         docker::find,
+        docker_ports::find,
         docker_rules::find,
         exposure::find,
         shadows::find,
+        tiers::find,
         datapath::find,
         ways::find,
         // These say what nothing above explains.
