@@ -28,6 +28,7 @@ mod mended;
 mod netfilter;
 mod objects;
 mod order;
+mod overlay;
 mod plan;
 mod planted;
 mod recorded;

@@ -28,6 +28,7 @@ mod pods;
 mod policies;
 mod proxy;
 mod rules;
+mod segments;
 mod services;
 mod shadows;
 pub(super) mod shared;
@@ -43,7 +44,7 @@ use super::world::World;
 
 /// Every family's findings.
 pub(super) fn all(world: &World) -> Vec<Finding> {
-    let families: [fn(&World, &mut Vec<Finding>); 33] = [
+    let families: [fn(&World, &mut Vec<Finding>); 34] = [
         addresses::find,
         peers::find,
         blocks::find,
@@ -63,6 +64,7 @@ pub(super) fn all(world: &World) -> Vec<Finding> {
         policies::find,
         objects::find,
         switches::find,
+        segments::find,
         agents::find,
         managers::find,
         cni::find,
