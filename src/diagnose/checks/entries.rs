@@ -46,7 +46,7 @@ struct Lacking<'w> {
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     let cluster = world.cluster.ok();
-    let kernels = Kernels::new(cluster, world.nodes, world.blocks());
+    let kernels = Kernels::new(cluster, world.nodes, world.intent());
     let said = Said::new(found);
     let mut lacking = Vec::new();
     let mut stale = Vec::new();
