@@ -177,12 +177,16 @@ fn a_host_that_is_not_in_its_containers_network_is_told() {
         assert!(reaches(), "{script}: {finding:#?}");
         assert_eq!(self::findings(&network), []);
     }
+    // One of two hosts may be the gateway of both; of three, one is forgotten.
     ovs::sh(node, "ip address flush dev br0").unwrap();
-    let findings = findings(&network);
     assert!(!reaches());
-    assert_eq!(
-        findings.iter().map(|finding| finding.id).collect::<Vec<_>>(),
-        ["ovs-local-port-differs"]
-    );
+    assert_eq!(findings(&network), []);
+    let Some(network) = or_skip(OpenVswitch { hosts: 3, ..draft }.draft().up()) else {
+        return;
+    };
+    ovs::sh(network.lab().node("h2"), "ip address flush dev br0").unwrap();
+    let findings = findings(&network);
+    let ids: Vec<_> = findings.iter().map(|finding| finding.id).collect();
+    assert_eq!(ids, ["ovs-local-port-differs"]);
     assert!(!findings[0].fix.steps.is_empty());
 }

@@ -248,10 +248,13 @@ fn local(tunnels: &Tunnels, node: &NodeState, members: &[Member]) -> Option<Find
             finding(format!("{} has the length {from}", bridge.name)).run(change(from, to), change(to, from))
         }),
         Some(_) => None,
-        None => Some(finding(format!("{} has no address", bridge.name)).step(format!(
-            "give it one of {net} that nobody has: ip address add ADDRESS/{} dev {}   (on {name})",
-            net.prefix_len(),
-            bridge.name
-        ))),
+        // Of two hosts, one may be the gateway of both.
+        None => (others.len() > 1).then(|| {
+            finding(format!("{} has no address", bridge.name)).step(format!(
+                "give it one of {net} that nobody has: ip address add ADDRESS/{} dev {}   (on {name})",
+                net.prefix_len(),
+                bridge.name
+            ))
+        }),
     }
 }
