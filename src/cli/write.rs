@@ -154,8 +154,9 @@ async fn write(
     // A dry run is asked for its changes: there, they are the result.
     let to: &mut dyn Write = if mode == Mode::DryRun { out } else { err };
     let compatible = compat::on();
-    for text in told.iter().filter(|_| !compatible) {
-        to.write_all(text.as_bytes())?;
+    if !compatible {
+        // At once: standard error holds nothing back.
+        to.write_all(told.concat().as_bytes())?;
     }
     let mut tally = Tally::of(job, documents, results, refused);
     tally.compatible = compatible;

@@ -6,8 +6,8 @@ use super::finding::Report;
 use crate::state::Objects;
 
 /// One document a changed object. v3 documents hold the whole stored object, since applying one replaces `spec`, and its
-/// `resourceVersion`, so that one is refused for an object that has changed since; v1 documents are merged field by
-/// field and name only what changes.
+/// `resourceVersion`, so that one is refused for an object that has changed since; v1 documents (of nodes,
+/// which old calicoctl knows) are merged field by field and name only what changes.
 pub fn manifests(report: &Report, objects: &Objects) -> Vec<Value> {
     let mut documents: Vec<Value> = Vec::new();
     for finding in &report.findings {
@@ -22,8 +22,7 @@ pub fn manifests(report: &Report, objects: &Objects) -> Vec<Value> {
                 value,
             );
         }
-        // v1 documents of other kinds have other fields.
-        if let Some(manifest) = finding.fix.manifest.as_ref().filter(|_| !objects.v1_manifests) {
+        if let Some(manifest) = &finding.fix.manifest {
             for (field, value) in &manifest.fields {
                 let path: Vec<&str> = field.split('.').collect();
                 set(
@@ -65,7 +64,8 @@ fn set(documents: &mut Vec<Value>, objects: &Objects, kind: &str, name: &str, pa
 }
 
 fn base(objects: &Objects, kind: &str, name: &str) -> Value {
-    if objects.v1_manifests {
+    // v1 documents of other kinds have other fields.
+    if objects.v1_manifests && kind == "Node" {
         return json!({"apiVersion": "v1", "kind": kind.to_lowercase(), "metadata": {"name": name}, "spec": {}});
     }
     let stored = objects

@@ -9,7 +9,10 @@ pub(super) fn render(value: &Value) -> String {
     match value {
         Value::Object(map) if !map.is_empty() => block(value, 0, false, &mut out),
         Value::Array(items) if !items.is_empty() => block(value, 0, false, &mut out),
-        value => out = scalar(value) + "\n",
+        value => {
+            scalar(value, &mut out);
+            out.push('\n');
+        }
     }
     out
 }
@@ -45,7 +48,7 @@ fn block(value: &Value, indent: usize, inline: bool, out: &mut String) {
                 if is_block(value) {
                     block(value, indent + 2, true, out);
                 } else {
-                    out.push_str(&scalar(value));
+                    scalar(value, out);
                     out.push('\n');
                 }
             }
@@ -63,7 +66,7 @@ fn entries(map: &Map<String, Value>, indent: usize, inline: bool, out: &mut Stri
         if at > 0 || !inline {
             margin(indent, out);
         }
-        out.push_str(&text(key));
+        text(key, out);
         out.push(':');
         if is_block(value) {
             out.push('\n');
@@ -71,25 +74,32 @@ fn entries(map: &Map<String, Value>, indent: usize, inline: bool, out: &mut Stri
             block(value, below, false, out);
         } else {
             out.push(' ');
-            out.push_str(&scalar(value));
+            scalar(value, out);
             out.push('\n');
         }
     }
 }
 
-fn scalar(value: &Value) -> String {
+fn scalar(value: &Value, out: &mut String) {
     match value {
-        Value::String(value) => text(value),
-        other => other.to_string(),
+        Value::String(value) => text(value, out),
+        other => out.push_str(&other.to_string()),
     }
 }
 
 /// A text, in the quotes it needs.
-fn text(text: &str) -> String {
-    if is_name(text) || is_dotted_quad(text) {
-        return text.to_owned();
+fn text(text: &str, out: &mut String) {
+    if is_name(text) || is_ipv4(text) || is_uuid(text) {
+        out.push_str(text);
+    } else if is_timestamp(text) {
+        out.extend(["\"", text, "\""]);
+    } else {
+        out.push_str(&as_readers_need_it(text));
     }
-    // The library knows what some reader would take for a number, a date or a word of YAML.
+}
+
+/// Any text. The library knows what some reader would take for a number, a date or a word of YAML, and takes its time.
+fn as_readers_need_it(text: &str) -> String {
     let safe = serde_saphyr::to_string(&text).unwrap_or_default();
     let safe = safe.trim_end_matches('\n');
     if safe == text {
@@ -104,14 +114,20 @@ fn text(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// A name as most are, which no reader takes for anything else: letters, digits and dashes, and too long for a word of YAML
-/// (false) or of hexadecimal digits alone.
+/// A name as most are, which no reader takes for anything else: it begins with a letter, so it is no number, and words that
+/// mean something are shorter (or are these).
 fn is_name(text: &str) -> bool {
-    text.len() > 5
-        && text.starts_with(|first: char| first.is_ascii_lowercase())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    const MEANINGS: [&str; 11] = [
+        "y", "n", "yes", "no", "on", "off", "true", "false", "null", "inf", "nan",
+    ];
+    let of_name = |byte: u8| match byte {
+        b'a'..=b'z' | b'0'..=b'9' | b'-' => true,
+        b'A'..=b'Z' | b'.' | b'/' | b'_' => text.len() > 5,
+        _ => false,
+    };
+    text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.bytes().all(of_name)
+        && (text.len() > 5 || !MEANINGS.contains(&text))
 }
 
 /// Whether a text can't be mistaken for a number or a word, but has signs in it that mean something in YAML.
@@ -125,7 +141,77 @@ fn needs_only_quotes(text: &str) -> bool {
             && !text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first))
 }
 
-/// An IPv4 address: two dots too many for a number.
-fn is_dotted_quad(text: &str) -> bool {
-    text.parse::<std::net::Ipv4Addr>().is_ok()
+/// An IPv4 address (two dots too many for a number), or a network of such.
+fn is_ipv4(text: &str) -> bool {
+    let (address, bits) = text.split_once('/').unwrap_or((text, "0"));
+    bits.bytes().all(|byte| byte.is_ascii_digit()) && address.parse::<std::net::Ipv4Addr>().is_ok()
+}
+
+/// A UUID: the dashes of a date stand elsewhere.
+fn is_uuid(text: &str) -> bool {
+    has_form(
+        text,
+        "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx",
+        u8::is_ascii_hexdigit,
+        b'x',
+    )
+}
+
+/// A second of UTC, which readers of YAML 1.1 take for a date.
+fn is_timestamp(text: &str) -> bool {
+    has_form(text, "0000-00-00T00:00:00Z", u8::is_ascii_digit, b'0')
+}
+
+/// Whether a text is this form, with digits of some kind in the places that are marked.
+fn has_form(text: &str, form: &str, is_digit: impl Fn(&u8) -> bool, mark: u8) -> bool {
+    let fits = |(byte, place): (u8, u8)| {
+        if place == mark {
+            is_digit(&byte)
+        } else {
+            byte == place
+        }
+    };
+    text.len() == form.len() && text.bytes().zip(form.bytes()).all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn assert_as_needed(known: &str) {
+        let mut quick = String::new();
+        text(known, &mut quick);
+        assert_eq!(quick, as_readers_need_it(known));
+    }
+
+    #[test]
+    fn short_names_are_written_as_the_library_does() {
+        let first = || b'a'..=b'z';
+        let next = || (b'a'..=b'z').chain(b'0'..=b'9').chain([b'-']);
+        for a in first() {
+            assert_as_needed(&String::from(char::from(a)));
+            for b in next() {
+                for c in next() {
+                    assert_as_needed(&String::from_iter([a, b].map(char::from)));
+                    assert_as_needed(&String::from_iter([a, b, c].map(char::from)));
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn names_are_written_as_the_library_does(
+            word in "[a-z][a-z0-9-]{3,4}|[a-z][a-zA-Z0-9./_-]{5,40}",
+            network in "([0-9]{1,3}\\.){3}[0-9]{1,3}/[0-9]{0,3}",
+            uuid in "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9e]{8}(-[0-9]{4}){3}-[0-9]{12}",
+            time in "(19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-5][0-9]:[0-5][0-9]:[0-5][0-9]Z",
+        ) {
+            for text in [word, network, uuid, time] {
+                assert_as_needed(&text);
+            }
+        }
+    }
 }

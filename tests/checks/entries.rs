@@ -156,6 +156,26 @@ fn what_is_left_of_a_node_is_told() {
     });
 }
 
+/// Modules stay loaded, and their first link with them: what it still has is told, the link itself isn't.
+#[test]
+fn a_tunnel_that_no_pool_needs_any_more_keeps_its_address() {
+    let ipip = made(Flavour::CalicoIpip, 3, 2);
+    let old = &ipip.nodes[0];
+    let mut tunnel = old.net.link_named("tunl0").unwrap().clone();
+    let mut addresses = old.net.addresses.items().iter();
+    let mut address = addresses
+        .find(|address| address.link == tunnel.index)
+        .unwrap()
+        .clone();
+    tunnel.index.0 = 901;
+    address.link = tunnel.index;
+    let mut cluster = made(Flavour::CalicoBgp, 3, 2);
+    known(&mut cluster.nodes[0].net.links).push(tunnel);
+    fires("entry-of-nobody", &cluster, |broken| {
+        known(&mut broken.nodes[0].net.addresses).push(address.clone());
+    });
+}
+
 #[test]
 fn of_a_node_that_is_deleted_nothing_is_left_in_what_plan_tells() {
     let cluster = calico();

@@ -308,10 +308,18 @@ fn what_fails_is_told_in_its_words_and_on_its_stream() {
         "",
         (1, "Error reading config file: /nonexistent", ""),
     );
-    let nowhere = Netdiag(vec![("ETCD_ENDPOINTS", "http://127.0.0.1:1".to_owned())]);
-    let (status, out, err) = nowhere.calicoctl(&["get", "nodes"], "");
-    assert_eq!((status, err.as_str()), (1, ""));
-    assert!(out.starts_with("Failed to create Calico API client: "), "{out}");
+    for nowhere in [
+        vec![("ETCD_ENDPOINTS", "http://127.0.0.1:1".to_owned())],
+        vec![("DATASTORE_TYPE", "bogus".to_owned())],
+        vec![
+            ("DATASTORE_TYPE", "kubernetes".to_owned()),
+            ("KUBECONFIG", "/nonexistent".to_owned()),
+        ],
+    ] {
+        let (status, out, err) = Netdiag(nowhere).calicoctl(&["get", "nodes"], "");
+        assert_eq!((status, err.as_str()), (1, ""));
+        assert!(out.starts_with("Failed to create Calico API client: "), "{out}");
+    }
     for (text, said) in [
         (
             document("ClusterInformation", "default", "{}"),

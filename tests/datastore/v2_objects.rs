@@ -288,3 +288,52 @@ fn values_of_calicoctl_v1_are_read_and_what_cannot_be_is_told() {
         }])
     );
 }
+
+/// Docker's containers on networks of Calico's driver: calicoctl v1's own configuration, and endpoints of which one's
+/// network has lost its profile.
+#[test]
+fn containers_of_libnetwork_are_known_and_a_profile_they_miss_is_named_and_made() {
+    let Some(etcd) = Etcd::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let config = format!(
+        "apiVersion: v1\nkind: calicoApiConfig\nmetadata:\nspec:\n  datastoreType: etcdv2\n  etcdEndpoints: {}\n",
+        etcd.url()
+    );
+    std::fs::write(at("calicoctl.cfg"), config).unwrap();
+    etcd.set2(
+        "/calico/v1/ipam/v4/pool/192.168.0.0-16",
+        r#"{"cidr":"192.168.0.0/16","ipip":"tunl0","ipip_mode":"always","masquerade":true,"ipam":true}"#,
+    );
+    for (host, network, address) in [
+        ("host1", "net1", "192.168.115.129"),
+        ("host2", "net2", "192.168.250.65"),
+    ] {
+        etcd.set2(
+            &format!("/calico/v1/host/{host}/workload/libnetwork/libnetwork/endpoint/{network}"),
+            &format!(
+                r#"{{"state":"active","name":"cali{network}","mac":"ee:ee:ee:ee:ee:ee","profile_ids":["{network}"],"ipv4_nets":["{address}/32"],"ipv6_nets":[]}}"#
+            ),
+        );
+    }
+    etcd.set2("/calico/v1/policy/profile/net2/tags", r#"["net2"]"#);
+    etcd.set2(
+        "/calico/v1/policy/profile/net2/rules",
+        r#"{"inbound_rules":[{"action":"allow","src_tag":"net2"}],"outbound_rules":[{"action":"allow"}]}"#,
+    );
+    let netdiag = Netdiag(vec![("NODENAME", "host1".to_owned())]);
+    let (config, fix) = (at("calicoctl.cfg"), at("fix"));
+    let check = ["-c", &config, "check", "--only", "profile-missing", "-o", "json"];
+    let found = || {
+        let output = netdiag.output(&check, "");
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let titles = answer["findings"].as_array().unwrap().iter();
+        let titles = titles.map(|finding| finding["title"].as_str().unwrap().to_owned());
+        (output.status.code(), titles.collect::<Vec<_>>())
+    };
+    let what = "host1-libnetwork-libnetwork-net1 refers to profile net1, which is not there";
+    assert_eq!(found(), (Some(2), vec![what.to_owned()]));
+    netdiag.output(&[&check[..], &["--fix-to", &fix]].concat(), "");
+    netdiag.done(&["-c", &config, "apply", "-f", &fix], "");
+    assert_eq!(found(), (Some(0), Vec::new()));
+}

@@ -158,7 +158,14 @@ const SCENES: [(u8, &str, &[By]); 25] = [
                 "tests/datastore/v2.rs",
                 "a_node_of_the_old_tree_is_read_mended_and_read_back",
             ),
-            Missing("a lab of Docker's libnetwork with calicoctl node run"),
+            Test(
+                "tests/datastore/v2_objects.rs",
+                "containers_of_libnetwork_are_known_and_a_profile_they_miss_is_named_and_made",
+            ),
+            Test(
+                "tests/labs/story.rs",
+                "three_commands_mend_the_cluster_with_bird_1_and_etcd_v2",
+            ),
         ],
     ),
     (
@@ -166,6 +173,10 @@ const SCENES: [(u8, &str, &[By]); 25] = [
         "what is left over",
         &[
             Test("src/diagnose/checks/netfilter.rs", "rules-left-over"),
+            Test(
+                "tests/checks/entries.rs",
+                "a_tunnel_that_no_pool_needs_any_more_keeps_its_address",
+            ),
             Missing("a lab of tunl0 after its pool is gone"),
         ],
     ),

@@ -10,6 +10,7 @@ use super::{order, shared::names};
 use crate::diagnose::finding::{Command, Finding, Sure};
 use crate::diagnose::world::World;
 use crate::intent::kernel::{By, Item, Kernels, Meant, differences};
+use crate::intent::pool::{Mode, Pool};
 use crate::state::NodeState;
 use crate::state::link::Link;
 use crate::state::route::{RouteType, TableId};
@@ -75,7 +76,11 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
         let of: Vec<Lacking> = of.collect();
         if meant.is_whole {
             let extra = differ.extra.into_iter();
-            let extra: Vec<Item> = extra.filter(|item| scene.is_nobodys(item, &of)).collect();
+            let left = differ.others.into_iter().filter(|item| scene.is_left(item));
+            let extra: Vec<Item> = extra
+                .filter(|item| scene.is_nobodys(item, &of))
+                .chain(left)
+                .collect();
             stale.extend((!extra.is_empty()).then_some((node, extra)));
         }
         lacking.extend(of);
@@ -265,6 +270,22 @@ impl Scene<'_, '_> {
     fn is_told(&self, by: &By) -> bool {
         let told = |ip: IpAddr| (self.node.name.clone(), ip.to_string());
         self.ends(by).any(|ip| self.said.ends.contains(&told(ip)))
+    }
+
+    /// Whether it is the address of a tunnel of Calico's that no pool needs any more: the link itself stays as long as its
+    /// module does.
+    fn is_left(&self, item: &Item) -> bool {
+        let (Item::Address { link, address }, Ok(cluster)) = (item, self.world.cluster) else {
+            return false;
+        };
+        let needs = |pool: &Pool| match link.as_str() {
+            "tunl0" => pool.ipip != Mode::Never,
+            "vxlan.calico" => pool.vxlan != Mode::Never,
+            _ => true,
+        };
+        !cluster.pools.is_empty()
+            && !cluster.pools.iter().any(needs)
+            && cluster.pool_of(address.addr()).is_some()
     }
 
     /// Whether an entry that is there and not meant is about nobody that there is.

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::diagnose::finding::{Finding, Sure};
+use serde_json::json;
+
+use crate::diagnose::finding::{Finding, Manifest, Sure};
 use crate::diagnose::world::World;
 use crate::policy::decide::Stage;
 use crate::policy::flow::{Direction, Flow};
@@ -154,7 +156,7 @@ fn host_ip(world: &World, host: &Endpoint) -> Option<IpAddr> {
 /// Endpoints whose profile isn't there: Felix drops what no policy allows.
 fn profiles(world: &World, found: &mut Vec<Finding>) {
     let Ok(cluster) = world.cluster else { return };
-    if !cluster.knows(crate::calico::resource::Kind::Profile) || cluster.profiles.is_empty() {
+    if !cluster.knows(crate::calico::resource::Kind::Profile) {
         return;
     }
     let mut told: BTreeSet<&str> = BTreeSet::new();
@@ -169,25 +171,39 @@ fn profiles(world: &World, found: &mut Vec<Finding>) {
         let Some(profile) = missing.filter(|profile| told.insert(profile)) else {
             continue;
         };
-        found.push(
-            Finding::of(
-                "profile-missing",
-                &workload.node,
-                format!(
-                    "{} refers to profile {profile}, which is not there",
-                    workload.title
+        let mut finding = Finding::of(
+            "profile-missing",
+            &workload.node,
+            format!(
+                "{} refers to profile {profile}, which is not there",
+                workload.title
+            ),
+        )
+        .about(format!("Profile({profile})"))
+        .shown(
+            format!("WorkloadEndpoint of {}", workload.title),
+            format!("spec.profiles has {profile}"),
+        )
+        .shown(
+            "Profiles",
+            format!("{} of them, none is {profile}", cluster.profiles.len()),
+        )
+        .step(format!(
+            "make Profile({profile}): with these rules, endpoints that have it reach each other and all else"
+        ));
+        finding.fix.manifest = Some(Manifest {
+            kind: "Profile",
+            name: profile.clone(),
+            // As Docker's plugin for Calico makes one with a network (libnetwork-plugin, `CreateNetwork`).
+            fields: vec![
+                ("labelsToApply", json!({profile: ""})),
+                (
+                    "ingress",
+                    json!([{"action": "Allow", "source": {"selector": format!("{profile} == ''")}}]),
                 ),
-            )
-            .about(format!("Profile({profile})"))
-            .shown(
-                format!("WorkloadEndpoint of {}", workload.title),
-                format!("spec.profiles has {profile}"),
-            )
-            .shown(
-                "Profiles",
-                format!("{} of them, none is {profile}", cluster.profiles.len()),
-            )
-            .step(format!("create Profile({profile}): netdiag create -f FILE")),
-        );
+                ("egress", json!([{"action": "Allow"}])),
+            ],
+        });
+        found.push(finding);
     }
 }

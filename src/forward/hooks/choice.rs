@@ -23,6 +23,8 @@ pub(super) struct Choice {
     /// The share of the way taken.
     pub(super) share: f64,
     pub(super) open: Open,
+    /// A count that other packets share decides, or a hash: the next packet alike may go the same way.
+    repeats: bool,
 }
 
 /// The choices of the present run.
@@ -34,9 +36,15 @@ pub(super) struct Choices {
 }
 
 impl Choices {
-    /// Which of `ways` this run takes; `share` says how likely each is.
-    pub(super) fn among(&mut self, ways: u32, share: impl Fn(u32) -> f64) -> u32 {
-        self.take(ways, share, Open::Chance)
+    /// Which of `ways` this run takes; `share` says how likely each is. Of what `repeats`, the next packet may have the
+    /// same.
+    pub(super) fn among(&mut self, ways: u32, share: impl Fn(u32) -> f64, repeats: bool) -> u32 {
+        let at = self.at;
+        let taken = self.take(ways, share, Open::Chance);
+        if let Some(choice) = self.made.get_mut(at) {
+            choice.repeats = repeats;
+        }
+        taken
     }
 
     /// Whether something holds that isn't known.
@@ -66,6 +74,7 @@ impl Choices {
                 ways,
                 share: share(0),
                 open,
+                repeats: false,
             });
         }
         match self.made.get_mut(at) {
@@ -75,6 +84,11 @@ impl Choices {
             }
             None => 0,
         }
+    }
+
+    /// Whether the next packet alike may go this way again.
+    pub(super) fn repeats(&self) -> bool {
+        self.made.iter().any(|choice| choice.repeats)
     }
 
     /// What this run took.

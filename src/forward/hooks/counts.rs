@@ -32,5 +32,6 @@ impl Passed<'_> {
         self.maybe.extend(one);
         self.maybe.extend(theirs);
         self.maybe.extend(other.maybe);
+        self.repeats |= other.repeats;
     }
 }

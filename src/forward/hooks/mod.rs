@@ -114,6 +114,8 @@ pub struct Passed<'a> {
     pub reroute: bool,
     /// How likely it is.
     pub share: f64,
+    /// The next packet alike may fare the same: not chance decided, but a count that others share, or a hash.
+    pub repeats: bool,
 }
 
 /// The base chains of a namespace, ready for calls.
@@ -282,6 +284,7 @@ fn undecided<'a>(call: &Call, why: Doubt<'a>) -> Passed<'a> {
         maybe: Vec::new(),
         reroute: false,
         share: 1.0,
+        repeats: false,
     }
 }
 

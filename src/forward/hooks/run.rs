@@ -68,6 +68,7 @@ pub(super) fn hook<'r, 'a>(
     let verdict = run.all(hooks);
     Passed {
         verdict,
+        repeats: run.choices.repeats(),
         packet: run.call.packet,
         conn: run.call.conn,
         recent: run.call.recent,

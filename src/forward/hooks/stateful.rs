@@ -7,15 +7,17 @@ use crate::state::netfilter::Stateful;
 impl Run<'_, '_, '_> {
     /// Chance goes both ways; limits are not reached by one packet. None where nobody knows.
     pub(super) fn stateful(&mut self, stateful: &Stateful) -> Option<bool> {
-        let mut chance = |share: f64| {
+        let mut chance = |share: f64, repeats| {
             let of_way = |way| if way == 0 { share } else { 1.0 - share };
-            self.choices.among(2, of_way) == 0
+            self.choices.among(2, of_way, repeats) == 0
         };
         Some(match stateful {
             Stateful::Random { negated, probability } => {
-                chance(f64::from(*probability) / f64::from(1_u32 << 31)) != *negated
+                chance(f64::from(*probability) / f64::from(1_u32 << 31), false) != *negated
             }
-            Stateful::Nth { negated, every, .. } => chance(1.0 / f64::from((*every).max(1))) != *negated,
+            Stateful::Nth { negated, every, .. } => {
+                chance(1.0 / f64::from((*every).max(1)), true) != *negated
+            }
             Stateful::Limit(limit) => !limit.over,
             Stateful::CtCount { over, .. } => !over,
             Stateful::HashLimit { options } => !options.contains("above"),

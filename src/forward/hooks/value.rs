@@ -228,7 +228,8 @@ impl<'a> Values<'_, '_, '_, 'a> {
             },
             Expr::Numgen { modulo, offset, .. } | Expr::Hash { modulo, offset, .. } => {
                 let ways = (*modulo).max(1);
-                let taken = self.0.choices.among(ways, |_| 1.0 / f64::from(ways));
+                let repeats = !matches!(expr, Expr::Numgen { random: true, .. });
+                let taken = self.0.choices.among(ways, |_| 1.0 / f64::from(ways), repeats);
                 Value::Number(u64::from(taken) + u64::from(*offset))
             }
             Expr::Map(parts) => return self.map_value(&parts.0, &parts.1),

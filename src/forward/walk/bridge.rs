@@ -60,8 +60,9 @@ impl<'a> Walker<'_, 'a> {
                 .is_some_and(|entry| is_local(entry) || entry.flags.has(NeighborFlags::STICKY))
         {
             state.learned.learn_port(at, (frame.src, vlan), port.index);
-            if state.share == Share::WHOLE && !state.wired.is_set() {
-                state.work.hears(at, (frame.src, vlan), port.index);
+            if !state.wired.is_set() {
+                let sure = state.share == Share::WHOLE;
+                state.work.hears(at, (frame.src, vlan), port.index, sure);
             }
         }
         if let Some(port) = from

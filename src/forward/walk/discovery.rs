@@ -106,6 +106,10 @@ impl Walker<'_, '_> {
                         "whether neighbor discovery gets out, rules decide that count its refusals, too";
                     return Err(End::NotDecidable(why.to_owned().into()));
                 }
+                (Some(_), Some(Outcome { state, .. })) if state.repeats => {
+                    let why = "whether neighbor discovery gets through, rules decide that count packets, or by a hash";
+                    return Err(End::NotDecidable(why.to_owned().into()));
+                }
                 (Some(state), _) => state,
                 (None, Some(Outcome { end, .. })) => return Err(end),
                 (None, None) => return Err(End::NotForMe),

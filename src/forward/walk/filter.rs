@@ -78,6 +78,7 @@ impl Walker<'_, '_> {
         for passed in results {
             let mut state = state.clone();
             state.share = state.share.times(passed.share);
+            state.repeats |= passed.repeats;
             let ends = |packet: &Packet| (packet.src, packet.dst, packet.transport);
             let moved = ends(&state.packet) != ends(&passed.packet);
             state.packet = passed.packet;

@@ -155,6 +155,8 @@ pub struct State {
     heard: Option<At>,
     /// How likely this way is among those that start alike: 1 without choices.
     pub share: Share,
+    /// The next packet alike may go the same way: rules chose it by a count or a hash.
+    repeats: bool,
     /// The packet's connection in the namespace that it is in.
     conn: Option<Conn>,
     /// What rules wrote into lists of addresses, by namespace.
@@ -231,6 +233,7 @@ impl State {
             widely: false,
             heard: None,
             share: Share::WHOLE,
+            repeats: false,
             conn: None,
             recent: Vec::new(),
             prerouted: false,

@@ -50,8 +50,9 @@ impl Work {
         }
     }
 
-    /// A bridge hears who sent a frame by a port.
-    pub(super) fn hears(&self, bridge: At, mac: (Mac, Option<u16>), port: IfIndex) {
+    /// A bridge hears who sent a frame by a port. What only one of several ways leads there may be no copy: it counts
+    /// beside what surely came.
+    pub(super) fn hears(&self, bridge: At, mac: (Mac, Option<u16>), port: IfIndex, sure: bool) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (bridge, mac);
         match heard.ports.iter().find(|(known, _)| *known == key) {
@@ -62,7 +63,8 @@ impl Work {
                     heard.moved.push((key, ports));
                 }
             }
-            None => heard.ports.push((key, port)),
+            None if sure => heard.ports.push((key, port)),
+            None => {}
         }
     }
 
