@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::plan::{CONVERGENCE, NODES, World, mesh, node, peer, pool, reflector};
 
-/// Puts BIRD's routes through the tunnel into the kernels.
+/// Puts BIRD's routes through the tunnel into the kernels; as the kernel's own, which BIRD doesn't learn and tell others.
 fn put(world: &World) {
     for (name, .., number) in NODES {
         let node = world.lab.node(name);
@@ -26,10 +26,10 @@ fn put(world: &World) {
                 ip address add 10.48.{number}.1/32 dev tunl0
                 ip link set tunl0 mtu 1480 up
             }}
-            ip route flush dev tunl0 proto static\n"
+            ip route flush dev tunl0 proto kernel\n"
         );
         for (dst, hop) in tunneled(node).unwrap() {
-            script += &format!("ip route replace {dst} via {hop} dev tunl0 onlink proto static\n");
+            script += &format!("ip route replace {dst} via {hop} dev tunl0 onlink proto kernel\n");
         }
         node.sh(&script).ok().unwrap();
     }
@@ -38,7 +38,7 @@ fn put(world: &World) {
 /// The routes to blocks that a kernel has.
 fn held(node: &NodeState) -> BTreeSet<String> {
     let routes = node.net.routes.items().iter().filter(|route| {
-        let by_agents = matches!(route.proto, RouteProtocol::BIRD | RouteProtocol::STATIC);
+        let by_agents = matches!(route.proto, RouteProtocol::BIRD | RouteProtocol::KERNEL);
         route.table == TableId::MAIN && by_agents && route.dst.prefix_len() == 26
     });
     routes

@@ -88,11 +88,9 @@ fn proxyless(node: &NodeState, docker: &Docker) -> Option<Finding> {
 /// A port that is not published, or for the host alone, and that somebody waits for. Of a connection that is refused at
 /// once nothing stays, and of one that a firewall drops only what its own host knows.
 fn asked_in_vain(world: &World, node: &NodeState, docker: &Docker) -> Option<Finding> {
-    if ports(docker).next().is_none() {
-        return None;
-    }
+    ports(docker).next()?;
     let name = &node.name;
-    let mut waiting = world.nodes.iter().flat_map(|client| waiting(client));
+    let mut waiting = world.nodes.iter().flat_map(waiting);
     waiting.find_map(|asked| {
         link_of(node, asked.dst).filter(|_| !asked.dst.is_loopback())?;
         let (container, port, why) = unpublished(docker, asked.protocol, asked.port)?;

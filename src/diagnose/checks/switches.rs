@@ -1,6 +1,6 @@
 //! Tunnels of Open vSwitch: what their other ends ask of them, and whether their packets leave.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::net::IpAddr;
 
 use crate::diagnose::finding::{Finding, Sure};
@@ -43,7 +43,7 @@ fn set(end: &End, settings: &Settings) -> String {
         end.interface.name, settings.kind, settings.key
     );
     if let Some(port) = &settings.dst_port {
-        text += &format!(" options:dst_port={port}");
+        let _ = write!(text, " options:dst_port={port}");
     }
     text
 }
@@ -173,7 +173,7 @@ fn added(end: &End, other: &NodeState) -> Option<(String, String)> {
         there.name, settings.kind, settings.key
     );
     if let Some(port) = end.option("dst_port") {
-        run += &format!(" options:dst_port={port}");
+        let _ = write!(run, " options:dst_port={port}");
     }
     Some((run, format!("ovs-vsctl del-port {} {name}", there.name)))
 }
@@ -220,9 +220,8 @@ fn unrouted(tunnels: &Tunnels, node: &NodeState) -> Option<Finding> {
 /// else (Open vSwitch, "Userspace datapath: tunneling").
 fn lost(fib: &Fib, end: &End) -> Option<String> {
     let net = &end.node.net;
-    let hit = match fib.lookup(&Flow::to(end.remote)) {
-        Ok(hit) => hit,
-        Err(_) => return Some(format!("{} has no route to {}", end.node.name, end.remote)),
+    let Ok(hit) = fib.lookup(&Flow::to(end.remote)) else {
+        return Some(format!("{} has no route to {}", end.node.name, end.remote));
     };
     if end.bridge.datapath_type != "netdev" || net.addresses.items().iter().any(|own| own.ip == end.remote) {
         return None;

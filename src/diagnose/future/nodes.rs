@@ -61,7 +61,7 @@ pub(super) fn rebuild(state: &mut NodeState, meant: &Meant, future: &mut NodeFut
             _ => false,
         }
     };
-    let mut old: BTreeMap<IpNet, Vec<(Option<IpAddr>, Option<IfIndex>)>> = BTreeMap::new();
+    let mut old: BTreeMap<IpNet, Ways> = BTreeMap::new();
     routes.retain(|route| {
         let goes = is_of_agents(route);
         if goes {
@@ -88,7 +88,10 @@ pub(super) fn rebuild(state: &mut NodeState, meant: &Meant, future: &mut NodeFut
     routes.extend(made.into_values().map(|(route, _)| route));
 }
 
-fn ways(route: &Route) -> Vec<(Option<IpAddr>, Option<IfIndex>)> {
+/// Gateways and links, in order.
+type Ways = Vec<(Option<IpAddr>, Option<IfIndex>)>;
+
+fn ways(route: &Route) -> Ways {
     let hops = route.next_hops.iter();
     let mut ways: Vec<_> = hops.map(|hop| (hop.gateway, hop.link)).collect();
     ways.sort_unstable();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::state::NodeState;
-use crate::state::ovs::{Bridge, Interface, Port};
+use crate::state::ovs::{Bridge, Interface, Ovs, Port};
 
 /// Kinds, and their UDP ports where they have one.
 const KINDS: [(&str, Option<&str>); 3] = [("vxlan", Some("4789")), ("geneve", Some("6081")), ("gre", None)];
@@ -181,7 +181,7 @@ impl<'n> Tunnels<'n> {
 }
 
 fn ends(node: &NodeState) -> impl Iterator<Item = End<'_>> {
-    let all = node.ovs.known().into_iter().flat_map(|ovs| ovs.interfaces());
+    let all = node.ovs.known().into_iter().flat_map(Ovs::interfaces);
     all.filter_map(move |(bridge, port, interface)| {
         KINDS.iter().find(|(kind, _)| *kind == interface.kind)?;
         let remote = interface.options.get("remote_ip")?.parse().ok()?;
