@@ -118,7 +118,7 @@ fn mended(network: &Network, (node, script, id, at): &Row, is_number_kept: bool)
     }
     // A port that is added again has another number, which rules don't know.
     if is_number_kept && !goes(network) {
-        return Some(format!("{script}: {:#?}", findings));
+        return Some(format!("{script}: {findings:#?}"));
     }
     let left = self::findings(network);
     (!left.is_empty()).then(|| format!("{script}: mended, and yet {left:#?}"))

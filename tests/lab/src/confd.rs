@@ -321,10 +321,13 @@ pub fn tunneled(node: &Node) -> Result<Vec<(String, String)>> {
     let mut routes = Vec::new();
     let mut dst = None;
     for line in &lines {
-        // A code and a mark, or a blank, are in front of what it says.
-        let text = line
-            .get(5..)
-            .filter(|_| line.as_bytes().first().is_some_and(u8::is_ascii_digit));
+        // A code and a mark in front of what it says, or a blank where both are as before.
+        let has_code = line.as_bytes().first().is_some_and(u8::is_ascii_digit);
+        let text = if has_code {
+            line.get(5..)
+        } else {
+            line.strip_prefix(' ')
+        };
         let text = text.unwrap_or(line);
         let first = text.split_whitespace().next().unwrap_or_default();
         if !text.starts_with([' ', '\t']) && first.contains('/') {
