@@ -94,31 +94,30 @@ fn sessions() -> [(&'static str, Vec<Value>); 2] {
 
 #[test]
 fn what_is_meant_of_ipip_is_what_birds_filter_decides() {
-    for bird in [Bird::V1, Bird::V2] {
-        let Some(mut world) = or_skip(World::up(bird)) else {
-            return;
-        };
-        for (how, objects) in sessions() {
-            world.change(&objects, false);
-            for mode in ["Always", "CrossSubnet", "Never"] {
-                let tunnel = pool(json!({"ipipMode": mode}));
-                world.change(&[tunnel], false);
-                let start = Instant::now();
-                let left = loop {
-                    put(&world);
-                    let (snapshot, _) = world.seen();
-                    let mut left = differences(&snapshot);
-                    if mode == "Never" {
-                        // By way of the router, whom BIRD asks for the next hop.
-                        left.retain(|line| line.contains("tunl0"));
-                    }
-                    if left.is_empty() || start.elapsed() > CONVERGENCE {
-                        break left;
-                    }
-                    thread::sleep(Duration::from_millis(500));
-                };
-                assert!(left.is_empty(), "{bird:?}, {how}, {mode}: {left:#?}");
-            }
+    // Calico's own is made from this release.
+    let Some(mut world) = or_skip(World::up(Bird::V1)) else {
+        return;
+    };
+    for (how, objects) in sessions() {
+        world.change(&objects, false);
+        for mode in ["Always", "CrossSubnet", "Never"] {
+            let tunnel = pool(json!({"ipipMode": mode}));
+            world.change(&[tunnel], false);
+            let start = Instant::now();
+            let left = loop {
+                put(&world);
+                let (snapshot, _) = world.seen();
+                let mut left = differences(&snapshot);
+                if mode == "Never" {
+                    // By way of the router, whom BIRD asks for the next hop.
+                    left.retain(|line| line.contains("tunl0"));
+                }
+                if left.is_empty() || start.elapsed() > CONVERGENCE {
+                    break left;
+                }
+                thread::sleep(Duration::from_millis(500));
+            };
+            assert!(left.is_empty(), "{how}, {mode}: {left:#?}");
         }
     }
 }
