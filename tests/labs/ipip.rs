@@ -3,6 +3,7 @@
 //! another kind of link, which routes don't mind.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,7 +30,10 @@ fn put(world: &World) {
             ip route flush dev tunl0 proto kernel\n"
         );
         for (dst, hop) in tunneled(node).unwrap() {
-            script += &format!("ip route replace {dst} via {hop} dev tunl0 onlink proto kernel\n");
+            let _ = writeln!(
+                script,
+                "ip route replace {dst} via {hop} dev tunl0 onlink proto kernel"
+            );
         }
         node.sh(&script).ok().unwrap();
     }

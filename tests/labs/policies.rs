@@ -1,6 +1,11 @@
 //! What `netdiag plan` tells of policies, held against packets: through tables that Felix' own code rendered
 //! (`fixtures/felix`), and before and after changes whose rules are written beside them.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "objects read best where they are written"
+)]
+
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
