@@ -9,18 +9,22 @@ use netdiag::state::{Fact, Snapshot};
 use netdiag_lab::kinds::{Network, OpenVswitch, Tunnel};
 use netdiag_lab::{or_skip, ovs};
 
-use crate::made::found;
+use crate::made::{found, told};
 use crate::mended::{collected, each, typed};
 
 /// The port of the container `c1`.
 const PORT: &str = "port=$(ovs-vsctl --bare --columns=name find interface external_ids:iface-id=c1)";
 
 fn findings(network: &Network) -> Vec<Finding> {
-    found(&Snapshot {
+    found(&state(network))
+}
+
+fn state(network: &Network) -> Snapshot {
+    Snapshot {
         nodes: network.lab().nodes().map(collected).collect(),
         objects: Fact::absent("no datastore"),
         ..Snapshot::default()
-    })
+    }
 }
 
 fn goes(network: &Network) -> bool {
@@ -185,8 +189,11 @@ fn a_host_that_is_not_in_its_containers_network_is_told() {
         return;
     };
     ovs::sh(network.lab().node("h2"), "ip address flush dev br0").unwrap();
+    told("ovs-local-port-differs", &state(&network));
     let findings = findings(&network);
     let ids: Vec<_> = findings.iter().map(|finding| finding.id).collect();
     assert_eq!(ids, ["ovs-local-port-differs"]);
     assert!(!findings[0].fix.steps.is_empty());
+    ovs::sh(network.lab().node("h2"), "ip address flush dev br-ex").unwrap();
+    told("ovs-tunnel-unrouted", &state(&network));
 }
