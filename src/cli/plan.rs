@@ -4,7 +4,10 @@ mod answer;
 mod pairs;
 mod show;
 
+use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use clap::Args as ClapArgs;
 
@@ -13,8 +16,9 @@ use super::input::{Input, Namespace};
 use super::source::{Depth, Picture, Source};
 use super::write::refuse;
 use super::{Context, Error, Outcome};
-use crate::diagnose::check;
 use crate::diagnose::future::{Change, Future, future};
+use crate::diagnose::{Finding, check};
+use crate::forward::walk::side_by_side;
 use crate::state::Snapshot;
 use answer::Answer;
 use pairs::Pairs;
@@ -72,12 +76,37 @@ fn read_future(
     })
 }
 
+/// What is found in both pictures, side by side.
+fn checked(pictures: [&Picture; 2]) -> [Vec<Finding>; 2] {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut found = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(picture) = pictures.get(at) else {
+                return found;
+            };
+            found.push((at, check(&picture.world()).findings));
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let all = side_by_side(threads.min(pictures.len()), work);
+    let mut both = [Vec::new(), Vec::new()];
+    for (at, findings) in all.into_iter().flatten() {
+        if let Some(place) = both.get_mut(at) {
+            *place = findings;
+        }
+    }
+    both
+}
+
 impl Args {
     pub(super) fn run(&self, cx: &mut Context) -> Result<Outcome, Error> {
         let before = self.source.read(cx, Depth::Whole)?;
-        let future = read_future(cx, &before, &self.input, self.delete)?;
-        let [old, new] = [before, future.snapshot.clone()].map(Picture::new);
-        let findings = [&old, &new].map(|picture| check(&picture.world()).findings);
+        let mut future = read_future(cx, &before, &self.input, self.delete)?;
+        let after = std::mem::take(&mut future.snapshot);
+        let [old, new] = [before, after].map(Picture::new);
+        let findings = checked([&old, &new]);
         let pairs = Pairs::new(&old.snapshot, &new.snapshot);
         let answer = Answer::new(&future, &findings, &pairs);
         if !self.output.write(cx, &answer)? {

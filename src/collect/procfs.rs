@@ -71,6 +71,7 @@ pub(super) fn calico_processes() -> Fact<CalicoProcesses> {
             command: parse::secrets::cut_command(&argv),
             state: state(pid),
             netns: network_namespace(&pid.to_string()),
+            started: started(pid),
         };
         // Calico's own share the network namespace of their host; elsewhere they are another node's.
         let elsewhere = process.netns.is_some() && process.netns != own_network && own_network.is_some();
@@ -105,10 +106,19 @@ pub(super) fn comm(pid: u32) -> String {
         .unwrap_or_default()
 }
 
-/// The state of a process, the first field behind its name in brackets (proc(5), `/proc/PID/stat`).
-fn state(pid: u32) -> Option<char> {
+/// A field of a process by its number in proc(5), from the third on: the second is its name, in brackets.
+fn field(pid: u32, number: usize) -> Option<String> {
     let stat = read(Path::new(&format!("/proc/{pid}/stat"))).ok()?;
-    stat.rsplit_once(')')?.1.trim_start().chars().next()
+    let (_, behind) = stat.rsplit_once(')')?;
+    behind.split_whitespace().nth(number - 3).map(str::to_owned)
+}
+
+fn state(pid: u32) -> Option<char> {
+    field(pid, 3)?.chars().next()
+}
+
+fn started(pid: u32) -> Option<u64> {
+    field(pid, 22)?.parse().ok()
 }
 
 /// The network namespace of a process; none without the right to look.

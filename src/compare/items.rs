@@ -100,7 +100,7 @@ pub(super) fn item_named(name: &str) -> &'static Item {
 }
 
 /// Fields that move by themselves, wherever they are.
-const MOVING: [&str; 16] = [
+const MOVING: [&str; 18] = [
     "taken",
     "confirmedSeconds",
     "line",
@@ -117,6 +117,8 @@ const MOVING: [&str; 16] = [
     "rxQueue",
     "at",
     "times",
+    "started",
+    "created",
 ];
 
 const COUNTING: [&str; 6] = ["counters", "packets", "bytes", "active", "inactive", "imported"];

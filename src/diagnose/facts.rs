@@ -19,8 +19,8 @@ pub(super) const BGP_PORT: u16 = 179;
 const EPHEMERAL: u16 = 49_152;
 
 /// One session of one node, and all that bears on it.
-pub(super) struct Facts<'a> {
-    pub world: &'a World<'a>,
+pub(super) struct Facts<'a, 'w> {
+    pub world: &'a World<'w>,
     pub view: &'a View<'a>,
     pub node: &'a NodeState,
     /// The daemon that has the session.
@@ -34,9 +34,9 @@ pub(super) struct Facts<'a> {
     pub path: Path<'a>,
 }
 
-impl<'a> Facts<'a> {
+impl<'a, 'w> Facts<'a, 'w> {
     pub(super) fn new(
-        world: &'a World<'a>,
+        world: &'a World<'w>,
         node: &str,
         bird: &'a Bird,
         protocol: &'a Protocol,

@@ -8,6 +8,9 @@ use super::session::Cause;
 /// How much evidence of those that are grouped is worth a line.
 const EVIDENCE: usize = 3;
 
+/// Findings that say what others come of.
+const LEADS: [&str; 2] = ["bird-not-running", "agent-older-than-link"];
+
 /// A session that is down, and which nodes it is between.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Between {
@@ -29,7 +32,7 @@ pub(super) fn group(found: &mut Vec<Finding>) {
     // A daemon that is gone is said where it is gone, a wrong object where it is told how it is right.
     let mut order: Vec<(Option<String>, Finding)> = roots.into_iter().zip(found.drain(..)).collect();
     order.sort_by_key(|(root, finding)| {
-        root.is_none() || (finding.id != "bird-not-running" && !is_of_object(finding))
+        root.is_none() || !(LEADS.contains(&finding.id) || is_of_object(finding))
     });
     for (root, finding) in order {
         let lead = root.as_ref().and_then(|root| leads.get(root));
@@ -105,8 +108,14 @@ fn is_of_object(finding: &Finding) -> bool {
 /// Entries that a node's agent didn't write; those of one tunnel's end that several nodes have wrong, or of one node that
 /// has several wrong.
 fn entries(found: &[Finding], roots: &mut [Option<String>]) {
+    let older = found
+        .iter()
+        .filter(|finding| finding.id == "agent-older-than-link");
+    let older: BTreeSet<&str> = older.map(|finding| finding.node.as_str()).collect();
     for (finding, slot) in found.iter().zip(roots.iter_mut()) {
-        if finding.id == "vxlan-entry-missing" {
+        let is_of_link = finding.id == "agent-older-than-link"
+            || (finding.id == "kernel-unlike-objects" && older.contains(finding.node.as_str()));
+        if finding.id == "vxlan-entry-missing" || is_of_link {
             *slot = Some(format!("entries of {}", finding.node));
         }
     }

@@ -24,7 +24,7 @@ pub(super) struct Down<'w> {
 }
 
 impl<'w> Down<'w> {
-    pub(super) fn new(world: &World<'w>, cluster: &'w Cluster, blocks: &'w [Block]) -> Self {
+    pub(super) fn new(world: &World<'w>, cluster: &'w Cluster, blocks: &[Block]) -> Self {
         let names = || cluster.nodes.iter().map(|node| node.name.as_str());
         let birdless: HashSet<&str> = names()
             .filter(|name| {
@@ -129,9 +129,9 @@ pub(super) fn find(world: &World, found: &mut [Finding]) {
     if leads.is_empty() {
         return;
     }
-    let blocks = world.blocks();
-    let intent = Intent::new(cluster, blocks, false);
-    let down = Down::new(world, cluster, blocks);
+    let (Some(intent), Some(down)) = (world.intent(), world.down()) else {
+        return;
+    };
     let mut lost: BTreeMap<(usize, &str), BTreeMap<&str, usize>> = BTreeMap::new();
     for node in world
         .nodes

@@ -111,7 +111,7 @@ pub fn explain(
     )
 }
 
-impl Facts<'_> {
+impl Facts<'_, '_> {
     /// An explanation with BIRD's row as its first evidence.
     pub(super) fn because(&self, cause: Cause, text: impl Into<String>) -> Explanation {
         Explanation {

@@ -5,11 +5,14 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 
 use super::addresses::{self, Judged, Wrong};
+use super::lacking::Down;
 use super::path::Path;
 use crate::calico::node::Node;
 use crate::intent::Cluster;
 use crate::intent::autodetect::internal_ips;
 use crate::intent::blocks::{Block, blocks};
+use crate::intent::routes::Intent;
+use crate::policy::Policies;
 use crate::state::bird::{BgpSession, Bird, ConfiguredPeer, Protocol};
 use crate::state::link::IfIndex;
 use crate::state::neighbor::Neighbor;
@@ -33,6 +36,9 @@ pub struct World<'a> {
     wrong: HashMap<&'a str, Judged>,
     /// Worked out when they are asked for.
     blocks: OnceLock<Vec<Block>>,
+    intent: OnceLock<Option<Intent<'a>>>,
+    down: OnceLock<Option<Down<'a>>>,
+    policies: OnceLock<Option<Policies>>,
 }
 
 /// One visible node, indexed.
@@ -189,6 +195,9 @@ impl<'a> World<'a> {
             names,
             wrong: HashMap::new(),
             blocks: OnceLock::new(),
+            intent: OnceLock::new(),
+            down: OnceLock::new(),
+            policies: OnceLock::new(),
         };
         world.wrong = addresses::wrong_addresses(&world);
         world
@@ -265,6 +274,34 @@ impl<'a> World<'a> {
             self.cluster
                 .map_or_else(|_| Vec::new(), |cluster| blocks(cluster, self.nodes))
         })
+    }
+
+    /// The routes of IPv4 that nodes are meant to have; none where the objects are not known.
+    pub(super) fn intent(&self) -> Option<&Intent<'a>> {
+        let work = || {
+            let cluster = self.cluster.ok()?;
+            Some(Intent::new(cluster, self.blocks(), false))
+        };
+        self.intent.get_or_init(work).as_ref()
+    }
+
+    /// What keeps such routes from nodes.
+    pub(super) fn down(&self) -> Option<&Down<'a>> {
+        let work = || {
+            let cluster = self.cluster.ok()?;
+            Some(Down::new(self, cluster, self.blocks()))
+        };
+        self.down.get_or_init(work).as_ref()
+    }
+
+    /// The objects that decide about packets; none where no objects were read.
+    pub(super) fn policies(&self) -> Option<&Policies> {
+        let read = || {
+            let objects = self.objects?;
+            let is_read = !objects.kinds.is_empty() || objects.kubernetes.known().is_some();
+            is_read.then(|| Policies::new(objects))
+        };
+        self.policies.get_or_init(read).as_ref()
     }
 
     /// Whether a link of this visible node has the address.

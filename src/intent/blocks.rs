@@ -130,12 +130,3 @@ pub fn own_blocks<'n>(cluster: &'n Cluster, node: &'n NodeState) -> impl Iterato
             && cluster.pools.iter().any(|pool| pool.cidr.contains(&route.dst))
     })
 }
-
-/// Blocks by their node.
-pub fn by_node(blocks: &[Block]) -> BTreeMap<&str, Vec<&Block>> {
-    let mut by: BTreeMap<&str, Vec<&Block>> = BTreeMap::new();
-    for block in blocks {
-        by.entry(&block.node).or_default().push(block);
-    }
-    by
-}

@@ -7,6 +7,7 @@ pub mod dispatch;
 pub mod docker;
 pub mod documents;
 pub mod kernel;
+pub mod ovs;
 pub mod pool;
 mod propagation;
 pub mod proxy;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::Cluster;
-use super::blocks::{Block, by_node};
+use super::blocks::Block;
 use super::cluster::stored_address;
 use super::pool::Encap;
 use super::propagation::{Hops, Speakers};
@@ -65,22 +65,23 @@ pub type Silent = HashSet<(String, String)>;
 #[derive(Debug)]
 pub struct Intent<'c> {
     cluster: &'c Cluster,
-    blocks: BTreeMap<&'c str, Vec<&'c Block>>,
+    /// Nodes by name, each with its blocks.
+    blocks: Vec<(&'c Node, Vec<IpNet>)>,
     heard: Heard<'c>,
     v6: bool,
 }
 
 impl<'c> Intent<'c> {
     /// Works out who hears of whose routes.
-    pub fn new(cluster: &'c Cluster, blocks: &'c [Block], v6: bool) -> Self {
+    pub fn new(cluster: &'c Cluster, blocks: &[Block], v6: bool) -> Self {
         Self::without(cluster, blocks, v6, &Silent::new())
     }
 
     /// As [`Self::new`], where these sessions don't work.
-    pub fn without(cluster: &'c Cluster, blocks: &'c [Block], v6: bool, silent: &Silent) -> Self {
+    pub fn without(cluster: &'c Cluster, blocks: &[Block], v6: bool, silent: &Silent) -> Self {
         Self {
             cluster,
-            blocks: by_node(blocks),
+            blocks: by_node(cluster, blocks, v6),
             heard: Heard::new(cluster, v6, silent),
             v6,
         }
@@ -98,25 +99,21 @@ impl<'c> Intent<'c> {
         };
         let mut routes = Vec::new();
         for (owner, blocks) in &self.blocks {
-            let other = self
-                .cluster
-                .node(owner)
-                .and_then(|other| stored_address(other, self.v6));
-            for block in blocks
-                .iter()
-                .filter(|block| block.cidr.addr().is_ipv6() == self.v6)
-            {
-                let ways = if *owner == node.name {
+            let other = stored_address(owner, self.v6);
+            for dst in blocks.iter().copied() {
+                let ways = if owner.name == node.name {
                     vec![Way::Blackhole]
                 } else {
-                    other.map_or_else(Vec::new, |other| self.ways(node, own, owner, other, block))
+                    other.map_or_else(Vec::new, |other| {
+                        self.ways((node, own), (&owner.name, other), dst)
+                    })
                 };
                 let mut ways = ways.into_iter();
                 routes.extend(ways.next().map(|way| MeantRoute {
-                    dst: block.cidr,
+                    dst,
                     way,
                     others: ways.filter_map(|way| way.hop()).collect(),
-                    owner,
+                    owner: &owner.name,
                 }));
             }
         }
@@ -125,13 +122,11 @@ impl<'c> Intent<'c> {
 
     fn ways(
         &self,
-        node: &Node,
-        own: NodeAddress,
-        owner: &str,
-        other: NodeAddress,
-        block: &Block,
+        (node, own): (&Node, NodeAddress),
+        (owner, other): (&str, NodeAddress),
+        dst: IpNet,
     ) -> Vec<Way> {
-        let Some(pool) = self.cluster.pool_of(block.cidr.addr()) else {
+        let Some(pool) = self.cluster.pool_of(dst.addr()) else {
             return Vec::new();
         };
         match pool.encap(own, other) {
@@ -150,6 +145,18 @@ impl<'c> Intent<'c> {
         };
         told.into_iter().flatten().map(way).collect()
     }
+}
+
+/// The blocks of one family by their nodes; those of nodes that have no object are nobody's routes.
+fn by_node<'c>(cluster: &'c Cluster, blocks: &[Block], v6: bool) -> Vec<(&'c Node, Vec<IpNet>)> {
+    let mut by: BTreeMap<&str, (&Node, Vec<IpNet>)> = BTreeMap::new();
+    for block in blocks.iter().filter(|block| block.cidr.addr().is_ipv6() == v6) {
+        if let Some(node) = cluster.node(&block.node) {
+            let (_, blocks) = by.entry(&node.name).or_insert_with(|| (node, Vec::new()));
+            blocks.push(block.cidr);
+        }
+    }
+    by.into_values().collect()
 }
 
 /// Which node hears of which other node's routes, through sessions that both sides have.

@@ -20,7 +20,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    const fn takes(self, mode: Mode) -> bool {
+    pub(super) const fn takes(self, mode: Mode) -> bool {
         matches!(
             (self, mode),
             (Self::Normal, Mode::Normal | Mode::ApplyOnForward)

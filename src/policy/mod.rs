@@ -12,6 +12,7 @@ pub mod endpoint;
 pub mod felix;
 pub mod flow;
 pub mod frontend;
+pub mod hidden;
 pub mod identity;
 pub mod kubernetes;
 pub mod model;

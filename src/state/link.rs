@@ -198,6 +198,10 @@ pub struct Address {
     /// IFA_LABEL: `eth0:1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// When it was added, in hundredths of a second since the kernel began (`ifa_cacheinfo.cstamp`); listings of
+    /// ip-address(8) don't tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<u64>,
 }
 
 /// IFA_F_* of `include/uapi/linux/if_addr.h`.
@@ -230,6 +234,7 @@ impl Address {
             scope: Scope::GLOBAL,
             flags: AddressFlags::PERMANENT,
             label: None,
+            created: None,
         }
     }
 

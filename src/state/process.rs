@@ -39,6 +39,10 @@ pub struct Process {
     /// The network namespace it is in; none without the right to look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub netns: Option<NsIdentity>,
+    /// When it began, in hundredths of a second since the kernel did (`starttime` of proc(5), with Linux' USER_HZ); none
+    /// when it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<u64>,
 }
 
 /// A daemon that is known by its program.
@@ -145,6 +149,7 @@ mod tests {
             command: "/usr/bin/kubelet --cni-conf-dir-old=/x --cni-conf-dir=/etc/cni -s /run/s --last".into(),
             state: None,
             netns: None,
+            started: None,
         };
         assert_eq!(process.argument("--cni-conf-dir"), Some("/etc/cni"));
         assert_eq!(process.argument("-s"), Some("/run/s"));

@@ -12,6 +12,7 @@ use netdiag::state::{Fact, NodeState, Snapshot};
 use netdiag_bench::cluster::Flavour;
 
 use crate::made::{connection, fires, found, known, link, linked, made, pod_ip, rules, tracked};
+use crate::services::listening;
 
 #[test]
 fn bridges_that_pods_can_not_use_are_told() {
@@ -175,18 +176,42 @@ fn with_docker() -> Snapshot {
         "{NAT}-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 192.168.200.2:80\nCOMMIT\n"
     );
     rules(&mut cluster.nodes[0], Dialect::IptablesLegacy, &text);
+    // docker-proxy.
+    known(&mut cluster.nodes[0].net.tcp).push(listening(8080));
     cluster
 }
 
 #[test]
 fn what_docker_keeps_closed_is_told() {
     fires("published-port-closed", &with_docker(), |broken| {
+        known(&mut broken.nodes[0].net.tcp).clear();
         known(&mut broken.nodes[0].net.netfilter).remove(0);
         rules(
             &mut broken.nodes[0],
             Dialect::IptablesLegacy,
             &format!("{NAT}COMMIT\n"),
         );
+    });
+    fires("published-port-without-proxy", &with_docker(), |broken| {
+        known(&mut broken.nodes[0].net.tcp).clear();
+    });
+    fires("port-not-published", &with_docker(), |broken| {
+        let host = broken.nodes[0]
+            .net
+            .addresses
+            .items()
+            .iter()
+            .find(|own| !own.ip.is_loopback());
+        let host = host.unwrap().ip.to_string();
+        let asked = connection(6, ("10.9.9.9", &host, 9000), (&host, "10.9.9.9"), FlowStatus(0));
+        tracked(&mut broken.nodes[0], vec![asked]);
+        let containers = &mut known(&mut broken.nodes[0].docker).containers;
+        known(containers)[0].ports.push(PublishedPort {
+            port: 9000,
+            protocol: "tcp".into(),
+            host_port: None,
+            host_address: None,
+        });
     });
     let kept = |packets: u32| {
         let mut cluster = with_docker();

@@ -3,6 +3,10 @@
 use std::thread;
 
 use netdiag::diagnose::Finding;
+use netdiag::diagnose::trace::{Scene, explain};
+use netdiag::forward::packet::Transport;
+use netdiag::forward::topology::Topology;
+use netdiag::forward::walk::Walker;
 use netdiag::state::{Fact, Snapshot};
 use netdiag_lab::docker::{docker, start};
 use netdiag_lab::{Error, Group, Lab, Plan, Result, or_skip, ovs};
@@ -31,6 +35,20 @@ fn open<const N: usize>(ways: [(&'static str, impl Fn() -> bool + Send); N]) -> 
             .filter_map(|(what, is_open)| is_open.join().unwrap().then_some(what));
         open.collect()
     })
+}
+
+/// Whether a connection to the host comes about; busybox's nc in a container, bash elsewhere.
+fn connects(host: &Host, from: &str, to: &str, port: u16) -> bool {
+    if from == "h1" || from == "ext" {
+        let connect = format!("timeout 2 bash -c '</dev/tcp/{to}/{port}'");
+        return ovs::sh(host.lab.node(from), &connect).is_ok();
+    }
+    let connect = format!("/bin/busybox nc -w 2 {to} {port} </dev/null");
+    docker(
+        host.lab.node("h1"),
+        &["exec", from, "/bin/busybox", "sh", "-c", &connect],
+    )
+    .is_ok()
 }
 
 fn run(lab: &Lab, name: &str, network: &str, more: &[&str]) -> Result<()> {
@@ -206,4 +224,98 @@ fn rules_of_docker_that_were_taken_away_are_told_and_come_back() {
     let rules = findings.iter().find(|finding| finding.id == RULES).unwrap();
     let commands = rules.fix.commands.iter().map(|command| command.run.as_str());
     assert_eq!(commands.collect::<Vec<_>>(), ["systemctl restart docker"]);
+}
+
+/// Ends what listens on a port of the host.
+fn end_proxy(host: &Host, port: u16) {
+    let own = format!(
+        "for pid in /proc/[0-9]*; do tr '\\0' ' ' <$pid/cmdline | grep -q '[d]ocker-proxy.*-host-port {port} ' && kill ${{pid#/proc/}}; done; sleep 0.3"
+    );
+    ovs::sh(host.lab.node("h1"), &own).unwrap();
+}
+
+#[test]
+fn ports_that_open_for_some_only_are_told() {
+    let group = Group::new("checks-docker-ports");
+    let Some(host) = or_skip(Host::up(&group)) else {
+        return;
+    };
+    let node = host.lab.node("h1");
+    assert_eq!(host.found(), []);
+    // By the host's address from the container's own network, and by the host itself.
+    let proxied = || {
+        [
+            connects(&host, "near", "192.168.70.11", 8080),
+            connects(&host, "h1", "127.0.0.1", 8080),
+        ]
+    };
+    assert_eq!(proxied(), [true, true]);
+    end_proxy(&host, 8080);
+    assert_eq!(proxied(), [false, false]);
+    assert!(host.publishes());
+    let findings = host.found();
+    let [finding] = findings.as_slice() else {
+        panic!("{findings:#?}");
+    };
+    assert_eq!(finding.id, "published-port-without-proxy");
+    for command in &finding.fix.commands {
+        let words: Vec<&str> = command.run.split(' ').skip(1).collect();
+        docker(node, &words).unwrap();
+    }
+    assert_eq!(proxied(), [true, true]);
+    assert_eq!(host.found(), []);
+
+    // One that is only exposed, and one that is published for the host alone.
+    run(&host.lab, "shy", "shop", &["--expose", "9000"]).unwrap();
+    run(&host.lab, "own", "shop", &["-p", "127.0.0.1:9100:80"]).unwrap();
+    assert_eq!(host.found(), []);
+    for (port, container) in [(9000, "shy"), (9100, "own")] {
+        // Refused at once, nothing stays of it: trace says why. Where a firewall drops, clients try again.
+        assert!(!connects(&host, "ext", "192.168.70.11", port));
+        assert_eq!(host.found(), []);
+        assert_eq!(traced(&host, port), "port-not-published");
+        let drops = format!("INPUT -p tcp -d 192.168.70.11 --dport {port} -j DROP");
+        ovs::sh(node, &format!("iptables -I {drops}")).unwrap();
+        let wait = format!("timeout 20 bash -c '</dev/tcp/192.168.70.11/{port}' >/dev/null 2>&1 & sleep 0.3");
+        ovs::sh(host.lab.node("ext"), &wait).unwrap();
+        let findings = found(&Snapshot {
+            nodes: ["h1", "ext"].map(|name| collected(host.lab.node(name))).into(),
+            objects: Fact::absent("no datastore"),
+            ..Snapshot::default()
+        });
+        let of = findings.iter().find(|finding| finding.id == "port-not-published");
+        assert_eq!(
+            of.map(|finding| finding.subject.as_str()),
+            Some(container),
+            "{findings:#?}"
+        );
+        ovs::sh(node, &format!("iptables -D {drops}")).unwrap();
+        docker(node, &["rm", "-f", container]).unwrap();
+        let publish = if port == 9000 { "9000:80" } else { "9100:80" };
+        run(&host.lab, container, "shop", &["-p", publish]).unwrap();
+        assert!(connects(&host, "ext", "192.168.70.11", port));
+        assert_eq!(host.found(), []);
+    }
+}
+
+/// What trace says of a connection from beside to the host's port.
+fn traced(host: &Host, dport: u16) -> &'static str {
+    let nodes = ["ext", "h1"].map(|name| collected(host.lab.node(name)));
+    let topology = Topology::new(&nodes);
+    let walker = Walker::new(&topology);
+    let (from, _) = topology
+        .places()
+        .find(|(_, place)| place.title() == "ext")
+        .unwrap();
+    let transport = Transport::Tcp { sport: 40_000, dport };
+    let packet = walker
+        .packet(from, "192.168.70.11".parse().unwrap(), transport)
+        .unwrap();
+    let (there, _) = walker.there_and_back(packet, from).into_iter().next().unwrap();
+    let scene = Scene {
+        topology: &topology,
+        cluster: None,
+        findings: &[],
+    };
+    explain(scene, &there, None).unwrap().finding.id
 }

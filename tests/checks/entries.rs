@@ -20,7 +20,7 @@ fn ip_of(node: &NodeState, link: &str) -> IpAddr {
 }
 
 /// Nodes as flanneld leaves them, with the leases of all, of which the last node's are all that is known of it.
-fn flannel(flavour: Flavour) -> Snapshot {
+pub(crate) fn flannel(flavour: Flavour) -> Snapshot {
     let mut cluster = made(flavour, 5, 2);
     let backend = match flavour {
         Flavour::FlannelVxlan => "vxlan",

@@ -209,6 +209,7 @@ pub(crate) fn runs(node: &mut NodeState, daemons: &[(DaemonKind, &str)]) {
                     command: (*command).into(),
                     state: None,
                     netns: None,
+                    started: None,
                 },
             })
             .collect(),

@@ -93,7 +93,7 @@ fn affinity_to_an_endpoint_that_is_gone_is_told() {
     });
 }
 
-fn listening(port: u16) -> TcpSocket {
+pub(crate) fn listening(port: u16) -> TcpSocket {
     TcpSocket {
         local: ([0, 0, 0, 0], port).into(),
         remote: ([0, 0, 0, 0], 0).into(),

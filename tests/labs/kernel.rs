@@ -8,6 +8,7 @@ use std::time::Duration;
 use netdiag::intent::Cluster;
 use netdiag::intent::blocks::blocks;
 use netdiag::intent::kernel::{Differences, Item, Kernels, Meant, differences};
+use netdiag::intent::routes::Intent;
 use netdiag::state::kind::LinkData;
 use netdiag::state::{Namespace, NodeState, Objects};
 use netdiag_lab::kinds::{Backend, Calico, Draft, Flannel, Network, Peering, Wire};
@@ -123,7 +124,8 @@ impl Whole {
     fn meant(&self, node: &NodeState) -> Meant {
         let cluster = self.cluster.as_ref();
         let blocks = cluster.map_or_else(Vec::new, |cluster| blocks(cluster, &self.nodes));
-        Kernels::new(cluster, &self.nodes, &blocks).meant(node)
+        let intent = cluster.map(|cluster| Intent::new(cluster, &blocks, false));
+        Kernels::new(cluster, &self.nodes, intent.as_ref()).meant(node)
     }
 
     fn differences(&self, node: &NodeState) -> Differences {

@@ -207,7 +207,7 @@ impl World {
         Ok(())
     }
 
-    fn change(&mut self, objects: &[Value], delete: bool) {
+    pub(crate) fn change(&mut self, objects: &[Value], delete: bool) {
         for object in objects {
             self.objects.retain(|other| {
                 other["kind"] != object["kind"] || other["metadata"]["name"] != object["metadata"]["name"]
@@ -240,7 +240,7 @@ impl World {
         })
     }
 
-    fn seen(&self) -> (Snapshot, Vec<(&'static str, String)>) {
+    pub(crate) fn seen(&self) -> (Snapshot, Vec<(&'static str, String)>) {
         let texts = self.texts();
         let mut merge = Merge::new(false);
         for (name, text) in &texts {

@@ -2,12 +2,14 @@
 
 use super::attr::{attributes, ip, text, u32};
 use super::socket::{Error, Socket};
-use super::uapi::{IFA_ADDRESS, IFA_BROADCAST, IFA_FLAGS, IFA_LABEL, IFA_LOCAL, RTM_GETADDR};
+use super::uapi::{IFA_ADDRESS, IFA_BROADCAST, IFA_CACHEINFO, IFA_FLAGS, IFA_LABEL, IFA_LOCAL, RTM_GETADDR};
 use super::{both_families, is_family};
 use crate::state::link::{Address, AddressFlags, IfIndex, Scope};
 
 /// `struct ifaddrmsg`: family, prefix length, flags, scope, link.
 const HEADER: usize = 8;
+/// `struct ifa_cacheinfo`: two lifetimes, then when it was added.
+const CREATED: usize = 8;
 
 /// The addresses of all links: IPv4, then IPv6.
 pub(super) fn read(socket: &mut Socket) -> Result<Vec<Address>, Error> {
@@ -27,6 +29,7 @@ pub(super) fn address(message: &[u8]) -> Option<Address> {
     let (mut local, mut remote, mut broadcast, mut label) = (None, None, None, None);
     // Eight bits in the header, all of them in the attribute.
     let mut flags = u32::from(header[2]);
+    let mut created = None;
     for (kind, value) in attributes(list) {
         match kind {
             IFA_LOCAL => local = ip(value),
@@ -34,6 +37,7 @@ pub(super) fn address(message: &[u8]) -> Option<Address> {
             IFA_BROADCAST => broadcast = ip(value),
             IFA_LABEL => label = Some(text(value)),
             IFA_FLAGS => flags = u32(value),
+            IFA_CACHEINFO => created = value.get(CREATED..).map(|stamp| u64::from(u32(stamp))),
             _ => {}
         }
     }
@@ -45,6 +49,7 @@ pub(super) fn address(message: &[u8]) -> Option<Address> {
         scope: Scope(header[3]),
         flags: AddressFlags(flags),
         label,
+        created,
         ..Address::new(link, local.or(remote)?, header[1])
     })
 }

@@ -341,4 +341,16 @@ pub(super) const CHECKS: &[Check] = &[
         prevent: "No other machines on nodes of a cluster.",
         disproof: "An uplink that is no port of a bridge.",
     },
+    Check {
+        id: "agent-older-than-link",
+        severity: Error,
+        brings: ANY,
+        title: "A link is younger than the agent that writes to it",
+        what: "Routes, neighbors and FDB entries went with the old link; the agent wrote them when it began, and not again.",
+        how: "A network manager, netplan apply or a driver made the link anew; the agent began before the network did.",
+        verify: "ps -o lstart= -C flanneld\nip -d link show\nip route\nbridge fdb show dev flannel.1",
+        mend: "Restart the agent; the printed commands are what it would write.",
+        prevent: "Order the agent's unit behind network-online.target, and keep network managers away from its links.",
+        disproof: "Entries by the link that the agent wrote, or an agent that began after the link came.",
+    },
 ];

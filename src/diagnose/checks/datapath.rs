@@ -1,16 +1,9 @@
-//! Open vSwitch on its own node: a switch that stands still, rules that let nothing pass, VLANs that don't fit.
+//! Open vSwitch on its own node: a switch that stands still, rules that let nothing pass.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-
-use ipnet::IpNet;
-
-use super::shared::{host_end, pods};
-use crate::diagnose::finding::{Finding, Sure};
+use crate::diagnose::finding::Finding;
 use crate::diagnose::world::World;
 use crate::state::NodeState;
-use crate::state::link::Address;
-use crate::state::ovs::{Bridge, Ovs, Port};
+use crate::state::ovs::{Bridge, Ovs};
 use crate::state::process::DaemonKind;
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
@@ -24,7 +17,6 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
         for bridge in &ovs.bridges {
             found.extend(refused(node, bridge));
             found.extend(silent(node, bridge));
-            found.extend(vlans(node, bridge));
         }
     }
 }
@@ -128,99 +120,4 @@ fn silent(node: &NodeState, bridge: &Bridge) -> Option<Finding> {
             format!("ovs-vsctl set-fail-mode {} secure", bridge.name),
         )
     })
-}
-
-/// An access port, whose container has an address.
-struct Member<'n> {
-    port: &'n Port,
-    tag: u16,
-    title: String,
-    ip: IpAddr,
-}
-
-/// Containers of one subnet in different VLANs of a bridge that forwards by learning.
-fn vlans(node: &NodeState, bridge: &Bridge) -> Option<Finding> {
-    let learns = bridge
-        .flows
-        .items()
-        .iter()
-        .any(|flow| !flow.is_hidden() && flow.actions.iter().any(|action| action == "NORMAL"));
-    if !learns {
-        return None;
-    }
-    let mut by_net: BTreeMap<IpNet, Vec<Member>> = BTreeMap::new();
-    for pod in pods(node) {
-        for link in pod.net.links.items() {
-            let Some(end) = host_end(node, pod, link) else {
-                continue;
-            };
-            let Some(port) = bridge.ports.iter().find(|port| port.name == end.name) else {
-                continue;
-            };
-            let mut all = pod.net.addresses.items().iter();
-            let held = all.find(|address| address.link == link.index && address.ip.is_ipv4());
-            let trunk =
-                !port.trunks.is_empty() || port.vlan_mode.as_deref().is_some_and(|mode| mode != "access");
-            if let Some(net) = held.and_then(Address::network).filter(|_| !trunk)
-                && let Some(held) = held
-            {
-                by_net.entry(net).or_default().push(Member {
-                    port,
-                    tag: port.tag.unwrap_or(0),
-                    title: pod.title(),
-                    ip: held.ip,
-                });
-            }
-        }
-    }
-    // One is alone among several: two against two are two networks of one range.
-    let (net, members, odd) = by_net.iter().find_map(|(net, members)| {
-        let of = |tag: u16| members.iter().filter(|member| member.tag == tag).count();
-        let odd = members.iter().find(|member| of(member.tag) == 1)?;
-        let same = members.iter().find(|member| member.tag != odd.tag)?;
-        (members.len() > 2 && of(same.tag) == members.len() - 1).then_some((net, members, odd))
-    })?;
-    let usual = members.iter().find(|member| member.tag != odd.tag)?.tag;
-    let name = &node.name;
-    let word = |tag: u16| {
-        if tag == 0 {
-            "no VLAN".to_owned()
-        } else {
-            format!("VLAN {tag}")
-        }
-    };
-    let change = |tag: u16| match tag {
-        0 => format!("ovs-vsctl clear port {} tag", odd.port.name),
-        tag => format!("ovs-vsctl set port {} tag={tag}", odd.port.name),
-    };
-    Some(
-        Finding::of(
-            "ovs-vlan-differs",
-            name,
-            format!(
-                "{} is in {}, and all others of {net} on {} are in {}",
-                odd.title,
-                word(odd.tag),
-                bridge.name,
-                word(usual)
-            ),
-        )
-        .about(&odd.port.name)
-        .sure(Sure::Likely)
-        .shown(
-            format!("ovs-vsctl show on {name}"),
-            format!(
-                "{}: {}; of {} others: {}",
-                odd.port.name,
-                word(odd.tag),
-                members.len() - 1,
-                word(usual)
-            ),
-        )
-        .shown(
-            format!("ip addr in {}", odd.title),
-            format!("{} of {net}", odd.ip),
-        )
-        .run(change(usual), change(odd.tag)),
-    )
 }

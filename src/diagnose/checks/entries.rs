@@ -6,7 +6,7 @@ mod words;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
-use super::shared::names;
+use super::{order, shared::names};
 use crate::diagnose::finding::{Command, Finding, Sure};
 use crate::diagnose::world::World;
 use crate::intent::kernel::{By, Item, Kernels, Meant, differences};
@@ -47,7 +47,7 @@ struct Lacking<'w> {
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     let cluster = world.cluster.ok();
-    let kernels = Kernels::new(cluster, world.nodes, world.blocks());
+    let kernels = Kernels::new(cluster, world.nodes, world.intent());
     let said = Said::new(found);
     let mut lacking = Vec::new();
     let mut stale = Vec::new();
@@ -57,6 +57,7 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
             continue;
         }
         let differ = differences(&meant, node);
+        found.extend(order::find(node, &meant, &differ));
         let scene = Scene {
             world,
             node,

@@ -10,6 +10,7 @@ mod cni;
 mod datapath;
 mod dispatch;
 mod docker;
+pub(super) mod docker_ports;
 mod docker_rules;
 mod ebpf;
 mod entries;
@@ -20,16 +21,19 @@ mod managers;
 mod netfilter;
 mod network;
 mod objects;
+mod order;
 mod peerings;
 mod peers;
 mod pods;
 mod policies;
 mod proxy;
 mod rules;
+mod segments;
 mod services;
 mod shadows;
 pub(super) mod shared;
 mod switches;
+mod tiers;
 mod tunnels;
 mod underlay;
 mod vteps;
@@ -40,7 +44,7 @@ use super::world::World;
 
 /// Every family's findings.
 pub(super) fn all(world: &World) -> Vec<Finding> {
-    let families: [fn(&World, &mut Vec<Finding>); 31] = [
+    let families: [fn(&World, &mut Vec<Finding>); 34] = [
         addresses::find,
         peers::find,
         blocks::find,
@@ -60,14 +64,17 @@ pub(super) fn all(world: &World) -> Vec<Finding> {
         policies::find,
         objects::find,
         switches::find,
+        segments::find,
         agents::find,
         managers::find,
         cni::find,
         ebpf::find,
         docker::find,
+        docker_ports::find,
         docker_rules::find,
         exposure::find,
         shadows::find,
+        tiers::find,
         datapath::find,
         ways::find,
         // These say what nothing above explains.

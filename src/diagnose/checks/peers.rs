@@ -45,11 +45,11 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
         one_sided(cluster, &all, found);
         reflectors(cluster, &all, found);
     }
-    let blocks = world.blocks();
-    let intent = Intent::new(cluster, blocks, false);
-    let down = Down::new(world, cluster, blocks);
+    let (Some(intent), Some(down)) = (world.intent(), world.down()) else {
+        return;
+    };
     for node in world.nodes {
-        missing(world, cluster, (&intent, &down), node, found);
+        missing(world, cluster, (intent, down), node, found);
     }
 }
 

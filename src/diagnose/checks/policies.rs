@@ -13,17 +13,13 @@ use crate::policy::model::PolicyName;
 use crate::policy::{Endpoint, Policies};
 
 /// Pods that are asked about: those of one policy are alike.
-const ASKED: usize = 2_000;
+pub(super) const ASKED: usize = 2_000;
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
-    let Some(objects) = world.objects else { return };
-    if objects.kinds.is_empty() && objects.kubernetes.known().is_none() {
-        return;
-    }
-    let policies = Policies::new(objects);
-    nobody(&policies, found);
-    dns(&policies, found);
-    bare_hosts(world, &policies, found);
+    let Some(policies) = world.policies() else { return };
+    nobody(policies, found);
+    dns(policies, found);
+    bare_hosts(world, policies, found);
     profiles(world, found);
 }
 

@@ -9,20 +9,16 @@ use crate::policy::rule::{Action, Entity, Ports, Rule};
 use crate::policy::{Endpoint, Policies};
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
-    let Some(objects) = world.objects else { return };
-    if objects.kinds.is_empty() && objects.kubernetes.known().is_none() {
-        return;
-    }
-    let policies = Policies::new(objects);
+    let Some(policies) = world.policies() else { return };
     for policy in policies.all() {
         found.extend(unreached(policy));
-        found.extend(after_translation(&policies, policy));
+        found.extend(after_translation(policies, policy));
     }
-    found.extend(dns_refused(&policies));
+    found.extend(dns_refused(policies));
 }
 
 /// Whether a rule is for every packet, of both families.
-fn is_for_all(rule: &Rule) -> bool {
+pub(super) fn is_for_all(rule: &Rule) -> bool {
     let open = |entity: &Entity| *entity == Entity::default();
     rule.ip_version.is_none()
         && rule.protocol.is_none()

@@ -13,9 +13,8 @@ use crate::diagnose::finding::{Consequence, Finding, Manifest, Sure};
 use crate::diagnose::path::Path;
 use crate::diagnose::world::{Peer, World};
 use crate::intent::Cluster;
-use crate::intent::blocks::blocks;
 use crate::intent::pool::is_same_subnet;
-use crate::intent::routes::{Intent, Way};
+use crate::intent::routes::Way;
 use crate::state::NodeState;
 use crate::state::bird::Bird;
 
@@ -113,8 +112,7 @@ fn around(ips: &[Ipv4Addr]) -> Option<Ipv4Net> {
 
 /// Packets for pods leave without a tunnel, over a router that has no route to them.
 fn routers(world: &World, cluster: &Cluster, found: &mut Vec<Finding>) {
-    let blocks = blocks(cluster, world.nodes);
-    let intent = Intent::new(cluster, &blocks, false);
+    let Some(intent) = world.intent() else { return };
     let mut by_pool: BTreeMap<&str, Finding> = BTreeMap::new();
     for node in world.nodes {
         let Some(object) = cluster.node(&node.name) else {

@@ -30,7 +30,7 @@ pub(super) struct Meant<'a> {
 /// Puts the routes that are meant in the place of those that BIRD and Felix made; routes to nodes whose sessions are
 /// down stay as they are.
 pub(super) fn rebuild(state: &mut NodeState, meant: &Meant, future: &mut NodeFuture) {
-    let mut made: BTreeMap<IpNet, (Route, String)> = BTreeMap::new();
+    let mut made: BTreeMap<IpNet, (Route, Option<IpAddr>)> = BTreeMap::new();
     let mut hops = Hops {
         direct: directly(state, meant.routes),
         tunnels: links::Tunnels::default(),
@@ -61,23 +61,26 @@ pub(super) fn rebuild(state: &mut NodeState, meant: &Meant, future: &mut NodeFut
             _ => false,
         }
     };
-    let mut old: BTreeMap<IpNet, Route> = BTreeMap::new();
+    let mut old: BTreeMap<IpNet, Ways> = BTreeMap::new();
     routes.retain(|route| {
         let goes = is_of_agents(route);
         if goes {
-            old.insert(route.dst, route.clone());
+            old.insert(route.dst, ways(route));
         }
         !goes
     });
-    for (dst, (route, text)) in &made {
-        let same = old.get(dst).is_some_and(|old| ways(old) == ways(route));
+    for (dst, (route, of_node)) in &made {
+        let same = old.get(dst).is_some_and(|old| *old == ways(route));
         if !same {
-            future.routes.push(text.clone());
+            future.routes.push(text(state, route, *of_node));
             future.routes_new += usize::from(!old.contains_key(dst));
         }
     }
     let gone = old.keys().filter(|dst| !made.contains_key(*dst));
     future.routes_gone.extend(gone.copied());
+    let Fact::Known(routes) = &mut state.net.routes else {
+        return;
+    };
     // By hand put in for the same block: the new one is beside it, with the lower metric.
     routes.retain(|route| {
         route.table != TableId::MAIN || !route.proto.is_manual() || !made.contains_key(&route.dst)
@@ -85,7 +88,10 @@ pub(super) fn rebuild(state: &mut NodeState, meant: &Meant, future: &mut NodeFut
     routes.extend(made.into_values().map(|(route, _)| route));
 }
 
-fn ways(route: &Route) -> Vec<(Option<IpAddr>, Option<IfIndex>)> {
+/// Gateways and links, in order.
+type Ways = Vec<(Option<IpAddr>, Option<IfIndex>)>;
+
+fn ways(route: &Route) -> Ways {
     let hops = route.next_hops.iter();
     let mut ways: Vec<_> = hops.map(|hop| (hop.gateway, hop.link)).collect();
     ways.sort_unstable();
@@ -122,14 +128,14 @@ struct Hops {
     tunnels: links::Tunnels,
 }
 
-/// A route, by a link that is there or that Felix will make.
+/// A route, by a link that is there or that Felix will make; with the node that it is for, where that is not told by it.
 fn one(
     state: &mut NodeState,
     meant: &Meant,
     route: &MeantRoute,
     next: &mut Hops,
     future: &mut NodeFuture,
-) -> Option<(Route, String)> {
+) -> Option<(Route, Option<IpAddr>)> {
     let [_, after] = meant.clusters;
     let mut of_node = None;
     let (hops, proto) = match route.way {
@@ -166,8 +172,7 @@ fn one(
         next_hops: hops,
         ..Route::new(route.dst, TableId::MAIN, RouteType::Unicast, proto)
     };
-    let text = text(state, &route, of_node);
-    Some((route, text))
+    Some((route, of_node))
 }
 
 /// BIRD resolves next hops by the routes that lead there.

@@ -70,6 +70,8 @@ pub(super) struct Ends {
     new: Sessions,
     /// Of each of the new ones, in their order.
     told: BTreeMap<String, Vec<Told>>,
+    /// No session is other than before: what most changes leave alone needs no looking through.
+    are_same: bool,
 }
 
 /// Nodes that were seen, by their names.
@@ -88,7 +90,14 @@ impl Ends {
             old: of(before),
             new: of(after),
             told: BTreeMap::new(),
+            are_same: false,
         };
+        ends.are_same = ends.old.len() == ends.new.len()
+            && ends
+                .old
+                .iter()
+                .zip(&ends.new)
+                .all(|(old, new)| old.0 == new.0 && old.1.all == new.1.all);
         let topology = Topology::new(&snapshot.nodes);
         let walker = Walker::new(&topology);
         let nodes = snapshot.nodes.iter();
@@ -135,7 +144,7 @@ impl Ends {
             let back = peer.and_then(|peer| all.get(peer)?.with(session.local).map(bare));
             Some((bare(own), back))
         };
-        had(&self.old) == had(&self.new)
+        self.are_same || had(&self.old) == had(&self.new)
     }
 
     /// Whether a session that is new or has changed comes up.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::Explained;
 use super::case::{Case, link_named, typed_in};
+use super::published::unpublished;
 use crate::diagnose::finding::Sure;
 use crate::forward::packet::Mac;
 use crate::forward::topology::{Place, PlaceId};
@@ -184,6 +185,9 @@ pub(super) fn too_big(case: &Case, link: &str, mtu: u32, size: u32) -> Explained
 
 pub(super) fn port_closed(case: &Case, proto: &str, port: u16) -> Explained {
     if let Some(explained) = of_somebody_else(case) {
+        return explained;
+    }
+    if let Some(explained) = unpublished(case, proto, port) {
         return explained;
     }
     let (who, inside) = (case.who(), typed_in(case.place));

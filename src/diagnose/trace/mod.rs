@@ -7,6 +7,7 @@ mod case;
 mod links;
 mod nat;
 mod neighbors;
+mod published;
 mod routes;
 mod routing;
 mod rules;

@@ -15,7 +15,6 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::Cluster;
-use super::blocks::Block;
 use super::routes::Intent;
 use crate::state::NodeState;
 
@@ -149,17 +148,16 @@ pub struct Differences {
 #[derive(Debug)]
 pub struct Kernels<'c> {
     cluster: Option<&'c Cluster>,
-    intent: Option<Intent<'c>>,
+    intent: Option<&'c Intent<'c>>,
     flannel: flannel::Leases,
 }
 
 impl<'c> Kernels<'c> {
-    /// By the objects, flannel's leases, and what nodes say of themselves; with the blocks of all nodes
-    /// ([`super::blocks::blocks`]).
-    pub fn new(cluster: Option<&'c Cluster>, nodes: &[NodeState], blocks: &'c [Block]) -> Self {
+    /// By the objects and the routes of IPv4 that follow from them, flannel's leases, and what nodes say of themselves.
+    pub fn new(cluster: Option<&'c Cluster>, nodes: &[NodeState], intent: Option<&'c Intent<'c>>) -> Self {
         Self {
             cluster,
-            intent: cluster.map(|cluster| Intent::new(cluster, blocks, false)),
+            intent,
             flannel: flannel::Leases::new(cluster, nodes),
         }
     }
@@ -170,7 +168,7 @@ impl<'c> Kernels<'c> {
             is_whole: true,
             ..Meant::default()
         };
-        if let (Some(cluster), Some(intent)) = (self.cluster, &self.intent) {
+        if let (Some(cluster), Some(intent)) = (self.cluster, self.intent) {
             calico::mean(cluster, intent, node, &mut meant);
         }
         self.flannel.mean(node, &mut meant);

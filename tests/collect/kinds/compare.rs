@@ -69,6 +69,11 @@ fn at_rest(net: &Netns, as_text: bool) -> Netns {
             }
         }
     }
+    if let Fact::Known(addresses) = &mut net.addresses {
+        for address in addresses {
+            address.created = None;
+        }
+    }
     if let Fact::Known(routes) = &mut net.routes {
         for route in routes {
             // -j does not say that a metric is locked.

@@ -24,6 +24,11 @@ pub(super) fn live() -> Netns {
             link.carrier = link.carrier.filter(|_| link.is_up());
         }
     }
+    if let Fact::Known(addresses) = &mut net.addresses {
+        for address in addresses {
+            address.created = None;
+        }
+    }
     if let Fact::Known(neighbors) = &mut net.neighbors {
         for neighbor in neighbors {
             neighbor.confirmed_seconds = None;

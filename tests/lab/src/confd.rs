@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::Bird;
+use crate::{Bird, Node, Result, bird};
 
 /// One session of a node as confd configures it.
 struct Peer {
@@ -207,6 +207,7 @@ fn of_family(objects: &[Value], node: &Value, family: &Family, bird: Bird) -> St
     };
     let mut export = String::new();
     let mut program = String::new();
+    let mut tunnel = String::new();
     let mut has_pool = false;
     for pool in of_kind(objects, "IPPool") {
         let cidr = pool["spec"]["cidr"].as_str().unwrap_or_default();
@@ -229,6 +230,21 @@ fn of_family(objects: &[Value], node: &Value, family: &Family, bird: Bird) -> St
             );
         }
     }
+    // As the template `bird_ipam.cfg` has it; Calico's own BIRD then gives the route `krt_tunnel`, Debian's can't.
+    for pool in of_kind(objects, "IPPool").filter(|_| !v6) {
+        let cidr = pool["spec"]["cidr"].as_str().unwrap_or_default();
+        let outside = match pool["spec"]["ipipMode"].as_str() {
+            Some("Always") => String::new(),
+            Some("CrossSubnet") => {
+                let net = own.rsplit_once('.').map_or("", |(net, _)| net);
+                format!(" && ! ( bgp_next_hop ~ {net}.0/24 )")
+            }
+            _ => continue,
+        };
+        let is_tunneled = format!("net ~ {cidr} && source = RTS_BGP{outside}");
+        let _ = writeln!(program, "  if ( {is_tunneled} ) then reject;");
+        let _ = writeln!(tunnel, "  if ( {is_tunneled} ) then accept;");
+    }
     let own_block = if has_pool {
         format!("route {block} blackhole;")
     } else {
@@ -244,6 +260,9 @@ filter calico_export{six} {{
 filter calico_kernel{six} {{
   if ( source = RTS_DEVICE ) then reject;
 {program}  accept;
+}}
+filter calico_tunnel{six} {{
+{tunnel}  reject;
 }}
 protocol kernel kernel{six} {{ learn; persist; scan time 1; graceful restart; merge paths on; {kernel} }}
 protocol direct direct{six} {{ interface -"cali*", "*"; {direct} }}
@@ -293,6 +312,33 @@ template bgp bgp{six} {{
         text += "}\n";
     }
     text
+}
+
+/// Routes that Calico's BIRD would put into the kernel by way of `tunl0`, with their next hops: what the node's own BIRD
+/// lets through the filter that decides it.
+pub fn tunneled(node: &Node) -> Result<Vec<(String, String)>> {
+    let lines = bird::ask(node, "show route primary filter calico_tunnel4 all")?;
+    let mut routes = Vec::new();
+    let mut dst = None;
+    for line in &lines {
+        // A code and a mark in front of what it says, or a blank where both are as before.
+        let has_code = line.as_bytes().first().is_some_and(u8::is_ascii_digit);
+        let text = if has_code {
+            line.get(5..)
+        } else {
+            line.strip_prefix(' ')
+        };
+        let text = text.unwrap_or(line);
+        let first = text.split_whitespace().next().unwrap_or_default();
+        if !text.starts_with([' ', '\t']) && first.contains('/') {
+            dst = Some(first.to_owned());
+        } else if first == "BGP.next_hop:"
+            && let (Some(dst), Some(hop)) = (dst.take(), text.split_whitespace().nth(1))
+        {
+            routes.push((dst, hop.to_owned()));
+        }
+    }
+    Ok(routes)
 }
 
 /// Whether two nodes are in one subnet, by the first one's: of /24s.

@@ -39,7 +39,7 @@ mod wait;
 
 pub use bird::{Bird, Session};
 pub use cgroup::Group;
-pub use confd::{bird_config, felix_script};
+pub use confd::{bird_config, felix_script, tunneled};
 pub use crowd::{Crowd, Rules, Sizes};
 pub use daemons::path as unpacked;
 pub use error::{Error, Result, or_skip};

@@ -34,6 +34,11 @@ impl<'a> Pod<'a> {
         Ok(ping.output()?.status.success())
     }
 
+    /// Does some work in the pod's network: sockets opened there stay there.
+    pub fn in_network<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
+        self.node.namespaces.in_named_network(&self.name, work)
+    }
+
     /// Something in the pod that takes connections to a port, and says nothing; dropped, it is gone.
     pub fn listen(&self, port: u16) -> Result<TcpListener> {
         self.node

@@ -198,6 +198,10 @@ impl Ends {
                     End::OwnNode(_) => "their own node".to_owned(),
                 },
                 members: end.members(),
+                names: match end {
+                    End::Pods { names, .. } => names.clone(),
+                    _ => Vec::new(),
+                },
                 dns: matches!(end, End::Pods { dns: true, .. }),
                 outside: !matches!(end, End::Pods { .. }),
             })

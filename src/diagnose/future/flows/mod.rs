@@ -55,6 +55,9 @@ pub struct Group {
     /// `shop app=web`
     pub title: String,
     pub members: usize,
+    /// Of pods, each by namespace and name.
+    #[serde(skip)]
+    pub names: Vec<String>,
     /// It answers names (`k8s-app=kube-dns`, or behind a service of that name).
     #[serde(skip)]
     dns: bool,
