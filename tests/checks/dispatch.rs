@@ -117,7 +117,7 @@ fn endpoints_that_nothing_leads_to_are_told_and_mended() {
 /// A workload of a node with this link.
 fn workload(objects: &mut Objects, node: &str, link: &str) {
     let spec = serde_json::json!({"orchestrator": "k8s", "node": node, "pod": "web", "endpoint": "eth0",
-        "interfaceName": link, "ipNetworks": ["10.0.0.9/32"], "profiles": []});
+        "interfaceName": link, "ipNetworks": ["10.0.0.9/32"], "profiles": ["kns.default"]});
     let name = format!("{node}-k8s-web-eth0");
     objects.resources.push(resource("WorkloadEndpoint", &name, spec));
     objects.kinds.push("WorkloadEndpoint".into());

@@ -1,6 +1,7 @@
 //! Rules of a real dockerd beside its own networks and ports: whole, broken, and mended by what is printed.
 
 use std::thread;
+use std::time::Duration;
 
 use netdiag::diagnose::Finding;
 use netdiag::diagnose::trace::{Scene, explain};
@@ -9,7 +10,7 @@ use netdiag::forward::topology::Topology;
 use netdiag::forward::walk::Walker;
 use netdiag::state::{Fact, Snapshot};
 use netdiag_lab::docker::{docker, start};
-use netdiag_lab::{Error, Group, Lab, Plan, Result, or_skip, ovs};
+use netdiag_lab::{Error, Group, Lab, Plan, Result, or_skip, ovs, wait_until};
 
 use crate::made::found;
 use crate::mended::collected;
@@ -293,7 +294,11 @@ fn ports_that_open_for_some_only_are_told() {
         docker(node, &["rm", "-f", container]).unwrap();
         let publish = if port == 9000 { "9000:80" } else { "9100:80" };
         run(&host.lab, container, "shop", &["-p", publish]).unwrap();
-        assert!(connects(&host, "ext", "192.168.70.11", port));
+        // Its server starts after it.
+        wait_until("an open port", Duration::from_secs(10), || {
+            connects(&host, "ext", "192.168.70.11", port)
+        })
+        .unwrap();
         assert_eq!(host.found(), []);
     }
 }
