@@ -7,7 +7,7 @@ use std::time::Duration;
 use netdiag::diagnose::Finding;
 use netdiag::state::{Fact, Snapshot};
 use netdiag_lab::kinds::{Network, OpenVswitch, Tunnel};
-use netdiag_lab::{or_skip, ovs};
+use netdiag_lab::{or_skip, ovs, wait_until};
 
 use crate::made::{found, told};
 use crate::mended::{collected, each, typed};
@@ -27,8 +27,10 @@ fn state(network: &Network) -> Snapshot {
     }
 }
 
+/// A switch takes a while to know its ports.
 fn goes(network: &Network) -> bool {
-    (0..3).any(|_| network.works().is_ok())
+    let works = || network.works().is_ok();
+    wait_until("packets through", Duration::from_secs(20), works).is_ok()
 }
 
 /// What is broken on a host, and the finding with its node.
