@@ -107,6 +107,13 @@ impl Netns {
         self.links.items().iter().find(|link| link.name == name)
     }
 
+    /// The addresses of IPv4 that a link has.
+    pub fn ipv4_on(&self, link: &Link) -> impl Iterator<Item = &Address> {
+        let link = link.index;
+        let all = self.addresses.items().iter();
+        all.filter(move |address| address.link == link && address.ip.is_ipv4())
+    }
+
     /// The value of a sysctl; none when it was not read.
     pub fn sysctl(&self, key: &str) -> Option<&str> {
         self.sysctls.known()?.get(key).map(String::as_str)

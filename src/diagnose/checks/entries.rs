@@ -283,9 +283,7 @@ impl Scene<'_, '_> {
             "vxlan.calico" => pool.vxlan != Mode::Never,
             _ => true,
         };
-        !cluster.pools.is_empty()
-            && !cluster.pools.iter().any(needs)
-            && cluster.pool_of(address.addr()).is_some()
+        !cluster.pools.iter().any(needs) && cluster.pool_of(address.addr()).is_some()
     }
 
     /// Whether an entry that is there and not meant is about nobody that there is.

@@ -152,13 +152,7 @@ fn proxies(node: &NodeState) -> Vec<Finding> {
             continue;
         }
         // Pods that reach their gateway otherwise (an address on the link) need none.
-        if node
-            .net
-            .addresses
-            .items()
-            .iter()
-            .any(|address| address.link == link.index && address.ip.is_ipv4())
-        {
+        if node.net.ipv4_on(link).next().is_some() {
             continue;
         }
         let name = &node.name;
@@ -287,10 +281,8 @@ fn tunnel_mtu(node: &NodeState) -> Vec<Finding> {
                 .iter()
                 .any(|hop| hop.link == Some(link.index) && hop.gateway.is_some())
         });
-        let mut addresses = node.net.addresses.items().iter();
         let agents = ["tunl0", "vxlan.calico", "flannel.1"].contains(&link.name.as_str());
-        let used =
-            routed || (agents && addresses.any(|address| address.link == link.index && address.ip.is_ipv4()));
+        let used = routed || (agents && node.net.ipv4_on(link).next().is_some());
         if !used {
             continue;
         }

@@ -10,7 +10,7 @@ use crate::diagnose::world::World;
 use crate::intent::ovs::segments::{Apart, Closed, Member, Segments, is_trunk};
 use crate::intent::ovs::tunnels::Tunnels;
 use crate::state::NodeState;
-use crate::state::link::{Address, Link};
+use crate::state::link::Address;
 use crate::state::ovs::{Bridge, Port};
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
@@ -55,9 +55,7 @@ fn members(node: &NodeState) -> Vec<Member<'_>> {
     for pod in pods(node) {
         for link in pod.net.links.items() {
             if let Some((bridge, port)) = host_end(node, pod, link).and_then(|end| port_of(&end.name)) {
-                let mut addresses = pod.net.addresses.items().iter();
-                let own = addresses.find(|own| own.link == link.index && own.ip.is_ipv4());
-                add(bridge, port, pod.title(), own);
+                add(bridge, port, pod.title(), pod.net.ipv4_on(link).next());
             }
         }
     }
@@ -66,17 +64,12 @@ fn members(node: &NodeState) -> Vec<Member<'_>> {
         let own = node
             .net
             .link_named(&bridge.name)
-            .and_then(|link| address_of(node, link));
+            .and_then(|link| node.net.ipv4_on(link).next());
         if let Some(port) = port {
             add(bridge, port, format!("{} of {}", bridge.name, node.name), own);
         }
     }
     all
-}
-
-fn address_of<'n>(node: &'n NodeState, link: &Link) -> Option<&'n Address> {
-    let mut addresses = node.net.addresses.items().iter();
-    addresses.find(|own| own.link == link.index && own.ip.is_ipv4())
 }
 
 fn word(vlan: u16) -> String {
@@ -209,7 +202,7 @@ fn local(tunnels: &Tunnels, node: &NodeState, members: &[Member]) -> Option<Find
         return None;
     }
     let link = node.net.link_named(&bridge.name)?;
-    let address = address_of(node, link);
+    let address = node.net.ipv4_on(link).next();
     let name = &node.name;
     let finding = |why: String| {
         Finding::of(

@@ -104,11 +104,7 @@ fn down(node: &NodeState, link: &Link) -> Option<Finding> {
 }
 
 fn has_address(node: &NodeState, link: &Link) -> bool {
-    node.net
-        .addresses
-        .items()
-        .iter()
-        .any(|address| address.link == link.index && address.ip.is_ipv4())
+    node.net.ipv4_on(link).next().is_some()
 }
 
 fn vxlans(node: &NodeState) -> impl Iterator<Item = (&Link, &Vxlan)> {

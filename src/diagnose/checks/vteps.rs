@@ -107,10 +107,7 @@ fn unlike(world: &World, found: &mut Vec<Finding>) {
 
 /// Whether the link, down as it may be, has its address.
 fn is_addressed(node: &NodeState, link: &Link) -> bool {
-    let addresses = node.net.addresses.items();
-    addresses
-        .iter()
-        .any(|address| address.link == link.index && address.ip.is_ipv4())
+    node.net.ipv4_on(link).next().is_some()
 }
 
 /// The agent that keeps the entries of a link.
@@ -133,12 +130,7 @@ fn ends(node: &NodeState) -> impl Iterator<Item = Vtep<'_>> {
         let Some(LinkData::Vxlan(data)) = &link.data else {
             return None;
         };
-        let address = node
-            .net
-            .addresses
-            .items()
-            .iter()
-            .find(|address| address.link == link.index && address.ip.is_ipv4())?;
+        let address = node.net.ipv4_on(link).next()?;
         Some(Vtep {
             node: &node.name,
             link: &link.name,

@@ -8,7 +8,7 @@ use crate::diagnose::finding::{Command, Finding, Sure};
 use crate::diagnose::world::World;
 use crate::forward::fib::{Fib, Flow};
 use crate::state::NodeState;
-use crate::state::link::{Address, Link};
+use crate::state::link::Link;
 use crate::state::route::TableId;
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
@@ -16,11 +16,6 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
         found.extend(tunnelled(world, node));
     }
     answered_by_all(world, found);
-}
-
-fn on<'n>(node: &'n NodeState, link: &'n Link) -> impl Iterator<Item = &'n Address> {
-    let all = node.net.addresses.items().iter();
-    all.filter(move |address| address.link == link.index && address.ip.is_ipv4())
 }
 
 /// `DirectRouting` of flannel, and a neighbor on the same segment that is reached through the tunnel.
@@ -47,16 +42,16 @@ fn tunnelled(world: &World, node: &NodeState) -> Option<Finding> {
             other
                 .net
                 .link_named(&tunnel.name)
-                .is_some_and(|link| on(other, link).any(|address| address.ip == gateway))
+                .is_some_and(|link| other.net.ipv4_on(link).any(|address| address.ip == gateway))
         })?;
         let ip = uplinks(other)
-            .flat_map(|link| on(other, link))
+            .flat_map(|link| other.net.ipv4_on(link))
             .map(|address| address.ip)
             .next()?;
         let hit = fib.lookup(&Flow::to(ip)).ok()?;
         let by = hit.hops.first().and_then(|hop| hop.gateway);
         let near = uplinks(node)
-            .flat_map(|link| on(node, link))
+            .flat_map(|link| node.net.ipv4_on(link))
             .any(|address| address.network().is_some_and(|net| net.contains(&ip)));
         // Behind a router for good reason: another segment.
         (by.is_none() || near || is_alone(node)).then_some((route, other, ip, by))
@@ -89,7 +84,7 @@ fn tunnelled(world: &World, node: &NodeState) -> Option<Finding> {
 
 /// Whether the node has nothing but addresses of its own length, as clouds give them.
 fn is_alone(node: &NodeState) -> bool {
-    let mut all = uplinks(node).flat_map(|link| on(node, link)).peekable();
+    let mut all = uplinks(node).flat_map(|link| node.net.ipv4_on(link)).peekable();
     all.peek().is_some() && all.all(|address| address.prefix_len == 32)
 }
 
@@ -101,9 +96,13 @@ fn answered_by_all(world: &World, found: &mut Vec<Finding>) {
             continue;
         };
         let segments: Vec<(&Link, ipnet::IpNet)> = uplinks(node)
-            .flat_map(|link| on(node, link).filter_map(move |address| Some((link, address.network()?))))
+            .flat_map(|link| {
+                node.net
+                    .ipv4_on(link)
+                    .filter_map(move |address| Some((link, address.network()?)))
+            })
             .collect();
-        for address in on(node, virtual_link) {
+        for address in node.net.ipv4_on(virtual_link) {
             let answers = segments.iter().any(|(link, net)| {
                 let setting = |name: &str| node.net.link_setting(false, name, "arp_ignore");
                 // The larger of both counts (`arp_ignore`, net/ipv4/arp.c).

@@ -240,14 +240,7 @@ fn unplugged(case: &Case, explained: &Explained, at: At) -> Option<Explained> {
     if ports.iter().copied().any(|link| to_wire(&link)) {
         return None;
     }
-    let has_address = |link: &Link| {
-        place
-            .net
-            .addresses
-            .items()
-            .iter()
-            .any(|address| address.link == link.index && address.ip.is_ipv4())
-    };
+    let has_address = |link: &Link| place.net.ipv4_on(link).next().is_some();
     let free = links
         .iter()
         .filter(to_wire)

@@ -6,13 +6,12 @@ const MAX_RUNS: usize = 256;
 /// Why a point has more than one way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Open {
-    Chance,
+    /// Where it `repeats`, a count that other packets share decides, or a hash: the next packet alike may go the same way.
+    Chance { repeats: bool },
     /// Whether something holds that isn't known.
     Unknown,
     /// Which chain was there first. Only what mattered is tried in other ways.
-    Order {
-        mattered: bool,
-    },
+    Order { mattered: bool },
 }
 
 /// A point where more than one way is open.
@@ -23,8 +22,6 @@ pub(super) struct Choice {
     /// The share of the way taken.
     pub(super) share: f64,
     pub(super) open: Open,
-    /// A count that other packets share decides, or a hash: the next packet alike may go the same way.
-    repeats: bool,
 }
 
 /// The choices of the present run.
@@ -39,12 +36,7 @@ impl Choices {
     /// Which of `ways` this run takes; `share` says how likely each is. Of what `repeats`, the next packet may have the
     /// same.
     pub(super) fn among(&mut self, ways: u32, share: impl Fn(u32) -> f64, repeats: bool) -> u32 {
-        let at = self.at;
-        let taken = self.take(ways, share, Open::Chance);
-        if let Some(choice) = self.made.get_mut(at) {
-            choice.repeats = repeats;
-        }
-        taken
+        self.take(ways, share, Open::Chance { repeats })
     }
 
     /// Whether something holds that isn't known.
@@ -74,7 +66,6 @@ impl Choices {
                 ways,
                 share: share(0),
                 open,
-                repeats: false,
             });
         }
         match self.made.get_mut(at) {
@@ -88,7 +79,8 @@ impl Choices {
 
     /// Whether the next packet alike may go this way again.
     pub(super) fn repeats(&self) -> bool {
-        self.made.iter().any(|choice| choice.repeats)
+        let repeats = |choice: &Choice| choice.open == Open::Chance { repeats: true };
+        self.made.iter().any(repeats)
     }
 
     /// What this run took.

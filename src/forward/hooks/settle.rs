@@ -21,7 +21,7 @@ pub(super) fn settle<'a>(call: &Call<'_, 'a>, leaves: &[Leaf<'a>], depth: usize)
         },
     };
     let ways = leaves.chunk_by(|a, b| taken(a) == taken(b));
-    if choice.open == Open::Chance {
+    if matches!(choice.open, Open::Chance { .. }) {
         let of_ways = ways.flat_map(|way| {
             let share = way
                 .first()

@@ -155,9 +155,7 @@ fn said(node: &NodeState, conf: &FlannelNetConf) -> Option<Lease> {
 /// The address of the link with the default route, which flanneld takes unless told otherwise.
 fn of_default_route(node: &NodeState) -> Option<IpAddr> {
     let link = uplink(node)?;
-    let mut addresses = node.net.addresses.items().iter();
-    let own = addresses.find(|address| address.link == link.index && address.ip.is_ipv4())?;
-    Some(own.ip)
+    Some(node.net.ipv4_on(link).next()?.ip)
 }
 
 fn uplink(node: &NodeState) -> Option<&Link> {
