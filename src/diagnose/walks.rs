@@ -92,6 +92,10 @@ fn translated(world: &World, walker: &Walker, (from, to): (&Pod, &Pod), found: &
         return;
     };
     let name = &at.node.name;
+    // Elsewhere it only comes by since it was sent there by mistake.
+    if ![&from.node.name, &to.node.name].contains(&name) {
+        return;
+    }
     let pair = format!("{} → {}", from.title, to.title);
     if let Some(known) = found
         .iter_mut()

@@ -206,6 +206,11 @@ fn configurations_of_cni_that_are_wrong_are_told() {
     fires("cni-configuration-incomplete", &with(&[whole()]), |broken| {
         let short = plugin("calico", json!({"ipam": {"type": "calico-ipam"}}));
         broken.nodes[0].cni = cni(&[("10-calico.conflist", &[short])]);
+        for pod in known(&mut broken.nodes[0].namespaces) {
+            for link in known(&mut pod.net.links) {
+                link.mtu = 1500;
+            }
+        }
     });
     fires("pod-mtu-too-large", &with(&[whole()]), |broken| {
         let large = plugin("calico", json!({"mtu": 1500, "ipam": {"type": "calico-ipam"}}));

@@ -12,6 +12,7 @@
 mod agents;
 mod bgp;
 mod bridges;
+mod broken;
 mod clouds;
 mod dispatch;
 mod docker;

@@ -206,7 +206,7 @@ const MENDED: [(&str, &str, &[&str]); 82] = [
     ("flannel vxlan", "a pod's link is no port", &["link-without-bridge"]),
     ("flannel vxlan", "the route to a lease is gone", &["kernel-unlike-objects"]),
     ("flannel vxlan", "flannel.1 is down", &["tunnel-link-down", "kernel-unlike-objects"]),
-    ("flannel vxlan", "a rule sends pods to a table without routes to pods", &["no-route", "no-route"]),
+    ("flannel vxlan", "a rule sends pods to a table without routes to pods", &["policy-rule-hides-routes"]),
     ("flannel udp", "what is in UDP is not taken", &["rule-drops-packet"]),
     ("flannel udp", "the other node does not forward", &["forwarding-off"]),
     ("flannel udp", "the route to the network is gone", &["kernel-unlike-objects"]),

@@ -46,6 +46,15 @@ impl Flavour {
         matches!(self, Self::CalicoBgp | Self::CalicoIpip | Self::CalicoVxlan)
     }
 
+    /// What pods' links carry, and the tunnel if there is one.
+    pub(crate) const fn mtu(self) -> u32 {
+        match self {
+            Self::CalicoBgp | Self::FlannelHostGw => 1_500,
+            Self::CalicoIpip => 1_480,
+            Self::CalicoVxlan | Self::FlannelVxlan => 1_450,
+        }
+    }
+
     /// The word of a command line.
     pub const fn word(self) -> &'static str {
         match self {

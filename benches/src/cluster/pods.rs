@@ -47,6 +47,7 @@ fn one(cluster: &Cluster, node: usize, pod: usize, host: &mut Host) -> Namespace
             index: INSIDE,
             netns: Some(id),
         }),
+        mtu: cluster.flavour.mtu(),
         ..ethernet(outside(pod), &name, if calico { EES } else { &own })
     };
     if calico {
@@ -95,6 +96,7 @@ fn within(cluster: &Cluster, node: usize, pod: usize) -> Netns {
             index: outside(pod),
             netns: Some(NsId(0)),
         }),
+        mtu: cluster.flavour.mtu(),
         ..ethernet(INSIDE, "eth0", &own)
     });
     host.peers.push(Peer {
@@ -130,6 +132,7 @@ fn bridge(cluster: &Cluster, node: usize, host: &mut Host) {
     host.links.push(Link {
         kind: Some("bridge".to_owned()),
         data: Some(LinkData::Bridge(Bridge::default())),
+        mtu: cluster.flavour.mtu(),
         ..ethernet(CNI0, "cni0", &mac_of_bridge(node))
     });
     host.own(CNI0, bridge_ip(cluster, node), 24);

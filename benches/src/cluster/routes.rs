@@ -139,7 +139,7 @@ pub(super) fn tunnel(cluster: &Cluster, node: usize, host: &mut Host) {
         Link {
             kind: Some("ipip".to_owned()),
             flags: LinkFlags(LinkFlags::UP.0 | LinkFlags::RUNNING.0 | LinkFlags::NOARP.0),
-            mtu: 1_480,
+            mtu: cluster.flavour.mtu(),
             mac: None,
             data: Some(LinkData::Tunnel(Tunnel {
                 pmtudisc: true,
@@ -154,7 +154,7 @@ pub(super) fn tunnel(cluster: &Cluster, node: usize, host: &mut Host) {
         };
         Link {
             kind: Some("vxlan".to_owned()),
-            mtu: 1_450,
+            mtu: cluster.flavour.mtu(),
             data: Some(LinkData::Vxlan(Vxlan {
                 vni: Some(vni),
                 port,

@@ -152,8 +152,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "mac-shared",
         severity: Error,
-        brings: &[Link, Other],
-        title: "Two hosts of a segment with one MAC",
+        brings: &[Link, Forwarding, Route, Other],
+        title: "Two hosts or pods of a segment with one MAC",
         what: "Switches send the frames of both to the one that spoke last.",
         how: "Cloned virtual machines.",
         verify: "ip link show\nbridge fdb show",

@@ -92,7 +92,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "bridge-loop",
         severity: Error,
-        brings: &[Link, Other],
+        brings: &[Link, Route, Other],
         title: "Two bridges are joined twice, without STP",
         what: "Broadcasts go round for ever; processors and links are full.",
         how: "A second cable between two bridges.",

@@ -1,17 +1,22 @@
 //! Addresses of nodes, beside those that the wrong link gave them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 
-use super::shared::{link_of, uplinks};
+use super::pods::within;
+use super::shared::{addresses, host_end, link_of, pods, uplinks};
 use crate::diagnose::finding::{Finding, Severity, Sure};
 use crate::diagnose::world::World;
 use crate::intent::Cluster;
 use crate::intent::pool::Mode;
-use crate::state::NodeState;
-use crate::state::link::Address;
+use crate::state::link::{Address, IfIndex};
+use crate::state::{Namespace, NodeState};
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     same_mac(world, found);
+    for node in world.nodes {
+        found.extend(same_mac_of_pods(node));
+    }
     if let Ok(cluster) = world.cluster {
         for node in world.nodes {
             found.extend(mask(cluster, node));
@@ -103,6 +108,43 @@ fn same_mac(world: &World, found: &mut Vec<Finding>) {
             .step("give the cloned machine's link a MAC of its own"),
         );
     }
+}
+
+/// Two pods on one bridge with one MAC.
+fn same_mac_of_pods(node: &NodeState) -> Option<Finding> {
+    let mut by: HashMap<(IfIndex, &str), &Namespace> = HashMap::new();
+    pods(node).find_map(|pod| {
+        let (link, end) = pod
+            .net
+            .links
+            .items()
+            .iter()
+            .find_map(|link| Some((link, host_end(node, pod, link)?)))?;
+        let (bridge, mac) = (end.master?, link.mac.as_deref()?);
+        let first = by.insert((bridge, mac), pod)?;
+        let (name, bridge) = (&node.name, node.net.link(bridge)?);
+        let finding = Finding::of(
+            "mac-shared",
+            name,
+            format!(
+                "{} and {} have one MAC on {} of {name}: it sends their frames to either",
+                first.title(),
+                pod.title(),
+                bridge.name
+            ),
+        )
+        .about(mac)
+        .shown(format!("ip link in {} on {name}", first.title()), mac)
+        .shown(format!("ip link in {} on {name}", pod.title()), mac)
+        .step("see who set it: a MAC in the pod's or container's configuration is for one of them");
+        let Some(IpAddr::V4(own)) = addresses(pod).find(IpAddr::is_ipv4) else {
+            return Some(finding);
+        };
+        // One of its own, as container runtimes make it of the address.
+        let [a, b, c, d] = own.octets();
+        let set = |mac: &str| within(pod, &format!("ip link set dev {} address {mac}", link.name));
+        Some(finding.run(set(&format!("02:42:{a:02x}:{b:02x}:{c:02x}:{d:02x}")), set(mac)))
+    })
 }
 
 /// Calico's Node of a machine that Kubernetes doesn't know any more.

@@ -1,20 +1,23 @@
 //! CNI's configuration, held against what pods need of it.
 
-use super::shared::{host_end, is_cali, pods};
+use super::pods::within;
+use super::shared::{host_end, is_cali, pod_bridge, pods, route_link};
 use crate::diagnose::finding::{Finding, Sure};
 use crate::diagnose::world::World;
-use crate::state::NodeState;
 use crate::state::cni::{CniFile, CniNetwork};
 use crate::state::link::Link;
+use crate::state::route::RouteType;
+use crate::state::{Namespace, NodeState};
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     for node in world.nodes {
-        let Some((file, network)) = used(node) else {
-            continue;
-        };
-        found.extend(without_ipam(node, file, network));
-        found.extend(without_mtu(node, file, network));
-        found.extend(without_portmap(world, node, file, network));
+        let used = used(node);
+        if let Some((file, network)) = used {
+            found.extend(without_ipam(node, file, network));
+            found.extend(without_portmap(world, node, file, network));
+        }
+        let unsaid = used.and_then(|(file, network)| without_mtu(node, file, network));
+        found.extend(unsaid.or_else(|| too_large(node, used.map(|(_, network)| network))));
     }
 }
 
@@ -131,4 +134,63 @@ fn without_portmap(world: &World, node: &NodeState, file: &CniFile, network: &Cn
         .shown(&file.path, "no plugin portmap")
         .step(format!("add {{\"type\": \"portmap\", \"snat\": true, \"capabilities\": {{\"portMappings\": true}}}} to the plugins of {}, and make the pod anew", file.path)),
     )
+}
+
+/// Pods whose packets may be larger than the tunnel that takes them to other nodes carries.
+fn too_large(node: &NodeState, network: Option<&CniNetwork>) -> Option<Finding> {
+    let tunnel = ["vxlan.calico", "flannel.1", "flannel0", "tunl0", "wireguard.cali"]
+        .into_iter()
+        .find_map(|name| node.net.link_named(name).filter(|link| link.is_up()))?;
+    let configured = network.and_then(|network| network.plugin("calico")?.mtu);
+    if configured.is_some_and(|mtu| mtu > u64::from(tunnel.mtu)) {
+        // Told of the configuration already: all pods have it from there.
+        return None;
+    }
+    let mut routes = node.net.routes.items().iter();
+    routes.find(|route| route.kind == RouteType::Unicast && route_link(route) == Some(tunnel.index))?;
+    let bridge = pod_bridge(node).map(|bridge| bridge.index);
+    let larger: Vec<(&Namespace, &Link)> = pods(node)
+        .filter_map(|pod| {
+            let link = pod.net.links.items().iter().find(|link| {
+                let end = host_end(node, pod, link);
+                link.mtu > tunnel.mtu
+                    && end.is_some_and(|end| is_cali(end) || (bridge.is_some() && end.master == bridge))
+            })?;
+            // A route may say less than its link.
+            let limited = pod
+                .net
+                .routes
+                .items()
+                .iter()
+                .any(|route| route.mtu.is_some_and(|(mtu, _)| mtu <= tunnel.mtu));
+            (!limited).then_some((pod, link))
+        })
+        .collect();
+    let (first, link) = larger.first()?;
+    let name = &node.name;
+    let finding = Finding::of(
+        "pod-mtu-too-large",
+        name,
+        format!(
+            "pods of {name} have MTU {}, and {} carries {}",
+            link.mtu, tunnel.name, tunnel.mtu
+        ),
+    )
+    .about(&tunnel.name)
+    .shown(
+        format!("ip link in {} on {name}", first.title()),
+        format!("{} mtu {}", link.name, link.mtu),
+    )
+    .shown(
+        format!("ip link on {name}"),
+        format!("{} mtu {}", tunnel.name, tunnel.mtu),
+    )
+    .step("new pods get it from the CNI plugin's configuration: leave its mtu out, or set the tunnel's");
+    let set = |link: &Link, mtu| format!("ip link set dev {} mtu {mtu}", link.name);
+    Some(larger.iter().fold(finding, |finding, (pod, link)| {
+        finding.run(
+            within(pod, &set(link, tunnel.mtu)),
+            within(pod, &set(link, link.mtu)),
+        )
+    }))
 }

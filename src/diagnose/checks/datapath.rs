@@ -77,47 +77,60 @@ fn refused(node: &NodeState, bridge: &Bridge) -> Option<Finding> {
     )
 }
 
-/// Without a controller, a bridge in fail mode secure forwards by its rules only, and has none.
+/// A bridge forwards by its rules only. Without a controller it writes the one that learns itself, once, and in fail mode
+/// secure not even that.
 fn silent(node: &NodeState, bridge: &Bridge) -> Option<Finding> {
     let flows = bridge.flows.known()?;
     let forwards = flows
         .iter()
         .filter(|flow| !flow.is_hidden())
         .any(|flow| flow.actions.iter().any(|action| action != "drop"));
-    let secure = bridge.fail_mode.as_deref() == Some("secure")
-        && !bridge.controllers.iter().any(|target| target.is_connected);
+    let alone = !bridge.controllers.iter().any(|target| target.is_connected);
     let ports = bridge
         .ports
         .iter()
         .filter(|port| port.name != bridge.name)
         .count();
+    if !alone || forwards || ports < 2 {
+        return None;
+    }
     let name = &node.name;
-    (secure && !forwards && ports > 1).then(|| {
-        Finding::of(
-            "ovs-without-rules",
-            name,
-            format!(
-                "{} of {name} has no rule that lets anything pass, and no controller that would write one",
-                bridge.name
-            ),
-        )
-        .about(&bridge.name)
-        .shown(
-            format!("ovs-vsctl show on {name}"),
-            format!(
-                "{}: fail_mode secure, {} controllers, none connected",
-                bridge.name,
-                bridge.controllers.len()
-            ),
-        )
-        .shown(
-            format!("ovs-ofctl dump-flows {} on {name}", bridge.name),
-            format!("{} rules, none forwards", flows.len()),
-        )
-        .step("bring its controller back; or let the switch learn by itself:")
-        .run(
-            format!("ovs-vsctl set-fail-mode {} standalone", bridge.name),
-            format!("ovs-vsctl set-fail-mode {} secure", bridge.name),
-        )
+    let secure = bridge.fail_mode.as_deref() == Some("secure");
+    let finding = Finding::of(
+        "ovs-without-rules",
+        name,
+        format!(
+            "{} of {name} has no rule that lets anything pass, and no controller that would write one",
+            bridge.name
+        ),
+    )
+    .about(&bridge.name)
+    .shown(
+        format!("ovs-vsctl show on {name}"),
+        format!(
+            "{}: fail_mode {}, {} controllers, none connected",
+            bridge.name,
+            bridge.fail_mode.as_deref().unwrap_or("standalone"),
+            bridge.controllers.len()
+        ),
+    )
+    .shown(
+        format!("ovs-ofctl dump-flows {} on {name}", bridge.name),
+        format!("{} rules, none forwards", flows.len()),
+    );
+    Some(if secure {
+        finding
+            .step("bring its controller back; or let the switch learn by itself:")
+            .run(
+                format!("ovs-vsctl set-fail-mode {} standalone", bridge.name),
+                format!("ovs-vsctl set-fail-mode {} secure", bridge.name),
+            )
+    } else {
+        finding
+            .step("whoever wrote its rules has to write them again; or let the switch learn by itself:")
+            .run(
+                format!("ovs-ofctl add-flow {} priority=0,actions=NORMAL", bridge.name),
+                format!("ovs-ofctl --strict del-flows {} priority=0", bridge.name),
+            )
     })
 }

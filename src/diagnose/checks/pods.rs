@@ -78,7 +78,7 @@ fn down(node: &NodeState, pod: &Namespace, link: &Link) -> Option<Finding> {
 }
 
 /// A command in a pod's namespace.
-fn within(pod: &Namespace, command: &str) -> String {
+pub(super) fn within(pod: &Namespace, command: &str) -> String {
     if let Some(name) = pod
         .paths
         .iter()
@@ -89,7 +89,8 @@ fn within(pod: &Namespace, command: &str) -> String {
     }
     match pod.processes.first() {
         Some(process) => format!("nsenter -t {} -n {command}", process.pid),
-        None => command.to_owned(),
+        // Never on the host itself.
+        None => format!("ip netns exec NAMESPACE {command}"),
     }
 }
 

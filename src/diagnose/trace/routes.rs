@@ -10,7 +10,7 @@ use super::{nat, sessions};
 use crate::diagnose::finding::Sure;
 use crate::forward::topology::{Place, PlaceId};
 use crate::forward::walk::What;
-use crate::state::route::RouteProtocol;
+use crate::state::route::{Route, RouteProtocol, RouteType};
 
 /// RTPROT_ZEBRA, RTPROT_BIRD, RTPROT_BGP, RTPROT_ISIS, RTPROT_OSPF, RTPROT_RIP.
 const DAEMONS: [RouteProtocol; 6] = [
@@ -36,6 +36,45 @@ pub(super) fn last_route(case: &Case, explained: Explained) -> Explained {
             explained.shown(format!("ip route on {who}"), &*step.text)
         }
         None => explained,
+    }
+}
+
+fn default<'n>(place: &Place<'n>, v6: bool) -> Option<&'n Route> {
+    let mut routes = place.net.routes.items().iter();
+    routes.find(|route| {
+        route.dst.prefix_len() == 0 && route.dst.addr().is_ipv6() == v6 && route.kind == RouteType::Unicast
+    })
+}
+
+pub(super) fn has_default(place: &Place, v6: bool) -> bool {
+    default(place, v6).is_some()
+}
+
+/// A host that knows no way out of its segment: the router is the one that its neighbors have.
+pub(super) fn no_default(case: &Case, explained: Explained, v6: bool) -> Explained {
+    let who = case.who();
+    let explained = explained.sure(Sure::Proved).because(format!(
+        "{who} has no default route: it knows its own segments only"
+    ));
+    let router = case.scene.topology.places().find_map(|(_, other)| {
+        let gateway = default(other, v6)?.next_hops.first()?.gateway?;
+        let link = case.place.net.addresses.items().iter().find_map(|own| {
+            let on_link = own.ip != gateway && own.network()?.contains(&gateway);
+            on_link.then(|| case.place.net.link(own.link))?
+        })?;
+        Some((other.title(), gateway, &link.name))
+    });
+    match router {
+        Some((other, gateway, link)) => explained
+            .shown(format!("ip route on {other}"), format!("default via {gateway}"))
+            .run(
+                &case.place.node.name,
+                format!("ip route add default via {gateway} dev {link}"),
+                format!("ip route del default via {gateway} dev {link}"),
+            ),
+        None => explained.step(format!(
+            "give {who} a default route: ip route add default via ROUTER"
+        )),
     }
 }
 

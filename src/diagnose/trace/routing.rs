@@ -346,6 +346,11 @@ fn other_node(case: &Case, explained: Explained, owner: PlaceId, dst: IpAddr) ->
                 format!("ip route add {net} via {gateway} dev {link}"),
                 format!("ip route del {net} via {gateway} dev {link}"),
             ),
+        None if topology.place(owner).namespace.is_none()
+            && !routes::has_default(case.place, dst.is_ipv6()) =>
+        {
+            routes::no_default(case, explained, dst.is_ipv6())
+        }
         None => explained.step(format!(
             "{} and {} share no segment: routers between must learn {net}, or use VXLAN or IPIP",
             case.who(),

@@ -65,15 +65,24 @@ pub(super) fn rule(case: &Case, rule: &RuleText, answer: Option<&str>) -> Explai
         return docker_direct(case, explained);
     }
     if text.contains("icmp-host-prohibited") || rule.table == "firewalld" || chain.starts_with("filter_") {
-        return explained
+        let packet = &case.outcome.state.packet;
+        let mut nets: Vec<_> = [packet.src, packet.dst]
+            .map(|ip| pod_net(case.host_of(case.id).1, ip))
+            .into();
+        nets.sort_unstable();
+        nets.dedup();
+        let explained = explained
             .sure(Sure::Likely)
             .because("firewalld lets through only what its zones allow")
-            .step("LINK stands for the containers' links: they belong into a zone that lets them pass")
-            .run(
+            .step("pods belong into a zone that lets them pass, for good: --permanent, too");
+        return nets.iter().fold(explained, |explained, net| {
+            let zone = "firewall-cmd --zone=trusted";
+            explained.run(
                 &case.place.node.name,
-                "firewall-cmd --zone=trusted --add-interface=LINK",
-                "firewall-cmd --zone=trusted --remove-interface=LINK",
-            );
+                format!("{zone} --add-source={net}"),
+                format!("{zone} --remove-source={net}"),
+            )
+        });
     }
     if chain.starts_with("ufw") {
         return explained
@@ -107,7 +116,16 @@ fn list(case: &Case, rule: &RuleText) -> String {
 fn policy(case: &Case, rule: &RuleText, explained: Explained) -> Explained {
     let (node, inside) = (&case.place.node.name, typed_in(case.place));
     let packet = &case.outcome.state.packet;
-    let net = pod_net(case.host_of(case.id).1, packet.src);
+    // What comes from this node's pods and goes to them; on the way between others, only this packet's ends are known.
+    let is_own = |ip: &IpAddr| {
+        case.owner(*ip)
+            .is_some_and(|(_, owner)| std::ptr::eq(owner.node, case.place.node))
+    };
+    let [src, dst] = match [packet.src, packet.dst].into_iter().find(is_own) {
+        Some(own) => [own, own],
+        None => [packet.src, packet.dst],
+    };
+    let [net, dst] = [src, dst].map(|ip| pod_net(case.host_of(case.id).1, ip));
     let explained = if rule.chain == "FORWARD" {
         explained.because(
             "no rule lets it pass, and the policy of FORWARD is DROP: Docker sets that, and whoever routes pods must add accepting rules",
@@ -124,7 +142,7 @@ fn policy(case: &Case, rule: &RuleText, explained: Explained) -> Explained {
         )),
         dialect => {
             let command = format!("{inside}{} -t {}", dialect.command(), rule.table);
-            let (chain, dst) = (&rule.chain, pod_net(case.host_of(case.id).1, packet.dst));
+            let chain = &rule.chain;
             // Behind all others: whatever keeps networks apart comes first.
             let accept = |explained: Explained, what: String| {
                 let rule = format!("{chain} {what} -j ACCEPT");

@@ -184,6 +184,9 @@ impl Calico {
                     self.address(host)
                 ))
                 .ip("link set vxlan.calico up")
+                // As Calico's plugin sets it where there is a tunnel.
+                .ip(&format!("link set {} mtu 1450", cali_name(host.name, host.pod)))
+                .in_pod(host.pod, &["link set eth0 mtu 1450".to_owned()])
                 .ip(&format!("address add {}/32 dev vxlan.calico", host.tunnel()));
         }
         if self.peering != Peering::Written {

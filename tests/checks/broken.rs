@@ -1,0 +1,337 @@
+//! Networks that are really broken in ways that `mended` doesn't have: each is named by its check and nothing else, what
+//! is printed mends it, packets pass, and nothing is found any more.
+
+use std::thread;
+use std::time::Duration;
+
+use netdiag::state::{Fact, NodeState, Objects, Snapshot};
+use netdiag_lab::kinds::{Network, systems};
+use netdiag_lab::{or_skip, ovs};
+
+use serde_json::json;
+
+use crate::made::{found, resource};
+use crate::mended::{collected, each, typed};
+
+/// How it is mended.
+#[derive(Debug, Clone, Copy)]
+enum By {
+    /// by the commands that are printed
+    Typed,
+    /// a daemon that these networks don't have writes it again, or a tool they don't have: by what it would do
+    Script(&'static str),
+}
+
+use By::{Script, Typed};
+
+/// The network, the node, what breaks it, whether packets are lost by it, the check, how it is mended.
+type Row = (&'static str, &'static str, &'static str, bool, &'static str, By);
+
+const ROWS: [Row; 25] = [
+    (
+        "flannel vxlan",
+        "n1",
+        "ip netns exec pod1 ip link set eth0 mtu 1500; ip link set cni0 mtu 1500",
+        false,
+        "pod-mtu-too-large",
+        Typed,
+    ),
+    (
+        "calico vxlan",
+        "m1",
+        "ip netns exec web ip link set eth0 mtu 1500",
+        false,
+        "pod-mtu-too-large",
+        Typed,
+    ),
+    (
+        "flannel vxlan",
+        "n1",
+        "ip rule add pref 100 from 10.244.1.0/24 table 100; ip route add default via 192.168.100.254 table 100",
+        true,
+        "policy-rule-hides-routes",
+        Typed,
+    ),
+    (
+        "flannel vxlan",
+        "n1",
+        "ip route replace 10.244.2.0/24 via 192.168.200.13 dev eth0 onlink",
+        true,
+        "kernel-unlike-objects",
+        Typed,
+    ),
+    (
+        "flannel vxlan",
+        "n1",
+        "ip route add 10.244.1.0/25 via 192.168.100.12 dev eth0",
+        true,
+        "own-subnet-leaves-node",
+        Typed,
+    ),
+    ("flannel vxlan", "n1", "ip route del default", true, "no-route", Typed),
+    (
+        "flannel vxlan",
+        "n1",
+        "ip link add br9 type bridge; ip link add va type veth peer name vb; ip link add vc type veth peer name vd
+         for link in va vc; do ip link set $link master cni0; done; for link in vb vd; do ip link set $link master br9; done
+         for link in br9 va vb vc vd; do ip link set $link up; done",
+        true,
+        "bridge-loop",
+        Typed,
+    ),
+    (
+        "flannel vxlan",
+        "n1",
+        "nft 'add table inet firewalld
+              add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; }
+              add rule inet firewalld filter_FORWARD ct state established,related accept
+              add rule inet firewalld filter_FORWARD reject with icmpx type admin-prohibited'",
+        true,
+        "firewall-rejects-pods",
+        Script("nft insert rule inet firewalld filter_FORWARD ip saddr 10.244.0.0/16 accept"),
+    ),
+    (
+        "flannel vxlan",
+        "n1",
+        "iptables-nft-save | iptables-legacy-restore",
+        false,
+        "iptables-in-both-backends",
+        Script("iptables-legacy -F; iptables-legacy -X; iptables-legacy -t nat -F; iptables-legacy -t nat -X"),
+    ),
+    (
+        "flannel vxlan",
+        "n1",
+        "iptables-nft-save >/run/rules; iptables-nft -t nat -F FLANNEL-POSTRTG",
+        false,
+        "flannel-rules-missing",
+        Script("iptables-nft-restore </run/rules"),
+    ),
+    (
+        "flannel vxlan",
+        "n1",
+        "iptables-nft-save >/run/rules; iptables-nft -F FLANNEL-FWD",
+        false,
+        "flannel-rules-missing",
+        Script("iptables-nft-restore </run/rules"),
+    ),
+    (
+        "flannel vxlan",
+        "n1",
+        "sysctl -w net.ipv4.conf.cni0.forwarding=0",
+        true,
+        "link-forwarding-off",
+        Typed,
+    ),
+    (
+        "flannel vxlan",
+        "n1",
+        "sysctl -w net.ipv4.conf.all.arp_ignore=8",
+        false,
+        "arp-ignored",
+        Typed,
+    ),
+    (
+        "flannel vxlan",
+        "n1",
+        "ip address flush dev cni0",
+        true,
+        "bridge-without-address",
+        Typed,
+    ),
+    (
+        "flannel vxlan",
+        "n1",
+        "ip address add 10.244.9.1/24 dev cni0; ip address del 10.244.1.1/24 dev cni0",
+        true,
+        "bridge-address-outside-subnet",
+        // Pods have to be made anew; theirs can be kept.
+        Script("ip address add 10.244.1.1/24 dev cni0; ip address del 10.244.9.1/24 dev cni0"),
+    ),
+    (
+        "flannel vxlan",
+        "n1",
+        "ip link del flannel.1
+         ip link add flannel.1 mtu 1450 address 2e:10:f4:00:01:00 type vxlan id 2 dev eth0 local 192.168.100.11 dstport 8472 nolearning
+         ip link set flannel.1 up; ip address add 10.244.1.0/32 dev flannel.1
+         for o in 2 3; do
+           ip route add 10.244.$o.0/24 via 10.244.$o.0 dev flannel.1 onlink
+           ip neighbor replace 10.244.$o.0 lladdr 2e:10:f4:00:0$o:00 dev flannel.1 nud permanent
+         done
+         bridge fdb append 2e:10:f4:00:02:00 dev flannel.1 dst 192.168.100.12 self permanent
+         bridge fdb append 2e:10:f4:00:03:00 dev flannel.1 dst 192.168.200.13 self permanent",
+        true,
+        "tunnel-link-differs",
+        Script(
+            "ip link del flannel.1
+             ip link add flannel.1 mtu 1450 address 2e:10:f4:00:01:00 type vxlan id 1 dev eth0 local 192.168.100.11 dstport 8472 nolearning
+             ip link set flannel.1 up; ip address add 10.244.1.0/32 dev flannel.1
+             for o in 2 3; do
+               ip route add 10.244.$o.0/24 via 10.244.$o.0 dev flannel.1 onlink
+               ip neighbor replace 10.244.$o.0 lladdr 2e:10:f4:00:0$o:00 dev flannel.1 nud permanent
+             done
+             bridge fdb append 2e:10:f4:00:02:00 dev flannel.1 dst 192.168.100.12 self permanent
+             bridge fdb append 2e:10:f4:00:03:00 dev flannel.1 dst 192.168.200.13 self permanent",
+        ),
+    ),
+    (
+        "flannel host-gw",
+        "n1",
+        "ip netns exec pod1 ip link set eth0 address $(ip netns exec pod2 cat /sys/class/net/eth0/address)",
+        true,
+        "mac-shared",
+        Typed,
+    ),
+    (
+        "calico mesh",
+        "m1",
+        "iptables-nft -A FORWARD -j REJECT",
+        true,
+        "forward-drops-pods",
+        Typed,
+    ),
+    (
+        "calico mesh",
+        "m1",
+        "iptables-nft -P FORWARD DROP",
+        true,
+        "forward-drops-pods",
+        Typed,
+    ),
+    (
+        "calico mesh",
+        "m1",
+        "iptables-nft -t nat -A POSTROUTING -s 192.168.70.0/26 -j MASQUERADE",
+        false,
+        "pod-source-translated",
+        Typed,
+    ),
+    (
+        "calico mesh",
+        "m1",
+        "ip route del default",
+        false,
+        "default-route-missing",
+        Typed,
+    ),
+    (
+        "calico mesh",
+        "m1",
+        "sysctl -w net.ipv4.ip_forward=0",
+        true,
+        "forwarding-off",
+        Typed,
+    ),
+    (
+        "ovs vxlan",
+        "h1",
+        "ovs-ofctl del-flows br0",
+        true,
+        "ovs-without-rules",
+        Typed,
+    ),
+    (
+        "ovs vxlan",
+        "h1",
+        "ovs-vsctl set-fail-mode br0 secure",
+        true,
+        "ovs-without-rules",
+        Typed,
+    ),
+    (
+        "static routes",
+        "node1",
+        "sysctl -w net.ipv4.conf.all.arp_ignore=8",
+        false,
+        "arp-ignored",
+        Typed,
+    ),
+];
+
+/// What the network is, and what its cluster's objects are, if it is Calico's.
+fn state(name: &str, network: &Network) -> Snapshot {
+    let nodes: Vec<NodeState> = network.lab().nodes().map(collected).collect();
+    let vxlan = if name == "calico vxlan" { "Always" } else { "Never" };
+    let pool =
+        json!({"cidr": "192.168.0.0/16", "ipipMode": "Never", "vxlanMode": vxlan, "natOutgoing": false});
+    let of_node = |node: &NodeState| {
+        // Its others, routers and hosts outside, run no pods.
+        let has_pods = !node.namespaces.items().is_empty();
+        let mut addresses = node.net.addresses.items().iter();
+        let eth0 = node.net.link_named("eth0")?.index;
+        let held = addresses.find(|address| address.link == eth0 && address.ip.is_ipv4())?;
+        has_pods.then(|| {
+            resource(
+                "Node",
+                &node.name,
+                json!({"bgp": {"ipv4Address": held.to_string()}}),
+            )
+        })
+    };
+    let mut resources: Vec<_> = nodes.iter().filter_map(of_node).collect();
+    resources.push(resource("IPPool", "default-ipv4-ippool", pool));
+    let objects = Objects {
+        store: "a test".into(),
+        resources,
+        ..Objects::default()
+    };
+    Snapshot {
+        nodes,
+        objects: if name.starts_with("calico") {
+            Fact::Known(objects)
+        } else {
+            Fact::absent("no datastore")
+        },
+        ..Snapshot::default()
+    }
+}
+
+/// Breaks, finds, mends, and sees that packets pass; what went wrong.
+fn wrong((name, node, script, loses, id, by): Row) -> Option<String> {
+    let what = format!("{name}: {script}");
+    let system = systems().into_iter().find(|system| system.name == name).unwrap();
+    let network = or_skip(system.whole.up())?;
+    network.works().unwrap();
+    let healthy = found(&state(name, &network));
+    if !healthy.is_empty() {
+        return Some(format!("{name}, healthy: {healthy:#?}"));
+    }
+    let lab_node = network.lab().node(node);
+    ovs::sh(lab_node, script).unwrap();
+    thread::sleep(Duration::from_millis(500));
+    if loses == network.broken().is_empty() {
+        return Some(format!("{what}: packets are lost: {}", !loses));
+    }
+    let told = found(&state(name, &network));
+    if told.is_empty()
+        || told
+            .iter()
+            .any(|finding| finding.id != id || finding.node != node)
+    {
+        return Some(format!("{what}: {told:#?}"));
+    }
+    let error = match by {
+        Typed => told.iter().find_map(|finding| {
+            let commands = &finding.fix.commands;
+            let nothing = || format!("nothing to type: {finding:#?}");
+            commands
+                .is_empty()
+                .then(nothing)
+                .or_else(|| typed(&network, commands))
+        }),
+        Script(script) => ovs::sh(lab_node, script).err().map(|error| error.to_string()),
+    };
+    if let Some(error) = error {
+        return Some(format!("{what}: {error}"));
+    }
+    if let Err(error) = network.works() {
+        return Some(format!("{what}: {error}: {told:#?}"));
+    }
+    let left = found(&state(name, &network));
+    (!left.is_empty()).then(|| format!("{what}: mended, and yet {left:#?}"))
+}
+
+#[test]
+fn what_is_broken_is_named_and_mended() {
+    let wrong = each(ROWS.to_vec(), wrong);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
