@@ -49,7 +49,10 @@ impl Mark {
         let payload = ip.payload(frame);
         let payload = payload.get(..DEEP).unwrap_or(payload);
         let (before, after) = match without {
-            Some(checksum) => (payload.get(..checksum).unwrap_or(payload), payload.get(checksum + 2..)),
+            Some(checksum) => (
+                payload.get(..checksum).unwrap_or(payload),
+                payload.get(checksum + 2..),
+            ),
             None => (payload, None),
         };
         hash.write(before);

@@ -83,7 +83,9 @@ impl<T: Entry> Sorter<T> {
         let mut bytes = Vec::with_capacity(WRITTEN);
         for some in self.entries.chunks(WRITTEN / T::LEN) {
             bytes.clear();
-            some.iter().for_each(|entry| entry.write(&mut bytes));
+            for entry in some {
+                entry.write(&mut bytes);
+            }
             file.write_all(&bytes)?;
         }
         self.written += self.entries.len();
