@@ -179,7 +179,8 @@ fn what_is_sorted_in_files_is_joined_alike() {
             let (first, second) = if reply { (1, 0) } else { (0, 1) };
             let copies = [0, 1, 1, 1, 1, 1, 1, 2][random.below(8)];
             let began = random.below(16) > 0;
-            let time = |clock: usize, place: usize| (clock + place * (90_000 + clock / 1000)) as i64;
+            let time =
+                |clock: usize, place: usize| i64::try_from(clock + place * (90_000 + clock / 1000)).unwrap();
             if began {
                 places[first].push((time(clock, first), echo(reply, sequence, 0, false)));
             }
