@@ -17,3 +17,4 @@ mod probes;
 mod scenes;
 mod secrets;
 mod story;
+mod twins;
