@@ -4,52 +4,97 @@
 
 mod clocks;
 mod mark;
+mod sorter;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::IpAddr;
 
+use super::bytes::{array, be64};
 use super::file::Packet;
 use super::layer::Stack;
 use clocks::{Clocks, Deltas};
 pub use mark::Mark;
+use sorter::{Entry, Sorted, Sorter};
 
 /// Packets that are named one by one.
 const NAMED: usize = 20;
-/// Packets of both captures that are put together: each costs [`Join::PACKET`] bytes.
-pub const MOST_PACKETS: usize = 1 << 24;
+/// Packets of each capture that are held in memory, at most.
+const HELD: usize = 1 << 19;
 
-/// A packet that was seen at one place. There are many of them.
-#[derive(Debug, Clone, Copy)]
+/// A packet that was seen at one place. There are many of them. In the order that finds them again at the other one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Sighting {
     mark: u64,
     /// Nanoseconds since 1970, by that place's clock.
     time: i64,
     /// In its file, from 1.
-    number: u32,
-    /// Index of its addresses, of which there are not more than packets, and in the lowest 8 bits the TTL.
-    pair_and_ttl: u32,
+    number: u64,
+    /// Index of its addresses.
+    pair: u32,
+    ttl: u8,
 }
 
-impl Sighting {
-    const fn pair(&self) -> usize {
-        (self.pair_and_ttl >> 8) as usize
+impl Entry for Sighting {
+    const LEN: usize = 29;
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.extend(self.mark.to_be_bytes());
+        bytes.extend(self.time.to_be_bytes());
+        bytes.extend(self.number.to_be_bytes());
+        bytes.extend(self.pair.to_be_bytes());
+        bytes.push(self.ttl);
     }
 
-    const fn ttl(&self) -> u8 {
-        self.pair_and_ttl.to_le_bytes()[0]
+    fn read(bytes: &[u8]) -> Self {
+        Self {
+            mark: be64(bytes, 0),
+            time: i64::from_be_bytes(array(bytes, 8)),
+            number: be64(bytes, 16),
+            pair: u32::from_be_bytes(array(bytes, 24)),
+            ttl: array::<1>(bytes, 28)[0],
+        }
+    }
+}
+
+/// How much later the second place saw a packet, by its own clock: index of its addresses, nanoseconds.
+type Delta = (u32, i64);
+
+impl Entry for Delta {
+    const LEN: usize = 12;
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.extend(self.0.to_be_bytes());
+        bytes.extend(self.1.to_be_bytes());
+    }
+
+    fn read(bytes: &[u8]) -> Self {
+        (
+            u32::from_be_bytes(array(bytes, 0)),
+            i64::from_be_bytes(array(bytes, 4)),
+        )
     }
 }
 
 /// Addresses of a packet: from, to.
 type Pair = (IpAddr, IpAddr);
 
-/// Two captures, while they are read. Packets are not in the same order in both, so that all of them are remembered.
-#[derive(Debug, Default)]
+/// Two captures, while they are read. Packets are not in the same order in both, and clocks differ, so that all of them are
+/// remembered: what is more than memory should hold lies in files without names in the directory for temporary files.
+#[derive(Debug)]
 pub struct Join {
-    seen: [Vec<Sighting>; 2],
+    places: [Place; 2],
     pairs: BTreeMap<Pair, u32>,
+}
+
+/// What one capture has.
+#[derive(Debug)]
+struct Place {
+    seen: Sorter<Sighting>,
     /// Packets without IP.
-    others: [u64; 2],
+    others: u64,
+    /// First and last, by its clock.
+    span: Option<(i64, i64)>,
 }
 
 /// What both captures say together.
@@ -80,7 +125,7 @@ pub struct Way {
     /// Packets seen only at the one, and only at the other.
     pub only: [u64; 2],
     /// The first of those, with their numbers in the files.
-    pub named: [Vec<u32>; 2],
+    pub named: [Vec<u64>; 2],
     /// Nanoseconds from the first place to the second: least, median, most.
     pub delay: Option<[i64; 3]>,
 }
@@ -92,66 +137,78 @@ impl Way {
     }
 }
 
-impl Join {
-    /// Bytes of memory for each packet: what is remembered of it, and half of the time that two of them took.
-    pub const PACKET: usize = size_of::<Sighting>() + size_of::<i64>() / 2;
+impl Default for Join {
+    fn default() -> Self {
+        Self::holding(HELD)
+    }
+}
 
-    /// Adds a packet of a capture (0 or 1); false when there are [`MOST_PACKETS`] already.
-    #[must_use]
-    pub fn add(&mut self, capture: usize, number: u64, packet: &Packet, stack: &Stack) -> bool {
-        let Some(Mark { mark, from, to, ttl }) = Mark::of(packet.data, stack) else {
-            if let Some(others) = self.others.get_mut(capture) {
-                *others += 1;
-            }
-            return true;
+impl Join {
+    /// Bytes of a temporary file for each packet: what is remembered of it, and half of the time that two of them took.
+    pub const PACKET: usize = Sighting::LEN + <Delta as Entry>::LEN / 2;
+
+    /// Holds so many packets of each capture in memory, at most.
+    fn holding(most: usize) -> Self {
+        let place = || Place {
+            seen: Sorter::new(most),
+            others: 0,
+            span: None,
         };
-        if self.seen.iter().map(Vec::len).sum::<usize>() >= MOST_PACKETS {
-            return false;
+        Self {
+            places: [place(), place()],
+            pairs: BTreeMap::new(),
         }
-        let next = u32::try_from(self.pairs.len()).unwrap_or(u32::MAX);
-        let pair = *self.pairs.entry((from, to)).or_insert(next);
-        if let Some(seen) = self.seen.get_mut(capture) {
-            seen.push(Sighting {
-                mark,
-                time: packet.time.nanos(),
-                number: u32::try_from(number).unwrap_or(u32::MAX),
-                pair_and_ttl: pair << 8 | u32::from(ttl),
-            });
-        }
-        true
     }
 
-    /// Puts both captures together.
-    pub fn joined(mut self) -> Joined {
-        for seen in &mut self.seen {
-            seen.sort_unstable_by_key(|sighting| (sighting.mark, sighting.time, sighting.number));
-        }
-        let [a, b] = &self.seen;
+    /// Adds a packet of a capture (0 or 1), all of the one before those of the other. Fails when a temporary file can't be
+    /// written.
+    pub fn add(&mut self, capture: usize, number: u64, packet: &Packet, stack: &Stack) -> io::Result<()> {
+        let Some(place) = self.places.get_mut(capture) else {
+            return Ok(());
+        };
+        let Some(Mark { mark, from, to, ttl }) = Mark::of(packet.data, stack) else {
+            place.others += 1;
+            return Ok(());
+        };
+        let next = u32::try_from(self.pairs.len()).unwrap_or(u32::MAX);
+        let time = packet.time.nanos();
+        let (first, last) = place.span.unwrap_or((time, time));
+        place.span = Some((first.min(time), last.max(time)));
+        place.seen.push(Sighting {
+            mark,
+            time,
+            number,
+            pair: *self.pairs.entry((from, to)).or_insert(next),
+            ttl,
+        })
+    }
+
+    /// A capture was added.
+    pub fn finish(&mut self, capture: usize) -> io::Result<()> {
+        self.places
+            .get_mut(capture)
+            .map_or(Ok(()), |place| place.seen.finish())
+    }
+
+    /// Puts both captures together, once they are finished. Fails when a temporary file can't be read or written.
+    pub fn joined(self) -> io::Result<Joined> {
+        let [a, b] = &self.places;
         let mut pairs: Vec<Pair> = vec![(IpAddr::from([0; 4]), IpAddr::from([0; 4])); self.pairs.len()];
         for (pair, at) in &self.pairs {
             if let Some(place) = pairs.get_mut(*at as usize) {
                 *place = *pair;
             }
         }
-        let mut deltas = vec![Deltas::default(); pairs.len()];
-        let mut both = 0;
-        matched(a, b, |found| {
-            if let Match::Both(a, b) = found {
-                both += 1;
-                if let Some(deltas) = deltas.get_mut(a.pair()) {
-                    deltas.add(b.time.saturating_sub(a.time), a.ttl(), b.ttl());
-                }
-            }
-        });
+        let deltas = self.deltas()?;
         let back = |pair: usize| {
             let (from, to) = pairs.get(pair)?;
             self.pairs.get(&(*to, *from)).map(|back| *back as usize)
         };
-        let clocks = Clocks::new(&mut deltas, back);
+        let clocks = Clocks::new(&deltas, back);
         let mut joined = Joined {
-            packets: [a.len() as u64, b.len() as u64],
-            others: self.others,
-            both,
+            packets: [a.seen.len() as u64, b.seen.len() as u64],
+            others: [a.others, b.others],
+            both: deltas.iter().map(|deltas| deltas.count).sum(),
             outside: [0; 2],
             ahead: clocks.as_ref().map(|clocks| clocks.ahead),
             give_or_take: clocks.as_ref().and_then(|clocks| clocks.give_or_take),
@@ -169,85 +226,113 @@ impl Join {
                 from: *from,
                 to: *to,
                 first: first.or_else(|| answered().map(|first| 1 - first)),
-                arrived: deltas.len() as u64,
+                arrived: deltas.count,
                 only: [0; 2],
                 named: [Vec::new(), Vec::new()],
                 delay: first.and_then(|first| deltas.delay(first, ahead)),
             });
         }
-        let common = common(a, b, ahead);
-        matched(a, b, |found| {
+        let common = common(a.span, b.span, ahead);
+        matched(a.seen.sorted()?, b.seen.sorted()?, |found| {
             let Match::Only(capture, sighting) = found else {
-                return;
+                return Ok(());
             };
             // By the first clock.
             let shift = if capture == 0 { 0 } else { ahead };
             let time = sighting.time.saturating_sub(shift);
             let inside = common.is_some_and(|(from, to)| (from..=to).contains(&time));
-            let way = joined.ways.get_mut(sighting.pair()).filter(|_| inside);
+            let way = joined.ways.get_mut(sighting.pair as usize).filter(|_| inside);
             match (way, joined.outside.get_mut(capture)) {
                 (Some(way), _) => way.miss(capture, sighting.number),
                 (None, Some(outside)) => *outside += 1,
                 (None, None) => {}
             }
-        });
+            Ok(())
+        })?;
         joined.ways.retain(|way| way.arrived > 0 || way.only != [0; 2]);
-        for named in joined.ways.iter_mut().flat_map(|way| &mut way.named) {
-            named.sort_unstable();
-            named.truncate(NAMED);
+        Ok(joined)
+    }
+
+    /// Of each pair of addresses, what packets say that were seen at both places.
+    fn deltas(&self) -> io::Result<Vec<Deltas>> {
+        let [a, b] = &self.places;
+        let mut deltas = vec![Deltas::default(); self.pairs.len()];
+        let mut sorter = Sorter::new(a.seen.most());
+        matched(a.seen.sorted()?, b.seen.sorted()?, |found| {
+            let Match::Both(a, b) = found else {
+                return Ok(());
+            };
+            if let Some(deltas) = deltas.get_mut(a.pair as usize) {
+                deltas.count(a.ttl, b.ttl);
+            }
+            sorter.push((a.pair, b.time.saturating_sub(a.time)))
+        })?;
+        sorter.finish()?;
+        let mut sorted = sorter.sorted()?;
+        while let Some((pair, delta)) = sorted.next()? {
+            if let Some(deltas) = deltas.get_mut(pair as usize) {
+                deltas.tell(delta);
+            }
         }
-        joined
+        Ok(deltas)
     }
 }
 
 impl Way {
-    fn miss(&mut self, capture: usize, number: u32) {
+    fn miss(&mut self, capture: usize, number: u64) {
         if let (Some(only), Some(named)) = (self.only.get_mut(capture), self.named.get_mut(capture)) {
             *only += 1;
-            named.push(number);
+            // Those that come first in the file.
+            let at = named.partition_point(|other| *other < number);
+            named.truncate(NAMED - usize::from(at < NAMED));
+            if at < NAMED {
+                named.insert(at, number);
+            }
         }
     }
 }
 
 /// What a packet turns out to be.
-enum Match<'s> {
+enum Match {
     /// Seen at both places.
-    Both(&'s Sighting, &'s Sighting),
+    Both(Sighting, Sighting),
     /// Seen at one.
-    Only(usize, &'s Sighting),
+    Only(usize, Sighting),
 }
 
 /// Finds packets that are in both captures, and those that are in one. Of equal packets, the first is the other's first.
-fn matched<'s>(a: &'s [Sighting], b: &'s [Sighting], mut found: impl FnMut(Match<'s>)) {
-    let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
+fn matched(
+    mut a: Sorted<Sighting>,
+    mut b: Sorted<Sighting>,
+    mut found: impl FnMut(Match) -> io::Result<()>,
+) -> io::Result<()> {
+    let (mut one, mut other) = (a.next()?, b.next()?);
     loop {
-        match (a.peek(), b.peek()) {
-            (Some(one), Some(other)) if one.mark == other.mark => {
-                if let Some((one, other)) = a.next().zip(b.next()) {
-                    found(Match::Both(one, other));
-                }
+        match (one, other) {
+            (Some(first), Some(second)) if first.mark == second.mark => {
+                found(Match::Both(first, second))?;
+                (one, other) = (a.next()?, b.next()?);
             }
-            (Some(one), other) if other.is_none_or(|other| one.mark < other.mark) => {
-                found(Match::Only(0, one));
-                a.next();
+            (Some(only), other) if other.is_none_or(|other| only.mark < other.mark) => {
+                found(Match::Only(0, only))?;
+                one = a.next()?;
             }
-            (_, Some(other)) => {
-                found(Match::Only(1, other));
-                b.next();
+            (_, Some(only)) => {
+                found(Match::Only(1, only))?;
+                other = b.next()?;
             }
-            (_, None) => return,
+            (_, None) => return Ok(()),
         }
     }
 }
 
 /// The time in which both captures ran, by the first clock.
-fn common(a: &[Sighting], b: &[Sighting], ahead: i64) -> Option<(i64, i64)> {
-    let span = |seen: &[Sighting], shift: i64| {
-        let times = || seen.iter().map(|sighting| sighting.time.saturating_sub(shift));
-        Some((times().min()?, times().max()?))
-    };
-    let ((a_from, a_to), (b_from, b_to)) = (span(a, 0)?, span(b, ahead)?);
-    Some((a_from.max(b_from), a_to.min(b_to)))
+fn common(a: Option<(i64, i64)>, b: Option<(i64, i64)>, ahead: i64) -> Option<(i64, i64)> {
+    let ((a_from, a_to), (b_from, b_to)) = (a?, b?);
+    Some((
+        a_from.max(b_from.saturating_sub(ahead)),
+        a_to.min(b_to.saturating_sub(ahead)),
+    ))
 }
 
 #[cfg(test)]

@@ -244,6 +244,41 @@ fn two_captures_say_what_was_lost_between_them() {
     .says("All that left arrived.");
 }
 
+/// More packets than are held in memory are sorted in files that nobody sees.
+#[test]
+fn long_captures_are_joined_in_temporary_files() {
+    let mut bytes = file::header(1);
+    for number in 0..530_000u64 {
+        let [.., a, b, c, d] = number.to_be_bytes();
+        let packet = build::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 253, &[a, b, c, d]);
+        let frame = build::ethernet(1, 2, 0x0800, &packet);
+        file::packet(&mut bytes, number, &frame, frame.len());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let long = folder.path().join("long.pcap");
+    std::fs::write(&long, bytes).unwrap();
+    let room = tempfile::tempdir().unwrap();
+    let join = [
+        "capture",
+        "--join",
+        long.to_str().unwrap(),
+        long.to_str().unwrap(),
+    ];
+    netdiag(join)
+        .env("TMPDIR", room.path())
+        .run()
+        .exits(0)
+        .says("in both: 530000 packets")
+        .says("All that left arrived.");
+    assert_eq!(room.path().read_dir().unwrap().count(), 0);
+    netdiag(join)
+        .env("TMPDIR", folder.path().join("none"))
+        .run()
+        .exits(1)
+        .says("none: packets can't be sorted in a file there: No such file or directory")
+        .says("set TMPDIR to a directory with room for 35 bytes a packet");
+}
+
 #[test]
 fn threads_change_nothing() {
     let mut bytes = Vec::new();

@@ -1,5 +1,6 @@
 //! `--join`: two captures of the same traffic, held against each other.
 
+use std::io;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use super::summary::duration;
 use super::whole::Hand;
 use super::{Context, Error, Outcome, Output};
 use crate::output::{document, table, text};
-use crate::packet::join::{Join, Joined, MOST_PACKETS, Way};
+use crate::packet::join::{Join, Joined, Way};
 use crate::packet::show::Names;
 
 /// Reads both, and says what each has that the other has not.
@@ -26,7 +27,7 @@ pub(super) fn run(
     for (capture, path) in files.iter().enumerate() {
         read(cx, capture, path, hand, &mut join)?;
     }
-    let joined = join.joined();
+    let joined = join.joined().map_err(|error| no_room(&error))?;
     let report = Report {
         joined: &joined,
         files,
@@ -57,22 +58,27 @@ fn read(
 ) -> Result<(), Error> {
     let mut file = Recorded::open(path, false)?;
     let read = hand.all(&mut file, |shown| {
-        if join.add(capture, shown.number, &shown.packet, shown.stack) {
-            return Ok(ControlFlow::Continue(()));
-        }
-        Err(too_many())
+        join.add(capture, shown.number, &shown.packet, shown.stack)
+            .map_err(|error| no_room(&error))?;
+        Ok(ControlFlow::Continue(()))
     });
     read.map_err(|failure| file.failed(failure))?;
+    join.finish(capture).map_err(|error| no_room(&error))?;
     file.warn(cx)
 }
 
 #[cold]
-fn too_many() -> Error {
+fn no_room(error: &io::Error) -> Error {
+    let directory = std::env::temp_dir();
     Error::new(format!(
-        "--join: more than {MOST_PACKETS} packets in both files, of which each takes {} bytes of memory",
+        "--join: {}: packets can't be sorted in a file there: {error}",
+        directory.display()
+    ))
+    .hint(format!(
+        "set TMPDIR to a directory with room for {} bytes a packet of both files, or choose some of them: an expression, \
+         --inner or --flow",
         Join::PACKET
     ))
-    .hint("choose some of them: an expression, --inner or --flow")
 }
 
 struct Report<'a> {
@@ -162,7 +168,7 @@ impl Report<'_> {
                 .get(first)
                 .into_iter()
                 .flatten()
-                .map(u32::to_string)
+                .map(u64::to_string)
                 .collect();
             let more = if way.lost().unwrap_or(0) > numbers.len() as u64 {
                 ", …"
@@ -279,7 +285,7 @@ struct DocumentWay {
     #[serde(skip_serializing_if = "Option::is_none")]
     lost: Option<u64>,
     /// Of the first of those, in their files.
-    numbers: [Vec<u32>; 2],
+    numbers: [Vec<u64>; 2],
     /// Least, median, most.
     #[serde(skip_serializing_if = "Option::is_none")]
     delay_nanoseconds: Option<[i64; 3]>,

@@ -1,7 +1,7 @@
 //! Flows of which only packets and bytes are counted: less is kept of each, so that more of them stay in the cache.
 
-use super::key::{self, Packed};
-use super::table::{Hint, Table};
+use super::key::{self, Packed, Short};
+use super::table::{Hint, Row, Table};
 use super::{Flow, Flows, MOST_FLOWS};
 use crate::packet::file::{Packet, Time};
 use crate::packet::layer::Stack;
@@ -40,30 +40,36 @@ impl Counted {
     }
 }
 
-/// What is counted of a flow.
+/// What is counted of a flow: one line of the cache, so that each packet waits for no more.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
 pub(super) struct Count {
+    key: Short,
+    pub(super) packets: [u32; 2],
     /// From `a` to `b`, and back: bytes on the wire, all headers included.
     pub(super) bytes: [u64; 2],
-    pub(super) packets: [u32; 2],
     /// Nanoseconds since 1970.
-    pub(super) last: i64,
     pub(super) first: i64,
-    /// Number of its first packet.
-    pub(super) number: u64,
-    /// Which went from `b` to `a`.
-    pub(super) back: bool,
+    pub(super) last: i64,
+}
+
+const _: () = assert!(size_of::<Count>() == 64, "a line of the cache");
+
+impl Row for Count {
+    #[inline]
+    fn key(&self) -> &Short {
+        &self.key
+    }
 }
 
 impl Count {
-    const fn new(counted: &Counted) -> Self {
+    const fn new(key: Short, counted: &Counted) -> Self {
         Self {
+            key,
             bytes: [0; 2],
             packets: [0; 2],
             last: counted.time,
             first: counted.time,
-            number: counted.number,
-            back: counted.back,
         }
     }
 
@@ -81,17 +87,24 @@ impl Count {
             self.packets[way] = self.packets[way].saturating_add(other.packets[way]);
             self.bytes[way] = self.bytes[way].saturating_add(other.bytes[way]);
         }
-        if other.number < self.number {
-            (self.number, self.back, self.first) = (other.number, other.back, other.first);
-        }
         self.last = self.last.max(other.last);
     }
+}
+
+/// The first packet of a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Opening {
+    pub(super) number: u64,
+    /// It went from `b` to `a`.
+    pub(super) back: bool,
 }
 
 /// The flows of a capture, or of parts of one, while it is read.
 #[derive(Debug)]
 pub struct Counts {
     table: Table<Count>,
+    /// Of each row.
+    openings: Vec<Opening>,
     hints: Vec<Option<Hint>>,
     rows: Vec<Option<u32>>,
     packets: u64,
@@ -107,6 +120,7 @@ impl Default for Counts {
     fn default() -> Self {
         Self {
             table: Table::default(),
+            openings: Vec::new(),
             hints: Vec::new(),
             rows: Vec::new(),
             packets: 0,
@@ -151,18 +165,24 @@ impl Counts {
         let hint = |counted: &Counted| counted.key.as_ref().map(|key| self.table.hint(key));
         self.hints.extend(packets.iter().map(hint));
         self.rows.clear();
-        for (counted, hint) in packets.iter().zip(&self.hints) {
-            let row = match (&counted.key, hint) {
-                (Some(key), Some(hint)) => self.table.row(*hint, key, || Count::new(counted)),
-                _ => None,
-            };
-            self.rows.push(row);
+        let likely = |(counted, hint): (&Counted, &Option<Hint>)| {
+            self.table.likely_row((*hint)?, counted.key.as_ref()?)
+        };
+        self.rows.extend(packets.iter().zip(&self.hints).map(likely));
+        for ((counted, hint), row) in packets.iter().zip(&self.hints).zip(&mut self.rows) {
+            if let (None, Some(key), Some(hint)) = (*row, &counted.key, hint) {
+                *row = self.table.row(*hint, key, |key| {
+                    let Counted { number, back, .. } = *counted;
+                    self.openings.push(Opening { number, back });
+                    Count::new(key, counted)
+                });
+            }
         }
         for (counted, row) in packets.iter().zip(&self.rows) {
             self.bytes += u64::from(counted.wire_len);
             self.first = self.first.min(counted.time);
             self.last = self.last.max(counted.time);
-            match row.and_then(|row| self.table.flow(row)) {
+            match row.and_then(|row| self.table.get_mut(row)) {
                 Some(count) => count.add(counted),
                 None if counted.key.is_none() => self.others += 1,
                 None => self.untold += 1,
@@ -173,8 +193,12 @@ impl Counts {
 
     /// Adds what threads counted that have all parts of the capture so far among them.
     pub fn join(&mut self, threads: impl IntoIterator<Item = Self>) {
-        for part in threads {
-            self.join_table(part.table);
+        for mut part in threads {
+            if part.table.len() > self.table.len() {
+                std::mem::swap(&mut self.table, &mut part.table);
+                std::mem::swap(&mut self.openings, &mut part.openings);
+            }
+            self.join_rows(&part);
             self.packets += part.packets;
             self.bytes += part.bytes;
             self.others += part.others;
@@ -184,19 +208,27 @@ impl Counts {
         self.untold += self.cut();
     }
 
-    fn join_table(&mut self, mut other: Table<Count>) {
-        let table = &mut self.table;
-        if other.len() > table.len() {
-            std::mem::swap(table, &mut other);
-        }
-        for (key, count) in other.into_rows() {
+    fn join_rows(&mut self, part: &Self) {
+        for (row, other) in part.table.rows().zip(&part.openings) {
+            let Some(count) = part.table.get(row) else {
+                continue;
+            };
             let mut known = true;
-            let row = table.row(table.hint(&key), &key, || {
+            let key = part.table.key(count);
+            let row = self.table.row(self.table.hint(&key), &key, |key| {
                 known = false;
-                count
+                self.openings.push(*other);
+                Count { key, ..*count }
             });
-            if let Some(there) = row.filter(|_| known).and_then(|row| table.flow(row)) {
-                there.join(&count);
+            let Some(row) = row.filter(|_| known) else {
+                continue;
+            };
+            let opening = self.openings.get_mut(row as usize);
+            if let (Some(there), Some(opening)) = (self.table.get_mut(row), opening) {
+                there.join(count);
+                if other.number < opening.number {
+                    (*opening, there.first) = (*other, count.first);
+                }
             }
         }
     }
@@ -208,11 +240,19 @@ impl Counts {
             self.table = all.with_limit();
             return 0;
         }
-        let mut rows: Vec<_> = all.into_rows().collect();
-        rows.sort_unstable_by_key(|(_, count)| count.number);
+        let openings = std::mem::take(&mut self.openings);
+        let mut rows: Vec<_> = openings.into_iter().zip(all.rows()).collect();
+        rows.sort_unstable();
         let mut cut = 0;
-        for (key, count) in rows {
-            if self.table.row(self.table.hint(&key), &key, || count).is_none() {
+        for (opening, row) in rows {
+            let Some(count) = all.get(row) else { continue };
+            let key = all.key(count);
+            let kept = self
+                .table
+                .row(self.table.hint(&key), &key, |key| Count { key, ..*count });
+            if kept.is_some() {
+                self.openings.push(opening);
+            } else {
                 cut += count
                     .packets
                     .iter()
@@ -226,6 +266,7 @@ impl Counts {
     /// The flows, to be shown.
     pub fn into_flows(self) -> Flows {
         let time = |nanos: i64| (self.packets > 0).then(|| Time::from_nanos(nanos));
+        let mut openings = self.openings.into_iter();
         Flows {
             packets: self.packets,
             bytes: self.bytes,
@@ -233,7 +274,13 @@ impl Counts {
             others: self.others,
             first: time(self.first),
             last: time(self.last),
-            table: self.table.map(|count| Flow::counted(&count)),
+            table: self.table.map(|count| {
+                let none = Opening {
+                    number: 0,
+                    back: false,
+                };
+                (count.key, Flow::counted(&count, openings.next().unwrap_or(none)))
+            }),
             ..Flows::default()
         }
     }

@@ -52,22 +52,86 @@ pub(super) struct Packed {
 const V6: u8 = 1;
 const NUMBERED: u8 = 2;
 
-impl PartialEq for Packed {
-    /// Without a branch for each part: they are nearly always equal.
+/// A key as a row of a table begins with it: short, since the row is waited for. Of IPv6, addresses are folded to what
+/// IPv4 needs, and lie apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Short {
+    ends: u64,
+    addresses: [u32; 2],
+    /// Where the whole addresses are, for IPv6.
+    pub(super) whole: u32,
+    kind: Kind,
+    via: Option<Kind>,
+    flags: u8,
+}
+
+/// The addresses of IPv6: those of [`Packed`].
+pub(super) type Whole = [u64; 4];
+
+impl Short {
     #[inline]
-    fn eq(&self, other: &Self) -> bool {
-        let words = self.addresses.iter().zip(&other.addresses);
-        let differ = words.fold(self.ends ^ other.ends, |differ, (one, other)| {
-            differ | (one ^ other)
-        });
-        let rest = |key: &Self| (key.kind, key.via, key.flags);
-        differ == 0 && rest(self) == rest(other)
+    pub(super) fn new(key: &Packed, whole: u32) -> Self {
+        let Packed {
+            ends,
+            kind,
+            via,
+            flags,
+            ..
+        } = *key;
+        Self {
+            ends,
+            addresses: key.folded(),
+            whole,
+            kind,
+            via,
+            flags,
+        }
+    }
+
+    /// Whether it may be the key: of IPv4, whether it is. Without a branch for each part: they are nearly always equal.
+    #[inline]
+    pub(super) fn is_like(&self, key: &Packed) -> bool {
+        let [a, b] = self.addresses;
+        let [other_a, other_b] = key.folded();
+        let differ = (self.ends ^ key.ends) | u64::from((a ^ other_a) | (b ^ other_b));
+        let rest = (self.kind, self.via, self.flags) == (key.kind, key.via, key.flags);
+        differ == 0 && rest
+    }
+
+    /// With the whole addresses, for IPv6.
+    pub(super) fn packed(&self, whole: Option<&Whole>) -> Packed {
+        let [a, b] = self.addresses.map(u64::from);
+        Packed {
+            addresses: whole
+                .copied()
+                .filter(|_| self.flags & V6 != 0)
+                .unwrap_or([0, a, 0, b]),
+            ends: self.ends,
+            kind: self.kind,
+            via: self.via,
+            flags: self.flags,
+        }
     }
 }
 
-impl Eq for Packed {}
-
 impl Packed {
+    /// The addresses, where they don't fit into a [`Short`].
+    #[inline]
+    pub(super) const fn whole(&self) -> Option<&Whole> {
+        if self.flags & V6 == 0 {
+            None
+        } else {
+            Some(&self.addresses)
+        }
+    }
+
+    #[inline]
+    fn folded(&self) -> [u32; 2] {
+        let [a_high, a_low, b_high, b_low] = self.addresses;
+        [a_high ^ a_low, b_high ^ b_low]
+            .map(|word| u32::try_from((word ^ word >> 32) & 0xffff_ffff).unwrap_or(0))
+    }
+
     pub(super) fn key(&self) -> Key {
         let [a_high, a_low, b_high, b_low] = self.addresses;
         let address = |high: u64, low: u64| -> IpAddr {

@@ -18,6 +18,7 @@ use super::layer::Stack;
 use complaint::Complaints;
 pub use count::{Counted, Counts};
 pub use finding::Finding;
+use key::Short;
 pub use key::{End, Key, Via};
 use questions::Questions;
 use seen::Remark;
@@ -32,7 +33,7 @@ pub const MOST_FLOWS: usize = 200_000;
 /// The flows of a capture, while it is read.
 #[derive(Debug, Default)]
 pub struct Flows {
-    table: Table<Flow>,
+    table: Table<(Short, Flow)>,
     questions: Questions,
     complaints: Complaints,
     /// Of the packets that are being added.
@@ -61,9 +62,11 @@ impl Flows {
         hints.clear();
         let key = |seen: &Seen| seen.key.as_ref().map(|(key, _)| self.table.hint(key));
         hints.extend(seen.iter().map(key));
-        let row = |table: &mut Table<Flow>, seen: &Seen, hint: Option<Hint>| {
-            let (key, back) = seen.key.as_ref()?;
-            table.row(hint?, key, || Flow::new(seen, *back))
+        let row = |table: &mut Table<_>, seen: &Seen, hint: Option<Hint>| {
+            let ((key, back), hint) = (seen.key.as_ref()?, hint?);
+            table
+                .likely_row(hint, key)
+                .or_else(|| table.row(hint, key, |key| (key, Flow::new(seen, *back))))
         };
         let mut rows = std::mem::take(&mut self.rows);
         rows.clear();
@@ -98,8 +101,8 @@ impl Flows {
             self.others += 1;
             return;
         };
-        match row.and_then(|row| self.table.flow(row)) {
-            Some(flow) => flow.add(seen, *back),
+        match row.and_then(|row| self.table.get_mut(row)) {
+            Some((_, flow)) => flow.add(seen, *back),
             None => self.untold += 1,
         }
     }
@@ -108,8 +111,8 @@ impl Flows {
     pub fn sorted(&self) -> Sorted<'_> {
         let mut rows: Vec<u32> = self.table.rows().collect();
         rows.sort_unstable_by_key(|row| {
-            let flow = self.table.get(*row).map(|(_, flow)| flow);
-            flow.map(|flow| (std::cmp::Reverse(flow.bytes()), flow.number))
+            let row = self.table.get(*row);
+            row.map(|(_, flow)| (std::cmp::Reverse(flow.bytes()), flow.number))
         });
         Sorted {
             table: &self.table,
@@ -119,7 +122,7 @@ impl Flows {
 
     /// The flow of a key.
     pub fn get(&self, key: &Key) -> Option<&Flow> {
-        self.table.of(&key.into())
+        self.table.of(&key.into()).map(|(_, flow)| flow)
     }
 
     pub fn len(&self) -> usize {
@@ -134,7 +137,7 @@ impl Flows {
 /// Flows in an order.
 #[derive(Debug)]
 pub struct Sorted<'a> {
-    table: &'a Table<Flow>,
+    table: &'a Table<(Short, Flow)>,
     rows: std::vec::IntoIter<u32>,
 }
 
@@ -142,7 +145,7 @@ impl<'a> Iterator for Sorted<'a> {
     type Item = (Key, &'a Flow);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (key, flow) = self.table.get(self.rows.next()?)?;
-        Some((key.key(), flow))
+        let row = self.table.get(self.rows.next()?)?;
+        Some((self.table.key(row).key(), &row.1))
     }
 }

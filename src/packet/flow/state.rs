@@ -1,7 +1,9 @@
 //! What is remembered of a flow.
 
-use super::count::Count;
+use super::count::{Count, Opening};
+use super::key::Short;
 use super::seen::{Says, Seen, Segment};
+use super::table::Row;
 use crate::packet::file::Time;
 use crate::packet::wire::tcp::flag;
 
@@ -57,6 +59,13 @@ pub struct Flow {
 
 const NOBODY: u8 = 2;
 
+impl Row for (Short, Flow) {
+    #[inline]
+    fn key(&self) -> &Short {
+        &self.0
+    }
+}
+
 impl Flow {
     pub(super) fn new(seen: &Seen, back: bool) -> Self {
         let time = seen.time.nanos();
@@ -64,8 +73,8 @@ impl Flow {
     }
 
     /// Of which nothing but the packets was counted.
-    pub(super) fn counted(count: &Count) -> Self {
-        let mut flow = Self::begun(count.number, count.back, count.first, count.last);
+    pub(super) fn counted(count: &Count, opening: Opening) -> Self {
+        let mut flow = Self::begun(opening.number, opening.back, count.first, count.last);
         for (way, (packets, bytes)) in flow.ways.iter_mut().zip(count.packets.iter().zip(count.bytes)) {
             (way.packets, way.bytes) = (*packets, bytes);
         }
@@ -213,16 +222,15 @@ impl Flow {
 
 #[cfg(test)]
 mod tests {
-    use super::super::key::Packed;
     use super::*;
 
     #[test]
     fn a_flow_costs_little() {
         // Beside it, its place in the index: at most 16 bytes.
         assert!(
-            size_of::<(Packed, Flow)>() <= 184,
+            size_of::<(Short, Flow)>() <= 160,
             "{}",
-            size_of::<(Packed, Flow)>()
+            size_of::<(Short, Flow)>()
         );
     }
 }

@@ -1,7 +1,7 @@
 //! A table of flows that costs no more than their own bytes and an index of at most 16 bytes each: rows never move, and
 //! nothing is copied when it grows.
 
-use super::key::Packed;
+use super::key::{Packed, Short, Whole};
 
 /// Rows that get memory together.
 const ROWS: usize = 4096;
@@ -18,12 +18,17 @@ const _: () = assert!(
     "parts may have some flows too many"
 );
 
-/// Flows by their keys; `F` is what is kept of one.
+/// What is kept of a flow, with its key.
+pub(super) trait Row {
+    fn key(&self) -> &Short;
+}
+
+/// Flows by their keys.
 #[derive(Debug)]
-pub(super) struct Table<F> {
-    /// Of each row, the key: apart from what is kept of the flow, so that looking for one passes by fewer bytes.
-    keys: Vec<Vec<Packed>>,
-    flows: Vec<Vec<F>>,
+pub(super) struct Table<R> {
+    rows: Vec<Vec<R>>,
+    /// Addresses of IPv6.
+    whole: Vec<Whole>,
     /// Rows by the hash of the key; at most half are used.
     index: Vec<u32>,
     count: usize,
@@ -31,11 +36,11 @@ pub(super) struct Table<F> {
     most: usize,
 }
 
-impl<F> Default for Table<F> {
+impl<R> Default for Table<R> {
     fn default() -> Self {
         Self {
-            keys: Vec::new(),
-            flows: Vec::new(),
+            rows: Vec::new(),
+            whole: Vec::new(),
             index: Vec::new(),
             count: 0,
             most: super::MOST_FLOWS,
@@ -43,7 +48,7 @@ impl<F> Default for Table<F> {
     }
 }
 
-impl<F> Table<F> {
+impl<R: Row> Table<R> {
     /// Of flows that may turn out to be too many.
     pub(super) fn without_limit() -> Self {
         Self {
@@ -76,13 +81,14 @@ impl<F> Table<F> {
         }
     }
 
-    /// The flow's row; a new one, made by `new`, unless there are too many already.
+    /// The flow's row, if that is where the hint says, as it nearly always is: also to be asked for many keys first.
     #[inline]
-    pub(super) fn row(&mut self, hint: Hint, key: &Packed, new: impl FnOnce() -> F) -> Option<u32> {
-        // Also when the index has grown since.
-        if let Some(row) = self.row_of(hint.entry, hint.hash, key) {
-            return Some(row);
-        }
+    pub(super) fn likely_row(&self, hint: Hint, key: &Packed) -> Option<u32> {
+        self.row_of(hint.entry, hint.hash, key)
+    }
+
+    /// The flow's row; a new one, made by `new`, unless there are too many already.
+    pub(super) fn row(&mut self, hint: Hint, key: &Packed, new: impl FnOnce(Short) -> R) -> Option<u32> {
         if self.count * 2 >= self.index.len() {
             self.grow();
         }
@@ -95,26 +101,26 @@ impl<F> Table<F> {
         }
         let row = u32::try_from(self.count).ok()?;
         if self.count.is_multiple_of(ROWS) {
-            self.keys.push(Vec::with_capacity(ROWS));
-            self.flows.push(Vec::with_capacity(ROWS));
+            self.rows.push(Vec::with_capacity(ROWS));
         }
-        self.keys.last_mut()?.push(*key);
-        self.flows.last_mut()?.push(new());
+        let whole = u32::try_from(self.whole.len()).ok()?;
+        self.whole.extend(key.whole());
+        self.rows.last_mut()?.push(new(Short::new(key, whole)));
         *self.index.get_mut(at)? = hint.hash.tag() | row;
         self.count += 1;
         Some(row)
     }
 
     /// The same flows, with something else kept of each.
-    pub(super) fn map<G>(self, mut other: impl FnMut(F) -> G) -> Table<G> {
-        let mut rows = |flows: Vec<F>| {
+    pub(super) fn map<S>(self, mut other: impl FnMut(R) -> S) -> Table<S> {
+        let mut rows = |rows: Vec<R>| {
             let mut others = Vec::with_capacity(ROWS);
-            others.extend(flows.into_iter().map(&mut other));
+            others.extend(rows.into_iter().map(&mut other));
             others
         };
         Table {
-            flows: self.flows.into_iter().map(&mut rows).collect(),
-            keys: self.keys,
+            rows: self.rows.into_iter().map(&mut rows).collect(),
+            whole: self.whole,
             index: self.index,
             count: self.count,
             most: self.most,
@@ -122,38 +128,32 @@ impl<F> Table<F> {
     }
 
     #[inline]
-    pub(super) fn flow(&mut self, row: u32) -> Option<&mut F> {
+    pub(super) fn get_mut(&mut self, row: u32) -> Option<&mut R> {
         let row = row as usize;
-        self.flows.get_mut(row / ROWS)?.get_mut(row % ROWS)
-    }
-
-    pub(super) fn get(&self, row: u32) -> Option<(&Packed, &F)> {
-        let at = row as usize;
-        Some((self.key(row)?, self.flows.get(at / ROWS)?.get(at % ROWS)?))
+        self.rows.get_mut(row / ROWS)?.get_mut(row % ROWS)
     }
 
     #[inline]
-    fn key(&self, row: u32) -> Option<&Packed> {
+    pub(super) fn get(&self, row: u32) -> Option<&R> {
         let row = row as usize;
-        self.keys.get(row / ROWS)?.get(row % ROWS)
+        self.rows.get(row / ROWS)?.get(row % ROWS)
     }
 
-    /// In the order in which they were made.
-    pub(super) fn into_rows(self) -> impl Iterator<Item = (Packed, F)> {
-        let keys = self.keys.into_iter().flatten();
-        keys.zip(self.flows.into_iter().flatten())
+    pub(super) fn key(&self, row: &R) -> Packed {
+        let key = row.key();
+        key.packed(self.whole.get(key.whole as usize))
     }
 
-    pub(super) fn of(&self, key: &Packed) -> Option<&F> {
+    /// The row of a key that was added.
+    pub(super) fn of(&self, key: &Packed) -> Option<&R> {
         if self.index.is_empty() {
             return None;
         }
-        let (_, flow) = self.get(self.find(Hash::of(key), key).ok()?)?;
-        Some(flow)
+        self.get(self.find(Hash::of(key), key).ok()?)
     }
 
     /// All rows, in the order in which they were made.
-    pub(super) fn rows(&self) -> impl Iterator<Item = u32> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = u32> + use<R> {
         0..u32::try_from(self.count).unwrap_or(EMPTY)
     }
 
@@ -177,8 +177,14 @@ impl<F> Table<F> {
     #[inline]
     fn row_of(&self, entry: u32, hash: Hash, key: &Packed) -> Option<u32> {
         let row = entry & ROW;
-        let same_hash = entry & !ROW == hash.tag();
-        (same_hash && self.key(row) == Some(key)).then_some(row)
+        if entry & !ROW != hash.tag() {
+            return None;
+        }
+        let short = self.get(row)?.key();
+        let same = key
+            .whole()
+            .is_none_or(|whole| self.whole.get(short.whole as usize) == Some(whole));
+        (short.is_like(key) && same).then_some(row)
     }
 
     #[cold]
@@ -187,14 +193,14 @@ impl<F> Table<F> {
         self.index.clear();
         self.index.resize(size, EMPTY);
         let mask = size - 1;
-        for (row, key) in (0..).zip(self.keys.iter().flatten()) {
-            let hash = Hash::of(key);
+        for (number, row) in (0..).zip(self.rows.iter().flatten()) {
+            let hash = Hash::of(&self.key(row));
             let mut at = hash.place(mask);
             while self.index.get(at).is_some_and(|other| *other != EMPTY) {
                 at = (at + 1) & mask;
             }
             if let Some(free) = self.index.get_mut(at) {
-                *free = hash.tag() | row;
+                *free = hash.tag() | number;
             }
         }
     }

@@ -2,11 +2,16 @@
 //! back make it look slow.
 
 /// Differences of time of packets from one address to another: the second clock's less the first one's, nanoseconds.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Deltas {
-    deltas: Vec<i64>,
+    pub(super) count: u64,
     /// Packets whose TTL was larger at the first place, less those where it was larger at the second.
-    earlier: i64,
+    pub(super) earlier: i64,
+    /// Those that were told, in order.
+    told: u64,
+    least: i64,
+    median: i64,
+    most: i64,
 }
 
 /// What is known of both clocks.
@@ -19,17 +24,22 @@ pub(super) struct Clocks {
 }
 
 impl Deltas {
-    pub(super) fn add(&mut self, delta: i64, first_ttl: u8, second_ttl: u8) {
-        self.deltas.push(delta);
+    /// Counts one, with the TTL at both places.
+    pub(super) fn count(&mut self, first_ttl: u8, second_ttl: u8) {
+        self.count += 1;
         self.earlier += i64::from(first_ttl.cmp(&second_ttl) as i8);
     }
 
-    pub(super) const fn len(&self) -> usize {
-        self.deltas.len()
-    }
-
-    fn median(&self) -> Option<i64> {
-        self.deltas.get(self.deltas.len() / 2).copied()
+    /// Tells the next one, once all are counted: the least first.
+    pub(super) fn tell(&mut self, delta: i64) {
+        if self.told == 0 {
+            self.least = delta;
+        }
+        if self.told == self.count / 2 {
+            self.median = delta;
+        }
+        self.most = delta;
+        self.told += 1;
     }
 
     /// The place that these packets passed first: by their TTL, else by the clocks.
@@ -38,43 +48,35 @@ impl Deltas {
             return Some(usize::from(self.earlier < 0));
         }
         let clocks = clocks.filter(|clocks| clocks.give_or_take.is_some())?;
-        let median = self.median()?.saturating_sub(clocks.ahead);
-        (median != 0).then_some(usize::from(median < 0))
+        let median = self.median.saturating_sub(clocks.ahead);
+        (self.count > 0 && median != 0).then_some(usize::from(median < 0))
     }
 
     /// From the first place to the second: least, median, most.
     pub(super) fn delay(&self, first: usize, ahead: i64) -> Option<[i64; 3]> {
         let sign = if first == 0 { 1 } else { -1 };
-        let [one, median, other] = [
-            self.deltas.first().copied()?,
-            self.median()?,
-            self.deltas.last().copied()?,
-        ]
-        .map(|delta| delta.saturating_sub(ahead) * sign);
-        Some([one.min(other), median, one.max(other)])
+        let [one, median, other] =
+            [self.least, self.median, self.most].map(|delta| delta.saturating_sub(ahead) * sign);
+        (self.count > 0).then(|| [one.min(other), median, one.max(other)])
     }
 }
 
 impl Clocks {
     /// From all pairs of addresses; `back` is the pair of the answers. Of those that are answered, the one that tells
     /// most closely counts.
-    pub(super) fn new(deltas: &mut [Deltas], back: impl Fn(usize) -> Option<usize>) -> Option<Self> {
-        for deltas in &mut *deltas {
-            deltas.deltas.sort_unstable();
-        }
-        let of = |at: usize| deltas.get(at).filter(|deltas| deltas.len() > 0);
+    pub(super) fn new(deltas: &[Deltas], back: impl Fn(usize) -> Option<usize>) -> Option<Self> {
+        let of = |at: usize| deltas.get(at).filter(|deltas| deltas.count > 0);
         let both_ways = (0..deltas.len()).filter_map(|at| {
             let (there, here) = (of(at)?, of(back(at)?)?);
             // Each pair of pairs once, that which goes from the first place to the second.
-            if there.median()? < here.median()? {
+            if there.median < here.median {
                 return None;
             }
-            let (least, most) = (*there.deltas.first()?, *here.deltas.last()?);
-            let (least, most) = if least >= most {
-                (least, most)
+            let (least, most) = if there.least >= here.most {
+                (there.least, here.most)
             } else {
                 // A clock moved meanwhile.
-                (there.median()?, here.median()?)
+                (there.median, here.median)
             };
             let ahead = i64::try_from(i128::midpoint(i128::from(least), i128::from(most))).ok()?;
             Some((least.saturating_sub(most) / 2, ahead))
@@ -85,13 +87,12 @@ impl Clocks {
                 give_or_take: Some(give_or_take),
             });
         }
-        let least = (0..deltas.len()).filter_map(of).filter_map(|deltas| {
-            let ends = if deltas.earlier < 0 {
-                deltas.deltas.last()
+        let least = (0..deltas.len()).filter_map(of).map(|deltas| {
+            if deltas.earlier < 0 {
+                deltas.most
             } else {
-                deltas.deltas.first()
-            };
-            ends.copied()
+                deltas.least
+            }
         });
         Some(Self {
             ahead: least.min()?,

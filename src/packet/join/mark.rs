@@ -48,11 +48,15 @@ impl Mark {
         });
         let payload = ip.payload(frame);
         let payload = payload.get(..DEEP).unwrap_or(payload);
-        for (place, byte) in payload.iter().enumerate() {
-            if without.is_none_or(|checksum| place != checksum && place != checksum + 1) {
-                byte.hash(&mut hash);
-            }
-        }
+        let (before, after) = match without {
+            Some(checksum) => (
+                payload.get(..checksum).unwrap_or(payload),
+                payload.get(checksum + 2..),
+            ),
+            None => (payload, None),
+        };
+        hash.write(before);
+        hash.write(after.unwrap_or(&[]));
         ip.total.hash(&mut hash);
         Some(Self {
             mark: hash.finish(),

@@ -1,4 +1,4 @@
-use netdiag_bench::build;
+use netdiag_bench::{Random, build};
 
 use super::*;
 use crate::packet::file::Time;
@@ -31,6 +31,13 @@ fn echo(reply: bool, sequence: u8, routers: u8, carried: bool) -> Vec<u8> {
     )
 }
 
+/// Both captures were added.
+fn joined(mut join: Join) -> Joined {
+    join.finish(0).unwrap();
+    join.finish(1).unwrap();
+    join.joined().unwrap()
+}
+
 fn add(join: &mut Join, capture: usize, number: u64, time: i64, frame: &[u8]) {
     let mut stack = Stack::default();
     let packet = Packet {
@@ -43,7 +50,7 @@ fn add(join: &mut Join, capture: usize, number: u64, time: i64, frame: &[u8]) {
         direction: 0,
     };
     Decoder::default().decode(frame, packet.link, packet.wire_len, &mut stack);
-    assert!(join.add(capture, number, &packet, &stack));
+    join.add(capture, number, &packet, &stack).unwrap();
 }
 
 /// Pings a second apart, which need 200 µs and come back in 300 µs; the second clock is ahead by `ahead`. What `there`
@@ -77,7 +84,7 @@ fn pings(ahead: i64, there: impl Fn(u8) -> bool, back: impl Fn(u8) -> bool) -> J
             seen(&mut join, 0, start + 550_000, &echo(true, sequence, 1, false));
         }
     }
-    join.joined()
+    joined(join)
 }
 
 #[test]
@@ -152,7 +159,74 @@ fn before_and_after_the_other_capture_nothing_is_lost() {
             );
         }
     }
-    let joined = join.joined();
+    let joined = joined(join);
     assert_eq!((joined.both, joined.outside), (10, [10, 0]));
     assert_eq!(joined.ways[0].lost(), Some(0));
+}
+
+/// Packets both ways through a network that loses, doubles, delays and turns some around, between clocks that drift apart;
+/// some are sent again as they are. What is held in memory changes nothing.
+#[test]
+fn what_is_sorted_in_files_is_joined_alike() {
+    for seed in 0..40 {
+        let mut random = Random::new(seed);
+        let (loss, pause) = (random.below(8), 1 + random.below(5000));
+        let mut places = [Vec::new(), Vec::new()];
+        let mut clock = 0;
+        for _ in 0..random.below(150) {
+            clock += random.below(2 * pause);
+            let (reply, sequence) = (random.below(2) == 0, random.u8() & 63);
+            let (first, second) = if reply { (1, 0) } else { (0, 1) };
+            let copies = [0, 1, 1, 1, 1, 1, 1, 2][random.below(8)];
+            let began = random.below(16) > 0;
+            let time =
+                |clock: usize, place: usize| i64::try_from(clock + place * (90_000 + clock / 1000)).unwrap();
+            if began {
+                places[first].push((time(clock, first), echo(reply, sequence, 0, false)));
+            }
+            for _ in 0..copies {
+                if random.below(16) >= loss {
+                    let arrival = clock + random.below(3 * pause);
+                    places[second].push((time(arrival, second), echo(reply, sequence, 1, true)));
+                }
+            }
+        }
+        // Captures aren't quite in order.
+        for place in &mut places {
+            place.sort_by_key(|(time, _)| time / 3000);
+        }
+        let with = |held: usize| {
+            let mut join = Join::holding(held);
+            for (capture, place) in places.iter().enumerate() {
+                for (number, (time, frame)) in (1..).zip(place) {
+                    add(&mut join, capture, number, *time, frame);
+                }
+            }
+            joined(join)
+        };
+        let whole = with(usize::MAX);
+        for held in [1, 7, 64] {
+            assert_eq!(with(held), whole, "seed {seed}, {held} held");
+        }
+    }
+}
+
+#[test]
+fn of_many_that_were_lost_the_first_are_named() {
+    let mut way = Way {
+        from: A.into(),
+        to: B.into(),
+        first: Some(0),
+        arrived: 0,
+        only: [0; 2],
+        named: [Vec::new(), Vec::new()],
+        delay: None,
+    };
+    for number in 0..100u64 {
+        way.miss(0, number * 37 % 101);
+    }
+    assert_eq!(way.only, [100, 0]);
+    let mut all: Vec<u64> = (0..100).map(|number| number * 37 % 101).collect();
+    all.sort_unstable();
+    assert_eq!(way.named[0], all[..NAMED]);
 }
