@@ -5,6 +5,7 @@ mod addresses;
 mod agents;
 mod blocks;
 mod bridges;
+mod circles;
 mod clouds;
 mod cni;
 mod datapath;
@@ -28,7 +29,7 @@ mod pods;
 mod policies;
 mod proxy;
 mod rules;
-mod segments;
+pub(super) mod segments;
 mod services;
 mod shadows;
 pub(super) mod shared;
@@ -44,7 +45,7 @@ use super::world::World;
 
 /// Every family's findings.
 pub(super) fn all(world: &World) -> Vec<Finding> {
-    let families: [fn(&World, &mut Vec<Finding>); 34] = [
+    let families: [fn(&World, &mut Vec<Finding>); 35] = [
         addresses::find,
         peers::find,
         blocks::find,
@@ -65,6 +66,7 @@ pub(super) fn all(world: &World) -> Vec<Finding> {
         objects::find,
         switches::find,
         segments::find,
+        circles::find,
         agents::find,
         managers::find,
         cni::find,
