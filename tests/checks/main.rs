@@ -13,6 +13,7 @@ mod agents;
 mod bgp;
 mod bridges;
 mod clouds;
+mod commands;
 mod dispatch;
 mod docker;
 mod entries;
