@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::state::{Fact, NodeState, Objects, Snapshot, snapshot};
+use crate::state::{Fact, NodeState, Objects, Snapshot, machine, snapshot};
 
 /// What became of several snapshots.
 #[derive(Debug, Default, PartialEq)]
@@ -12,7 +12,7 @@ pub struct Merged {
     pub warnings: Vec<String>,
 }
 
-/// A node that two files have.
+/// A node that two files have, as one machine or maybe so.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Twice {
     pub node: String,
@@ -25,8 +25,8 @@ pub struct Twice {
 pub struct Merge {
     keep_newest: bool,
     merged: Merged,
-    /// Place of each node, and the file that had it.
-    places: HashMap<String, (usize, String)>,
+    /// Of each name, the places of its machines, and the files that had them.
+    places: HashMap<String, Vec<(usize, String)>>,
     objects_from: Option<String>,
     /// Files whose objects are others.
     others: Vec<String>,
@@ -58,6 +58,7 @@ impl Merge {
     }
 
     pub fn done(mut self) -> Merged {
+        machine::tell_apart(self.merged.snapshot.nodes.iter_mut());
         if let (Some(from), Some((first, more))) = (&self.objects_from, self.others.split_first()) {
             let more = match more.len() {
                 0 => String::new(),
@@ -70,11 +71,20 @@ impl Merge {
         self.merged
     }
 
-    fn node(&mut self, file: &str, node: NodeState) -> Result<(), Twice> {
+    fn node(&mut self, file: &str, mut node: NodeState) -> Result<(), Twice> {
+        // What it was called in the file's picture depended on the others there.
+        if let Some(own) = node.name_in_use.take() {
+            node.name = own;
+        }
         let nodes = &mut self.merged.snapshot.nodes;
-        let Some((place, first)) = self.places.get_mut(&node.name) else {
-            self.places
-                .insert(node.name.clone(), (nodes.len(), file.to_owned()));
+        let places = self.places.entry(node.name.clone()).or_default();
+        let is_there = |(place, _): &&mut (usize, String)| {
+            nodes
+                .get(*place)
+                .is_some_and(|there| !node.is_other_machine(there))
+        };
+        let Some((place, first)) = places.iter_mut().find(is_there) else {
+            places.push((nodes.len(), file.to_owned()));
             nodes.push(node);
             return Ok(());
         };

@@ -1,4 +1,5 @@
 use super::*;
+use crate::state::{Fact, kernel::Kernel};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -122,6 +123,56 @@ fn nodes_of_several_files_make_one_picture() {
         merged.warnings,
         ["the datastore's objects differ between a and b: those of a are kept"]
     );
+}
+
+/// One machine read twice, and one that was started again between, are not told apart from clones by chance.
+#[test]
+fn machines_of_one_name_are_two_only_when_that_is_sure() {
+    let one = story();
+    let at = |machine: &str, boot: &str, taken: &str, uptime: u64| {
+        let mut other = one.clone();
+        other.nodes.truncate(1);
+        let kernel = Kernel {
+            machine_id: Fact::Known(machine.into()),
+            boot_id: Fact::Known(boot.into()),
+            uptime: Fact::Known(uptime),
+            hostname: "clone".into(),
+            ..Kernel::default()
+        };
+        other.nodes[0].kernel = Fact::Known(kernel);
+        other.nodes[0].taken = taken.into();
+        other
+    };
+    let first = at("m", "b1", "2026-01-01T10:00:00Z", 3600);
+    let name = &first.nodes[0].name;
+    for (second, names) in [
+        (at("m", "b1", "2026-01-01T10:00:00Z", 3600), None),
+        // Started again at 10:20, after the first was looked at.
+        (at("m", "b2", "2026-01-01T10:30:00Z", 600), None),
+        // Up since 09:50: they ran at the same time.
+        (at("m", "b2", "2026-01-01T10:30:00Z", 2400), Some("clone")),
+        (at("n", "b1", "2026-01-01T10:30:00Z", 600), Some("clone")),
+    ] {
+        let mut merge = Merge::new(false);
+        merge.add("a".into(), first.clone()).unwrap();
+        let added = merge.add("b".into(), second.clone());
+        assert_eq!(added.is_ok(), names.is_some(), "{second:?}");
+        let Some(other) = names else { continue };
+        // A third has no host name that is free.
+        merge
+            .add("c".into(), at("x", "b3", "2026-01-01T10:30:00Z", 600))
+            .unwrap();
+        let nodes = merge.done().snapshot.nodes;
+        let called: Vec<_> = nodes
+            .iter()
+            .map(|node| (node.name.clone(), node.own_name()))
+            .collect();
+        let third = format!("{name}#2");
+        assert_eq!(
+            called,
+            [(name.clone(), name.as_str()), (other.into(), name), (third, name)]
+        );
+    }
 }
 
 #[test]

@@ -27,7 +27,9 @@ pub fn check(world: &World) -> Report {
         .flat_map(|node| [false, true].map(|v6| world.wrong_address(&node.name, v6)))
         .flatten()
         .collect();
-    report.settings = settings(world, &wrong);
+    if world.nodes.iter().all(|node| node.name_in_use.is_none()) {
+        report.settings = settings(world, &wrong);
+    }
     report
         .findings
         .extend(wrong.into_iter().map(|wrong| address_finding(world, wrong)));
@@ -73,7 +75,7 @@ fn scope(world: &World, report: &mut Report) {
             for node in world
                 .nodes
                 .iter()
-                .filter(|node| cluster.node(&node.name).is_none())
+                .filter(|node| node.name_in_use.is_none() && cluster.node(&node.name).is_none())
             {
                 report.unseen.push(format!(
                     "the Node object of {}: {} has none of this name (set NODENAME if Calico uses another one)",

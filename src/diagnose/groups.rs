@@ -9,7 +9,7 @@ use super::session::Cause;
 const EVIDENCE: usize = 3;
 
 /// Findings that say what others come of.
-const LEADS: [&str; 2] = ["bird-not-running", "agent-older-than-link"];
+const LEADS: [&str; 3] = ["bird-not-running", "agent-older-than-link", "node-name-shared"];
 
 /// A session that is down, and which nodes it is between.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +76,10 @@ fn absorb(lead: &mut Finding, other: Finding) {
             lead.fix.commands.push(command);
         }
     }
+    if lead.fix.change.is_none() && fix.change.is_some() {
+        lead.fix.change = fix.change;
+        lead.fix.steps.extend(fix.steps);
+    }
     lead.affected = match (lead.affected.take(), affected) {
         (Some(mut known), Some(more)) => {
             known.pairs += more.pairs;
@@ -88,9 +92,25 @@ fn absorb(lead: &mut Finding, other: Finding) {
 /// Of each finding what it comes of, if others may come of it too.
 fn roots(found: &[Finding]) -> Vec<Option<String>> {
     let mut roots: Vec<Option<String>> = found.iter().map(of_daemon).collect();
+    names(found, &mut roots);
     entries(found, &mut roots);
     sessions(found, &mut roots);
     roots
+}
+
+/// The address of a Node that two machines write is wrong for one of them.
+fn names(found: &[Finding], roots: &mut [Option<String>]) {
+    let shared: BTreeSet<&str> = found
+        .iter()
+        .filter(|finding| finding.id == "node-name-shared")
+        .map(|finding| finding.subject.as_str())
+        .collect();
+    for (finding, slot) in found.iter().zip(roots.iter_mut()) {
+        let is_of_node = finding.id == "node-name-shared" || finding.cause == Some(Cause::NodeAddress);
+        if is_of_node && shared.contains(finding.subject.as_str()) {
+            *slot = Some(finding.subject.clone());
+        }
+    }
 }
 
 fn of_daemon(finding: &Finding) -> Option<String> {

@@ -6,7 +6,7 @@ pub mod ssh;
 mod relay;
 mod remote;
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 
-use crate::state::NodeState;
+use crate::state::{NodeState, machine};
 
 pub use relay::Relay;
 pub use remote::Program;
@@ -169,16 +169,23 @@ fn the_node(program: &Program, bytes: &[u8], from: &str) -> Answer {
     }
 }
 
-/// Takes out those that another node has given already; two names may lead to one host.
+/// Takes out those that another node has given already: two names may lead to one host. Two hosts may have one name, too:
+/// the second gets another.
 pub fn once_each(targets: &[Target], answers: &mut [Answer]) {
-    let mut seen = BTreeSet::new();
-    for (target, answer) in targets.iter().zip(answers) {
-        let Ok(node) = answer else { continue };
-        if !seen.insert(node.name.clone()) {
+    let mut seen: HashMap<String, Vec<&NodeState>> = HashMap::new();
+    for (target, answer) in targets.iter().zip(&mut *answers) {
+        let again = answer.as_ref().ok().filter(|node| {
+            let machines = seen.get(&node.name).into_iter().flatten();
+            machines.into_iter().any(|first| !node.is_other_machine(first))
+        });
+        if let Some(node) = again {
             let why = format!("{} leads to {}, which answered already", target.node, node.name);
             *answer = Err(Failure::new(why));
+        } else if let Ok(node) = answer {
+            seen.entry(node.name.clone()).or_default().push(node);
         }
     }
+    machine::tell_apart(answers.iter_mut().flatten());
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::state::{Fact, kernel::Kernel};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -87,6 +88,30 @@ fn two_names_of_one_host_are_one_node() {
     assert_eq!(
         answers[1],
         Err(Failure::new("b leads to a, which answered already"))
+    );
+}
+
+#[test]
+fn two_hosts_of_one_name_are_two_nodes() {
+    let machine = |id: &str| {
+        let mut node = node("a");
+        node.kernel = Fact::Known(Kernel {
+            machine_id: Fact::Known(id.into()),
+            ..Kernel::default()
+        });
+        node
+    };
+    let mut answers = vec![Ok(machine("1")), Ok(machine("2")), Ok(machine("2"))];
+    once_each(&["a", "b", "c"].map(target), &mut answers);
+    let names: Vec<_> = answers
+        .iter()
+        .flatten()
+        .map(|node| (node.name.as_str(), node.own_name()))
+        .collect();
+    assert_eq!(names, [("a", "a"), ("a#2", "a")]);
+    assert_eq!(
+        answers[2],
+        Err(Failure::new("c leads to a, which answered already"))
     );
 }
 

@@ -14,6 +14,7 @@ pub mod json;
 pub mod kernel;
 pub mod kind;
 pub mod link;
+pub mod machine;
 pub mod managers;
 pub mod namespace;
 pub mod neighbor;

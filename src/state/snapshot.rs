@@ -75,6 +75,9 @@ fn not_collected(kubernetes: &Fact<Vec<Value>>) -> bool {
 pub struct NodeState {
     /// The name Calico knows it by (`NODENAME`, `/var/lib/calico/nodename`), else the host name.
     pub name: String,
+    /// That name, where another machine of the picture has it too: `name` is another one then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_in_use: Option<String>,
     /// When it was read: RFC 3339, UTC.
     #[serde(default)]
     pub taken: String,

@@ -129,10 +129,10 @@ const SCENES: [(u8, &str, &[By]); 25] = [
     (
         21,
         "two machines with one name",
-        &[
-            Test("tests/checks/bgp.rs", "node-name-shared"),
-            Missing("a lab of two machines that write one Node object"),
-        ],
+        &[Test(
+            "tests/labs/twins.rs",
+            "two_machines_that_write_one_node_are_told_and_named_apart",
+        )],
     ),
     (
         22,

@@ -19,3 +19,4 @@ mod scenes;
 mod secrets;
 mod story;
 mod tiers;
+mod twins;

@@ -185,8 +185,8 @@ fn sorted(cx: &mut Context, targets: &[Target], answers: Vec<Answer>) -> Result<
     let mut warnings = Vec::new();
     for (target, answer) in targets.iter().zip(answers) {
         let Ok(node) = answer else { continue };
-        if node.name != target.node {
-            warnings.push(format!("{} calls itself {}", target.node, node.name));
+        if node.own_name() != target.node {
+            warnings.push(format!("{} calls itself {}", target.node, node.own_name()));
         }
         nodes.push(node);
     }

@@ -8,12 +8,9 @@ use crate::diagnose::world::World;
 use crate::intent::Cluster;
 use crate::intent::pool::Mode;
 use crate::state::NodeState;
-use crate::state::kernel::Kernel;
 use crate::state::link::Address;
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
-    cloned(world, found);
-    one_name(world, found);
     same_mac(world, found);
     if let Ok(cluster) = world.cluster {
         for node in world.nodes {
@@ -63,85 +60,6 @@ fn mask(cluster: &Cluster, node: &NodeState) -> Option<Finding> {
         );
     }
     Some(finding)
-}
-
-/// Two machines with one machine-id: one is a clone of the other. Nodes of one kernel are no machines.
-fn cloned(world: &World, found: &mut Vec<Finding>) {
-    let mut by: BTreeMap<&str, Vec<(&NodeState, &Kernel)>> = BTreeMap::new();
-    for node in world.nodes {
-        if let Some(kernel) = node.kernel.known()
-            && let Some(id) = kernel.machine_id.known()
-        {
-            by.entry(id).or_default().push((node, kernel));
-        }
-    }
-    for (id, nodes) in by {
-        let mut boots: Vec<&str> = nodes
-            .iter()
-            .filter_map(|(_, kernel)| kernel.boot_id.known().map(String::as_str))
-            .collect();
-        boots.sort_unstable();
-        boots.dedup();
-        if boots.len() < 2 || boots.len() != nodes.len() {
-            continue;
-        }
-        let names: Vec<&str> = nodes.iter().map(|(node, _)| node.name.as_str()).collect();
-        found.push(
-            Finding::of("machine-id-shared", names.first().copied().unwrap_or_default(), format!("{} have one machine-id: they were cloned", names.join(", ")))
-                .about(id)
-                .shown("/etc/machine-id", format!("{id} on each, with boot ids of their own"))
-                .step("on the clones: rm /etc/machine-id /var/lib/calico/nodename; systemd-machine-id-setup; reboot"),
-        );
-    }
-}
-
-/// Two machines that call themselves by one name for Calico: they write one Node by turns.
-fn one_name(world: &World, found: &mut Vec<Finding>) {
-    let mut by: BTreeMap<&str, Vec<&NodeState>> = BTreeMap::new();
-    for node in world.nodes {
-        let stored = node.calico_files.nodename.known().map(|name| name.trim());
-        by.entry(stored.filter(|name| !name.is_empty()).unwrap_or(&node.name))
-            .or_default()
-            .push(node);
-    }
-    for (name, nodes) in by {
-        let machine = |node: &NodeState| {
-            let kernel = node.kernel.known()?;
-            let boot = kernel.boot_id.known()?.clone();
-            Some((kernel.machine_id.known().cloned(), boot))
-        };
-        let [first, others @ ..] = nodes.as_slice() else {
-            continue;
-        };
-        let Some(other) = others.iter().find(|other| {
-            machine(first).is_some() && machine(other).is_some() && machine(first) != machine(other)
-        }) else {
-            continue;
-        };
-        let host = |node: &NodeState| {
-            node.kernel
-                .known()
-                .map_or_else(|| node.name.clone(), |kernel| kernel.hostname.clone())
-        };
-        found.push(
-            Finding::of(
-                "node-name-shared",
-                &other.name,
-                format!(
-                    "two machines call themselves {name}: each overwrites the other's address and tunnel"
-                ),
-            )
-            .about(format!("Node({name})"))
-            .shown(format!("/var/lib/calico/nodename of {}", host(first)), name)
-            .shown(
-                format!("/var/lib/calico/nodename of {}", host(other)),
-                format!("{name}, on another machine (machine-id, boot id)"),
-            )
-            .step("give one of them a name of its own: hostnamectl set-hostname NAME")
-            .run("rm /var/lib/calico/nodename", "")
-            .step("then make its calico-node pod anew"),
-        );
-    }
 }
 
 /// Two uplinks in one segment with one MAC.

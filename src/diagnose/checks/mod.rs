@@ -18,6 +18,7 @@ mod entries;
 mod exposure;
 mod kernel;
 mod limits;
+mod machines;
 mod managers;
 mod netfilter;
 mod network;
@@ -45,8 +46,9 @@ use super::world::World;
 
 /// Every family's findings.
 pub(super) fn all(world: &World) -> Vec<Finding> {
-    let families: [fn(&World, &mut Vec<Finding>); 35] = [
+    let families: [fn(&World, &mut Vec<Finding>); 36] = [
         addresses::find,
+        machines::find,
         peers::find,
         blocks::find,
         underlay::find,

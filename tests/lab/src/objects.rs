@@ -47,6 +47,11 @@ pub(crate) fn write_node(etcd: &Etcd, name: &str, address: &str) -> Result<()> {
     }
 }
 
+/// Takes one node away (etcd v3 only).
+pub(crate) fn remove_node(etcd: &Etcd, name: &str) -> Result<()> {
+    etcd.delete(&format!("{RESOURCES}/nodes/{name}"))
+}
+
 fn write_v3(etcd: &Etcd, calico_version: &str, bgp_configuration: bool) -> Result<()> {
     let version = match calico_version {
         "" => String::new(),

@@ -42,6 +42,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     faults: Vec<Fault>,
+    /// node → what it calls itself towards Calico, if not that
+    names: BTreeMap<String, String>,
     /// node → its configuration
     rendered: BTreeMap<String, String>,
 }
@@ -78,6 +80,14 @@ impl Renderer {
         self.shared.update(change)
     }
 
+    /// Changes what a node calls itself towards Calico.
+    pub(crate) fn rename(&self, node: &str, name: &str) -> Result<()> {
+        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.names.insert(node.into(), name.into());
+        drop(state);
+        self.shared.update(|_| ())
+    }
+
     /// What the datastore says now.
     pub(crate) fn cluster(&self) -> Result<Cluster> {
         cluster(&self.shared.etcd)
@@ -99,7 +109,8 @@ impl Shared {
         change(&mut state.faults);
         let cluster = cluster(&self.etcd)?;
         for (node, block) in &self.nodes {
-            let Some(text) = render(node.name(), block, &cluster, self.settings, &state.faults) else {
+            let name = state.names.get(node.name()).map_or(node.name(), String::as_str);
+            let Some(text) = render(name, block, &cluster, self.settings, &state.faults) else {
                 continue;
             };
             if state.rendered.get(node.name()) == Some(&text) {

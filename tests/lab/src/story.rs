@@ -42,6 +42,7 @@ pub struct StoryPlan {
     autodetection: Option<String>,
     gateway: Gateway,
     faults: Vec<Fault>,
+    twin: Option<(&'static str, &'static str)>,
 }
 
 impl StoryPlan {
@@ -60,6 +61,7 @@ impl StoryPlan {
             autodetection: None,
             gateway: Gateway::Silent,
             faults: Vec::new(),
+            twin: None,
         }
     }
 
@@ -129,6 +131,12 @@ impl StoryPlan {
         self
     }
 
+    /// Another machine of the story calls itself by a node's name, too, and wrote that one's Node last.
+    pub fn twin(mut self, machine: &'static str, name: &'static str) -> Self {
+        self.twin = Some((machine, name));
+        self
+    }
+
     /// Brings it up; sessions are not awaited.
     pub fn up(self) -> Result<Story> {
         let lab = Self::network().up()?;
@@ -139,6 +147,11 @@ impl StoryPlan {
         }
         etcd.wait_ready()?;
         objects::write(&etcd, self.healthy, &self.calico_version, self.bgp_configuration)?;
+        if let Some((machine, name)) = self.twin {
+            let host = HOSTS.iter().find(|host| host.name == machine);
+            objects::write_node(&etcd, name, host.map_or("", |host| host.address))?;
+            objects::remove_node(&etcd, machine)?;
+        }
         let nodes = HOSTS.map(|host| (lab.shared(host.name).clone(), host.block.to_owned()));
         let settings = Settings {
             bird: self.bird,
@@ -146,6 +159,9 @@ impl StoryPlan {
             hold_time: self.hold_time,
         };
         let renderer = Renderer::start(etcd.clone(), nodes.into(), settings)?;
+        if let Some((machine, name)) = self.twin {
+            renderer.rename(machine, name)?;
+        }
         let story = Story {
             renderer,
             etcd,
@@ -178,6 +194,14 @@ impl StoryPlan {
             })
     }
 
+    /// What a machine calls itself towards Calico.
+    fn nodename<'a>(&self, machine: &'a str) -> &'a str {
+        match self.twin {
+            Some((twin, name)) if twin == machine => name,
+            _ => machine,
+        }
+    }
+
     /// What calico-node leaves on a machine, and its Felix.
     fn furnish(&self, node: &Node) -> Result<()> {
         let mut hosts = String::from("127.0.0.1 localhost\n");
@@ -190,9 +214,12 @@ impl StoryPlan {
             Store::V2 => ("calico-felix", vec![]),
         };
         let program = format!("/run/lab/bin/{called}");
-        let name = node.name();
+        let name = self.nodename(node.name());
+        if name != node.name() {
+            node.write("/etc/machine-id", "5e1f0c5a7b2d4d0e9a3c8b6f4e2d1c0b\n")?;
+        }
         node.sh(&format!(
-            "mkdir -p /var/lib/calico; printf %s {name} >/var/lib/calico/nodename; ln -s '{}' {program}",
+            "mkdir -p /var/lib/calico; printf %s {name} >/var/lib/calico/nodename; ln -sf '{}' {program}",
             daemons::IDLE
         ))
         .ok()?;
@@ -350,6 +377,22 @@ impl Story {
     /// Writes one node's address into the datastore, a /24.
     pub fn set_address(&self, node: &str, address: &str) -> Result<()> {
         objects::write_node(&self.etcd, node, address)
+    }
+
+    /// The twin has a name of its own from now on: calico-node starts again there, and on the machine whose name it had;
+    /// each writes its Node.
+    pub fn part_twins(&mut self) -> Result<()> {
+        let Some((machine, name)) = self.plan.twin.take() else {
+            return Ok(());
+        };
+        let node = self.lab.node(machine);
+        node.stop("felix")?;
+        self.plan.furnish(node)?;
+        self.renderer.rename(machine, machine)?;
+        for host in HOSTS.iter().filter(|host| [machine, name].contains(&host.name)) {
+            self.set_address(host.name, host.address)?;
+        }
+        Ok(())
     }
 
     /// The protocol that the other nodes have for a node.

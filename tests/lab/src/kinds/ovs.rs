@@ -75,7 +75,10 @@ impl OpenVswitch {
     fn script(&self, host: usize) -> String {
         let kind = self.tunnel.word();
         let mut lines = vec![
-            "ovs-vsctl --timeout=10 add-br br-ex -- set bridge br-ex datapath_type=netdev -- add-port br-ex eth0".to_owned(),
+            // The kernel's datapath takes frames away from a port; this one leaves the kernel a copy, which would be
+            // answered with the port's own MAC, by whoever is faster.
+            "echo 1 > /proc/sys/net/ipv4/conf/eth0/arp_ignore".to_owned(),
+            "ovs-vsctl --timeout=10 add-br br-ex -- set bridge br-ex datapath_type=netdev -- add-port br-ex eth0".into(),
             "ovs-vsctl --timeout=10 add-br br0 -- set bridge br0 datapath_type=netdev".into(),
             format!("ip address add 192.168.70.{}/24 dev br-ex; ip link set br-ex up", host + 10),
             format!("ip address add 172.17.{host}.254/16 dev br0; ip link set br0 mtu 1450 up"),
