@@ -2,6 +2,8 @@
 //! alone: where switches pass on what comes by tunnels, a tree is all there has to be. What containers of one subnet do
 //! decides.
 
+use std::fmt::Write as _;
+
 use super::checks::segments::members;
 use super::finding::{Affected, Command, Finding, Sure};
 use super::world::World;
@@ -133,7 +135,7 @@ fn added(like: &End, peer: &str, remote: &str) -> (String, String) {
     );
     for key in ["key", "dst_port"] {
         if let Some(value) = like.option(key) {
-            run += &format!(" options:{key}={value}");
+            let _ = write!(run, " options:{key}={value}");
         }
     }
     (run, format!("ovs-vsctl del-port {bridge} {name}"))

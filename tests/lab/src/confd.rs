@@ -409,6 +409,7 @@ pub fn felix_script(objects: &[Value], own: &str, blocks: &[(&str, &str)]) -> St
 
 /// Felix's sets: of pools (`masq_mgr.go`), and of hosts that VXLAN is taken from (`vxlan_mgr.go`).
 fn sets(objects: &[Value], hosts: &[String]) -> String {
+    const VXLAN: &str = "cali40all-vxlan-net";
     let mut text = String::new();
     let mut set = |name: &str, v6: bool, members: Vec<&str>| {
         let family = if v6 { "inet6" } else { "inet" };
@@ -432,7 +433,6 @@ fn sets(objects: &[Value], hosts: &[String]) -> String {
         set(&format!("{prefix}all-ipam-pools"), v6, pools(false));
         set(&format!("{prefix}masq-ipam-pools"), v6, pools(true));
     }
-    const VXLAN: &str = "cali40all-vxlan-net";
     if hosts.is_empty() {
         let _ = writeln!(text, "ipset destroy {VXLAN} 2>/dev/null || true");
     } else {
