@@ -16,13 +16,7 @@ struct Row {
     to: &'static str,
 }
 
-/// A service's address, without kube-proxy: `pod2` is behind it.
-const SERVICES: &str = "iptables -t nat -N KUBE-SERVICES
-    iptables -t nat -A PREROUTING -j KUBE-SERVICES
-    iptables -t nat -A KUBE-SERVICES -d 10.96.0.51/32 -j DNAT --to-destination 10.244.1.3
-    echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables";
-
-const ROWS: [Row; 4] = [
+const ROWS: [Row; 3] = [
     Row {
         id: "bridge-without-address",
         at: "n1",
@@ -44,13 +38,6 @@ const ROWS: [Row; 4] = [
         script: "sysctl -qw net.ipv4.conf.all.arp_ignore=8",
         from: "pod1",
         to: "10.244.2.2",
-    },
-    Row {
-        id: "bridge-nf-call-off",
-        at: "n1",
-        script: "echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables",
-        from: "pod1",
-        to: "10.96.0.51",
     },
 ];
 
@@ -79,7 +66,6 @@ fn commands_mend_bridges_of_pods_and_what_leads_to_them() {
         return;
     };
     network.works().unwrap();
-    ovs::sh(network.lab().node("n1"), SERVICES).unwrap();
     for row in ROWS {
         let Row { id, at, script, .. } = row;
         assert!(arrives(&network, &row), "{id}: not even when it is whole");
