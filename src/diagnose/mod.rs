@@ -15,6 +15,7 @@ mod groups;
 pub mod harm;
 mod lacking;
 pub mod manifests;
+mod meshes;
 mod messages;
 mod path;
 mod refusal;

@@ -9,6 +9,7 @@ use super::blame::{Lost, blame};
 use super::checks::shared::{addresses, chains, host_end, is_cali, is_docker};
 use super::crossings;
 use super::finding::{Affected, Finding};
+use super::meshes;
 use super::trace::Scene;
 use super::world::World;
 use crate::forward::packet::{Packet, Transport};
@@ -38,6 +39,7 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     let topology = Topology::new(world.nodes);
     let walker = Walker::new(&topology);
     crossings::find(world, &walker, found);
+    meshes::find(world, &walker, found);
     let pods = pods(world, &topology);
     if pods.len() < 2 {
         return;

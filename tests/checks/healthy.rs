@@ -1,12 +1,14 @@
 //! What must stay silent.
 
 use netdiag::state::Snapshot;
-use netdiag::state::link::LinkFlags;
+use netdiag::state::link::{LinkCounters, LinkFlags};
 use netdiag::state::neighbor::NeighborState;
 use netdiag::state::netfilter::{Base, Chain, Dialect, Policy, Ruleset, Table};
+use netdiag::state::route::{RouteType, TableId};
+use netdiag::state::rule::{PolicyRule, RuleAction};
 use netdiag_bench::cluster::Flavour;
 
-use crate::made::{found, known, made, sysctl};
+use crate::made::{found, known, link, made, rules, sysctl};
 
 fn silent(what: &str, snapshot: &Snapshot) {
     let findings = found(snapshot);
@@ -23,7 +25,7 @@ fn healthy_clusters_of_every_kind_give_no_finding() {
 #[test]
 fn false_alarms_of_others_stay_silent() {
     let healthy = made(Flavour::CalicoIpip, 3, 3);
-    let cases: [(&str, fn(&mut Snapshot)); 7] = [
+    let cases: [(&str, fn(&mut Snapshot)); 12] = [
         ("jumbo frames", |snapshot| {
             for node in &mut snapshot.nodes {
                 for link in known(&mut node.net.links)
@@ -86,6 +88,54 @@ fn false_alarms_of_others_stay_silent() {
                     ..Table::default()
                 }],
             }]);
+        }),
+        ("FORWARD that drops, with rules that accept pods", |snapshot| {
+            for node in &mut snapshot.nodes {
+                let text = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [7:588]\n:OUTPUT ACCEPT [0:0]\n\
+                    -A FORWARD -s 10.0.0.0/8 -j ACCEPT\n-A FORWARD -d 10.0.0.0/8 -j ACCEPT\nCOMMIT\n";
+                rules(node, Dialect::IptablesLegacy, text);
+            }
+        }),
+        (
+            "a policy rule to a table that has the pods' routes, too",
+            |snapshot| {
+                let node = &mut snapshot.nodes[0];
+                let table = TableId(52);
+                let mut copies = known(&mut node.net.routes).clone();
+                copies.retain(|route| route.table == TableId::MAIN);
+                for route in &mut copies {
+                    route.table = table;
+                }
+                known(&mut node.net.routes).extend(copies);
+                let all = known(&mut node.net.rules);
+                let rule = PolicyRule {
+                    priority: 5270,
+                    action: RuleAction::Lookup(table),
+                    ..all[1].clone()
+                };
+                all.insert(1, rule);
+            },
+        ),
+        ("a tunnel that is up, and was hardly used", |snapshot| {
+            for (node, sent) in snapshot.nodes.iter_mut().zip([0, 1, 9]) {
+                let counters = &mut link(node, "tunl0").counters;
+                *counters = Some(LinkCounters {
+                    tx_packets: sent,
+                    ..LinkCounters::default()
+                });
+            }
+        }),
+        ("a rule that isn't understood, and decides nothing", |snapshot| {
+            let text = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n\
+                -A FORWARD -m somebodys --own 5 -j MARK --set-xmark 0x1/0x1\nCOMMIT\n";
+            rules(&mut snapshot.nodes[0], Dialect::IptablesLegacy, text);
+        }),
+        ("the blackhole of a node's own block", |snapshot| {
+            for node in &mut snapshot.nodes {
+                let routes = known(&mut node.net.routes);
+                let own = routes.iter().filter(|route| route.kind == RouteType::Blackhole);
+                assert_eq!(own.count(), 1);
+            }
         }),
     ];
     for (what, change) in cases {

@@ -14,6 +14,7 @@ mod bgp;
 mod bridges;
 mod broken;
 mod clouds;
+mod commands;
 mod dispatch;
 mod docker;
 mod entries;

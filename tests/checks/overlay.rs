@@ -149,6 +149,117 @@ fn what_switches_ask_of_each_other_is_found_and_mended() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Takes the tunnel between `h2` and `h3` away, at both ends.
+fn without_an_edge(network: &Network) {
+    for (node, port) in [("h2", "tun3"), ("h3", "tun2")] {
+        ovs::sh(
+            network.lab().node(node),
+            &format!("ovs-vsctl del-port br0 {port}"),
+        )
+        .unwrap();
+    }
+    thread::sleep(Duration::from_millis(500));
+}
+
+fn reaches(network: &Network, from: &str, to: &str) -> bool {
+    let ping = format!("ip netns exec c1 ping -c1 -W1 {to}");
+    (0..5).any(|_| ovs::sh(network.lab().node(from), &ping).is_ok())
+}
+
+#[test]
+fn an_edge_of_a_mesh_that_lacks_at_both_ends_is_told_and_mended() {
+    let draft = OpenVswitch {
+        tunnel: Tunnel::Vxlan,
+        hosts: 3,
+    };
+    let Some(network) = or_skip(draft.draft().up()) else {
+        return;
+    };
+    network.works().unwrap();
+    assert_eq!(findings(&network), []);
+    without_an_edge(&network);
+    assert!(!reaches(&network, "h2", "172.17.3.1"));
+    assert!(reaches(&network, "h1", "172.17.3.1") && reaches(&network, "h1", "172.17.2.1"));
+    told("ovs-mesh-incomplete", &state(&network));
+    let broken = findings(&network);
+    let [finding] = broken.as_slice() else {
+        panic!("{broken:#?}");
+    };
+    let nodes: Vec<_> = finding
+        .fix
+        .commands
+        .iter()
+        .map(|command| command.node.as_deref())
+        .collect();
+    assert_eq!(nodes, [Some("h2"), Some("h3")], "{finding:#?}");
+    assert_eq!(typed(&network, &finding.fix.commands), None);
+    thread::sleep(Duration::from_millis(500));
+    assert!(reaches(&network, "h2", "172.17.3.1"), "{finding:#?}");
+    assert_eq!(findings(&network), []);
+    for command in &finding.fix.commands {
+        let node = network.lab().node(command.node.as_deref().unwrap());
+        ovs::sh(node, command.undo.as_deref().unwrap()).unwrap();
+    }
+    assert_eq!(findings(&network), broken);
+
+    // A star whose middle passes on what comes by tunnels is whole.
+    ovs::sh(
+        network.lab().node("h1"),
+        "ovs-ofctl del-flows br0; ovs-ofctl add-flow br0 actions=NORMAL",
+    )
+    .unwrap();
+    thread::sleep(Duration::from_millis(500));
+    assert!(reaches(&network, "h2", "172.17.3.1"));
+    assert_eq!(findings(&network), []);
+}
+
+/// Frames that came by a tunnel.
+fn carried(network: &Network) -> u64 {
+    let text = ovs::sh(
+        network.lab().node("h1"),
+        "ovs-vsctl get interface tun2 statistics:rx_packets",
+    );
+    text.unwrap().trim().parse().unwrap()
+}
+
+/// How many more come; statistics are read every five seconds.
+fn storm(network: &Network) -> u64 {
+    let before = carried(network);
+    thread::sleep(Duration::from_secs(6));
+    carried(network) - before
+}
+
+#[test]
+fn switches_that_tunnels_join_in_a_circle_are_told_and_mended() {
+    let draft = OpenVswitch {
+        tunnel: Tunnel::Vxlan,
+        hosts: 3,
+    };
+    let Some(network) = or_skip(draft.draft().up()) else {
+        return;
+    };
+    network.works().unwrap();
+    assert_eq!(findings(&network), []);
+    for node in ["h1", "h2", "h3"] {
+        let learn = "ovs-ofctl del-flows br0; ovs-ofctl add-flow br0 actions=NORMAL";
+        ovs::sh(network.lab().node(node), learn).unwrap();
+    }
+    reaches(&network, "h2", "172.17.99.99");
+    let (storm, broken) = (storm(&network), findings(&network));
+    let [finding] = broken.as_slice() else {
+        panic!("{broken:#?}");
+    };
+    assert_eq!((finding.id, finding.node.as_str()), ("bridge-loop", "h1"));
+    assert_eq!(finding.fix.commands.len(), 3, "{finding:#?}");
+    assert_eq!(typed(&network, &finding.fix.commands), None);
+    assert!(storm > 1_000, "{storm} frames");
+    let quiet = || self::storm(&network) < 100;
+    wait_until("silence", Duration::from_secs(60), quiet).unwrap();
+    let goes = || reaches(&network, "h2", "172.17.3.1") && reaches(&network, "h1", "172.17.2.1");
+    wait_until("packets through", Duration::from_secs(60), goes).unwrap();
+    assert_eq!(findings(&network), []);
+}
+
 #[test]
 fn a_host_that_is_not_in_its_containers_network_is_told() {
     let draft = OpenVswitch {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod capture;
+mod changes;
 mod faults;
 mod fleet;
 mod intent;
@@ -17,4 +18,5 @@ mod probes;
 mod scenes;
 mod secrets;
 mod story;
+mod tiers;
 mod twins;

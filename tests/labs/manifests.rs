@@ -187,6 +187,43 @@ fn manifests_mend_pools() {
 }
 
 #[test]
+fn manifests_mend_addresses_of_nodes_and_cluster_ids() {
+    let Some(mut stored) = or_skip(Stored::up(true)) else {
+        return;
+    };
+    let address = |text: &str| (vec![node(1, json!({"ipv4Address": text}))], vec![]);
+    stored.mends(
+        "a node's address is on none of its links",
+        "node-address-not-local",
+        &address("10.40.1.77/24"),
+    );
+    stored.mends(
+        "the length of a node's address",
+        "node-address-mask-differs",
+        &address("10.40.1.1/32"),
+    );
+    // Each with a client of its own, and both with each other; then the clusters are one.
+    let among = peer(
+        "among",
+        json!({"nodeSelector": "has(rr)", "peerSelector": "has(rr)"}),
+    );
+    let apart = vec![
+        mesh(false),
+        reflector(2, "224.0.0.1"),
+        reflector(3, "224.0.0.9"),
+        to("four", "n4", "10.40.1.3"),
+        to("one", "n1", "10.40.1.2"),
+        among,
+    ];
+    stored.change(&(apart, vec![]));
+    stored.mends(
+        "reflectors of one cluster with different clients",
+        "reflectors-share-cluster-id",
+        &(vec![reflector(3, "224.0.0.1")], vec![]),
+    );
+}
+
+#[test]
 fn manifests_mend_meshes_and_peers() {
     let Some(mut stored) = or_skip(Stored::up(true)) else {
         return;

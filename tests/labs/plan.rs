@@ -20,11 +20,14 @@ use netdiag::intent::Cluster;
 use netdiag::intent::blocks::blocks;
 use netdiag::intent::routes::Intent;
 use netdiag::intent::sessions::Session;
+use netdiag::state::ipset::Part;
+use netdiag::state::kind::LinkData;
 use netdiag::state::route::{RouteProtocol, RouteType, TableId};
 use netdiag::state::{Fact, NodeState, Objects, Snapshot};
 use netdiag_lab::{Bird, Lab, Plan, PodPlan, bird_config, felix_script, or_skip};
 use serde_json::{Value, json};
 
+use crate::changes::{of_pools_and_tunnels, of_reflectors, of_sessions};
 use crate::netdiag::PROGRAM;
 
 /// Name, segment, address, router there, the last of its numbers.
@@ -36,7 +39,7 @@ pub(crate) const NODES: [(&str, &str, &str, &str, u8); 4] = [
 ];
 /// BIRD of another AS, that takes sessions of these nodes.
 pub(crate) const TOR: &str = "10.40.1.253";
-const TOR_AS: u32 = 65_100;
+pub(crate) const TOR_AS: u32 = 65_100;
 
 const CONFIG: &str = "/etc/calico/confd/config/bird.cfg";
 
@@ -331,21 +334,60 @@ fn routes(node: &NodeState) -> BTreeSet<String> {
         .collect()
 }
 
-type Picture = BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>;
+/// Felix's tunnel: its link with address, MTU, number and port, and other nodes' ends.
+fn tunnel(node: &NodeState) -> BTreeSet<String> {
+    let Some(link) = node.net.link_named("vxlan.calico") else {
+        return BTreeSet::new();
+    };
+    let Some(LinkData::Vxlan(data)) = &link.data else {
+        panic!("{link:#?}")
+    };
+    let addresses = node.net.ipv4_on(link).map(ToString::to_string);
+    let own = format!(
+        "{} mtu {} vni {:?} port {} local {:?} {:?}",
+        link.name, link.mtu, data.vni, data.port, data.local, link.mac
+    );
+    let fdb = node.net.fdb.items().iter();
+    let fdb = fdb.filter_map(|entry| Some((entry.link, &entry.mac, entry.dst?)));
+    let fdb = fdb.filter(|(of, ..)| *of == link.index);
+    let neighbors = node.net.neighbors.items().iter();
+    let neighbors = neighbors.filter(|entry| entry.link == link.index && entry.ip.is_ipv4());
+    addresses
+        .chain([own])
+        .chain(fdb.map(|(_, mac, dst)| format!("fdb {mac} dst {dst}")))
+        .chain(neighbors.map(|entry| format!("neigh {} {:?}", entry.ip, entry.mac)))
+        .collect()
+}
+
+/// Which ranges Felix's sets of pools hold.
+fn sets(node: &NodeState) -> BTreeSet<String> {
+    let all = node.net.ipsets.items().iter();
+    all.filter(|set| set.name.ends_with("-ipam-pools"))
+        .flat_map(|set| {
+            set.elements.iter().map(|element| match element.parts.first() {
+                Some(Part::Net(net)) => format!("{} {net}", set.name),
+                other => panic!("{}: {other:?}", set.name),
+            })
+        })
+        .collect()
+}
+
+/// What of a node plan tells.
+const TOLD: [&str; 4] = ["sessions", "routes", "tunnel", "sets"];
+
+type Picture = BTreeMap<String, [BTreeSet<String>; TOLD.len()]>;
 
 fn picture(snapshot: &Snapshot) -> Picture {
     let nodes = snapshot.nodes.iter().filter(|node| node.name != "gw");
-    nodes
-        .map(|node| (node.name.clone(), (established(node), routes(node))))
-        .collect()
+    let told = |node: &NodeState| [established(node), routes(node), tunnel(node), sets(node)];
+    nodes.map(|node| (node.name.clone(), told(node))).collect()
 }
 
 /// What differs, a line each.
 fn differences(told: &Picture, is: &Picture) -> Vec<String> {
     let mut lines = Vec::new();
-    for (node, (sessions, routes)) in told {
-        let (now, held) = &is[node];
-        for (what, told, is) in [("sessions", sessions, now), ("routes", routes, held)] {
+    for (node, told) in told {
+        for ((what, told), is) in TOLD.iter().zip(told).zip(&is[node]) {
             let [only_told, only_is] =
                 [told.difference(is), is.difference(told)].map(Iterator::collect::<Vec<_>>);
             if !only_told.is_empty() || !only_is.is_empty() {
@@ -490,7 +532,7 @@ fn proved(world: &mut World, what: &str, objects: &[Value], delete: bool) {
     let [then, is] = [&before, &after].map(picture);
     let count = |one: &Picture, other: &Picture| -> usize {
         one.iter()
-            .map(|(node, (sessions, _))| sessions.difference(&other[node].0).count())
+            .map(|(node, [sessions, ..])| sessions.difference(&other[node][0]).count())
             .sum()
     };
     assert_eq!(
@@ -503,6 +545,17 @@ fn proved(world: &mut World, what: &str, objects: &[Value], delete: bool) {
         json!(count(&then, &is)),
         "{what}: {answer:#}"
     );
+    // The lines of sets, which are those of every node.
+    let node = NODES[0].0;
+    let [then, is] = [&then[node][3], &is[node][3]];
+    let come = is.difference(then).map(|line| line.replace(' ', " + "));
+    let go = then.difference(is).map(|line| line.replace(' ', " - "));
+    let lines: BTreeSet<String> = come.chain(go).collect();
+    let rules = future.rules.iter().filter(|line| line.contains("-ipam-pools "));
+    let told: BTreeSet<String> = rules
+        .map(|line| line.split(": ").next().unwrap().to_owned())
+        .collect();
+    assert_eq!(told, lines, "{what}: {:#?}", future.rules);
     world.last = Some(Seen {
         snapshot: after,
         texts,
@@ -536,91 +589,17 @@ pub(crate) fn reflector(number: u8, id: &str) -> Value {
     labelled(node(number, json!({"routeReflectorClusterID": id})), "rr")
 }
 
-fn to_reflectors() -> Value {
-    peer("rr", json!({"nodeSelector": "all()", "peerSelector": "has(rr)"}))
-}
-
 #[test]
 fn what_plan_tells_of_sessions_is_what_bird_does() {
     let Some(mut world) = or_skip(World::up(Bird::V1)) else {
         return;
     };
     settled(&world);
-    let steps: Vec<(&str, Vec<Value>, bool)> = vec![
-        (
-            "a wrong address",
-            vec![node(1, json!({"ipv4Address": "10.99.0.1/24"}))],
-            false,
-        ),
-        ("the right one again", vec![node(1, json!({}))], false),
-        (
-            "AS number of one node",
-            vec![node(2, json!({"asNumber": 65_001}))],
-            false,
-        ),
-        ("AS number of one node, back", vec![node(2, json!({}))], false),
-        (
-            "a peer that the mesh has, too",
-            vec![peer(
-                "one",
-                json!({"node": "n1", "peerIP": "10.40.1.2", "asNumber": 64_512}),
-            )],
-            false,
-        ),
-        ("that peer goes again", vec![peer("one", json!({}))], true),
-        ("mesh off without reflectors", vec![mesh(false)], false),
-        (
-            "a peer for one node",
-            vec![peer(
-                "one",
-                json!({"node": "n1", "peerIP": "10.40.1.2", "asNumber": 64_512}),
-            )],
-            false,
-        ),
-        (
-            "that peer of a wrong AS",
-            vec![peer(
-                "one",
-                json!({"node": "n1", "peerIP": "10.40.1.2", "asNumber": 65_009}),
-            )],
-            false,
-        ),
-        ("that peer goes", vec![peer("one", json!({}))], true),
-        (
-            "a reflector and peers by selectors",
-            vec![reflector(3, "224.0.0.1"), to_reflectors()],
-            false,
-        ),
-        ("another cluster id", vec![reflector(3, "224.0.0.9")], false),
-        (
-            "a second reflector of its own cluster",
-            vec![reflector(1, "224.0.0.7")],
-            false,
-        ),
-        (
-            "the label goes",
-            vec![node(3, json!({"routeReflectorClusterID": "224.0.0.9"}))],
-            false,
-        ),
-        (
-            "mesh again",
-            vec![
-                mesh(true),
-                node(1, json!({})),
-                node(3, json!({})),
-                peer("rr", json!({"node": "n9", "peerSelector": "has(rr)"})),
-            ],
-            false,
-        ),
-        ("a node goes", vec![node(4, json!({}))], true),
-        ("a node comes", vec![node(4, json!({}))], false),
-    ];
-    for (what, objects, delete) in steps {
+    for (what, objects, delete) in of_sessions() {
         proved(&mut world, what, &objects, delete);
     }
 }
 
-/// Reflectors of one cluster hear each other's clients only where those speak with both.
 #[test]
 fn what_plan_tells_of_reflectors_of_one_cluster_is_what_bird_does() {
     for bird in [Bird::V1, Bird::V2] {
@@ -628,33 +607,9 @@ fn what_plan_tells_of_reflectors_of_one_cluster_is_what_bird_does() {
             return;
         };
         settled(&world);
-        let both = vec![
-            reflector(2, "224.0.0.1"),
-            reflector(3, "224.0.0.1"),
-            to_reflectors(),
-            mesh(false),
-        ];
-        proved(&mut world, "two reflectors of one cluster", &both, false);
-        let only = peer(
-            "rr",
-            json!({"node": "n4", "peerIP": "10.40.1.3", "asNumber": 64_512}),
-        );
-        let other = peer(
-            "other",
-            json!({"node": "n1", "peerIP": "10.40.1.2", "asNumber": 64_512}),
-        );
-        let among = peer(
-            "among",
-            json!({"nodeSelector": "has(rr)", "peerSelector": "has(rr)"}),
-        );
-        proved(
-            &mut world,
-            "each with a client of its own",
-            &[only, other, among],
-            false,
-        );
-        let apart = vec![reflector(3, "224.0.0.3")];
-        proved(&mut world, "clusters of their own", &apart, false);
+        for (what, objects, delete) in of_reflectors() {
+            proved(&mut world, what, &objects, delete);
+        }
     }
 }
 
@@ -664,69 +619,7 @@ fn what_plan_tells_of_pools_and_tunnels_is_what_kernels_hold() {
         return;
     };
     settled(&world);
-    let felix = |spec: Value| resource("FelixConfiguration", "default", spec);
-    let steps: Vec<(&str, Vec<Value>, bool)> = vec![
-        ("no export", vec![pool(json!({"disableBGPExport": true}))], false),
-        ("export again", vec![pool(json!({}))], false),
-        (
-            "natOutgoing off",
-            vec![pool(json!({"natOutgoing": false}))],
-            false,
-        ),
-        ("a pool disabled", vec![pool(json!({"disabled": true}))], false),
-        (
-            "nodeSelector of a pool",
-            vec![pool(json!({"nodeSelector": "has(zone)"}))],
-            false,
-        ),
-        ("plain → VXLAN", vec![pool(json!({"vxlanMode": "Always"}))], false),
-        ("MTU of VXLAN", vec![felix(json!({"vxlanMTU": 1400}))], false),
-        (
-            "port of VXLAN",
-            vec![felix(json!({"vxlanMTU": 1400, "vxlanPort": 8472}))],
-            false,
-        ),
-        (
-            "VXLAN between subnets only",
-            vec![pool(json!({"vxlanMode": "CrossSubnet"}))],
-            false,
-        ),
-        ("VXLAN → plain", vec![pool(json!({}))], false),
-        (
-            "AS number of all",
-            vec![resource(
-                "BGPConfiguration",
-                "default",
-                json!({"nodeToNodeMeshEnabled": true, "asNumber": 64_600}),
-            )],
-            false,
-        ),
-        (
-            "a global peer outside",
-            vec![
-                mesh(true),
-                peer("tor", json!({"peerIP": TOR, "asNumber": TOR_AS})),
-            ],
-            false,
-        ),
-        (
-            "a new pool",
-            vec![resource("IPPool", "second", json!({"cidr": "10.49.0.0/16"}))],
-            false,
-        ),
-        (
-            "a reflector for both families",
-            vec![mesh(false), reflector(2, "224.0.0.1"), to_reflectors()],
-            false,
-        ),
-        (
-            "a second one of the same cluster",
-            vec![reflector(3, "224.0.0.1")],
-            false,
-        ),
-        ("a pool goes", vec![pool(json!({}))], true),
-    ];
-    for (what, objects, delete) in steps {
+    for (what, objects, delete) in of_pools_and_tunnels() {
         proved(&mut world, what, &objects, delete);
     }
 }

@@ -23,15 +23,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Who may send what to whom: `tcp/80`, `other udp`, `ping`.
-type Allowed = BTreeSet<(String, String, String)>;
+pub(crate) type Allowed = BTreeSet<(String, String, String)>;
 
 /// A node with pods, by namespace and name.
-struct World {
-    lab: Lab,
+pub(crate) struct World {
+    pub(crate) lab: Lab,
     pods: Vec<(String, IpAddr)>,
 }
 
-fn up(pods: &[(String, IpAddr, Option<String>)]) -> netdiag_lab::Result<World> {
+pub(crate) fn up(pods: &[(String, IpAddr, Option<String>)]) -> netdiag_lab::Result<World> {
     let plan = Plan::new()
         .segment("wire", "192.168.0.254/24")
         .node("n1", |node| {
@@ -79,7 +79,7 @@ fn port(title: &str, all: &[String]) -> Option<u16> {
 
 impl World {
     /// What really arrives.
-    fn sent(&self, titles: &[String]) -> Allowed {
+    pub(crate) fn sent(&self, titles: &[String]) -> Allowed {
         let node = self.lab.node("n1");
         let pairs: Vec<_> = self
             .pods
@@ -151,7 +151,7 @@ impl World {
     }
 
     /// What is told of these pods, before and after.
-    fn told(&self, flows: &Flows) -> [Allowed; 2] {
+    pub(crate) fn told(&self, flows: &Flows) -> [Allowed; 2] {
         let mut told = [Allowed::new(), Allowed::new()];
         let known = |name: &&String| self.pods.iter().any(|(pod, _)| pod == *name);
         for row in &flows.rows {
@@ -191,7 +191,7 @@ fn titles(flows: &Flows) -> Vec<String> {
     all.into_iter().collect()
 }
 
-fn objects(all: &[Value]) -> Objects {
+pub(crate) fn objects(all: &[Value]) -> Objects {
     let mut objects = Objects::default();
     for object in all {
         documents::add(&mut objects, object.clone());
@@ -199,7 +199,7 @@ fn objects(all: &[Value]) -> Objects {
     objects
 }
 
-fn planned(before: &[Value], object: &Value, delete: bool) -> Flows {
+pub(crate) fn planned(before: &[Value], object: &Value, delete: bool) -> Flows {
     let snapshot = Snapshot {
         objects: Fact::Known(objects(before)),
         ..Snapshot::default()
@@ -214,7 +214,7 @@ fn planned(before: &[Value], object: &Value, delete: bool) -> Flows {
 }
 
 /// What only one of both has.
-fn differences(told: &Allowed, is: &Allowed) -> Vec<String> {
+pub(crate) fn differences(told: &Allowed, is: &Allowed) -> Vec<String> {
     let only = |what: &str, these: &Allowed, those: &Allowed| {
         let only: Vec<String> = these
             .difference(those)
@@ -339,7 +339,7 @@ const DNS: &str = "10.65.0.4";
 const JOB: &str = "10.65.0.5";
 
 /// Changes one after the other: whether the object goes, the object, and all rules that are meant afterwards.
-fn steps() -> Vec<(bool, Value, String)> {
+pub(crate) fn steps() -> Vec<(bool, Value, String)> {
     let database = global(
         "database",
         json!({"selector": "app == 'db'", "types": ["Ingress"], "ingress": [

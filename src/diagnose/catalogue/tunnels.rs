@@ -222,6 +222,18 @@ pub(super) const CHECKS: &[Check] = &[
         disproof: "A route to the remote address by a bridge's local port.",
     },
     Check {
+        id: "ovs-mesh-incomplete",
+        severity: Error,
+        brings: &[Tunnel, Other],
+        title: "Two hosts of a mesh of Open vSwitch have no tunnel to each other",
+        what: "Their containers reach those of all other hosts, and not each other: switches of a mesh pass on nothing that came by a tunnel.",
+        how: "A host was added to a mesh that is written by hand, and forgotten at another one; ports of tunnels were taken away.",
+        verify: "ovs-vsctl show\novs-appctl ofproto/trace BRIDGE in_port=PORT,...",
+        mend: "Add a port to each of both hosts: ovs-vsctl add-port BRIDGE PORT -- set interface PORT type=... options:remote_ip=... options:key=...",
+        prevent: "Write all ports of a mesh from one list of hosts.",
+        disproof: "Hosts that are not meant to hear each other, such as customers of one gateway.",
+    },
+    Check {
         id: "tunnel-hears-nothing",
         severity: Error,
         brings: &[Tunnel, Other],

@@ -84,21 +84,23 @@ fn bridge_nf(world: &World, node: &NodeState) -> Option<Finding> {
         || "the module br_netfilter is not loaded".to_owned(),
         |value| format!("{KEY} = {value}"),
     );
-    Some(
-        Finding::of(
-            "bridge-nf-call-off",
-            name,
-            format!(
-                "answers between pods on {} of {name} bypass netfilter: services fail between them",
-                bridge.name
-            ),
-        )
-        .about(&bridge.name)
-        .sure(Sure::Likely)
-        .shown(format!("sysctl on {name}"), shown)
-        .run("modprobe br_netfilter", "")
-        .run(format!("sysctl -w {KEY}=1"), format!("sysctl -w {KEY}=0")),
+    let finding = Finding::of(
+        "bridge-nf-call-off",
+        name,
+        format!(
+            "answers between pods on {} of {name} bypass netfilter: services fail between them",
+            bridge.name
+        ),
     )
+    .about(&bridge.name)
+    .sure(Sure::Likely)
+    .shown(format!("sysctl on {name}"), shown);
+    // The setting comes with the module.
+    let finding = match value {
+        Some(_) => finding,
+        None => finding.run("modprobe br_netfilter", ""),
+    };
+    Some(finding.run(format!("sysctl -w {KEY}=1"), format!("sysctl -w {KEY}=0")))
 }
 
 /// Felix before 3.12 refuses to run beside rp_filter 2.

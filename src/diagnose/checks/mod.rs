@@ -5,6 +5,7 @@ mod addresses;
 mod agents;
 mod blocks;
 mod bridges;
+mod circles;
 mod clouds;
 mod cni;
 mod datapath;
@@ -29,7 +30,7 @@ mod pods;
 mod policies;
 mod proxy;
 mod rules;
-mod segments;
+pub(super) mod segments;
 mod services;
 mod shadows;
 pub(super) mod shared;
@@ -45,7 +46,7 @@ use super::world::World;
 
 /// Every family's findings.
 pub(super) fn all(world: &World) -> Vec<Finding> {
-    let families: [fn(&World, &mut Vec<Finding>); 35] = [
+    let families: [fn(&World, &mut Vec<Finding>); 36] = [
         addresses::find,
         machines::find,
         peers::find,
@@ -67,6 +68,7 @@ pub(super) fn all(world: &World) -> Vec<Finding> {
         objects::find,
         switches::find,
         segments::find,
+        circles::find,
         agents::find,
         managers::find,
         cni::find,

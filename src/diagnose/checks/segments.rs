@@ -28,7 +28,7 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
 }
 
 /// Containers and hosts with an address of IPv4 on a port of a bridge.
-fn members(node: &NodeState) -> Vec<Member<'_>> {
+pub(in crate::diagnose) fn members(node: &NodeState) -> Vec<Member<'_>> {
     let mut all = Vec::new();
     let Some(ovs) = node.ovs.known() else { return all };
     let is_plain = |port: &Port| !is_trunk(port) || (port.trunks.is_empty() && port.vlan_mode.is_none());

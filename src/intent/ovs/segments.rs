@@ -93,7 +93,7 @@ fn enters(port: &Port, wire: u16) -> Option<u16> {
 }
 
 /// Whether a bridge does nothing but learn: rules of its own may do anything with VLANs.
-fn learns(bridge: &Bridge) -> bool {
+pub(super) fn learns(bridge: &Bridge) -> bool {
     let plain = |actions: &[String]| {
         actions
             .iter()

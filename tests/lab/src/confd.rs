@@ -347,7 +347,7 @@ fn same_subnet(one: &str, other: &str) -> bool {
     net(one) == net(other)
 }
 
-/// A script that makes a node's VXLAN link, neighbors, FDB and routes as Felix does; `blocks`: nodes and their blocks.
+/// A script that makes a node's VXLAN link, neighbors, FDB, routes and sets as Felix does; `blocks`: nodes and their blocks.
 pub fn felix_script(objects: &[Value], own: &str, blocks: &[(&str, &str)]) -> String {
     const LINK: &str = "vxlan.calico";
     let setting = |field: &str, default: u64| {
@@ -361,42 +361,82 @@ pub fn felix_script(objects: &[Value], own: &str, blocks: &[(&str, &str)]) -> St
         .find(|mode| *mode != "Never");
     let own_node = node(objects, own);
     let own_address = own_node.and_then(|node| address(node, false));
-    let (Some(mode), Some(own_node), Some(own_address)) = (mode, own_node, own_address) else {
-        return format!("ip link del {LINK} 2>/dev/null || true\nip route flush proto 80\n");
-    };
-    let tunnel = |node: &Value| {
-        let text = |field: &str| node["spec"][field].as_str().unwrap_or_default().to_owned();
-        (text("ipv4VXLANTunnelAddr"), text("vxlanTunnelMACAddr"))
-    };
-    let (inside, mac) = tunnel(own_node);
-    let (port, vni, mtu) = (
-        setting("vxlanPort", 4789),
-        setting("vxlanVNI", 4096),
-        setting("vxlanMTU", 1450),
-    );
-    let mut text = format!(
-        "ip link del {LINK} 2>/dev/null || true\nip route flush proto 80\n\
-         ip link add {LINK} address {mac} mtu {mtu} type vxlan id {vni} dstport {port} local {own_address} dev eth0 nolearning\n\
-         ip address add {inside}/32 dev {LINK}\nip link set {LINK} up\n"
-    );
-    for (name, block) in blocks.iter().filter(|(name, _)| *name != own) {
-        let Some(other) = node(objects, name) else {
-            continue;
+    let mut text = format!("ip link del {LINK} 2>/dev/null || true\nip route flush proto 80\n");
+    let mut hosts = Vec::new();
+    if let (Some(mode), Some(own_node), Some(own_address)) = (mode, own_node, own_address) {
+        let tunnel = |node: &Value| {
+            let text = |field: &str| node["spec"][field].as_str().unwrap_or_default().to_owned();
+            (text("ipv4VXLANTunnelAddr"), text("vxlanTunnelMACAddr"))
         };
-        let Some(outer) = address(other, false) else {
-            continue;
-        };
-        let (inside, mac) = tunnel(other);
-        let _ = if mode == "CrossSubnet" && same_subnet(&own_address, &outer) {
-            writeln!(text, "ip route replace {block} via {outer} dev eth0 proto 80")
-        } else {
-            writeln!(
+        let (inside, mac) = tunnel(own_node);
+        let (port, vni, mtu) = (
+            setting("vxlanPort", 4789),
+            setting("vxlanVNI", 4096),
+            setting("vxlanMTU", 1450),
+        );
+        let _ = writeln!(
+            text,
+            "ip link add {LINK} address {mac} mtu {mtu} type vxlan id {vni} dstport {port} local {own_address} dev eth0 nolearning\n\
+             ip address add {inside}/32 dev {LINK}\nip link set {LINK} up"
+        );
+        for (name, block) in blocks.iter().filter(|(name, _)| *name != own) {
+            let Some(other) = node(objects, name) else {
+                continue;
+            };
+            let Some(outer) = address(other, false) else {
+                continue;
+            };
+            let (inside, mac) = tunnel(other);
+            // Those of all nodes, whether routes lead there or not.
+            let _ = writeln!(
                 text,
                 "ip neigh replace {inside} lladdr {mac} dev {LINK} nud permanent\n\
-                 bridge fdb replace {mac} dev {LINK} dst {outer} self permanent\n\
-                 ip route replace {block} via {inside} dev {LINK} onlink proto 80"
-            )
+                 bridge fdb replace {mac} dev {LINK} dst {outer} self permanent"
+            );
+            let _ = if mode == "CrossSubnet" && same_subnet(&own_address, &outer) {
+                writeln!(text, "ip route replace {block} via {outer} dev eth0 proto 80")
+            } else {
+                writeln!(
+                    text,
+                    "ip route replace {block} via {inside} dev {LINK} onlink proto 80"
+                )
+            };
+            hosts.push(outer);
+        }
+    }
+    text + &sets(objects, &hosts)
+}
+
+/// Felix's sets: of pools (`masq_mgr.go`), and of hosts that VXLAN is taken from (`vxlan_mgr.go`).
+fn sets(objects: &[Value], hosts: &[String]) -> String {
+    const VXLAN: &str = "cali40all-vxlan-net";
+    let mut text = String::new();
+    let mut set = |name: &str, v6: bool, members: Vec<&str>| {
+        let family = if v6 { "inet6" } else { "inet" };
+        let _ = writeln!(
+            text,
+            "ipset create {name} hash:net family {family} -exist\nipset flush {name}"
+        );
+        for member in members {
+            let _ = writeln!(text, "ipset add {name} {member}");
+        }
+    };
+    for (v6, prefix) in [(false, "cali40"), (true, "cali60")] {
+        let pools = |masqueraded: bool| -> Vec<&str> {
+            let pools = of_kind(objects, "IPPool").map(|pool| &pool["spec"]);
+            pools
+                .filter(|spec| !masqueraded || spec["natOutgoing"] == true)
+                .filter_map(|spec| spec["cidr"].as_str())
+                .filter(|cidr| cidr.contains(':') == v6)
+                .collect()
         };
+        set(&format!("{prefix}all-ipam-pools"), v6, pools(false));
+        set(&format!("{prefix}masq-ipam-pools"), v6, pools(true));
+    }
+    if hosts.is_empty() {
+        let _ = writeln!(text, "ipset destroy {VXLAN} 2>/dev/null || true");
+    } else {
+        set(VXLAN, false, hosts.iter().map(String::as_str).collect());
     }
     text
 }
