@@ -13,6 +13,8 @@ mod table;
 mod tests;
 mod vtep;
 
+use std::cmp::Reverse;
+
 use super::file::{Packet, Time};
 use super::layer::Stack;
 use complaint::Complaints;
@@ -109,11 +111,13 @@ impl Flows {
 
     /// The flows, those of most bytes first.
     pub fn sorted(&self) -> Sorted<'_> {
-        let mut rows: Vec<u32> = self.table.rows().collect();
-        rows.sort_unstable_by_key(|row| {
-            let row = self.table.get(*row);
-            row.map(|(_, flow)| (std::cmp::Reverse(flow.bytes()), flow.number))
-        });
+        // What is compared is looked up once a row.
+        let place = |row: u32| {
+            let (_, flow) = self.table.get(row)?;
+            Some((Reverse(flow.bytes()), flow.number, row))
+        };
+        let mut rows: Vec<_> = self.table.rows().filter_map(place).collect();
+        rows.sort_unstable();
         Sorted {
             table: &self.table,
             rows: rows.into_iter(),
@@ -138,14 +142,14 @@ impl Flows {
 #[derive(Debug)]
 pub struct Sorted<'a> {
     table: &'a Table<(Short, Flow)>,
-    rows: std::vec::IntoIter<u32>,
+    rows: std::vec::IntoIter<(Reverse<u64>, u64, u32)>,
 }
 
 impl<'a> Iterator for Sorted<'a> {
     type Item = (Key, &'a Flow);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let row = self.table.get(self.rows.next()?)?;
+        let row = self.table.get(self.rows.next()?.2)?;
         Some((self.table.key(row).key(), &row.1))
     }
 }

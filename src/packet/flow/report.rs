@@ -1,6 +1,8 @@
 //! The findings of a capture, all together.
 
-use super::{Finding, Flow, Flows, Key};
+use std::fmt;
+
+use super::{End, Finding, Flow, Flows, Key, Via};
 use crate::packet::file::Time;
 use crate::packet::layer::Kind;
 
@@ -24,8 +26,27 @@ impl Flows {
     }
 }
 
+/// An end of TCP, in words: only where something is said of it.
+struct Socket(End);
+
+impl fmt::Display for Socket {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "{} port {}", self.0.address, self.0.port)
+    }
+}
+
+/// What a flow travels in, in words.
+struct Inside(Option<Via>);
+
+impl fmt::Display for Inside {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        self.0
+            .map_or(Ok(()), |via| write!(formatter, " in {}", via.text()))
+    }
+}
+
 fn judge(key: &Key, flow: &Flow, end: Time) -> Option<Finding> {
-    let inside = key.via.map_or(String::new(), |via| format!(" in {}", via.text()));
+    let inside = Inside(key.via);
     let ends = if flow.opener() == 0 {
         [key.a, key.b]
     } else {
@@ -42,7 +63,7 @@ fn judge(key: &Key, flow: &Flow, end: Time) -> Option<Finding> {
     let long_ago = end.nanos().saturating_sub(flow.last().nanos()) >= PATIENCE;
     match key.kind {
         Kind::Tcp => {
-            let [from, to] = ends.map(|end| format!("{} port {}", end.address, end.port));
+            let [from, to] = ends.map(Socket);
             let [here, there] =
                 [flow.opener(), 1 - flow.opener()].map(|way| flow.ways.get(way).copied().unwrap_or_default());
             if flow.refused {
