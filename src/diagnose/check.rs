@@ -174,12 +174,22 @@ fn address_finding(world: &World, wrong: &Wrong) -> Finding {
         ));
     }
     let sure = if wrong.certain { Sure::Proved } else { Sure::Likely };
-    let title = format!(
-        "{}wrong address stored for {}: {}",
-        if wrong.certain { "" } else { "probably a " },
-        wrong.node,
-        wrong.why
-    );
+    let is_rightful = wrong.code == "node-address-shared"
+        && wrong.candidate.is_none()
+        && world.has_address(&wrong.node, wrong.stored.ip);
+    let title = if is_rightful {
+        format!(
+            "the address of {} is not its own alone: {}",
+            wrong.node, wrong.why
+        )
+    } else {
+        format!(
+            "{}wrong address stored for {}: {}",
+            if wrong.certain { "" } else { "probably a " },
+            wrong.node,
+            wrong.why
+        )
+    };
     Finding {
         cause: Some(Cause::NodeAddress),
         evidence,
