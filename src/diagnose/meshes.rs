@@ -125,9 +125,7 @@ fn finding(gap: &Gap, cut: &Cut) -> Finding {
 /// What adds a port like another one, with another remote address.
 fn added(like: &End, peer: &str, remote: &str) -> (String, String) {
     let settings = like.settings();
-    let mut name = format!("{}-{peer}", settings.kind);
-    // A link's name has 15 characters at most.
-    name.truncate(15);
+    let name = settings.port_to(peer);
     let bridge = &like.bridge.name;
     let mut run = format!(
         "ovs-vsctl add-port {bridge} {name} -- set interface {name} type={} options:remote_ip={remote}",

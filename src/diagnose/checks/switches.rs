@@ -157,9 +157,7 @@ fn added(end: &End, other: &NodeState) -> Option<(String, String)> {
     let there = other.ovs.known()?.bridge(&end.bridge.name)?;
     let back = beside(end.node, other, end.remote)?;
     let settings = end.settings();
-    let mut name = format!("{}-{}", settings.kind, end.node.name);
-    // A link's name has 15 characters at most.
-    name.truncate(15);
+    let name = settings.port_to(&end.node.name);
     if other
         .ovs
         .known()?

@@ -35,6 +35,13 @@ impl Settings {
         let keys = self.key == other.key || [&self.key, &other.key].iter().any(|key| **key == "flow");
         keys && self.kind == other.kind && self.dst_port == other.dst_port
     }
+
+    /// A name for a port to a node: at most 15 characters (IFNAMSIZ), and none that a shell or Open vSwitch takes for more.
+    pub fn port_to(&self, node: &str) -> String {
+        let plain = |sign: &char| sign.is_ascii_alphanumeric() || "-_.".contains(*sign);
+        let node = node.chars().filter(plain);
+        self.kind.chars().chain(['-']).chain(node).take(15).collect()
+    }
 }
 
 /// What an end asks for, and doesn't have.
@@ -193,4 +200,25 @@ fn ends(node: &NodeState) -> impl Iterator<Item = End<'_>> {
             remote,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_ports_are_short_and_plain() {
+        let settings = Settings {
+            kind: "geneve".into(),
+            key: "0".into(),
+            dst_port: None,
+        };
+        for (node, name) in [
+            ("h1", "geneve-h1"),
+            ("äöü-größer-als-erlaubt", "geneve--grer-al"),
+            ("a;b $(c)", "geneve-abc"),
+        ] {
+            assert_eq!(settings.port_to(node), name);
+        }
+    }
 }
