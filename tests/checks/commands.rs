@@ -51,7 +51,12 @@ fn state(network: &Network) -> Snapshot {
 
 /// Nothing is known of neighbors and of connections any more.
 fn forget(node: &Node) {
-    ovs::sh(node, "ip neigh flush all; conntrack -F 2>/dev/null || true").unwrap();
+    // What goes by itself meanwhile can't be flushed.
+    ovs::sh(
+        node,
+        "ip neigh flush all || true; conntrack -F 2>/dev/null || true",
+    )
+    .unwrap();
 }
 
 fn arrives(network: &Network, row: &Row) -> bool {

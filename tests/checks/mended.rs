@@ -1,6 +1,6 @@
 //! Real networks, whole and broken: the whole ones give no finding, and what is printed for the broken ones mends them.
 
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -37,11 +37,36 @@ fn state(network: &Network) -> Snapshot {
     }
 }
 
+/// Networks that may still come up, of all tests of this program together.
+static ROOM: (Mutex<usize>, Condvar) = (Mutex::new(AT_ONCE), Condvar::new());
+
+/// Room for one network, until it is dropped.
+struct Room;
+
+impl Room {
+    fn take() -> Self {
+        let free = ROOM.1.wait_while(ROOM.0.lock().unwrap(), |free| *free == 0);
+        *free.unwrap() -= 1;
+        Self
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        *ROOM.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        ROOM.1.notify_one();
+    }
+}
+
 /// Does the work for each, so many at a time; gives what went wrong.
 pub(crate) fn each<T: Send>(all: Vec<T>, work: impl Fn(T) -> Option<String> + Sync) -> Vec<String> {
     let queue = Mutex::new(all.into_iter());
     let next = || queue.lock().unwrap().next();
     thread::scope(|scope| {
+        let work = |one| {
+            let _room = Room::take();
+            work(one)
+        };
         let worker = || std::iter::from_fn(next).filter_map(&work).collect::<Vec<_>>();
         // Long walks take room where nothing is optimised.
         let big = || thread::Builder::new().stack_size(64 << 20);

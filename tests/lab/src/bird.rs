@@ -38,6 +38,9 @@ const CONFIG6: &str = "/etc/calico/confd/config/bird6.cfg";
 const SOCKET6: &str = "/run/calico/bird6.ctl";
 const LOG6: &str = "/var/log/calico/bird6/current";
 
+/// A start takes a moment, and longer where many networks come up at once.
+const START: Duration = Duration::from_secs(20);
+
 impl Bird {
     fn package(self) -> &'static str {
         match self {
@@ -49,11 +52,9 @@ impl Bird {
     /// Starts it in `node` with the configuration that is there, and waits until it answers.
     pub fn start(self, node: &Node) -> Result<()> {
         self.launch(node, "bird", CONFIG, LOG)?;
-        wait_for(
-            &format!("{}: bird answers", node.name()),
-            Duration::from_secs(5),
-            || ask(node, "show status").ok(),
-        )
+        wait_for(&format!("{}: bird answers", node.name()), START, || {
+            ask(node, "show status").ok()
+        })
         .map(drop)
         .map_err(|error| Error::failed(format!("{error}\n{}", node.read(LOG).unwrap_or_default())))
     }
@@ -66,11 +67,9 @@ impl Bird {
         let config = "router id 0.0.0.1;\nprotocol device device1 { scan time 2; }\n";
         node.write(CONFIG6, config)?;
         self.launch(node, "bird6", CONFIG6, LOG6)?;
-        wait_for(
-            &format!("{}: bird6 answers", node.name()),
-            Duration::from_secs(5),
-            || node.connect(SOCKET6).ok(),
-        )
+        wait_for(&format!("{}: bird6 answers", node.name()), START, || {
+            node.connect(SOCKET6).ok()
+        })
         .map(drop)
     }
 
