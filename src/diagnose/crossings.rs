@@ -1,16 +1,19 @@
-//! Ways that few look at, walked: static routes that one side only has, and ports of nodes that answer around a node.
+//! Ways that few look at, walked: static routes that one side only has, ports of nodes that answer around a node, and pods
+//! that ask their own services.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::blame::{Lost, blame};
 use super::finding::{Affected, Finding, Sure};
+use super::trace::Scene;
 use super::world::World;
 use crate::forward::fib::{Fib, Flow};
 use crate::forward::packet::{Packet, Transport};
 use crate::forward::topology::PlaceId;
-use crate::forward::walk::{End, Outcome, State, Walker};
+use crate::forward::walk::{Cause, End, Outcome, State, Walker};
 use crate::policy::service::Services;
 use crate::state::link::Address;
 use crate::state::route::{Route, RouteType, TableId};
@@ -18,8 +21,10 @@ use crate::state::{Namespace, NodeState};
 
 /// Nodes with networks of containers that are held against each other pair by pair.
 const NODES: usize = 64;
-/// Services whose NodePorts are walked.
+/// Services whose NodePorts are walked, and those that are asked by their own pods.
 const SERVICES: usize = 32;
+/// Endpoints of each that ask it.
+const ENDPOINTS: usize = 4;
 
 /// A container of a node: its place, its address, its network on the node.
 struct Guest<'w> {
@@ -34,6 +39,52 @@ pub(super) fn find(world: &World, walker: &Walker, found: &mut Vec<Finding>) {
     let guests = guests(world, walker);
     one_sided(world, walker, &guests, found);
     node_ports(world, walker, &guests, found);
+    own_services(world, walker, found);
+}
+
+/// A pod that asks its own service may be sent to itself, out of the port of the bridge that it came by.
+fn own_services(world: &World, walker: &Walker, found: &mut Vec<Finding>) {
+    let Some(inventory) = world.cluster.ok().and_then(|cluster| cluster.kubernetes.as_ref()) else {
+        return;
+    };
+    let (services, before) = (Services::new(inventory), found.len());
+    for service in inventory.services.iter().take(SERVICES) {
+        let mut ports = service.spec.ports.iter();
+        let tcp = ports.find(|port| port.protocol == crate::kubernetes::meta::Protocol::Tcp);
+        let own = service.cluster_ips().into_iter().find(IpAddr::is_ipv4);
+        let (Some(port), Some(own)) = (tcp, own) else {
+            continue;
+        };
+        let backends = services.backends(service.metadata.namespace(), &service.metadata.name);
+        for backend in backends
+            .iter()
+            .filter(|backend| backend.conditions.is_ready())
+            .take(ENDPOINTS)
+        {
+            let mut places = walker.topology.places();
+            let pod = places.find(|(_, place)| place.namespace.is_some() && place.has(backend.ip));
+            let Some((id, place)) = pod else { continue };
+            let (sport, dport) = (40_000, port.port);
+            let packet = Packet::new(backend.ip, own, Transport::Tcp { sport, dport });
+            let outcomes = walker.send(State::new(packet).quiet(), id);
+            let is_off = |outcome: &&Outcome| matches!(outcome.end, End::Dropped(Cause::HairpinOff { .. }));
+            let Some(outcome) = outcomes.iter().find(is_off) else {
+                continue;
+            };
+            let scene = Scene {
+                topology: walker.topology,
+                cluster: world.cluster.ok(),
+                findings: &[],
+            };
+            let lost = Lost {
+                outcome,
+                there: None,
+                ends: [&place.node.name; 2],
+                pair: format!("{} → {own}:{dport}", place.title()),
+            };
+            blame(scene, lost, found, before);
+        }
+    }
 }
 
 /// The first container of each network that a node has to itself.

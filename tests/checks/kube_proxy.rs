@@ -170,6 +170,42 @@ fn what_is_printed_brings_the_rules_of_services_back() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Of two endpoints, a pod is sent to itself now and then.
+#[test]
+fn a_pod_that_its_own_service_sends_to_itself_is_told_and_mended() {
+    let modes = vec!["kube-proxy iptables", "kube-proxy nftables"];
+    let wrong = each(modes, |name| {
+        let mut all = systems().into_iter();
+        let broken = all.find(|system| system.name == name).unwrap().broken;
+        let what = "a pod may not be answered through its own port";
+        let state_of = broken.into_iter().find(|state| state.what == what).unwrap();
+        let network = or_skip(state_of.draft.up())?;
+        if network.works().is_ok() {
+            return Some(format!("{name}: it works, broken as it is"));
+        }
+        let of_port = || {
+            let mut findings = found(&state(&network));
+            findings.retain(|finding| !ON_PURPOSE.contains(&finding.id));
+            findings
+        };
+        let findings = of_port();
+        let [finding] = findings.as_slice() else {
+            return Some(format!("{name}: {findings:#?}"));
+        };
+        if (finding.id, finding.node.as_str()) != ("hairpin-off", "n1") {
+            return Some(format!("{name}: {finding:#?}"));
+        }
+        typed(&network, &finding.fix.commands)
+            .or_else(|| network.works().err().map(|error| format!("{name}: {error}")))
+            .or_else(|| {
+                Some(of_port())
+                    .filter(|left| !left.is_empty())
+                    .map(|left| format!("{name}: {left:#?}"))
+            })
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn a_node_without_a_kube_proxy_is_told() {
     let network = or_skip(KubeProxy::Iptables.draft().up());

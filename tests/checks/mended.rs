@@ -62,11 +62,11 @@ impl Drop for Room {
 pub(crate) fn each<T: Send>(all: Vec<T>, work: impl Fn(T) -> Option<String> + Sync) -> Vec<String> {
     let queue = Mutex::new(all.into_iter());
     let next = || queue.lock().unwrap().next();
+    let work = |one| {
+        let _room = Room::take();
+        work(one)
+    };
     thread::scope(|scope| {
-        let work = |one| {
-            let _room = Room::take();
-            work(one)
-        };
         let worker = || std::iter::from_fn(next).filter_map(&work).collect::<Vec<_>>();
         // Long walks take room where nothing is optimised.
         let big = || thread::Builder::new().stack_size(64 << 20);
