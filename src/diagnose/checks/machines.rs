@@ -46,7 +46,7 @@ fn cloned(world: &World, found: &mut Vec<Finding>) {
 fn one_name(world: &World, found: &mut Vec<Finding>) {
     let mut by: BTreeMap<&str, Vec<&NodeState>> = BTreeMap::new();
     for node in world.nodes {
-        let stored = node.calico_files.nodename.known().map(|name| name.trim());
+        let stored = stored_name(node);
         by.entry(stored.filter(|name| !name.is_empty()).unwrap_or(node.own_name()))
             .or_default()
             .push(node);
@@ -77,30 +77,26 @@ fn one_name(world: &World, found: &mut Vec<Finding>) {
             "then start calico-node again on {}, and on {} after it",
             other.name, first.name
         );
-        found.push(Finding {
-            evidence: evidence.collect(),
-            ..steps.into_iter().flatten().fold(
-                Finding::of(
-                    "node-name-shared",
-                    &other.name,
-                    format!("two machines call themselves {name}: each overwrites the other's address and tunnel"),
-                )
-                .about(format!("Node({name})")),
-                Finding::step,
-            )
-            .run("rm /var/lib/calico/nodename", "")
-            .step(again)
-        });
+        let title =
+            format!("two machines call themselves {name}: each overwrites the other's address and tunnel");
+        let mut finding = Finding::of("node-name-shared", &other.name, title).about(format!("Node({name})"));
+        finding.evidence = evidence.collect();
+        finding = steps.into_iter().flatten().fold(finding, Finding::step);
+        if stored_name(other) == Some(name) {
+            finding = finding.run("rm /var/lib/calico/nodename", "");
+        }
+        found.push(finding.step(again));
     }
+}
+
+/// What calico-node stored at its first start.
+fn stored_name(node: &NodeState) -> Option<&str> {
+    node.calico_files.nodename.known().map(|stored| stored.trim())
 }
 
 /// By what a machine has that name, and that it is one of its own.
 fn said_by(node: &NodeState, name: &str) -> Vec<Evidence> {
-    let file = node
-        .calico_files
-        .nodename
-        .known()
-        .filter(|stored| stored.trim() == name);
+    let file = stored_name(node).filter(|stored| *stored == name);
     let machine = node.kernel.known().and_then(|kernel| {
         let id = kernel.machine_id.known().map(|id| format!("machine-id {id}"));
         id.or_else(|| Some(format!("boot id {}", kernel.boot_id.known()?)))
