@@ -38,7 +38,7 @@ struct Case {
 
 fn cases() -> Vec<Case> {
     let mut text = String::new();
-    ruzstd::decoding::StreamingDecoder::new(RECORDED)
+    zstd::Decoder::new(RECORDED)
         .unwrap()
         .read_to_string(&mut text)
         .unwrap();

@@ -238,7 +238,7 @@ struct Case {
 fn cases() -> Vec<Case> {
     let recorded: &[u8] = include_bytes!("../../fixtures/felix/cases.zst");
     let mut text = String::new();
-    ruzstd::decoding::StreamingDecoder::new(recorded)
+    zstd::Decoder::new(recorded)
         .unwrap()
         .read_to_string(&mut text)
         .unwrap();

@@ -30,7 +30,7 @@ struct State {
 fn states(direction: &str) -> Vec<State> {
     let recorded: &[u8] = include_bytes!("../../fixtures/felix/tiers.zst");
     let mut text = String::new();
-    ruzstd::decoding::StreamingDecoder::new(recorded)
+    zstd::Decoder::new(recorded)
         .unwrap()
         .read_to_string(&mut text)
         .unwrap();

@@ -256,7 +256,7 @@ fn random_texts_are_read_as_calico_reads_them() {
     use std::io::Read;
     let recorded: &[u8] = include_bytes!("../../../fixtures/selectors/cases.zst");
     let mut lines = String::new();
-    ruzstd::decoding::StreamingDecoder::new(recorded)
+    zstd::Decoder::new(recorded)
         .unwrap()
         .read_to_string(&mut lines)
         .unwrap();

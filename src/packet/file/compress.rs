@@ -24,41 +24,8 @@ impl Packing {
         Ok(match self {
             // Several gzip files one after the other are one.
             Self::Gzip => Box::new(flate2::read::MultiGzDecoder::new(source)),
-            Self::Zstd => Box::new(Frames {
-                current: Some(frame(source)?),
-            }),
+            // So are several frames.
+            Self::Zstd => Box::new(zstd::Decoder::new(source)?),
         })
-    }
-}
-
-type Frame = ruzstd::decoding::StreamingDecoder<Box<dyn Read + Send>, ruzstd::decoding::FrameDecoder>;
-
-fn frame(source: Box<dyn Read + Send>) -> io::Result<Frame> {
-    Frame::new(source).map_err(io::Error::other)
-}
-
-/// The frames of a zstd file, one after the other.
-struct Frames {
-    current: Option<Frame>,
-}
-
-impl Read for Frames {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(frame_now) = &mut self.current {
-            let count = frame_now.read(buffer)?;
-            if count > 0 || buffer.is_empty() {
-                return Ok(count);
-            }
-            let mut source = match self.current.take() {
-                Some(ended) => ended.into_inner(),
-                None => break,
-            };
-            let mut first = [0];
-            if source.read(&mut first)? == 0 {
-                break;
-            }
-            self.current = Some(frame(Box::new(io::Cursor::new(first).chain(source)))?);
-        }
-        Ok(0)
     }
 }

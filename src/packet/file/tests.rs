@@ -257,8 +257,14 @@ fn compressed_files_are_unpacked() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&plain).unwrap();
     assert_eq!(read(gzip.finish().unwrap()).unwrap().0.len(), 1);
-    let zstd = ruzstd::encoding::compress_to_vec(&plain[..], ruzstd::encoding::CompressionLevel::Fastest);
-    assert_eq!(read(zstd).unwrap().0.len(), 1);
+    let mut zstd = zstd::encode_all(&plain[..], 1).unwrap();
+    assert_eq!(read(zstd.clone()).unwrap().0.len(), 1);
+    // Cut in two frames, and with an end that lacks.
+    let (start, rest) = plain.split_at(30);
+    let frames = [start, rest].map(|part| zstd::encode_all(part, 1).unwrap());
+    assert_eq!(read(frames.concat()).unwrap().0.len(), 1);
+    zstd.truncate(zstd.len() - 3);
+    assert!(read(zstd).is_err());
 }
 
 /// Gives one byte at a time, as a slow pipe does.

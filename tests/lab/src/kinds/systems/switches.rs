@@ -97,7 +97,8 @@ fn vxlan(system: System) -> System {
         .lost_by_switch(
             "the host's link is no port any more",
             "h2",
-            "ovs-vsctl del-port br-ex eth0",
+            // It is the kernel's alone again.
+            "ovs-vsctl del-port br-ex eth0; echo 0 > /proc/sys/net/ipv4/conf/eth0/arp_ignore",
             "end at br-ex, and no link to other hosts is a port of it",
         )
         .lost(
