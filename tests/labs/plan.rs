@@ -136,6 +136,8 @@ impl World {
                     .ip(&format!("route add ::/0 via fd40:{lan}::fe"))
                     .forward()
                     .pod(PodPlan::calico("pod", &format!("10.48.{number}.10")))
+                    // What Calico gives pods for tunnels of all kinds.
+                    .sh("ip -n pod link set dev eth0 mtu 1440")
                     .sh(&format!(
                         "mkdir -p /var/lib/calico /etc/calico/confd/config; printf %s {name} >/var/lib/calico/nodename"
                     ))
