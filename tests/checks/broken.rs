@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use netdiag::state::{Fact, NodeState, Objects, Snapshot};
 use netdiag_lab::kinds::{Network, systems};
-use netdiag_lab::{or_skip, ovs};
+use netdiag_lab::{or_skip, ovs, wait_until};
 
 use serde_json::json;
 
@@ -23,6 +23,9 @@ enum By {
 }
 
 use By::{Script, Typed};
+
+/// How long it may take until a network is as it was made.
+const SETTLED: Duration = Duration::from_secs(30);
 
 /// The network, the node, what breaks it, whether packets are lost by it, the check, how it is mended.
 type Row = (&'static str, &'static str, &'static str, bool, &'static str, By);
@@ -298,7 +301,9 @@ fn wrong((name, node, script, loses, id, by): Row) -> Option<String> {
     let lab_node = network.lab().node(node);
     ovs::sh(lab_node, script).unwrap();
     thread::sleep(Duration::from_millis(500));
-    if loses == network.broken().is_empty() {
+    // Of a storm's frames some arrive: it takes a while until one doesn't.
+    let lost = || !network.broken().is_empty();
+    if loses && wait_until("packets lost", SETTLED, lost).is_err() || !loses && lost() {
         return Some(format!("{what}: packets are lost: {}", !loses));
     }
     let told = found(&state(name, &network));
@@ -323,11 +328,18 @@ fn wrong((name, node, script, loses, id, by): Row) -> Option<String> {
     if let Some(error) = error {
         return Some(format!("{what}: {error}"));
     }
-    if let Err(error) = network.works() {
-        return Some(format!("{what}: {error}: {told:#?}"));
+    // A switch takes a while until it goes by what it was told, and until it forgets what a storm taught it.
+    let works = || network.works().is_ok();
+    if wait_until("packets through", SETTLED, works).is_err() {
+        return Some(format!("{what}: {:?}: {told:#?}", network.broken()));
     }
-    let left = found(&state(name, &network));
-    (!left.is_empty()).then(|| format!("{what}: mended, and yet {left:#?}"))
+    let mut left = Vec::new();
+    let silent = || {
+        left = found(&state(name, &network));
+        left.is_empty() && network.works().is_ok()
+    };
+    let silent = wait_until("silence", SETTLED, silent).is_ok();
+    (!silent).then(|| format!("{what}: mended, and yet {left:#?}"))
 }
 
 #[test]
