@@ -85,7 +85,8 @@ pub(super) fn wrong_addresses<'a>(world: &World<'a>) -> HashMap<&'a str, Judged>
     judged
 }
 
-/// `node-address-shared`, when several Nodes have the address; else what was found otherwise.
+/// `node-address-shared`, when several Nodes have the address; else what was found otherwise. Nothing is wrong with the one
+/// whose machine alone has the address.
 fn shared(
     world: &World,
     cluster: &Cluster,
@@ -101,15 +102,21 @@ fn shared(
     if others.is_empty() {
         return wrong;
     }
+    let everywhere = world.is_elsewhere(&object.name, stored.ip);
     let candidate = match (wrong, world.state(&object.name)) {
         (Some(wrong), _) => wrong.candidate,
-        // On a bridge it is nobody's in particular. Elsewhere this node is its rightful owner, and the others are not.
-        (None, Some(state)) if is_on_bridge(state, stored.ip) => {
+        // On a bridge, or a link that several machines have alike (the NAT of virtual ones), it is nobody's in particular.
+        (None, Some(state)) if everywhere || is_on_bridge(state, stored.ip) => {
             candidate(world, object, state, stored, true)
         }
-        (None, Some(_)) => None,
+        (None, Some(_)) => return None,
         (None, None) => known_as(world, object, stored),
     };
+    let holder = others.iter().find(|other| world.has_address(other, stored.ip));
+    let held = holder.map(|other| {
+        let text = format!("{other} has {} on a link", stored.ip);
+        Evidence::new(format!("ip addr on {other}"), text)
+    });
     Some(Wrong {
         node: object.name.clone(),
         code: "node-address-shared",
@@ -118,6 +125,7 @@ fn shared(
         evidence: others
             .iter()
             .map(|other| Evidence::new(format!("Node({other})"), format!("spec.bgp {} too", stored.ip)))
+            .chain(held)
             .collect(),
         certain: true,
         candidate,

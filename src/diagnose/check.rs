@@ -8,7 +8,7 @@ use super::daemon;
 use super::finding::{Change, Evidence, Finding, Fix, Report, Sure};
 use super::session::Cause;
 use super::world::World;
-use super::{checks, groups, lacking, restart, sessions, walks};
+use super::{checks, groups, lacking, out_of_step, restart, sessions, walks};
 use crate::calico::release::Release;
 use crate::intent::Cluster;
 use crate::intent::cluster::stored_address;
@@ -37,7 +37,7 @@ pub fn check(world: &World) -> Report {
         report.findings.extend(daemon::finding(world, node));
         sessions::find(world, node, &mut report);
         if let Ok(cluster) = world.cluster {
-            sessions::missing(world, cluster, node, &mut report);
+            report.findings.extend(out_of_step::finding(world, cluster, node));
             manual_routes(world, cluster, node, &mut report);
             let notes = restart::notes(world, node);
             report
@@ -174,22 +174,12 @@ fn address_finding(world: &World, wrong: &Wrong) -> Finding {
         ));
     }
     let sure = if wrong.certain { Sure::Proved } else { Sure::Likely };
-    let is_rightful = wrong.code == "node-address-shared"
-        && wrong.candidate.is_none()
-        && world.has_address(&wrong.node, wrong.stored.ip);
-    let title = if is_rightful {
-        format!(
-            "the address of {} is not its own alone: {}",
-            wrong.node, wrong.why
-        )
-    } else {
-        format!(
-            "{}wrong address stored for {}: {}",
-            if wrong.certain { "" } else { "probably a " },
-            wrong.node,
-            wrong.why
-        )
-    };
+    let title = format!(
+        "{}wrong address stored for {}: {}",
+        if wrong.certain { "" } else { "probably a " },
+        wrong.node,
+        wrong.why
+    );
     Finding {
         cause: Some(Cause::NodeAddress),
         evidence,

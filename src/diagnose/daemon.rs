@@ -61,3 +61,9 @@ pub(super) fn uses_bgp(processes: &CalicoProcesses) -> bool {
     let bgp = backend.is_none_or(|backend| backend.is_empty() || backend == "bird");
     bgp && !processes.environment.is_empty()
 }
+
+/// Whether calico-node is told to do without BIRD.
+pub(super) fn does_without_bgp(processes: &CalicoProcesses) -> bool {
+    let backend = processes.environment.get("CALICO_NETWORKING_BACKEND");
+    backend.is_some_and(|backend| !backend.is_empty() && backend != "bird")
+}

@@ -3,13 +3,28 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::finding::{Consequence, Evidence, Finding};
-use super::session::Cause;
+use super::session::{self, Cause};
 
 /// How much evidence of those that are grouped is worth a line.
 const EVIDENCE: usize = 3;
 
 /// Findings that say what others come of.
-const LEADS: [&str; 3] = ["bird-not-running", "agent-older-than-link", "node-name-shared"];
+const LEADS: [&str; 7] = [
+    "bird-not-running",
+    "agent-older-than-link",
+    "node-name-shared",
+    "bgp-port-taken",
+    "bird-config-out-of-step",
+    "bgp-peering-one-sided",
+    "bgp-peer-from-other-address",
+];
+
+/// Those that name the sessions that come of them.
+const OF_SESSIONS: [&str; 3] = [
+    "bird-config-out-of-step",
+    "bgp-peering-one-sided",
+    "bgp-peer-from-other-address",
+];
 
 /// A session that is down, and which nodes it is between.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +132,22 @@ fn of_daemon(finding: &Finding) -> Option<String> {
     if is_of_object(finding) {
         return Some(finding.subject.clone());
     }
-    (finding.id == "bird-not-running").then(|| format!("BIRD of {}", finding.node))
+    match finding.id {
+        "bird-not-running" => Some(format!("BIRD of {}", finding.node)),
+        "bgp-port-taken" => Some(session::port_of(&finding.node)),
+        id if OF_SESSIONS.contains(&id) => Some(format!("{id} {} {}", finding.node, finding.subject)),
+        _ => None,
+    }
+}
+
+/// What of those that name its sessions a session comes of: of the ends of both.
+fn of_sessions(found: &[Finding], between: &Between) -> Option<String> {
+    let ends = [&between.node, &between.peer];
+    let is_named = |pair: &[String; 2]| ends.iter().all(|end| pair.contains(end));
+    let lead = found
+        .iter()
+        .find(|lead| OF_SESSIONS.contains(&lead.id) && lead.sessions.iter().any(is_named))?;
+    of_daemon(lead)
 }
 
 /// Whether it is about a BGPPeer that is wrong: its sessions come of it.
@@ -163,8 +193,9 @@ fn sessions(found: &[Finding], roots: &mut [Option<String>]) {
                 .iter()
                 .any(|other| is_of_object(other) && other.subject == **object)
         });
-        match (object.or(between.root.as_ref()), roots.get_mut(at)) {
-            (Some(root), Some(slot)) => *slot = Some(root.clone()),
+        let root = object.or(between.root.as_ref()).cloned();
+        match (root.or_else(|| of_sessions(found, between)), roots.get_mut(at)) {
+            (Some(root), Some(slot)) => *slot = Some(root),
             _ => open
                 .entry((finding.cause, finding.id))
                 .or_default()

@@ -85,6 +85,19 @@ pub(super) fn same_router_id(facts: &Facts) -> Option<Explanation> {
     if !facts.error().contains("Bad BGP identifier") {
         return None;
     }
+    // Router ids are the nodes' IPv4 addresses.
+    let peer = match &facts.peer {
+        Peer::Node(name) => Some(name),
+        _ => None,
+    };
+    let shared = [Some(&facts.node.name), peer].into_iter().flatten();
+    let shared = shared
+        .filter_map(|name| facts.world.wrong_address(name, false))
+        .find(|wrong| wrong.code == "node-address-shared");
+    if let Some(wrong) = shared {
+        let text = format!("wrong address stored for {}: {}", wrong.node, wrong.why);
+        return Some(facts.because(Cause::NodeAddress, text));
+    }
     let own = facts.node.bird.known().and_then(|bird| bird.router_id);
     let id = own.map_or_else(|| "the same router id".to_owned(), |id| format!("router id {id}"));
     let text = format!(

@@ -17,6 +17,7 @@ mod lacking;
 pub mod manifests;
 mod meshes;
 mod messages;
+mod out_of_step;
 mod path;
 mod refusal;
 mod restart;

@@ -3,7 +3,7 @@
 use super::facts::{Facts, down_links, is_down};
 use super::finding::Evidence;
 use super::path::Path;
-use super::session::{Cause, Explanation, nobody};
+use super::session::{Cause, Explanation, NO_PORT, no_port, nobody};
 use super::silence;
 use super::world::Peer;
 
@@ -186,7 +186,11 @@ fn session_there(facts: &Facts) -> Option<Explanation> {
             let explanation = facts.because(Cause::NotConfiguredOnPeer, text);
             Some(explanation.next(one_sided(facts, &peer)))
         }
-        Some((protocol, _)) if protocol.state == "down" => {
+        Some((protocol, session)) if protocol.state == "down" => {
+            let error = session.last_error.as_deref().unwrap_or(&protocol.info);
+            if error.contains(NO_PORT) {
+                return Some(no_port(facts, &peer));
+            }
             let evidence = Evidence::new(format!("BIRD on {peer}"), format!("{} is down", protocol.name));
             Some(
                 facts

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::facts::Facts;
+use super::facts::{BGP_PORT, Facts};
 use super::finding::{Command, Evidence};
 use super::world::{Peer, World};
 use super::{messages, refusal, silence};
@@ -58,6 +58,8 @@ pub enum Cause {
     HoldTimerExpired,
     /// Packets to the peer vanish.
     Unanswered,
+    /// BIRD could not listen, there or here, and took its sessions down.
+    NoPort,
     /// BIRD shows an error that says enough by itself.
     Other,
 }
@@ -158,6 +160,9 @@ fn disabled(facts: &Facts) -> Option<Explanation> {
         return None;
     }
     let name = &facts.protocol.name;
+    if facts.error().contains(NO_PORT) {
+        return Some(no_port(facts, &facts.node.name));
+    }
     if !facts.error().is_empty() {
         let text = format!("BIRD took this session down: {}", facts.error());
         return Some(
@@ -180,6 +185,25 @@ fn disabled(facts: &Facts) -> Option<Explanation> {
         facts.node.name
     );
     Some(facts.because(Cause::Disabled, text).next(next))
+}
+
+/// What BIRD says of a session when it could not listen.
+pub(super) const NO_PORT: &str = "No listening socket";
+
+/// BIRD of a node took its sessions down, since somebody else has the port.
+pub(super) fn no_port(facts: &Facts, node: &str) -> Explanation {
+    let text = format!("BIRD on {node} could not listen on port {BGP_PORT}, and took its sessions down");
+    facts
+        .because(Cause::NoPort, text)
+        .next(format!(
+            "ss -ltnp sport = :{BGP_PORT}   (on {node}), then birdc restart all"
+        ))
+        .rooted(port_of(node))
+}
+
+/// What sessions come of that have no port.
+pub(super) fn port_of(node: &str) -> String {
+    format!("BGP's port on {node}")
 }
 
 fn peer_is_self(facts: &Facts) -> Option<Explanation> {

@@ -1,19 +1,11 @@
-//! Sessions that are down, and those that BIRD lacks.
+//! Sessions that are down.
 
-use std::net::IpAddr;
-
-use super::daemon;
-use super::facts::is_by_calico;
-use super::finding::{Consequence, Evidence, Finding, Fix, Report, Sure};
+use super::finding::{Consequence, Finding, Fix, Report, Sure};
 use super::groups::Between;
 use super::session::{Cause, Explanation, explain};
 use super::world::{Peer, World};
-use crate::intent::Cluster;
 use crate::state::NodeState;
 use crate::state::bird::{BgpSession, Protocol};
-
-/// How many peers of one finding are worth a line of evidence.
-const EVIDENCE: usize = 5;
 
 /// A finding for each session that is down and that no wrong address explains.
 pub(super) fn find(world: &World, node: &NodeState, report: &mut Report) {
@@ -144,72 +136,4 @@ fn session_finding(
             .about(&protocol.name)
             .sure(sure)
     }
-}
-
-/// The mesh means sessions that BIRD doesn't have.
-pub(super) fn missing(world: &World, cluster: &Cluster, node: &NodeState, report: &mut Report) {
-    let (Some(bird), Some(object), Some(view)) = (
-        node.bird.known(),
-        cluster.node(&node.name),
-        world.view(&node.name),
-    ) else {
-        return;
-    };
-    let Some(own) = object
-        .ipv4
-        .filter(|_| cluster.mesh && object.route_reflector_cluster_id.is_none())
-    else {
-        return;
-    };
-    // A BIRD of the host's own has other business.
-    let uses_bgp = node.processes.known().is_none_or(daemon::uses_bgp);
-    if !uses_bgp || !bird.protocols.iter().any(|protocol| is_by_calico(&protocol.name)) {
-        return;
-    }
-    let missing: Vec<(&str, IpAddr)> = cluster
-        .nodes
-        .iter()
-        // A reflector takes part in no mesh.
-        .filter(|other| other.name != node.name && other.route_reflector_cluster_id.is_none())
-        .filter_map(|other| Some((other.name.as_str(), other.ipv4?.ip)))
-        .filter(|(_, ip)| *ip != own.ip && view.session(*ip).is_none())
-        .collect();
-    let Some(((name, ip), more)) = missing.split_first() else {
-        return;
-    };
-    let others = if more.is_empty() {
-        String::new()
-    } else {
-        format!(" and {} more", more.len())
-    };
-    let title = format!(
-        "{}'s BIRD has no session with {name} ({ip}){others}, though the mesh is on",
-        node.name
-    );
-    report.findings.push(Finding {
-        cause: Some(Cause::NotConfigured),
-        evidence: missing
-            .iter()
-            .take(EVIDENCE)
-            .map(|(name, ip)| {
-                let text = format!(
-                    "spec.bgp.ipv4Address is {ip}, and no protocol of {} has that neighbor",
-                    node.name
-                );
-                Evidence::new(format!("Node({name})"), text)
-            })
-            .collect(),
-        fix: Fix {
-            steps: vec![format!(
-                "restart calico-node on {}: its bird.cfg is out of step with {}",
-                node.name, cluster.store
-            )],
-            ..Fix::default()
-        },
-        sessions: missing
-            .iter()
-            .map(|(name, _)| [node.name.clone(), (*name).to_owned()])
-            .collect(),
-        ..Finding::of("bird-config-out-of-step", &node.name, title)
-    });
 }

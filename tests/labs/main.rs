@@ -11,6 +11,7 @@ mod kernel;
 mod kubernetes;
 mod live;
 mod manifests;
+mod mended;
 mod netdiag;
 mod plan;
 mod policies;

@@ -12,17 +12,17 @@ use crate::netdiag::PROGRAM;
 use crate::plan::{CONVERGENCE, NODES, TOR, World, mesh, node, peer, pool, reflector};
 
 /// A world whose objects are in an etcd.
-struct Stored {
-    world: World,
-    _etcd: Etcd,
+pub(crate) struct Stored {
+    pub(crate) world: World,
+    pub(crate) etcd: Etcd,
 }
 
 /// Objects that are made or changed, and those that go.
-type Change = (Vec<Value>, Vec<Value>);
+pub(crate) type Change = (Vec<Value>, Vec<Value>);
 
 impl Stored {
     /// With VXLAN over the router, or, `plain`, with a router that knows the pods, so that all routes come by BGP.
-    fn up(plain: bool) -> netdiag_lab::Result<Self> {
+    pub(crate) fn up(plain: bool) -> netdiag_lab::Result<Self> {
         let mut world = World::up(Bird::V2)?;
         let tor = world.lab.node("tor");
         tor.sh("ip route add default via 10.40.1.254").ok()?;
@@ -46,12 +46,12 @@ impl Stored {
         first.push(pool(
             json!({"vxlanMode": if plain { "Never" } else { "CrossSubnet" }}),
         ));
-        let mut stored = Self { world, _etcd: etcd };
+        let mut stored = Self { world, etcd };
         stored.change(&(first, Vec::new()));
         Ok(stored)
     }
 
-    fn netdiag(&self, arguments: &[&str], input: &str) -> Output {
+    pub(crate) fn netdiag(&self, arguments: &[&str], input: &str) -> Output {
         let command = [PROGRAM].into_iter().chain(arguments.iter().copied());
         let run = self.world.lab.node("n1").run(command);
         let run = run.within(Duration::from_secs(60)).input(input);
@@ -63,7 +63,7 @@ impl Stored {
     }
 
     /// Stores and deletes objects, and lets confd and Felix see it.
-    fn change(&mut self, (made, gone): &Change) {
+    pub(crate) fn change(&mut self, (made, gone): &Change) {
         for (verb, objects) in [("apply", made), ("delete", gone)] {
             if objects.is_empty() {
                 continue;
@@ -74,13 +74,13 @@ impl Stored {
         self.look();
     }
 
-    fn write(&self, verb: &str, manifests: &str) {
+    pub(crate) fn write(&self, verb: &str, manifests: &str) {
         let output = self.netdiag(&[verb, "-f", "-", "--yes"], manifests);
         assert_eq!(output.code(), Some(0), "{verb} {manifests}: {}", output.stderr);
     }
 
     /// What confd and Felix do when the datastore has changed.
-    fn look(&mut self) {
+    pub(crate) fn look(&mut self) {
         let mut objects = Vec::new();
         for kind in [
             "node",
@@ -98,7 +98,7 @@ impl Stored {
     }
 
     /// `check` over the snapshots of all nodes: its findings, and what `--fix-to` writes.
-    fn checked(&self) -> (Vec<Value>, Option<String>) {
+    pub(crate) fn checked(&self) -> (Vec<Value>, Option<String>) {
         let directory = tempfile::tempdir().unwrap();
         let nodes = directory.path().join("nodes");
         fs::create_dir(&nodes).unwrap();
@@ -120,7 +120,7 @@ impl Stored {
     }
 
     /// Waits until nothing is found and all pods reach all.
-    fn healthy(&self, what: &str) {
+    pub(crate) fn healthy(&self, what: &str) {
         let start = Instant::now();
         let pairs = NODES.len() * (NODES.len() - 1);
         loop {
@@ -137,23 +137,25 @@ impl Stored {
         }
     }
 
+    /// Waits until these are found, and nothing else.
+    pub(crate) fn named(&self, what: &str, ids: &[&str]) -> (Vec<Value>, Option<String>) {
+        let start = Instant::now();
+        loop {
+            let (findings, fix) = self.checked();
+            let told = findings.iter().map(|finding| finding["code"].as_str().unwrap());
+            if told.eq(ids.iter().copied()) {
+                return (findings, fix);
+            }
+            assert!(start.elapsed() < CONVERGENCE, "{what}: {findings:#?}");
+            thread::sleep(Duration::from_millis(500));
+        }
+    }
+
     /// Breaks, and wants that the manifest of this finding mends it; others of the same root may be beside it.
     fn mends(&mut self, what: &str, id: &str, broken: &Change) {
         self.healthy(what);
         self.change(broken);
-        let start = Instant::now();
-        let fix = loop {
-            let (findings, fix) = self.checked();
-            let ids: Vec<&str> = findings
-                .iter()
-                .map(|finding| finding["code"].as_str().unwrap())
-                .collect();
-            if ids == [id] {
-                break fix;
-            }
-            assert!(start.elapsed() < CONVERGENCE, "{what}: {findings:#?}");
-            thread::sleep(Duration::from_millis(500));
-        };
+        let (_, fix) = self.named(what, &[id]);
         let fix = fix.unwrap_or_else(|| panic!("{what}: no manifest"));
         self.write("apply", &fix);
         self.look();
@@ -161,7 +163,7 @@ impl Stored {
     }
 }
 
-fn to(name: &str, from: &str, ip: &str) -> Value {
+pub(crate) fn to(name: &str, from: &str, ip: &str) -> Value {
     peer(name, json!({"node": from, "peerIP": ip, "asNumber": 64_512}))
 }
 

@@ -45,8 +45,12 @@ const CONFIG: &str = "/etc/calico/confd/config/bird.cfg";
 
 pub(crate) struct World {
     pub(crate) lab: Lab,
-    bird: Bird,
+    pub(crate) bird: Bird,
     pub(crate) objects: Vec<Value>,
+    /// Nodes whose confd writes nothing any more.
+    pub(crate) stuck: BTreeSet<&'static str>,
+    /// What is in BIRD's configuration of nodes beside what the objects make of it.
+    pub(crate) beside: BTreeMap<&'static str, &'static str>,
     /// Variables of netdiag there, such as where the datastore is.
     pub(crate) environment: Vec<(&'static str, String)>,
     /// What was seen last: it is what the next change begins with.
@@ -156,6 +160,8 @@ impl World {
             lab,
             bird,
             objects,
+            stuck: BTreeSet::new(),
+            beside: BTreeMap::new(),
             environment: Vec::new(),
             last: None,
         };
@@ -190,11 +196,13 @@ impl World {
             .iter()
             .map(|(name, block)| (*name, block.as_str()))
             .collect();
-        for (name, _, address, _, number) in NODES {
+        let running = NODES.iter().filter(|node| !self.stuck.contains(node.0));
+        for &(name, _, address, _, number) in running {
             let node = self.lab.node(name);
             let text = bird_config(&self.objects, name, [&block(number), &block6(number)], self.bird);
             // Without its object, confd leaves BIRD without sessions.
             let text = text.unwrap_or_else(|| format!("router id {address};\nprotocol device {{ }}\n"));
+            let text = text + self.beside.get(name).copied().unwrap_or_default();
             let script = felix_script(&self.objects, name, &blocks);
             if node.read(CONFIG).ok().as_ref() != Some(&text) {
                 node.write(CONFIG, &text)?;

@@ -34,6 +34,7 @@ pub(super) mod segments;
 mod services;
 mod shadows;
 pub(super) mod shared;
+mod speakers;
 mod switches;
 mod tiers;
 mod tunnels;
@@ -46,9 +47,10 @@ use super::world::World;
 
 /// Every family's findings.
 pub(super) fn all(world: &World) -> Vec<Finding> {
-    let families: [fn(&World, &mut Vec<Finding>); 36] = [
+    let families: [fn(&World, &mut Vec<Finding>); 37] = [
         addresses::find,
         machines::find,
+        speakers::find,
         peers::find,
         blocks::find,
         underlay::find,

@@ -8,21 +8,17 @@ use crate::diagnose::finding::{Finding, Sure};
 use crate::diagnose::lacking::Down;
 use crate::diagnose::world::World;
 use crate::intent::Cluster;
+use crate::intent::blocks::Block;
 use crate::intent::routes::{Intent, MeantRoute, Way};
 use crate::intent::sessions::{By, Session, sessions};
 use crate::state::NodeState;
 use crate::state::route::{Route, TableId};
-use crate::state::socket::TcpState;
 
 /// Routes named in one finding.
 const NAMED: usize = 4;
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     let Ok(cluster) = world.cluster else { return };
-    ports(world, found);
-    for node in world.nodes {
-        found.extend(from_elsewhere(world, cluster, node));
-    }
     if cluster.nodes.len() < 2 {
         return;
     }
@@ -51,53 +47,6 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     for node in world.nodes {
         missing(world, cluster, (intent, down), node, found);
     }
-}
-
-/// A connection to a peer's port from another address than the peer has a session for: BIRD there refuses it.
-fn from_elsewhere(world: &World, cluster: &Cluster, node: &NodeState) -> Option<Finding> {
-    let own = cluster.node(&node.name)?.ipv4?.ip;
-    if world.wrong_address(&node.name, false).is_some() {
-        return None;
-    }
-    let (socket, peer) = node.net.tcp.known()?.iter().find_map(|socket| {
-        let (local, remote) = (socket.local.ip(), socket.remote);
-        let by_bird = socket
-            .owner
-            .as_ref()
-            .is_none_or(|owner| owner.program.starts_with("bird"));
-        let other = cluster
-            .nodes_at(remote.ip())
-            .find(|other| other.name != node.name)?;
-        let theirs = world.view(&other.name)?;
-        theirs.state.bird.known()?;
-        let strange = theirs.session(own).is_some() && theirs.session(local).is_none();
-        (remote.port() == 179 && local.is_ipv4() && local != own && by_bird && strange)
-            .then_some((socket, other))
-    })?;
-    let (name, local) = (&node.name, socket.local.ip());
-    Some(
-        Finding::of(
-            "bgp-peer-from-other-address",
-            name,
-            format!(
-                "BIRD of {name} speaks to {} from {local}, and {} has its session with {own}",
-                peer.name, peer.name
-            ),
-        )
-        .about(local.to_string())
-        .shown(
-            format!("ss -tn on {name}"),
-            format!("{} → {} ({:?})", socket.local, socket.remote, socket.state),
-        )
-        .shown(
-            format!("BIRD on {}", peer.name),
-            format!("a session with {own}, none with {local}"),
-        )
-        .step(format!(
-            "put the right source into the route: ip route change NET dev LINK src {own}"
-        ))
-        .step("or set sourceAddress: UseNodeIP in the BGPPeer"),
-    )
 }
 
 /// The mesh is off, and no BGPPeer is for a node.
@@ -162,12 +111,20 @@ fn one_sided(cluster: &Cluster, all: &HashMap<&str, Vec<Session>>, found: &mut V
         let Some((node, peer)) = pairs.first().filter(|_| !peerings::is_named(found, object)) else {
             continue;
         };
-        found.push(
-            Finding::of("bgp-peering-one-sided", *peer, format!("BGPPeer({object}) gives {node} a session with {peer}, which has none with {node}"))
-                .about(format!("BGPPeer({object})"))
-                .shown(format!("BGPPeer({object})"), format!("{} sessions that the other side doesn't have", pairs.len()))
-                .step(format!("add a BGPPeer for {peer} with the address of {node}, or replace peerIP by a peerSelector, which configures both sides")),
-        );
+        let by_hand = cluster.peers.iter().any(|peer| peer.name == *object && !peer.reverse);
+        let mut finding = Finding::of("bgp-peering-one-sided", *peer, format!("BGPPeer({object}) gives {node} a session with {peer}, which has none with {node}"))
+            .about(format!("BGPPeer({object})"))
+            .shown(format!("BGPPeer({object})"), format!("{} sessions that the other side doesn't have", pairs.len()));
+        finding = if by_hand {
+            finding
+                .shown(format!("BGPPeer({object})"), "spec.reversePeering is Manual")
+                .step(format!("add a BGPPeer for {peer} with the address of {node}, or let Calico do it: reversePeering Auto"))
+                .set("BGPPeer", object, "reversePeering", "Auto")
+        } else {
+            finding.step(format!("add a BGPPeer for {peer} with the address of {node}, or replace peerIP by a peerSelector, which configures both sides"))
+        };
+        finding.sessions = pairs.iter().map(|(node, peer)| [(*node).to_owned(), (*peer).to_owned()]).collect();
+        found.push(finding);
     }
 }
 
@@ -208,52 +165,6 @@ fn reflectors(cluster: &Cluster, all: &HashMap<&str, Vec<Session>>, found: &mut 
 
 fn next(id: std::net::Ipv4Addr) -> std::net::Ipv4Addr {
     u32::from(id).wrapping_add(1).into()
-}
-
-/// Somebody else listens where BIRD should.
-fn ports(world: &World, found: &mut Vec<Finding>) {
-    for node in world.nodes {
-        if world
-            .object(&node.name)
-            .is_none_or(|object| object.ipv4.is_none())
-        {
-            continue;
-        }
-        let listens = node
-            .net
-            .tcp
-            .items()
-            .iter()
-            .filter(|socket| socket.state == TcpState::Listen && socket.local.port() == 179);
-        let owner = listens
-            .filter_map(|socket| socket.owner.as_ref())
-            .find(|owner| !owner.program.starts_with("bird"));
-        let Some(owner) = owner else { continue };
-        let runs_bird = node.bird.known().is_some();
-        if !runs_bird {
-            continue;
-        }
-        let name = &node.name;
-        found.push(
-            Finding::of(
-                "bgp-port-taken",
-                name,
-                format!(
-                    "{} listens on BGP's port on {name}, and BIRD can't",
-                    owner.program
-                ),
-            )
-            .about("tcp/179")
-            .shown(
-                format!("ss -ltnp on {name}"),
-                format!("port 179: {} (process {})", owner.program, owner.pid),
-            )
-            .step(format!(
-                "stop {}, or set spec.listenPort of BGPConfiguration(default)",
-                owner.program
-            )),
-        );
-    }
 }
 
 /// Routes that the objects mean and the node doesn't have, or has otherwise. Where a session is down or an address is
@@ -428,11 +339,10 @@ fn otherwise(
         }
         // Only where the other side's way back differs, packets are lost by it.
         let other = world.state(owner)?;
-        let own = cluster.node(name)?.ipv4?.ip;
+        // A route of Felix' leads to the address of the tunnel's end, not to the node's.
         let back = other.net.routes.items().iter().find(|back| {
-            back.table == TableId::MAIN
-                && back.next_hops.first().is_some_and(|hop| hop.gateway == Some(own))
-                && cluster.pools.iter().any(|pool| pool.cidr.contains(&back.dst))
+            let is_of_node = |block: &Block| block.cidr == back.dst && block.node == *name;
+            back.table == TableId::MAIN && !back.next_hops.is_empty() && world.blocks().iter().any(is_of_node)
         })?;
         let theirs = route_link(back).and_then(|link| other.net.link(link))?;
         let is_tunnel = ["tunl0", "vxlan.calico"].contains(&theirs.name.as_str());

@@ -17,6 +17,8 @@ struct Peer {
     password: Option<String>,
     passive: bool,
     client: bool,
+    /// The kernel chooses the address that it speaks from.
+    any_source: bool,
 }
 
 struct Family {
@@ -108,6 +110,7 @@ fn peers(objects: &[Value], own: &Value, own_address: &str, v6: bool) -> Vec<Pee
                 .map(str::to_owned),
             passive,
             client,
+            any_source: spec["sourceAddress"] == "None",
         });
     };
     let is_global = |peer: &Value| peer["spec"]["node"].is_null() && peer["spec"]["nodeSelector"].is_null();
@@ -136,7 +139,8 @@ fn peers(objects: &[Value], own: &Value, own_address: &str, v6: bool) -> Vec<Pee
             }
         }
     }
-    for peer in of_kind(objects, "BGPPeer") {
+    let reversed = of_kind(objects, "BGPPeer").filter(|peer| peer["spec"]["reversePeering"] != "Manual");
+    for peer in reversed {
         let spec = &peer["spec"];
         let is_peer = match (spec["peerSelector"].as_str(), spec["peerIP"].as_str()) {
             (Some(selector), _) => selects(selector, own),
@@ -294,12 +298,15 @@ template bgp bgp{six} {{
     for peer in peers(objects, node, own, *v6) {
         let _ = write!(
             text,
-            "protocol bgp {}_{} from bgp{six} {{\n  neighbor {} as {};\n  source address {own};\n",
+            "protocol bgp {}_{} from bgp{six} {{\n  neighbor {} as {};\n",
             peer.kind,
             peer.address.replace(['.', ':'], "_"),
             peer.address,
             peer.number
         );
+        if !peer.any_source {
+            let _ = writeln!(text, "  source address {own};");
+        }
         if let Some(password) = &peer.password {
             let _ = writeln!(text, "  password \"{password}\";");
         }

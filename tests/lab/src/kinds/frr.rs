@@ -6,28 +6,45 @@ use crate::{Daemon, Node, Result, daemons, wait_until};
 
 /// Starts both; `config` is ripd's.
 pub(super) fn start(node: &Node, config: &str) -> Result<()> {
+    furnish(node)?;
+    node.write("/etc/frr/zebra.conf", &format!("hostname {}\n", node.name()))?;
+    node.write("/etc/frr/ripd.conf", config)?;
+    for name in ["zebra", "ripd"] {
+        answers(node, name)?;
+    }
+    Ok(())
+}
+
+/// Starts bgpd without a zebra: it takes BGP's port.
+pub fn bgpd(node: &Node, config: &str) -> Result<()> {
+    furnish(node)?;
+    node.write("/etc/frr/bgpd.conf", config)?;
+    answers(node, "bgpd")
+}
+
+fn furnish(node: &Node) -> Result<()> {
     // They give up root's rights, or want to know at least to whom they could.
     node.sh("mkdir -p /run/frr /etc/frr
          grep -q ^frr: /etc/passwd || echo 'frr:x:300:300::/nonexistent:/usr/sbin/nologin' >>/etc/passwd
          grep -q ^frr: /etc/group || echo 'frr:x:300:' >>/etc/group
          grep -q ^frrvty: /etc/group || echo 'frrvty:x:301:frr' >>/etc/group
          chown -R frr:frr /run/frr")
-        .ok()?;
-    node.write("/etc/frr/zebra.conf", &format!("hostname {}\n", node.name()))?;
-    node.write("/etc/frr/ripd.conf", config)?;
-    for name in ["zebra", "ripd"] {
-        launch(node, name)?;
-        wait_until(
-            &format!("{}: {name} answers", node.name()),
-            Duration::from_secs(10),
-            || node.connect(&format!("/run/frr/{name}.vty")).is_ok(),
-        )
-        .map_err(|error| {
-            let log = node.read(&log(name)).unwrap_or_default();
-            crate::Error::failed(format!("{error}\n{log}"))
-        })?;
-    }
-    Ok(())
+        .ok()
+        .map(drop)
+}
+
+/// Starts one, and waits until it can be asked.
+fn answers(node: &Node, name: &str) -> Result<()> {
+    launch(node, name)?;
+    wait_until(
+        &format!("{}: {name} answers", node.name()),
+        Duration::from_secs(10),
+        || node.connect(&format!("/run/frr/{name}.vty")).is_ok(),
+    )
+    .map_err(|error| {
+        let log = node.read(&log(name)).unwrap_or_default();
+        crate::Error::failed(format!("{error}\n{log}"))
+    })
 }
 
 fn log(name: &str) -> String {

@@ -47,6 +47,7 @@ pub use calico::{Calico, Peering, Wire, Wrong};
 pub use docker::{Docker, macvlan};
 pub use draft::Draft;
 pub use flannel::{Backend, Flannel};
+pub use frr::bgpd;
 pub use kube::KubeProxy;
 pub use links::{link_labs, museum};
 pub use network::{Network, PodSite, Probe, Way};
