@@ -15,6 +15,7 @@ use crate::diagnose::{
     Affected, Cause, Change, Command, Consequence, Evidence, Finding, Manifest, Report, Severity, Sure,
     catalogue, check, manifests,
 };
+use crate::diagnose::shell::word;
 use crate::output::{document, text};
 use crate::state::Snapshot;
 
@@ -94,7 +95,7 @@ impl Args {
 
     fn show(&self, cx: &mut Context, report: &Report) -> Result<(), Error> {
         let text = match self.output {
-            Look::Table => return show::show(cx, report, self.fix_to.as_deref()),
+            Look::Table => return show::show(cx, report, &self.source, self.fix_to.as_deref()),
             Look::Json => document::json(&Json::new(report)),
             Look::Yaml => document::yaml(&Json::new(report)),
             Look::Sarif => machine::sarif(report),
@@ -148,10 +149,11 @@ impl Args {
         }
         files::write_whole(path, &yaml)?;
         let line = format!(
-            "{} written: {}. Look at it, then: netdiag apply -f {}",
+            "{} written: {}. Look at it, then: {} apply -f {}",
             path.display(),
             objects_named(&documents),
-            path.display()
+            cx.program(),
+            word(&path.to_string_lossy())
         );
         writeln!(cx.err, "{}", cx.style.strong(&line))?;
         Ok(())

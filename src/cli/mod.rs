@@ -44,6 +44,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::diagnose::shell::word;
 use crate::output::{Color, Style};
 use pager::{Pager, Results};
 
@@ -193,6 +194,15 @@ impl Context<'_> {
     /// Runs a future to its end on the one current-thread runtime.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
+    }
+
+    /// `netdiag`, with what was given to say which cluster it is about, for commands that come next.
+    pub fn program(&self) -> String {
+        let config = self.global.config.as_ref().map(|file| file.to_string_lossy());
+        let config = config.map_or_else(String::new, |file| format!(" -c {}", word(&file)));
+        let context = self.global.context.as_ref();
+        let context = context.map_or_else(String::new, |name| format!(" --context {}", word(name)));
+        format!("netdiag{config}{context}")
     }
 
     /// The deadline of one datastore call, and of one daemon's answer.

@@ -16,6 +16,7 @@ use crate::calico::resource::Kind;
 use crate::collect;
 use crate::datastore::{self, Datastore, INVENTORY, Inventory, List, Listing, Unreadable};
 use crate::diagnose::World;
+use crate::diagnose::shell::word;
 use crate::intent::Cluster;
 use crate::kubernetes::Object;
 use crate::parse;
@@ -92,6 +93,17 @@ impl Source {
             return Ok(stored(cx, depth));
         }
         objects::read(&self.objects, &Fact::default()).map(Fact::Known)
+    }
+
+    /// The options that say it, for commands that come next.
+    pub(super) fn options(&self) -> String {
+        let files = [("--snapshot", &self.snapshot), ("--objects", &self.objects)];
+        let files = files.iter().flat_map(|(option, paths)| paths.iter().map(move |path| (option, path)));
+        let socket = self.bird_socket.iter().map(|path| (&"--bird-socket", path));
+        files
+            .chain(socket)
+            .map(|(option, path)| format!(" {option} {}", word(&path.to_string_lossy())))
+            .collect()
     }
 
     /// Whether the facts come from files.

@@ -7,6 +7,7 @@ use super::candidate::Candidate;
 use super::daemon;
 use super::finding::{Change, Evidence, Finding, Fix, Report, Sure};
 use super::session::Cause;
+use super::shell::Odd;
 use super::world::World;
 use super::{checks, groups, lacking, out_of_step, restart, sessions, walks};
 use crate::calico::release::Release;
@@ -49,6 +50,13 @@ pub fn check(world: &World) -> Report {
     groups::group(&mut report.findings);
     lacking::find(world, &mut report.findings);
     walks::find(world, &mut report.findings);
+    let odd = Odd::of(world.nodes.iter(), world.objects);
+    if !odd.is_empty() {
+        report
+            .findings
+            .iter_mut()
+            .for_each(|finding| odd.finding(finding));
+    }
     report
 }
 

@@ -9,7 +9,7 @@ use super::session::{self, Cause};
 const EVIDENCE: usize = 3;
 
 /// Findings that say what others come of.
-const LEADS: [&str; 7] = [
+const LEADS: [&str; 9] = [
     "bird-not-running",
     "agent-older-than-link",
     "node-name-shared",
@@ -17,6 +17,8 @@ const LEADS: [&str; 7] = [
     "bird-config-out-of-step",
     "bgp-peering-one-sided",
     "bgp-peer-from-other-address",
+    "service-rules-missing",
+    "block-claimed-twice",
 ];
 
 /// Those that name the sessions that come of them.
@@ -134,6 +136,9 @@ fn of_daemon(finding: &Finding) -> Option<String> {
     }
     match finding.id {
         "bird-not-running" => Some(format!("BIRD of {}", finding.node)),
+        "service-rules-missing" | "affinity-to-dead-endpoint" => Some(format!("services of {}", finding.node)),
+        "block-claimed-twice" | "block-with-two-ways" => Some(format!("block {}", finding.subject)),
+        "routes-differ-in-device" => Some(format!("routes of {}", finding.node)),
         "bgp-port-taken" => Some(session::port_of(&finding.node)),
         id if OF_SESSIONS.contains(&id) => Some(format!("{id} {} {}", finding.node, finding.subject)),
         _ => None,

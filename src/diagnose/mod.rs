@@ -23,6 +23,7 @@ mod refusal;
 mod restart;
 mod session;
 mod sessions;
+pub mod shell;
 mod silence;
 pub mod system;
 pub mod trace;

@@ -16,7 +16,7 @@ const RULES: &str = "service-rules-missing";
 /// What is wrong with the lab's services on purpose: one without pods, and one that answers on one node.
 const ON_PURPOSE: [&str; 2] = ["service-without-endpoints", "node-port-on-some-nodes"];
 
-fn state(network: &Network) -> Snapshot {
+pub(crate) fn state(network: &Network) -> Snapshot {
     let mut objects = Objects {
         store: "the lab's API server".into(),
         ..Objects::default()

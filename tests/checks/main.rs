@@ -34,6 +34,7 @@ mod overlay;
 mod plan;
 mod planted;
 mod recorded;
+mod served;
 mod services;
 mod switches;
 mod thousand;

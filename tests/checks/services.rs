@@ -29,14 +29,26 @@ fn balanced(ranges: Value) -> Snapshot {
     cluster
 }
 
+/// kube-proxy's rule that refuses what is of no range, and how many packets it has.
+fn refusing(packets: u32) -> Snapshot {
+    let mut cluster = balanced(json!(["203.0.113.0/24"]));
+    let text = format!(
+        "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:KUBE-PROXY-FIREWALL - [0:0]\n\
+         [{packets}:180] -A KUBE-PROXY-FIREWALL -d 198.51.100.9/32 -p tcp -m comment --comment \"default/web traffic not \
+         accepted by KUBE-FW-A\" -m tcp --dport 80 -j DROP\nCOMMIT\n"
+    );
+    rules(&mut cluster.nodes[0], Dialect::IptablesNft, &text);
+    cluster
+}
+
 #[test]
-fn ranges_that_let_nobody_in_are_told() {
+fn ranges_that_let_nobody_in_or_everybody_are_told() {
     let healthy = balanced(json!(["203.0.113.0/24", "fd00::/8"]));
-    fires("source-ranges-let-nobody-in", &healthy, |broken| {
+    fires("source-ranges-ignored", &healthy, |broken| {
         *broken = balanced(json!(["fd00::/8"]));
     });
-    fires("source-ranges-let-nobody-in", &healthy, |broken| {
-        *broken = balanced(json!(["203.0.113.0/24", "office"]));
+    fires("source-ranges-let-nobody-in", &refusing(0), |broken| {
+        *broken = refusing(3);
     });
 }
 

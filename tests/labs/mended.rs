@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::manifests::{Change, Stored, to};
 use crate::netdiag::PROGRAM;
-use crate::plan::{NODES, mesh, node, peer};
+use crate::plan::{NODES, mesh, node, peer, pool};
 
 /// How a row is broken.
 #[derive(Default)]
@@ -269,6 +269,90 @@ fn sessions_by_objects_are_mended() {
             by: By::Typed,
         },
     ];
+    for row in only(rows) {
+        stored.row(row);
+    }
+}
+
+fn affinity(node: &str, number: u8) -> String {
+    format!("/calico/ipam/v2/host/{node}/ipv4/block/10.48.{number}.0-26")
+}
+
+/// Calico's IPAM with a block of a node, and one address in it.
+fn claim(stored: &Stored, node: &str, number: u8) {
+    let mut allocations = vec![Value::Null; 64];
+    allocations[10] = json!(0);
+    let free: Vec<u8> = (0..64).filter(|ordinal| *ordinal != 10).collect();
+    let secondary = json!({"node": node, "namespace": "default", "pod": "pod"});
+    let block = json!({
+        "cidr": format!("10.48.{number}.0/26"), "affinity": format!("host:{node}"), "strictAffinity": false,
+        "allocations": allocations, "unallocated": free, "deleted": false,
+        "attributes": [{"handle_id": format!("k8s-pod-network.{node}"), "secondary": secondary}],
+    });
+    let key = format!("/calico/ipam/v2/assignment/ipv4/block/10.48.{number}.0-26");
+    stored.etcd.put(&key, &block.to_string()).unwrap();
+    let confirmed = json!({"state": "confirmed", "deleted": false});
+    stored.etcd.put(&affinity(node, number), &confirmed.to_string()).unwrap();
+}
+
+#[test]
+fn blocks_are_mended() {
+    let Some(mut stored) = or_skip(Stored::up(true)) else {
+        return;
+    };
+    stored.sh("n1", &format!("ln -s {PROGRAM} /run/lab/bin/netdiag"));
+    for (name, .., number) in NODES {
+        claim(&stored, name, number);
+    }
+    stored.healthy("blocks");
+    let rows = vec![
+        Row {
+            what: "a node claims another one's block",
+            ids: &["block-claimed-twice"],
+            broken: Break {
+                act: Some(|stored| {
+                    let confirmed = json!({"state": "confirmed", "deleted": false});
+                    stored.etcd.put(&affinity("n1", 2), &confirmed.to_string()).unwrap();
+                }),
+                beside: Some(("n1", "protocol static claimed { ipv4; route 10.48.2.0/26 blackhole; }\n")),
+                ..Break::default()
+            },
+            by: By::Act(|stored| stored.etcd.delete(&affinity("n1", 2)).unwrap()),
+        },
+        Row {
+            what: "a node is gone, and its blocks are not",
+            ids: &["block-of-dead-node"],
+            broken: Break {
+                act: Some(|stored| claim(stored, "n9", 9)),
+                ..Break::default()
+            },
+            by: By::Act(|stored| {
+                let script = "netdiag ipam check -o leaked; netdiag ipam release --force --from-report leaked";
+                stored.sh("n1", script);
+            }),
+        },
+    ];
+    for row in only(rows) {
+        stored.row(row);
+    }
+}
+
+#[test]
+fn routes_of_two_modes_are_mended() {
+    let Some(mut stored) = or_skip(Stored::up(false)) else {
+        return;
+    };
+    stored.healthy("tunnels over the router");
+    let rows = vec![Row {
+        what: "a node goes on routing while the others tunnel",
+        ids: &["routes-differ-in-device"],
+        broken: Break {
+            objects: (vec![pool(json!({"vxlanMode": "Always"}))], vec![]),
+            stuck: &["n1"],
+            ..Break::default()
+        },
+        by: By::Step((vec![], vec![])),
+    }];
     for row in only(rows) {
         stored.row(row);
     }

@@ -211,6 +211,11 @@ fn escaped(text: &str) -> String {
     safe
 }
 
+/// One line of a script that is never run, whatever a snapshot brings along.
+fn comment(text: &str) -> String {
+    format!("# {}", text.replace(char::is_control, " "))
+}
+
 /// The commands of all findings that change something, with what takes each back. None where there are none.
 pub(super) fn script(report: &Report) -> Option<String> {
     let mut text = String::from(
@@ -224,15 +229,16 @@ pub(super) fn script(report: &Report) -> Option<String> {
             continue;
         }
         any = true;
-        let _ = write!(text, "\n# {}: {}\n", finding.id, finding.title.replace('\n', " "));
+        let title = format!("{}: {}", finding.id, finding.title);
+        let _ = write!(text, "\n{}\n", comment(&title));
         for command in commands {
             let place = command.node.as_deref().map_or_else(
                 || "where netdiag reaches the cluster".to_owned(),
                 |node| format!("on {node}"),
             );
-            let _ = writeln!(text, "# {place}:\n{}", command.run);
+            let _ = writeln!(text, "{}\n{}", comment(&format!("{place}:")), command.run);
             if let Some(undo) = &command.undo {
-                let _ = writeln!(text, "# taken back by: {undo}");
+                let _ = writeln!(text, "{}", comment(&format!("taken back by: {undo}")));
             }
         }
     }

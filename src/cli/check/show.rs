@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::cli::source::Source;
 use crate::cli::{Context, Error};
 use crate::diagnose::{Cause, Consequence, Finding, Report, Severity, Sure};
 use crate::output::{table, text};
@@ -10,7 +11,12 @@ use crate::output::{table, text};
 const COMMANDS: usize = 6;
 
 /// All of them; those that were seen from the inside first.
-pub(super) fn show(cx: &mut Context, report: &Report, fix_to: Option<&Path>) -> Result<(), Error> {
+pub(super) fn show(
+    cx: &mut Context,
+    report: &Report,
+    source: &Source,
+    fix_to: Option<&Path>,
+) -> Result<(), Error> {
     let style = cx.style;
     let width = usize::from(style.width);
     let summary = match (report.findings.len(), &report.undecidable) {
@@ -59,8 +65,10 @@ pub(super) fn show(cx: &mut Context, report: &Report, fix_to: Option<&Path>) -> 
     }
     let by_file = |finding: &Finding| finding.fix.change.is_some() || finding.fix.manifest.is_some();
     if fix_to.is_none() && report.findings.iter().any(by_file) {
-        let line = "Next: netdiag check --fix-to fix.yaml, then netdiag apply -f fix.yaml";
-        writeln!(cx.out, "{}", style.strong(line))?;
+        let (program, source) = (cx.program(), source.options());
+        let line =
+            format!("Next: {program} check{source} --fix-to fix.yaml, then {program} apply -f fix.yaml");
+        writeln!(cx.out, "{}", style.strong(&line))?;
     }
     Ok(())
 }

@@ -190,10 +190,19 @@ fn claimed_twice(cluster: &Cluster, found: &mut Vec<Finding>) {
                 ),
             )
             .step(format!(
-                "delete the affinity of {extra}: netdiag ipam release, or its key in the datastore"
-            )),
+                "delete the affinity of {extra}: etcdctl del {}; where Kubernetes is the datastore, its BlockAffinity",
+                affinity_key(extra, block)
+            ))
+            .step(format!("then restart calico-node on {extra}")),
         );
     }
+}
+
+/// Where etcd has it (libcalico-go `lib/backend/model/block_affinity.go`).
+fn affinity_key(node: &str, block: ipnet::IpNet) -> String {
+    let version = if block.addr().is_ipv4() { 4 } else { 6 };
+    let text = block.to_string().replace('/', "-");
+    format!("/calico/ipam/v2/host/{node}/ipv{version}/block/{text}")
 }
 
 /// Blocks of nodes that are gone.

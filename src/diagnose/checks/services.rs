@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::shared::addresses;
 use crate::diagnose::finding::{Finding, Severity, Sure};
 use crate::diagnose::world::World;
 use crate::kubernetes::Inventory;
@@ -175,10 +176,14 @@ fn port_closed(world: &World, inventory: &Inventory, service: &Service) -> Optio
                 continue;
             };
             let of = state.namespaces.items().iter().find(|namespace| {
-                namespace.pod.as_ref().is_some_and(|known| {
-                    known.name.as_deref() == Some(&*pod.metadata.name)
-                        && known.namespace.as_deref() == Some(pod.metadata.namespace())
-                })
+                // Without the runtime's word, by its address.
+                namespace.pod.as_ref().map_or_else(
+                    || addresses(namespace).any(|ip| pod.ips().contains(&ip)),
+                    |known| {
+                        known.name.as_deref() == Some(&*pod.metadata.name)
+                            && known.namespace.as_deref() == Some(pod.metadata.namespace())
+                    },
+                )
             });
             let Some(sockets) = of.and_then(|namespace| namespace.net.tcp.known()) else {
                 continue;
@@ -212,6 +217,18 @@ fn port_closed(world: &World, inventory: &Inventory, service: &Service) -> Optio
                         .join(", ")
                 )
             };
+            let mut open = sockets.iter().filter(|socket| {
+                socket.state == TcpState::Listen && !socket.local.ip().is_loopback()
+            });
+            let only = open.next().map(|socket| socket.local.port());
+            let only = only.filter(|only| open.all(|socket| socket.local.port() == *only));
+            let mend = match only {
+                Some(only) => format!(
+                    "if the program's port is right: kubectl -n {} patch service {} -p '{{\"spec\":{{\"ports\":[{{\"port\":{},\"targetPort\":{only}}}]}}}}'",
+                    service.metadata.namespace(), service.metadata.name, port.port
+                ),
+                None => format!("correct targetPort of service {name}, or the program's port"),
+            };
             return Some(
                 Finding::of(
                     "target-port-closed",
@@ -221,9 +238,7 @@ fn port_closed(world: &World, inventory: &Inventory, service: &Service) -> Optio
                 .about(format!("Service({name})"))
                 .shown(format!("Service({name})"), format!("targetPort {target}"))
                 .shown(format!("ss -ltn in {title}"), why)
-                .step(format!(
-                    "correct targetPort of service {name}, or the program's port"
-                )),
+                .step(mend),
             );
         }
     }

@@ -14,11 +14,11 @@ mod rules;
 mod segment;
 mod services;
 mod sessions;
-mod shell;
 mod switches;
 mod tunnels;
 
 use super::finding::{Command, Evidence, Finding, Sure};
+use super::shell::Odd;
 use crate::forward::topology::Topology;
 use crate::forward::walk::{Cause, End, Outcome};
 use crate::intent::Cluster;
@@ -105,7 +105,13 @@ impl Explained {
 /// Explains the end of a walk; nothing when it was delivered. `there`: the way of the packet that this one answers.
 pub fn explain(scene: Scene, outcome: &Outcome, there: Option<&Outcome>) -> Option<Explained> {
     let case = Case::new(scene, outcome, there);
-    explained(&case).map(|explained| shell::quoted(explained, scene.topology))
+    let mut explained = explained(&case)?;
+    let odd = Odd::of(scene.topology.hosts().map(|(_, place)| place.node), None);
+    if !odd.is_empty() {
+        odd.commands(&mut explained.commands);
+        odd.finding(&mut explained.finding);
+    }
+    Some(explained)
 }
 
 fn explained(case: &Case) -> Option<Explained> {

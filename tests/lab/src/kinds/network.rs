@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
+
 use super::{answerer::Answerer, cluster::Cluster};
 use crate::{Error, Lab, Result, probe, wait_until};
 
@@ -92,6 +94,13 @@ impl Network {
     /// The objects of the cluster that it is the network of, as of now, a document each; none without a cluster.
     pub fn objects(&self) -> Result<Option<String>> {
         self.cluster.as_ref().map(Cluster::documents).transpose()
+    }
+
+    /// Makes a request to the API server of the cluster, which it has to take.
+    pub fn ask(&self, method: &'static str, path: &str, body: &Value) -> Result<()> {
+        let cluster = self.cluster.as_ref();
+        let cluster = cluster.ok_or_else(|| Error::failed("a network without a cluster".to_owned()))?;
+        cluster.write(&[(method, path.to_owned(), body.clone())])
     }
 
     /// Whether a way's probe is answered now.
