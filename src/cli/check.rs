@@ -11,11 +11,11 @@ use serde::Serialize;
 
 use super::source::{Depth, Picture, Source, read_snapshots, what_if};
 use super::{Context, Error, Outcome, files};
+use crate::diagnose::shell::word;
 use crate::diagnose::{
     Affected, Cause, Change, Command, Consequence, Evidence, Finding, Manifest, Report, Severity, Sure,
     catalogue, check, manifests,
 };
-use crate::diagnose::shell::word;
 use crate::output::{document, text};
 use crate::state::Snapshot;
 

@@ -98,7 +98,9 @@ impl Source {
     /// The options that say it, for commands that come next.
     pub(super) fn options(&self) -> String {
         let files = [("--snapshot", &self.snapshot), ("--objects", &self.objects)];
-        let files = files.iter().flat_map(|(option, paths)| paths.iter().map(move |path| (option, path)));
+        let files = files
+            .iter()
+            .flat_map(|(option, paths)| paths.iter().map(move |path| (option, path)));
         let socket = self.bird_socket.iter().map(|path| (&"--bird-socket", path));
         files
             .chain(socket)

@@ -136,7 +136,9 @@ fn of_daemon(finding: &Finding) -> Option<String> {
     }
     match finding.id {
         "bird-not-running" => Some(format!("BIRD of {}", finding.node)),
-        "service-rules-missing" | "affinity-to-dead-endpoint" => Some(format!("services of {}", finding.node)),
+        "service-rules-missing" | "affinity-to-dead-endpoint" => {
+            Some(format!("services of {}", finding.node))
+        }
         "block-claimed-twice" | "block-with-two-ways" => Some(format!("block {}", finding.subject)),
         "routes-differ-in-device" => Some(format!("routes of {}", finding.node)),
         "bgp-port-taken" => Some(session::port_of(&finding.node)),

@@ -41,7 +41,11 @@ pub(super) fn finding(world: &World, cluster: &Cluster, node: &NodeState) -> Opt
     let stray = stray(world, cluster, object, view);
     let first = lacking.first().or(stray.first())?;
     let (own, name, ip) = (&node.name, first.name, first.ip);
-    let count = if lacking.is_empty() { stray.len() } else { lacking.len() };
+    let count = if lacking.is_empty() {
+        stray.len()
+    } else {
+        lacking.len()
+    };
     let others = match count - 1 {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -55,8 +59,14 @@ pub(super) fn finding(world: &World, cluster: &Cluster, node: &NodeState) -> Opt
     };
     let evidence = lacking.iter().chain(&stray).take(EVIDENCE).map(|with| {
         let text = match with.protocol {
-            None => format!("its address is {}, and no protocol of {own} has that neighbor", with.ip),
-            Some(protocol) => format!("its address is {}, and {own} has {protocol} for a session that isn't meant", with.ip),
+            None => format!(
+                "its address is {}, and no protocol of {own} has that neighbor",
+                with.ip
+            ),
+            Some(protocol) => format!(
+                "its address is {}, and {own} has {protocol} for a session that isn't meant",
+                with.ip
+            ),
         };
         Evidence::new(format!("Node({})", with.name), text)
     });
@@ -82,13 +92,23 @@ fn lacking<'w>(world: &World, cluster: &'w Cluster, object: &Node, view: &View) 
     };
     let lacks = |name: &'w str, ip: IpAddr| {
         let lacks = ip != own && name != object.name && view.session(ip).is_none();
-        lacks.then_some(With { name, ip, protocol: None })
+        lacks.then_some(With {
+            name,
+            ip,
+            protocol: None,
+        })
     };
     // A mesh needs no looking through: all have sessions with all. A reflector takes part in none.
     if cluster.peers.is_empty() {
         let is_of_mesh = |node: &&Node| cluster.mesh && node.route_reflector_cluster_id.is_none();
-        let others = cluster.nodes.iter().filter(is_of_mesh).filter(|_| is_of_mesh(&object));
-        return others.filter_map(|other| lacks(&other.name, other.ipv4?.ip)).collect();
+        let others = cluster
+            .nodes
+            .iter()
+            .filter(is_of_mesh)
+            .filter(|_| is_of_mesh(&object));
+        return others
+            .filter_map(|other| lacks(&other.name, other.ipv4?.ip))
+            .collect();
     }
     if !world.knows_all_peers() {
         return Vec::new();
@@ -118,7 +138,11 @@ fn stray<'w>(world: &World, cluster: &'w Cluster, object: &Node, view: &View<'w>
             let (_, known) = view.session(ip)?;
             let other = cluster.nodes_at(ip).find(|other| other.name != object.name)?;
             let is_twin = known.state == "Established";
-            (!is_twin).then_some(With { name: &other.name, ip, protocol: Some(&protocol.name) })
+            (!is_twin).then_some(With {
+                name: &other.name,
+                ip,
+                protocol: Some(&protocol.name),
+            })
         })
         .collect();
     if !stray.is_empty() {

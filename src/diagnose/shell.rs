@@ -19,7 +19,10 @@ pub fn word(text: &str) -> Cow<'_, str> {
 
 const fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
-        || matches!(byte, b'.' | b'_' | b'-' | b':' | b'@' | b'/' | b'+' | b',' | b'=' | b'%')
+        || matches!(
+            byte,
+            b'.' | b'_' | b'-' | b':' | b'@' | b'/' | b'+' | b',' | b'=' | b'%'
+        )
 }
 
 /// Names that are there and that a shell would take for more than a word.
@@ -52,13 +55,21 @@ impl Odd {
             let links = inside.clone().flat_map(|inside| inside.net.links.items());
             let links = node.net.links.items().iter().chain(links).map(|link| &*link.name);
             let sessions = [node.bird.known(), node.bird6.known()].into_iter().flatten();
-            let sessions = sessions.flat_map(|bird| &bird.protocols).map(|protocol| &*protocol.name);
+            let sessions = sessions
+                .flat_map(|bird| &bird.protocols)
+                .map(|protocol| &*protocol.name);
             let pods = inside.clone().filter_map(|inside| inside.pod.as_ref());
-            let pods = pods.flat_map(|pod| [pod.namespace.as_deref(), pod.name.as_deref()]).flatten();
+            let pods = pods
+                .flat_map(|pod| [pod.namespace.as_deref(), pod.name.as_deref()])
+                .flatten();
             let sets = node.net.ipsets.items().iter().map(|set| &*set.name);
             std::iter::once(&*node.name)
                 .chain(links)
-                .chain(inside.flat_map(|inside| inside.names.iter().chain(&inside.paths)).map(String::as_str))
+                .chain(
+                    inside
+                        .flat_map(|inside| inside.names.iter().chain(&inside.paths))
+                        .map(String::as_str),
+                )
                 .chain(pods)
                 .chain(sessions)
                 .chain(sets)
@@ -138,7 +149,9 @@ fn ends_quotes(character: char) -> bool {
 fn is_quotation(word: &str) -> bool {
     let mut inside = word.chars();
     let (first, last) = (inside.next(), inside.next_back());
-    matches!(first, Some('\'' | '"')) && first == last && first.is_some_and(|mark| !inside.as_str().contains(mark))
+    matches!(first, Some('\'' | '"'))
+        && first == last
+        && first.is_some_and(|mark| !inside.as_str().contains(mark))
 }
 
 /// A text as words with what is before each, and the quotation mark that a word has, if it has one. Quotations are part of
@@ -186,7 +199,10 @@ mod tests {
         let plain = "for o in 1 2; do ip link set eth0 up; done >/dev/null";
         assert_eq!(quoted(&["a;reboot"], plain).unwrap(), plain);
         let run = "ip link set dev a;reboot up";
-        assert_eq!(quoted(&["a;reboot"], run).unwrap(), "ip link set dev 'a;reboot' up");
+        assert_eq!(
+            quoted(&["a;reboot"], run).unwrap(),
+            "ip link set dev 'a;reboot' up"
+        );
         assert_eq!(
             quoted(&["$(x)"], "sysctl -w net.ipv4.conf.$(x).forwarding=1").unwrap(),
             "sysctl -w 'net.ipv4.conf.$(x).forwarding=1'"

@@ -421,9 +421,7 @@ fn the_rightful_owner_of_a_shared_address_is_not_moved() {
     let titles = shared.iter().map(|finding| finding.title.as_str());
     assert_eq!(
         titles.collect::<Vec<_>>(),
-        [
-            "wrong address stored for old-node1: 192.168.80.23 is stored for node1 as well"
-        ]
+        ["wrong address stored for old-node1: 192.168.80.23 is stored for node1 as well"]
     );
     assert!(
         shared.iter().all(|finding| finding.fix.change.is_none()),

@@ -20,7 +20,9 @@ fn of_kind(network: &Network, kind: &str) -> Vec<Value> {
     let lists = text.split("---\n").filter(|list| !list.trim().is_empty());
     let lists = lists.map(|list| serde_json::from_str::<Value>(list).unwrap());
     let of_kind = lists.filter(|list| list["kind"] == format!("{kind}List"));
-    of_kind.flat_map(|list| list["items"].as_array().unwrap().clone()).collect()
+    of_kind
+        .flat_map(|list| list["items"].as_array().unwrap().clone())
+        .collect()
 }
 
 /// The controller of EndpointSlices: pods of each service, by its selector.
@@ -31,7 +33,11 @@ fn controller(network: &Network) {
         let selector = spec["selector"].as_object().unwrap();
         let ends: Vec<Value> = pods
             .iter()
-            .filter(|pod| selector.iter().all(|(key, value)| pod["metadata"]["labels"][key] == *value))
+            .filter(|pod| {
+                selector
+                    .iter()
+                    .all(|(key, value)| pod["metadata"]["labels"][key] == *value)
+            })
             .map(|pod| {
                 json!({
                     "addresses": [pod["status"]["podIP"]],
@@ -47,13 +53,18 @@ fn controller(network: &Network) {
             "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices/{}",
             service["metadata"]["name"].as_str().unwrap()
         );
-        network.ask("PATCH", &path, &json!({"endpoints": ends, "ports": ports})).unwrap();
+        network
+            .ask("PATCH", &path, &json!({"endpoints": ends, "ports": ports}))
+            .unwrap();
     }
 }
 
 /// What `kubectl -n NAMESPACE patch service NAME -p 'PATCH'` does.
 fn kubectl(network: &Network, line: &str) {
-    let words = line.split("kubectl -n ").nth(1).unwrap_or_else(|| panic!("{line}"));
+    let words = line
+        .split("kubectl -n ")
+        .nth(1)
+        .unwrap_or_else(|| panic!("{line}"));
     let (namespace, rest) = words.split_once(" patch service ").unwrap();
     let (name, rest) = rest.split_once(" -p '").unwrap();
     let (patch, _) = rest.split_once('\'').unwrap();
@@ -62,7 +73,9 @@ fn kubectl(network: &Network, line: &str) {
     let mut patch: Value = serde_json::from_str(&patch).unwrap();
     // Of ports, kubectl's patch is merged by their number.
     if let Some(ports) = patch["spec"]["ports"].as_array().cloned() {
-        let known = of_kind(network, "Service").into_iter().find(|known| known["metadata"]["name"] == name);
+        let known = of_kind(network, "Service")
+            .into_iter()
+            .find(|known| known["metadata"]["name"] == name);
         let mut all = known.unwrap()["spec"]["ports"].clone();
         for port in all.as_array_mut().unwrap() {
             let same = ports.iter().find(|new| new["port"] == port["port"]);
@@ -79,7 +92,10 @@ fn typed(network: &Network, finding: &Finding) {
     let fix = &finding.fix;
     if fix.commands.is_empty() {
         let step = fix.steps.iter().find(|step| step.contains("kubectl"));
-        kubectl(network, step.unwrap_or_else(|| panic!("nothing to type: {finding:#?}")));
+        kubectl(
+            network,
+            step.unwrap_or_else(|| panic!("nothing to type: {finding:#?}")),
+        );
     }
     for command in fix.commands.iter().filter(|command| !command.looks) {
         match &command.node {
@@ -136,10 +152,15 @@ impl Shop {
 
     fn waits(&self, what: &str, way: &Way, open: bool) {
         let is_so = || self.connects(way) == open;
-        wait_until(&format!("{:?}: {what}: {way:?}: {open}", self.mode), SETTLED, is_so).unwrap();
+        wait_until(
+            &format!("{:?}: {what}: {way:?}: {open}", self.mode),
+            SETTLED,
+            is_so,
+        )
+        .unwrap();
     }
 
-    /// Wants this finding and nothing else, but for those that are there on purpose.
+    /// Wants this finding, while the way is asked, and nothing else, but for those that are there on purpose.
     fn named(&self, what: &str, id: &str, way: &Way, on_purpose: &[&str]) -> Finding {
         let mut told = Vec::new();
         let named = wait_until(what, SETTLED, || {
@@ -160,7 +181,11 @@ impl Shop {
             told.retain(|finding| !on_purpose.contains(&finding.id));
             told.is_empty()
         });
-        assert!(silent.is_ok(), "{:?}: {what}: mended, and yet {told:#?}", self.mode);
+        assert!(
+            silent.is_ok(),
+            "{:?}: {what}: mended, and yet {told:#?}",
+            self.mode
+        );
     }
 
     /// Named, typed, open, and silent.
@@ -177,31 +202,32 @@ const LOCAL: &str = "node-port-on-some-nodes";
 
 fn services_are_mended(mode: KubeProxy) {
     let Some(shop) = Shop::up(mode) else { return };
-    let t = std::time::Instant::now();
     let empty = way("n1/client", "10.96.0.14", 80);
     assert!(!shop.connects(&empty));
     shop.mends("a selector is mistyped", EMPTY, &empty, &[LOCAL]);
-    eprintln!("{:?} empty", t.elapsed());
 
     // Both web pods are selected now: n3 is the node without.
     let local = way("ext", "192.168.100.13", 30081);
     assert!(!shop.connects(&local));
     shop.mends("a NodePort answers on some nodes", LOCAL, &local, &[]);
-    eprintln!("{:?} local", t.elapsed());
 
     let web = json!({"name": "main", "port": 80, "targetPort": 9090, "protocol": "TCP", "nodePort": 30080});
     shop.patch("web", json!({"ports": [web]}));
     let to_web = way("n1/client", "10.96.0.10", 80);
     shop.waits("the target port is closed", &to_web, false);
     shop.mends("the target port is closed", "target-port-closed", &to_web, &[]);
-    eprintln!("{:?} target", t.elapsed());
 
     // The range is of nobody, then of the wrong family.
     let balanced = way("ext", "203.0.113.10", 80);
     if mode == KubeProxy::Nftables {
         shop.patch("web", json!({"loadBalancerSourceRanges": ["fd00::/8"]}));
         shop.waits("ranges of another family are none", &balanced, true);
-        let finding = shop.named("ranges of another family", "source-ranges-ignored", &balanced, &[]);
+        let finding = shop.named(
+            "ranges of another family",
+            "source-ranges-ignored",
+            &balanced,
+            &[],
+        );
         typed(&shop.network, &finding);
         shop.silent("ranges of another family", &[]);
         shop.waits("ranges of clients", &balanced, true);
@@ -212,12 +238,15 @@ fn services_are_mended(mode: KubeProxy) {
     shop.delete("web1");
     ovs::sh(shop.network.lab().node("n1"), "ip netns del web1").unwrap();
     assert!(!shop.connects(&far));
-    shop.mends("an internal service without an endpoint on a node", "service-local-without-endpoint", &far, &[]);
-    eprintln!("{:?} internal", t.elapsed());
+    shop.mends(
+        "an internal service without an endpoint on a node",
+        "service-local-without-endpoint",
+        &far,
+        &[],
+    );
     shop.patch("web", json!({"loadBalancerSourceRanges": ["198.51.100.0/24"]}));
     shop.waits("ranges of nobody", &balanced, false);
     shop.mends("ranges of nobody", "source-ranges-let-nobody-in", &balanced, &[]);
-    eprintln!("{:?} ranges", t.elapsed());
 }
 
 /// A client's endpoint goes while it asks.
@@ -236,7 +265,12 @@ fn pinned(shop: &Shop) {
     assert!(!shop.connects(&sticky), "{entries}");
     shop.delete(pod);
     let others = way("n3/far", "10.96.0.10", 80);
-    shop.mends("a client's endpoint goes while it asks", "affinity-to-dead-endpoint", &others, &[]);
+    shop.mends(
+        "a client's endpoint goes while it asks",
+        "affinity-to-dead-endpoint",
+        &others,
+        &[],
+    );
     shop.waits("another endpoint", &sticky, true);
 }
 
@@ -244,7 +278,10 @@ fn pinned(shop: &Shop) {
 fn services_that_are_really_broken_are_named_and_mended() {
     thread::scope(|scope| {
         for mode in [KubeProxy::Iptables, KubeProxy::Nftables] {
-            thread::Builder::new().stack_size(64 << 20).spawn_scoped(scope, move || services_are_mended(mode)).unwrap();
+            thread::Builder::new()
+                .stack_size(64 << 20)
+                .spawn_scoped(scope, move || services_are_mended(mode))
+                .unwrap();
         }
     });
 }

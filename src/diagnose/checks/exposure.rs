@@ -56,7 +56,9 @@ fn ignored(service: &Service) -> Option<Finding> {
         return None;
     }
     let v4 = balanced.iter().any(IpAddr::is_ipv4);
-    let mut read = given.iter().filter_map(|range| range.trim().parse::<IpNet>().ok());
+    let mut read = given
+        .iter()
+        .filter_map(|range| range.trim().parse::<IpNet>().ok());
     if read.any(|net| net.addr().is_ipv4() == v4) {
         return None;
     }
@@ -65,7 +67,9 @@ fn ignored(service: &Service) -> Option<Finding> {
         Finding::of(
             "source-ranges-ignored",
             "",
-            format!("the load balancer of service {name} lets everybody in: none of its ranges is of {family}"),
+            format!(
+                "the load balancer of service {name} lets everybody in: none of its ranges is of {family}"
+            ),
         )
         .about(format!("Service({name})"))
         .sure(Sure::Likely)
@@ -98,15 +102,22 @@ fn ranges(service: &Service, node: &NodeState) -> Option<Finding> {
     }
     let to_it = |rule: &Rule, ip: &IpAddr| rule.text.contains(&format!(" -d {ip}/"));
     let (ruleset, rule, ip) = service.external_ips().into_iter().find_map(|ip| {
-        let mut refusing = chains(node, "filter").filter(|(_, _, chain)| &*chain.name == "KUBE-PROXY-FIREWALL");
+        let mut refusing =
+            chains(node, "filter").filter(|(_, _, chain)| &*chain.name == "KUBE-PROXY-FIREWALL");
         refusing.find_map(|(ruleset, _, chain)| {
-            let rule = chain.rules.iter().find(|rule| to_it(rule, &ip) && counted(rule).is_some())?;
+            let rule = chain
+                .rules
+                .iter()
+                .find(|rule| to_it(rule, &ip) && counted(rule).is_some())?;
             Some((ruleset, rule, ip))
         })
     })?;
     // `traffic not accepted by KUBE-FW-…`: the chain whose rules let ranges in.
     let accepting = rule.text.split_once("KUBE-FW-")?.1;
-    let accepting: String = accepting.chars().take_while(char::is_ascii_alphanumeric).collect();
+    let accepting: String = accepting
+        .chars()
+        .take_while(char::is_ascii_alphanumeric)
+        .collect();
     let accepting = format!("KUBE-FW-{accepting}");
     let mut let_in = chains(node, "nat").filter(|(_, _, chain)| *chain.name == *accepting);
     let lets_in = |rule: &Rule| rule.text.contains(" -j ") && counted(rule).is_some();
@@ -124,7 +135,10 @@ fn ranges(service: &Service, node: &NodeState) -> Option<Finding> {
         .sure(Sure::Likely)
         .shown(
             format!("Service({of})"),
-            format!("loadBalancerSourceRanges: {}; its address is {ip}", given.join(", ")),
+            format!(
+                "loadBalancerSourceRanges: {}; its address is {ip}",
+                given.join(", ")
+            ),
         )
         .shown(
             format!("{}-save -c -t filter on {name}", ruleset.dialect.command()),

@@ -111,10 +111,20 @@ fn one_sided(cluster: &Cluster, all: &HashMap<&str, Vec<Session>>, found: &mut V
         let Some((node, peer)) = pairs.first().filter(|_| !peerings::is_named(found, object)) else {
             continue;
         };
-        let by_hand = cluster.peers.iter().any(|peer| peer.name == *object && !peer.reverse);
-        let mut finding = Finding::of("bgp-peering-one-sided", *peer, format!("BGPPeer({object}) gives {node} a session with {peer}, which has none with {node}"))
-            .about(format!("BGPPeer({object})"))
-            .shown(format!("BGPPeer({object})"), format!("{} sessions that the other side doesn't have", pairs.len()));
+        let by_hand = cluster
+            .peers
+            .iter()
+            .any(|peer| peer.name == *object && !peer.reverse);
+        let mut finding = Finding::of(
+            "bgp-peering-one-sided",
+            *peer,
+            format!("BGPPeer({object}) gives {node} a session with {peer}, which has none with {node}"),
+        )
+        .about(format!("BGPPeer({object})"))
+        .shown(
+            format!("BGPPeer({object})"),
+            format!("{} sessions that the other side doesn't have", pairs.len()),
+        );
         finding = if by_hand {
             finding
                 .shown(format!("BGPPeer({object})"), "spec.reversePeering is Manual")
@@ -123,7 +133,10 @@ fn one_sided(cluster: &Cluster, all: &HashMap<&str, Vec<Session>>, found: &mut V
         } else {
             finding.step(format!("add a BGPPeer for {peer} with the address of {node}, or replace peerIP by a peerSelector, which configures both sides"))
         };
-        finding.sessions = pairs.iter().map(|(node, peer)| [(*node).to_owned(), (*peer).to_owned()]).collect();
+        finding.sessions = pairs
+            .iter()
+            .map(|(node, peer)| [(*node).to_owned(), (*peer).to_owned()])
+            .collect();
         found.push(finding);
     }
 }

@@ -217,15 +217,17 @@ fn port_closed(world: &World, inventory: &Inventory, service: &Service) -> Optio
                         .join(", ")
                 )
             };
-            let mut open = sockets.iter().filter(|socket| {
-                socket.state == TcpState::Listen && !socket.local.ip().is_loopback()
-            });
+            let mut open = sockets
+                .iter()
+                .filter(|socket| socket.state == TcpState::Listen && !socket.local.ip().is_loopback());
             let only = open.next().map(|socket| socket.local.port());
             let only = only.filter(|only| open.all(|socket| socket.local.port() == *only));
             let mend = match only {
                 Some(only) => format!(
                     "if the program's port is right: kubectl -n {} patch service {} -p '{{\"spec\":{{\"ports\":[{{\"port\":{},\"targetPort\":{only}}}]}}}}'",
-                    service.metadata.namespace(), service.metadata.name, port.port
+                    service.metadata.namespace(),
+                    service.metadata.name,
+                    port.port
                 ),
                 None => format!("correct targetPort of service {name}, or the program's port"),
             };

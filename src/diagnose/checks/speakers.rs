@@ -44,7 +44,9 @@ fn port(world: &World, node: &NodeState) -> Option<Finding> {
     .step(format!(
         "stop {program} and then restart calico-node on {name}: BIRD doesn't try again; or set spec.listenPort of BGPConfiguration(default)"
     ));
-    let down = bird.sessions().filter(|(_, session)| session.state != "Established");
+    let down = bird
+        .sessions()
+        .filter(|(_, session)| session.state != "Established");
     let peers = down.filter_map(|(_, session)| session.neighbor_address);
     finding.sessions = peers
         .map(|ip| [name.clone(), world.peer_at(node, ip).name()])
@@ -68,8 +70,13 @@ fn from_elsewhere(world: &World, cluster: &Cluster, node: &NodeState) -> Option<
         return None;
     }
     let view = world.view(&node.name)?;
-    let Strange { peer, local, source, text, route } =
-        connected(world, cluster, node, own).or_else(|| chosen(world, cluster, view, own))?;
+    let Strange {
+        peer,
+        local,
+        source,
+        text,
+        route,
+    } = connected(world, cluster, node, own).or_else(|| chosen(world, cluster, view, own))?;
     let name = &node.name;
     let mut finding = Finding::of(
         "bgp-peer-from-other-address",
@@ -108,7 +115,8 @@ fn refuses<'w>(
     let other = cluster.nodes_at(remote).find(|other| other.name != node.name)?;
     let theirs = world.view(&other.name)?;
     theirs.state.bird.known()?;
-    let strange = local.is_ipv4() && local != own && theirs.session(own).is_some() && theirs.session(local).is_none();
+    let strange =
+        local.is_ipv4() && local != own && theirs.session(own).is_some() && theirs.session(local).is_none();
     strange.then_some(other)
 }
 
@@ -150,7 +158,10 @@ fn chosen<'w>(world: &World, cluster: &'w Cluster, view: &View<'w>, own: IpAddr)
             peer: refuses(world, cluster, node, remote, (own, local))?,
             local,
             source: format!("ip route get {remote} on {}", node.name),
-            text: format!("src {local}; {} of bird.cfg names no source address", protocol.name),
+            text: format!(
+                "src {local}; {} of bird.cfg names no source address",
+                protocol.name
+            ),
             route: Some(hit.route),
         })
     })
@@ -170,6 +181,11 @@ fn with_source(node: &NodeState, route: &Route, own: IpAddr, local: IpAddr) -> O
         0 => String::new(),
         metric => format!(" metric {metric}"),
     };
-    let change = |source| format!("ip route change {}{via} dev {link}{metric} src {source}", route.dst);
+    let change = |source| {
+        format!(
+            "ip route change {}{via} dev {link}{metric} src {source}",
+            route.dst
+        )
+    };
     Some(Command::on(&node.name, change(own), change(local)))
 }
