@@ -5,6 +5,8 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::blame::{Lost, blame};
 use super::checks::shared::{addresses, chains, host_end, is_cali, is_docker};
 use super::crossings;
@@ -15,6 +17,7 @@ use super::world::World;
 use crate::forward::packet::{Packet, Transport};
 use crate::forward::topology::{PlaceId, Topology};
 use crate::forward::walk::{Cause, End, Outcome, State, Walker, What};
+use crate::intent::kernel::sets::POOLS;
 use crate::state::link::IfIndex;
 use crate::state::{Namespace, NodeState};
 
@@ -191,24 +194,26 @@ fn pod<'w>(topology: &Topology<'w>, node: &'w NodeState, namespace: &'w Namespac
     })
 }
 
+/// Whether its address is of a range whose pods are meant to reach each other across nodes.
+fn is_in_pool(world: &World, pod: &Pod) -> bool {
+    let node = pod.node;
+    let has = |net: IpNet| net.contains(&pod.ip);
+    let of_calico = match world.cluster {
+        Ok(cluster) => cluster.pool_of(pod.ip).is_some(),
+        // Where no datastore answers, Felix's set tells what it last knew of.
+        Err(_) => node.net.ipset(POOLS).is_some_and(|pools| pools.nets().any(has)),
+    };
+    let flannel = node.flannel.subnet.known();
+    of_calico || flannel.is_some_and(|subnet| subnet.networks.iter().copied().any(has))
+}
+
 /// Pairs that are meant to reach each other.
 fn pairs<'p, 'w>(world: &World, pods: &'p [Pod<'w>]) -> Vec<(&'p Pod<'w>, &'p Pod<'w>)> {
-    let in_pool = |pod: &Pod| {
-        world
-            .cluster
-            .is_ok_and(|cluster| cluster.pool_of(pod.ip).is_some())
-            || pod
-                .node
-                .flannel
-                .subnet
-                .known()
-                .is_some_and(|subnet| subnet.networks.iter().any(|network| network.contains(&pod.ip)))
-    };
     let joined = |from: &Pod, to: &Pod| {
         if from.node.name == to.node.name {
             from.bridge == to.bridge && from.place != to.place
         } else {
-            in_pool(from) && in_pool(to)
+            is_in_pool(world, from) && is_in_pool(world, to)
         }
     };
     if pods.len() <= ALL {

@@ -44,6 +44,13 @@ pub struct IpSet {
     pub elements: Vec<Element>,
 }
 
+impl IpSet {
+    /// What is in a set of addresses or networks.
+    pub fn nets(&self) -> impl Iterator<Item = IpNet> {
+        self.elements.iter().filter_map(Element::net)
+    }
+}
+
 /// IPSET_FLAG_WITH_*.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -84,6 +91,17 @@ pub struct Element {
     pub skbprio: Option<(u16, u16)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skbqueue: Option<u16>,
+}
+
+impl Element {
+    /// What its first part covers, of a set of addresses or networks.
+    pub fn net(&self) -> Option<IpNet> {
+        match self.parts.first()? {
+            Part::Net(net) => Some(*net),
+            Part::Addr(ip) => Some(IpNet::from(*ip)),
+            _ => None,
+        }
+    }
 }
 
 /// One part of an element.

@@ -114,6 +114,11 @@ impl Netns {
         all.filter(move |address| address.link == link && address.ip.is_ipv4())
     }
 
+    /// The set of ipset(8) with this name.
+    pub fn ipset(&self, name: &str) -> Option<&IpSet> {
+        self.ipsets.items().iter().find(|set| &*set.name == name)
+    }
+
     /// The value of a sysctl; none when it was not read.
     pub fn sysctl(&self, key: &str) -> Option<&str> {
         self.sysctls.known()?.get(key).map(String::as_str)

@@ -20,6 +20,7 @@ use netdiag::intent::documents;
 use netdiag::state::{Fact, Objects, Snapshot};
 use netdiag_lab::{Lab, Plan, PodPlan, or_skip};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 /// Who may send what to whom: `tcp/80`, `other udp`, `ping`.
@@ -235,16 +236,18 @@ struct Case {
     links: std::collections::BTreeMap<String, String>,
 }
 
-fn cases() -> Vec<Case> {
-    let recorded: &[u8] = include_bytes!("../../fixtures/felix/cases.zst");
+/// What is recorded there: one JSON a line, packed by zstd.
+pub(crate) fn recorded<T: DeserializeOwned>(packed: &[u8]) -> Vec<T> {
     let mut text = String::new();
-    zstd::Decoder::new(recorded)
-        .unwrap()
-        .read_to_string(&mut text)
-        .unwrap();
+    let mut lines = zstd::Decoder::new(packed).unwrap();
+    lines.read_to_string(&mut text).unwrap();
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
+}
+
+fn cases() -> Vec<Case> {
+    recorded(include_bytes!("../../fixtures/felix/cases.zst"))
 }
 
 /// Policies of Calico's own kinds that are valid: plan reads no others, and random ones have lists with doubles.

@@ -1,8 +1,6 @@
 //! Tiers that keep the policies behind them from being asked, judged by packets: through tables that Felix' own code
 //! rendered for each state (`fixtures/felix/tiers.zst`).
 
-use std::io::Read;
-
 use netdiag::diagnose::manifests::manifests;
 use netdiag::diagnose::{Finding, Report, World as Seen, check};
 use netdiag::intent::Cluster;
@@ -10,7 +8,7 @@ use netdiag_lab::or_skip;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::policies::{Allowed, World, differences, objects, planned, up};
+use crate::policies::{Allowed, World, differences, objects, planned, recorded, up};
 
 /// Kinds of packets that the policies tell apart, and one that they don't.
 const TITLES: [&str; 4] = ["tcp/80", "other tcp", "other udp", "ping"];
@@ -28,16 +26,11 @@ struct State {
 }
 
 fn states(direction: &str) -> Vec<State> {
-    let recorded: &[u8] = include_bytes!("../../fixtures/felix/tiers.zst");
-    let mut text = String::new();
-    zstd::Decoder::new(recorded)
-        .unwrap()
-        .read_to_string(&mut text)
-        .unwrap();
-    let states = text
-        .lines()
-        .map(|line| serde_json::from_str::<State>(line).unwrap());
-    states.filter(|state| state.direction == direction).collect()
+    let states: Vec<State> = recorded(include_bytes!("../../fixtures/felix/tiers.zst"));
+    states
+        .into_iter()
+        .filter(|state| state.direction == direction)
+        .collect()
 }
 
 fn object<'s>(state: &'s State, name: &str) -> &'s Value {

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use super::{order, shared::names};
 use crate::diagnose::finding::{Command, Finding, Sure};
 use crate::diagnose::world::World;
+use crate::intent::kernel::sets::VTEPS;
 use crate::intent::kernel::{By, Item, Kernels, Meant, differences};
 use crate::intent::pool::{Mode, Pool};
 use crate::state::NodeState;
@@ -21,7 +22,6 @@ const NAMED: usize = 4;
 
 /// The set of Felix that no other check speaks of, and that packets depend on: VXLAN of hosts that aren't in it is
 /// dropped. Which pools are in Felix's sets matters only once pods have their addresses.
-const VXLAN_HOSTS: &str = "cali40all-vxlan-net";
 
 /// Findings that say all there is to say of a node's entries: nothing is right on it, or nothing can be.
 const WHOLE: [&str; 6] = [
@@ -178,10 +178,7 @@ impl Scene<'_, '_> {
                 self.is_as_seen(item, by) && self.is_used(by) && !self.is_told(by)
             }
             // A set that is not there at all is of a release that has none.
-            Item::Member { set, .. } => {
-                let mut sets = self.node.net.ipsets.items().iter();
-                *set == VXLAN_HOSTS && sets.any(|held| *held.name == **set)
-            }
+            Item::Member { set, .. } => *set == VTEPS && self.node.net.ipset(set).is_some(),
             // Others' findings: links that differ, settings of pods' links; a blackhole only keeps packets for pods
             // that are gone from leaving.
             Item::Vxlan { .. } | Item::Setting { .. } | Item::Blackhole(_) => false,

@@ -10,9 +10,9 @@ use crate::diagnose::finding::{Finding, Sure};
 use crate::diagnose::world::World;
 use crate::forward::fib::Fib;
 use crate::intent::Cluster;
+use crate::intent::kernel::sets::{HOSTS, MASQUERADED};
 use crate::kubernetes::pod::Pod;
 use crate::state::NodeState;
-use crate::state::ipset::{IpSet, Part};
 use crate::state::link::Link;
 use crate::state::netfilter::{Hook, Rule, Statement};
 
@@ -114,24 +114,9 @@ fn docker_bare(node: &NodeState, bridge: &Link) -> Option<Finding> {
     )
 }
 
-fn set<'n>(node: &'n NodeState, name: &str) -> Option<&'n IpSet> {
-    node.net.ipsets.known()?.iter().find(|set| &*set.name == name)
-}
-
-fn nets(set: &IpSet) -> BTreeSet<IpNet> {
-    let parts = set.elements.iter().filter_map(|element| element.parts.first());
-    let nets = parts.filter_map(|part| match part {
-        Part::Net(net) => Some(*net),
-        Part::Addr(ip) => Some(IpNet::from(*ip)),
-        _ => None,
-    });
-    nets.collect()
-}
-
 /// Tunnelled packets of hosts that aren't in Felix's set are dropped.
 fn hosts_set(world: &World, cluster: &Cluster, node: &NodeState) -> Option<Finding> {
-    const NAME: &str = "cali40all-hosts-net";
-    let known = nets(set(node, NAME)?);
+    let known: BTreeSet<IpNet> = node.net.ipset(HOSTS)?.nets().collect();
     if known.is_empty() {
         return None;
     }
@@ -153,25 +138,27 @@ fn hosts_set(world: &World, cluster: &Cluster, node: &NodeState) -> Option<Findi
         Finding::of(
             "host-not-in-felix-set",
             name,
-            format!("{name} drops tunnelled packets of {other}{more}: {ip} is not in {NAME}"),
+            format!("{name} drops tunnelled packets of {other}{more}: {ip} is not in {HOSTS}"),
         )
-        .about(NAME)
+        .about(HOSTS)
         .shown(
-            format!("ipset list {NAME} on {name}"),
+            format!("ipset list {HOSTS} on {name}"),
             format!("{} members, without {ip}", known.len()),
         )
         .shown(format!("Node({other})"), format!("spec.bgp.ipv4Address is {ip}"))
         .step(format!(
             "restart calico-node on {name}: Felix is out of step with the datastore"
         ))
-        .run(format!("ipset add {NAME} {ip}"), format!("ipset del {NAME} {ip}")),
+        .run(
+            format!("ipset add {HOSTS} {ip}"),
+            format!("ipset del {HOSTS} {ip}"),
+        ),
     )
 }
 
 /// A pool with natOutgoing that Felix's set doesn't have.
 fn masquerade(cluster: &Cluster, node: &NodeState) -> Option<Finding> {
-    const NAME: &str = "cali40masq-ipam-pools";
-    let known = nets(set(node, NAME)?);
+    let known: BTreeSet<IpNet> = node.net.ipset(MASQUERADED)?.nets().collect();
     let pool = cluster.pools.iter().find(|pool| {
         pool.nat_outgoing && !pool.disabled && pool.cidr.addr().is_ipv4() && !known.contains(&pool.cidr)
     })?;
@@ -187,7 +174,7 @@ fn masquerade(cluster: &Cluster, node: &NodeState) -> Option<Finding> {
         )
         .about(format!("IPPool({})", pool.name))
         .shown(
-            format!("ipset list {NAME} on {name}"),
+            format!("ipset list {MASQUERADED} on {name}"),
             format!("without {}", pool.cidr),
         )
         .shown(format!("IPPool({})", pool.name), "spec.natOutgoing is true")
@@ -195,8 +182,8 @@ fn masquerade(cluster: &Cluster, node: &NodeState) -> Option<Finding> {
             "restart calico-node on {name}: Felix is out of step with the datastore"
         ))
         .run(
-            format!("ipset add {NAME} {}", pool.cidr),
-            format!("ipset del {NAME} {}", pool.cidr),
+            format!("ipset add {MASQUERADED} {}", pool.cidr),
+            format!("ipset del {MASQUERADED} {}", pool.cidr),
         ),
     )
 }

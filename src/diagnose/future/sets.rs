@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use ipnet::IpNet;
 
 use crate::intent::Cluster;
+use crate::intent::kernel::sets::{HOSTS, VTEPS};
 use crate::intent::pool::Pool;
 use crate::state::ipset::{Element, Part};
 use crate::state::{Fact, NodeState};
@@ -65,11 +66,11 @@ pub(super) fn write(state: &mut NodeState, clusters: [&Cluster; 2]) {
             .collect()
     };
     let [old, mut new] = clusters.map(hosts);
-    replace(state, "cali40all-hosts-net", &old, &new);
+    replace(state, HOSTS, &old, &new);
     // VXLAN is taken of others only.
     let own = clusters.map(|cluster| Some(IpNet::from(cluster.node(&state.name)?.ipv4?.ip)));
     new.retain(|net| !own.contains(&Some(*net)));
-    replace(state, "cali40all-vxlan-net", &old, &new);
+    replace(state, VTEPS, &old, &new);
     for v6 in [false, true] {
         for (set, takes, _) in SETS {
             let [old, new] = clusters.map(|cluster| of(cluster, v6, takes));
@@ -85,17 +86,12 @@ fn replace(state: &mut NodeState, name: &str, old: &BTreeSet<IpNet>, new: &BTree
     let Some(set) = sets.iter_mut().find(|set| *set.name == *name) else {
         return;
     };
-    let net_of = |element: &Element| match element.parts.first() {
-        Some(Part::Net(net)) => Some(*net),
-        Some(Part::Addr(ip)) => Some(IpNet::from(*ip)),
-        _ => None,
-    };
     set.elements.retain(|element| {
-        let net = net_of(element);
+        let net = element.net();
         !net.is_some_and(|net| old.contains(&net) && !new.contains(&net))
     });
     for net in new.difference(old) {
-        if !set.elements.iter().any(|element| net_of(element) == Some(*net)) {
+        if !set.elements.iter().any(|element| element.net() == Some(*net)) {
             set.elements.push(Element {
                 parts: vec![Part::Net(*net)],
                 ..Element::default()

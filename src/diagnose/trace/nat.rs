@@ -7,12 +7,10 @@ use super::case::Case;
 use crate::diagnose::finding::Sure;
 use crate::forward::topology::{Place, PlaceId};
 use crate::forward::walk::What;
-use crate::state::ipset::{IpSet, Part};
+use crate::intent::kernel::sets::{MASQUERADED, POOLS};
 
-/// Felix's chain, and its sets (`felix/rules/nat.go`).
+/// Felix's chain (`felix/rules/nat.go`).
 const CHAIN: &str = "cali-nat-outgoing";
-const ALL_POOLS: &str = "cali40all-ipam-pools";
-const MASQUERADED: &str = "cali40masq-ipam-pools";
 
 /// An answer for a pod has no way, at somebody who is no node: the question should have had its node's address.
 pub(super) fn outgoing(case: &Case, owner: PlaceId, host: &Place, dst: IpAddr) -> Option<Explained> {
@@ -44,7 +42,7 @@ pub(super) fn outgoing(case: &Case, owner: PlaceId, host: &Place, dst: IpAddr) -
     explained.finding.node.clone_from(node);
     let explained = explained.shown(format!("ip route get {dst} on {who}"), "no route");
     let mend = "set natOutgoing: true in the IPPool: netdiag get ippool -o yaml, then netdiag apply -f; or give the outside routes to the pool (by BGP, or static)";
-    if holds(host, ALL_POOLS, asked) == Some(true) {
+    if holds(host, POOLS, asked) == Some(true) {
         return Some(
             explained
                 .sure(Sure::Proved)
@@ -52,7 +50,7 @@ pub(super) fn outgoing(case: &Case, owner: PlaceId, host: &Place, dst: IpAddr) -
                     "{asked} counts as an address of a pool, and so natOutgoing leaves packets for it alone"
                 ))
                 .shown(
-                    format!("ipset test {ALL_POOLS} {asked} on {node}"),
+                    format!("ipset test {POOLS} {asked} on {node}"),
                     "it is in the set",
                 )
                 .step("make the pool smaller, so that no outside address is in it: its cidr in the IPPool"),
@@ -112,11 +110,5 @@ fn has_rule(host: &Place) -> bool {
 
 /// Whether an address is in a set of networks; none where there is no such set.
 fn holds(host: &Place, name: &str, ip: IpAddr) -> Option<bool> {
-    let set: &IpSet = host.net.ipsets.items().iter().find(|set| &*set.name == name)?;
-    let inside = |part: &Part| matches!(part, Part::Net(net) if net.contains(&ip));
-    Some(
-        set.elements
-            .iter()
-            .any(|element| element.parts.first().is_some_and(inside)),
-    )
+    Some(host.net.ipset(name)?.nets().any(|net| net.contains(&ip)))
 }

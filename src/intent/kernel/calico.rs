@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde_json::Value;
 
+use super::sets::{HOSTS, MASQUERADED, POOLS, VTEPS};
 use super::{By, Item, Meant};
 use crate::calico::node::Node;
 use crate::intent::Cluster;
@@ -22,12 +23,6 @@ const VNI: u64 = 4096;
 const PORT: u64 = 4789;
 /// What Felix sets on a pod's link, as far as packets depend on it.
 const SETTINGS: [(&str, i64); 2] = [("proxy_arp", 1), ("forwarding", 1)];
-
-/// Sets of hosts and pools that Felix's rules ask.
-const POOLS: &str = "cali40all-ipam-pools";
-const MASQUERADED: &str = "cali40masq-ipam-pools";
-const HOSTS: &str = "cali40all-hosts-net";
-const VTEPS: &str = "cali40all-vxlan-net";
 
 pub(super) fn mean(cluster: &Cluster, intent: &Intent, node: &NodeState, meant: &mut Meant) {
     let Some(object) = cluster.node(&node.name) else {

@@ -7,7 +7,6 @@ use ipnet::IpNet;
 use super::{Item, Meant};
 use crate::intent::blocks::FELIX;
 use crate::state::NodeState;
-use crate::state::ipset::{Element, Part};
 use crate::state::kind::LinkData;
 use crate::state::link::IfIndex;
 use crate::state::neighbor::NeighborState;
@@ -157,19 +156,7 @@ fn members(meant: &Meant, node: &NodeState, held: &mut Held) {
         let Some(name) = sets.get(&*set.name) else {
             continue;
         };
-        held.ours.extend(
-            set.elements
-                .iter()
-                .filter_map(member)
-                .map(|member| Item::Member { set: name, member }),
-        );
-    }
-}
-
-fn member(element: &Element) -> Option<IpNet> {
-    match element.parts.first()? {
-        Part::Addr(ip) => Some(IpNet::from(*ip)),
-        Part::Net(net) => Some(*net),
-        _ => None,
+        held.ours
+            .extend(set.nets().map(|member| Item::Member { set: name, member }));
     }
 }

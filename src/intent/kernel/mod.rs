@@ -7,6 +7,7 @@
 mod calico;
 mod flannel;
 mod held;
+pub mod sets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
