@@ -102,10 +102,10 @@ impl Source {
             .iter()
             .flat_map(|(option, paths)| paths.iter().map(move |path| (option, path)));
         let socket = self.bird_socket.iter().map(|path| (&"--bird-socket", path));
-        files
-            .chain(socket)
-            .map(|(option, path)| format!(" {option} {}", word(&path.to_string_lossy())))
-            .collect()
+        let words = files.chain(socket);
+        words.fold(String::new(), |options, (option, path)| {
+            options + " " + option + " " + &word(&path.to_string_lossy())
+        })
     }
 
     /// Whether the facts come from files.

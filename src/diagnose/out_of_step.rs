@@ -14,6 +14,7 @@ use crate::intent::Cluster;
 use crate::intent::cluster::stored_address;
 use crate::intent::sessions::sessions;
 use crate::state::NodeState;
+use crate::state::bird::Bird;
 
 /// How many peers of one finding are worth a line of evidence.
 const EVIDENCE: usize = 5;
@@ -129,7 +130,7 @@ fn stray<'w>(world: &World, cluster: &'w Cluster, object: &Node, view: &View<'w>
     }
     let own = [false, true].map(|v6| stored_address(object, v6).map(|address| address.ip));
     let daemons = [view.state.bird.known(), view.state.bird6.known()];
-    let down = daemons.into_iter().flatten().flat_map(|bird| bird.sessions());
+    let down = daemons.into_iter().flatten().flat_map(Bird::sessions);
     let mut stray: Vec<With> = down
         .filter(|(protocol, session)| session.state != "Established" && is_by_calico(&protocol.name))
         .filter_map(|(protocol, session)| {

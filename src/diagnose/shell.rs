@@ -166,18 +166,14 @@ impl<'t> Words<'t> {
         let (space, rest) = self.rest.split_at(start.unwrap_or(self.rest.len()));
         let (mut open, mut mark, mut end) = (None, None, rest.len());
         for (at, character) in rest.char_indices() {
-            match open {
-                Some(quote) if quote == character => open = None,
-                Some(_) => {}
-                None if matches!(character, '\'' | '"') => {
-                    open = Some(character);
-                    mark = mark.or(open);
-                }
-                None if character.is_whitespace() => {
-                    end = at;
-                    break;
-                }
-                None => {}
+            if let Some(quote) = open {
+                open = Some(quote).filter(|quote| *quote != character);
+            } else if matches!(character, '\'' | '"') {
+                open = Some(character);
+                mark = mark.or(open);
+            } else if character.is_whitespace() {
+                end = at;
+                break;
             }
         }
         let (word, rest) = rest.split_at(end);

@@ -311,27 +311,25 @@ fn blocks_are_mended() {
         claim(&stored, name, number);
     }
     stored.healthy("blocks");
-    let rows = vec![
-        Row {
-            what: "a node claims another one's block",
-            ids: &["block-claimed-twice"],
-            broken: Break {
-                act: Some(|stored| {
-                    let confirmed = json!({"state": "confirmed", "deleted": false});
-                    stored
-                        .etcd
-                        .put(&affinity("n1", 2), &confirmed.to_string())
-                        .unwrap();
-                }),
-                beside: Some((
-                    "n1",
-                    "protocol static claimed { ipv4; route 10.48.2.0/26 blackhole; }\n",
-                )),
-                ..Break::default()
-            },
-            by: By::Act(|stored| stored.etcd.delete(&affinity("n1", 2)).unwrap()),
+    let rows = vec![Row {
+        what: "a node claims another one's block",
+        ids: &["block-claimed-twice"],
+        broken: Break {
+            act: Some(|stored| {
+                let confirmed = json!({"state": "confirmed", "deleted": false});
+                stored
+                    .etcd
+                    .put(&affinity("n1", 2), &confirmed.to_string())
+                    .unwrap();
+            }),
+            beside: Some((
+                "n1",
+                "protocol static claimed { ipv4; route 10.48.2.0/26 blackhole; }\n",
+            )),
+            ..Break::default()
         },
-    ];
+        by: By::Act(|stored| stored.etcd.delete(&affinity("n1", 2)).unwrap()),
+    }];
     for row in rows {
         stored.row(row);
     }

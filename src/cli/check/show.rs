@@ -68,6 +68,7 @@ pub(super) fn show(
         let (program, source) = (cx.program(), source.options());
         let line =
             format!("Next: {program} check{source} --fix-to fix.yaml, then {program} apply -f fix.yaml");
+        let line = text::wrap(&line, width, "", "  ");
         writeln!(cx.out, "{}", style.strong(&line))?;
     }
     Ok(())

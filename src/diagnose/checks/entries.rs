@@ -20,9 +20,6 @@ use words::{commands, instead, shown_by, writer};
 /// Entries named in one finding.
 const NAMED: usize = 4;
 
-/// The set of Felix that no other check speaks of, and that packets depend on: VXLAN of hosts that aren't in it is
-/// dropped. Which pools are in Felix's sets matters only once pods have their addresses.
-
 /// Findings that say all there is to say of a node's entries: nothing is right on it, or nothing can be.
 const WHOLE: [&str; 6] = [
     "tunnel-link-missing",
