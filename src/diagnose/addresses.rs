@@ -161,6 +161,10 @@ fn seen(world: &World, cluster: &Cluster, object: &Node, view: &View, stored: No
         .iter()
         .find(|address| address.ip == stored.ip)
     else {
+        // The kernel holds none while IPv6 is disabled: `ipv6-disabled`.
+        if stored.ip.is_ipv6() && is_disabled(object, state) {
+            return None;
+        }
         let evidence = Evidence::new(format!("ip addr on {}", object.name), addresses_text(state));
         return Some(wrong(
             "node-address-not-local",
@@ -204,6 +208,15 @@ fn seen(world: &World, cluster: &Cluster, object: &Node, view: &View, stored: No
         )
     };
     Some(wrong(code, why, evidence, Some(candidate)))
+}
+
+/// Whether IPv6 is disabled, or is so on the link with the node's IPv4 address.
+fn is_disabled(object: &Node, state: &NodeState) -> bool {
+    let lacks = |link: &str| state.net.link_setting(true, link, "disable_ipv6") == Some(1);
+    let mut own = state.net.addresses.items().iter();
+    let own = own.find(|own| object.ipv4.is_some_and(|stored| stored.ip == own.ip));
+    let bearer = own.and_then(|own| state.net.link(own.link));
+    lacks("all") || bearer.is_some_and(|link| lacks(&link.name))
 }
 
 fn is_host(address: &Address) -> bool {

@@ -1,10 +1,11 @@
 //! Whose fault a lost pair of pods is: a finding that can bring about what the walk ended in, or one of its own.
 
 use super::catalogue::{self, Loss};
+use super::checks::netfilter::owner;
 use super::finding::{Finding, Severity};
 use super::trace::{Explained, Scene, explain};
 use super::walks::affect;
-use crate::forward::walk::{Cause, End, Outcome};
+use crate::forward::walk::{Cause, End, Outcome, RefusedBy};
 
 /// A pair of pods whose packets are lost.
 pub(super) struct Lost<'l> {
@@ -41,6 +42,8 @@ pub(super) fn blame(scene: Scene, lost: Lost, found: &mut Vec<Finding>, before: 
         Some(same.0)
     };
     if let Some(known) = best.or_else(same).and_then(|index| found.get_mut(index)) {
+        // Rules that are left over do no harm as a rule.
+        known.severity = Severity::Error;
         affect(known, lost.pair);
     } else {
         let mut own = own;
@@ -51,6 +54,9 @@ pub(super) fn blame(scene: Scene, lost: Lost, found: &mut Vec<Finding>, before: 
 
 /// How well a finding explains what the walk ended in, the least is best; none when it doesn't.
 fn rank(known: &Finding, own: &Finding, lost: &Lost, at: &str) -> Option<u8> {
+    if left_over(known, lost.outcome) && known.node == at {
+        return Some(0);
+    }
     if known.severity != Severity::Error {
         return None;
     }
@@ -60,7 +66,7 @@ fn rank(known: &Finding, own: &Finding, lost: &Lost, at: &str) -> Option<u8> {
     }
     let place = if on(at) || on(&own.node) {
         1
-    } else if lost.ends.into_iter().any(on) {
+    } else if lost.ends.into_iter().any(on) || refused_for(known, lost.outcome) {
         2
     } else {
         return None;
@@ -70,6 +76,32 @@ fn rank(known: &Finding, own: &Finding, lost: &Lost, at: &str) -> Option<u8> {
     let mut checks = ids.filter_map(catalogue::find);
     let loss = loss(&lost.outcome.end);
     checks.any(|check| check.brings.contains(&loss)).then_some(place)
+}
+
+/// Whether a rule of the program dropped it whose rules the finding calls left over.
+fn left_over(known: &Finding, outcome: &Outcome) -> bool {
+    let (End::Dropped(cause) | End::Rejected(cause)) = &outcome.end else {
+        return false;
+    };
+    let Cause::Rule { rule, .. } = cause else {
+        return false;
+    };
+    known.id == "rules-left-over" && owner(&rule.chain) == Some(known.subject.as_str())
+}
+
+/// Whether the walk ended at a route that refuses what the finding is about, on whichever node.
+fn refused_for(known: &Finding, outcome: &Outcome) -> bool {
+    let (End::Dropped(cause) | End::Rejected(cause)) = &outcome.end else {
+        return false;
+    };
+    let Cause::RouteRefuses {
+        by: RefusedBy::Route { prefix, .. },
+        ..
+    } = cause
+    else {
+        return false;
+    };
+    *prefix == known.subject
 }
 
 /// What a walk ended in.

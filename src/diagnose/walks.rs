@@ -64,7 +64,7 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
                 lost.get_or_insert((there, None));
             }
         }
-        let Some((outcome, there)) = lost.filter(|(outcome, _)| !is_meant(outcome)) else {
+        let Some((outcome, there)) = lost.filter(|(outcome, _)| !is_meant(world, &topology, outcome)) else {
             continue;
         };
         let pair = format!("{} → {}", from.title, to.title);
@@ -143,11 +143,17 @@ const fn is_lost(outcome: &Outcome) -> bool {
     matches!(outcome.end, End::Dropped(_) | End::Rejected(_) | End::NotForMe)
 }
 
-/// Whether a policy's rule did it: that is what policies are for.
-fn is_meant(outcome: &Outcome) -> bool {
+/// Whether a policy's rule did it: that is what policies are for. Calico's are none where Calico isn't.
+fn is_meant(world: &World, topology: &Topology, outcome: &Outcome) -> bool {
+    let node = topology.place(outcome.place).node;
     match &outcome.end {
+        End::Dropped(Cause::Rule { rule, .. }) | End::Rejected(Cause::Rule { rule, .. })
+            if rule.chain.starts_with("cali-") =>
+        {
+            let felix = node.processes.known().is_some_and(|known| known.felix.is_some());
+            felix || world.object(&node.name).is_some() || node.net.links.items().iter().any(is_cali)
+        }
         End::Dropped(Cause::Rule { rule, .. }) | End::Rejected(Cause::Rule { rule, .. }) => [
-            "cali-",
             "KUBE-NWPLCY",
             "KUBE-POD-FW",
             "KUBE-ROUTER",

@@ -1,14 +1,19 @@
 //! Networks that are really broken in ways that `mended` doesn't have: each is named by its check and nothing else, what
 //! is printed mends it, packets pass, and nothing is found any more.
 
+mod rules;
+pub(crate) mod tunnels;
+mod ways;
+
 use std::thread;
 use std::time::Duration;
 
+use netdiag::state::link::{Address, is_link_local};
 use netdiag::state::{Fact, NodeState, Objects, Snapshot};
-use netdiag_lab::kinds::{Network, systems};
-use netdiag_lab::{or_skip, ovs, wait_until};
+use netdiag_lab::kinds::{Draft, Network, systems};
+use netdiag_lab::{Result, or_skip, ovs, wait_until};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::made::{found, resource};
 use crate::mended::{collected, each, typed};
@@ -20,9 +25,13 @@ enum By {
     Typed,
     /// a daemon that these networks don't have writes it again, or a tool they don't have: by what it would do
     Script(&'static str),
+    /// the same, by a daemon of the lab
+    Done(fn(&Network) -> Result<()>),
+    /// by the commands in the step that begins so
+    Step(&'static str),
 }
 
-use By::{Script, Typed};
+use By::{Done, Script, Step, Typed};
 
 /// How long it may take until a network is as it was made.
 const SETTLED: Duration = Duration::from_secs(30);
@@ -250,71 +259,139 @@ const ROWS: [Row; 25] = [
     ),
 ];
 
-/// What the network is, and what its cluster's objects are, if it is Calico's.
-fn state(name: &str, network: &Network) -> Snapshot {
-    let nodes: Vec<NodeState> = network.lab().nodes().map(collected).collect();
-    let vxlan = if name == "calico vxlan" { "Always" } else { "Never" };
-    let pool =
-        json!({"cidr": "192.168.0.0/16", "ipipMode": "Never", "vxlanMode": vxlan, "natOutgoing": false});
+/// A network, and how it is broken and mended.
+struct Case {
+    what: String,
+    /// as it is when it is whole
+    draft: Draft,
+    objects: fn(&[NodeState]) -> Fact<Objects>,
+    /// nodes, and what breaks them
+    breaks: Vec<(&'static str, &'static str)>,
+    /// whether packets are lost by it
+    loses: bool,
+    /// whether it is said what runs
+    sees_processes: bool,
+    /// the check, and the node that it is found on
+    id: &'static str,
+    node: &'static str,
+    by: By,
+}
+
+fn without_objects(_: &[NodeState]) -> Fact<Objects> {
+    Fact::absent("no datastore")
+}
+
+/// Calico's Nodes, as they are, and a pool.
+fn of_calico(nodes: &[NodeState], pool: &Value) -> Fact<Objects> {
     let of_node = |node: &NodeState| {
         // Its others, routers and hosts outside, run no pods.
         let has_pods = !node.namespaces.items().is_empty();
-        let mut addresses = node.net.addresses.items().iter();
         let eth0 = node.net.link_named("eth0")?.index;
-        let held = addresses.find(|address| address.link == eth0 && address.ip.is_ipv4())?;
-        has_pods.then(|| {
-            resource(
-                "Node",
-                &node.name,
-                json!({"bgp": {"ipv4Address": held.to_string()}}),
-            )
-        })
+        let held = |is_v4: bool| {
+            let mut all = node.net.addresses.items().iter();
+            let usable = |own: &&Address| own.link == eth0 && !is_link_local(own.ip);
+            all.find(|own| usable(own) && own.ip.is_ipv4() == is_v4)
+        };
+        let mut bgp = json!({"ipv4Address": held(true)?.to_string()});
+        if let Some(own) = held(false) {
+            bgp["ipv6Address"] = own.to_string().into();
+        }
+        let mut spec = json!({"bgp": bgp});
+        if let Some(link) = node.net.link_named("vxlan.calico") {
+            spec["ipv4VXLANTunnelAddr"] = node.net.ipv4_on(link).next()?.ip.to_string().into();
+            spec["vxlanTunnelMACAddr"] = link.mac.clone().into();
+        }
+        has_pods.then(|| resource("Node", &node.name, spec))
     };
     let mut resources: Vec<_> = nodes.iter().filter_map(of_node).collect();
-    resources.push(resource("IPPool", "default-ipv4-ippool", pool));
-    let objects = Objects {
+    resources.push(resource("IPPool", "default-ipv4-ippool", pool.clone()));
+    Fact::Known(Objects {
         store: "a test".into(),
         resources,
         ..Objects::default()
-    };
-    Snapshot {
-        nodes,
-        objects: if name.starts_with("calico") {
-            Fact::Known(objects)
-        } else {
-            Fact::absent("no datastore")
+    })
+}
+
+fn plain(nodes: &[NodeState]) -> Fact<Objects> {
+    let pool =
+        json!({"cidr": "192.168.0.0/16", "ipipMode": "Never", "vxlanMode": "Never", "natOutgoing": false});
+    of_calico(nodes, &pool)
+}
+
+fn by_vxlan(nodes: &[NodeState]) -> Fact<Objects> {
+    let pool =
+        json!({"cidr": "192.168.0.0/16", "ipipMode": "Never", "vxlanMode": "Always", "natOutgoing": false});
+    of_calico(nodes, &pool)
+}
+
+fn case((name, node, script, loses, id, by): Row) -> Case {
+    let system = systems().into_iter().find(|system| system.name == name).unwrap();
+    Case {
+        what: format!("{name}: {script}"),
+        draft: system.whole,
+        objects: match name {
+            "calico vxlan" => by_vxlan,
+            _ if name.starts_with("calico") => plain,
+            _ => without_objects,
         },
-        ..Snapshot::default()
+        breaks: vec![(node, script)],
+        loses,
+        sees_processes: false,
+        id,
+        node,
+        by,
     }
 }
 
 /// Breaks, finds, mends, and sees that packets pass; what went wrong.
-fn wrong((name, node, script, loses, id, by): Row) -> Option<String> {
-    let what = format!("{name}: {script}");
-    let system = systems().into_iter().find(|system| system.name == name).unwrap();
-    let network = or_skip(system.whole.up())?;
+fn wrong(case: Case) -> Option<String> {
+    let Case { what, draft, id, .. } = case;
+    let network = or_skip(draft.up())?;
     network.works().unwrap();
-    let healthy = found(&state(name, &network));
+    let nodes = || -> Vec<NodeState> {
+        let mut nodes: Vec<NodeState> = network.lab().nodes().map(collected).collect();
+        // Each has process numbers of its own; all that it has are seen.
+        let processes = nodes.iter_mut().filter_map(|node| match &mut node.processes {
+            Fact::Known(processes) => Some(processes),
+            Fact::Absent { .. } => None,
+        });
+        processes.for_each(|processes| processes.host_visible |= case.sees_processes);
+        nodes
+    };
+    let whole = nodes();
+    let objects = (case.objects)(&whole);
+    let state = |nodes| Snapshot {
+        nodes,
+        objects: objects.clone(),
+        ..Snapshot::default()
+    };
+    let healthy = found(&state(whole));
     if !healthy.is_empty() {
-        return Some(format!("{name}, healthy: {healthy:#?}"));
+        return Some(format!("{what}, healthy: {healthy:#?}"));
     }
-    let lab_node = network.lab().node(node);
-    ovs::sh(lab_node, script).unwrap();
+    for (node, script) in &case.breaks {
+        ovs::sh(network.lab().node(node), script).unwrap();
+    }
     thread::sleep(Duration::from_millis(500));
     // Of a storm's frames some arrive: it takes a while until one doesn't.
     let lost = || !network.broken().is_empty();
-    if loses && wait_until("packets lost", SETTLED, lost).is_err() || !loses && lost() {
-        return Some(format!("{what}: packets are lost: {}", !loses));
+    if case.loses && wait_until("packets lost", SETTLED, lost).is_err() || !case.loses && lost() {
+        return Some(format!("{what}: packets are lost: {}", !case.loses));
     }
-    let told = found(&state(name, &network));
+    // What goes round in a circle is heard now from here, now from there.
+    let mut told = Vec::new();
+    let _ = wait_until("a finding", Duration::from_secs(10), || {
+        told = found(&state(nodes()));
+        !told.is_empty()
+    });
     if told.is_empty()
         || told
             .iter()
-            .any(|finding| finding.id != id || finding.node != node)
+            .any(|finding| finding.id != id || finding.node != case.node)
     {
         return Some(format!("{what}: {told:#?}"));
     }
-    let error = match by {
+    let error = match case.by {
         Typed => told.iter().find_map(|finding| {
             let commands = &finding.fix.commands;
             let nothing = || format!("nothing to type: {finding:#?}");
@@ -323,7 +400,19 @@ fn wrong((name, node, script, loses, id, by): Row) -> Option<String> {
                 .then(nothing)
                 .or_else(|| typed(&network, commands))
         }),
-        Script(script) => ovs::sh(lab_node, script).err().map(|error| error.to_string()),
+        Script(script) => case.breaks.iter().find_map(|(node, _)| {
+            let error = ovs::sh(network.lab().node(node), script).err()?;
+            Some(error.to_string())
+        }),
+        Done(mend) => mend(&network).err().map(|error| error.to_string()),
+        Step(start) => told.iter().find_map(|finding| {
+            let mut steps = finding.fix.steps.iter();
+            let Some(script) = steps.find_map(|step| step.strip_prefix(start)) else {
+                return Some(format!("no such step: {finding:#?}"));
+            };
+            let error = ovs::sh(network.lab().node(&finding.node), script).err()?;
+            Some(error.to_string())
+        }),
     };
     if let Some(error) = error {
         return Some(format!("{what}: {error}"));
@@ -335,7 +424,7 @@ fn wrong((name, node, script, loses, id, by): Row) -> Option<String> {
     }
     let mut left = Vec::new();
     let silent = || {
-        left = found(&state(name, &network));
+        left = found(&state(nodes()));
         left.is_empty() && network.works().is_ok()
     };
     let silent = wait_until("silence", SETTLED, silent).is_ok();
@@ -344,6 +433,6 @@ fn wrong((name, node, script, loses, id, by): Row) -> Option<String> {
 
 #[test]
 fn what_is_broken_is_named_and_mended() {
-    let wrong = each(ROWS.to_vec(), wrong);
+    let wrong = each(ROWS.to_vec(), |row| wrong(case(row)));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

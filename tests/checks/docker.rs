@@ -190,6 +190,7 @@ fn rules_of_docker_that_were_taken_away_are_told_and_come_back() {
     let node = host.lab.node("h1");
     let id = docker(node, &["network", "ls", "-q", "-f", "name=shop"]).unwrap();
     let bridge = format!("br-{}", id.trim());
+    asked_directly(&host, &bridge);
     for (script, lost) in TAKEN {
         ovs::sh(node, &script.replace("BRIDGE", &bridge)).unwrap();
         let wrong = host.wrong();
@@ -225,6 +226,40 @@ fn rules_of_docker_that_were_taken_away_are_told_and_come_back() {
     let rules = findings.iter().find(|finding| finding.id == RULES).unwrap();
     let commands = rules.fix.commands.iter().map(|command| command.run.as_str());
     assert_eq!(commands.collect::<Vec<_>>(), ["systemctl restart docker"]);
+}
+
+/// A host beside has a route to containers. Docker lets what is published pass by it, from release 28 on only where it is
+/// told to: by a rule that this one's doesn't write.
+fn asked_directly(host: &Host, bridge: &str) {
+    let [node, ext] = ["h1", "ext"].map(|name| host.lab.node(name));
+    let found = || {
+        found(&Snapshot {
+            nodes: vec![collected(node), collected(ext)],
+            objects: Fact::absent("no datastore"),
+            ..Snapshot::default()
+        })
+    };
+    ovs::sh(ext, "ip route add 172.30.0.0/24 via 192.168.70.11").unwrap();
+    let passes = || connects(host, "ext", &host.web, 80);
+    assert!(passes());
+    assert_eq!(found(), []);
+    let rule = format!("PREROUTING -d {}/32 ! -i {bridge} -j DROP", host.web);
+    ovs::sh(node, &format!("iptables -t raw -A {rule}")).unwrap();
+    assert!(!passes());
+    let findings = found();
+    let [finding] = findings.as_slice() else {
+        panic!("{findings:#?}");
+    };
+    assert_eq!(
+        (finding.id, finding.node.as_str()),
+        ("docker-drops-direct-access", "h1")
+    );
+    for command in &finding.fix.commands {
+        ovs::sh(node, &command.run).unwrap();
+    }
+    assert!(passes(), "{finding:#?}");
+    assert_eq!(found(), []);
+    ovs::sh(ext, "ip route del 172.30.0.0/24").unwrap();
 }
 
 /// Ends what listens on a port of the host.

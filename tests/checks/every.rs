@@ -14,8 +14,11 @@ fn asked() -> BTreeSet<String> {
     let call = Regex::new(r#"\b(?:fires|told)\(\s*"([a-z0-9-]+)""#).unwrap();
     let directory = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/checks"));
     let mut ids = BTreeSet::new();
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+    let files = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    for file in files.filter(|path| path.is_file()) {
+        let text = std::fs::read_to_string(file).unwrap();
         ids.extend(call.captures_iter(&text).map(|found| found[1].to_owned()));
     }
     ids

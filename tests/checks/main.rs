@@ -38,6 +38,7 @@ mod recorded;
 mod served;
 mod services;
 mod switches;
+mod tables;
 mod thousand;
 mod tiers;
 mod together;

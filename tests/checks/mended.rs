@@ -243,7 +243,7 @@ const MENDED: [(&str, &str, &[&str]); 82] = [
     ("flannel DirectRouting", "a lease of the same segment has no route", &["kernel-unlike-objects"]),
     ("flannel DirectRouting", "a lease beyond the router has no VTEP", &["vxlan-entry-missing"]),
     ("flannel DirectRouting", "a lease beyond the router is routed by hand", &["kernel-unlike-objects"]),
-    ("flannel DirectRouting", "packets that come in unwrapped are filtered by their way back", &["kernel-unlike-objects"]),
+    ("flannel DirectRouting", "packets that come in unwrapped are filtered by their way back", &["direct-routing-not-used"]),
     ("calico mesh", "the node does not forward", &["forwarding-off"]),
     ("calico vxlan", "the VTEP's neighbor entry is gone", &["vxlan-entry-missing"]),
     ("calico vxlan", "the FDB has an old node", &["vtep-at-wrong-node"]),

@@ -85,7 +85,7 @@ pub(super) const CHECKS: &[Check] = &[
         what: "Pods of the node have no IPv6, and sessions over IPv6 don't come up.",
         how: "A hardening script sets disable_ipv6.",
         verify: "sysctl net.ipv6.conf.all.disable_ipv6",
-        mend: "sysctl -w net.ipv6.conf.all.disable_ipv6=0",
+        mend: "sysctl -w net.ipv6.conf.all.disable_ipv6=0, then give links their addresses again: the kernel has forgotten them.",
         prevent: "Own the setting in a file of the cluster's.",
         disproof: "The value 0.",
     },

@@ -154,7 +154,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Warning,
         brings: &[Route, Other],
         title: "A route to a block leads to two nodes",
-        what: "Half of the packets go to a node that doesn't have the pod.",
+        what: "Some packets go to a node that doesn't have the pod.",
         how: "Two nodes claim the block.",
         verify: "ip route show BLOCK\nbirdc show route for BLOCK all",
         mend: "Delete the claim of the node that doesn't use it.",

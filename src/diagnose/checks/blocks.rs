@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
-use super::shared::{addresses, destinations, overlap, pods};
-use crate::diagnose::finding::Finding;
+use super::shared::{addresses, destinations, host_end, is_cali, overlap, pods};
+use crate::calico::node::NodeAddress;
+use crate::diagnose::finding::{Command, Finding};
 use crate::diagnose::world::World;
 use crate::intent::Cluster;
+use crate::state::route::TableId;
+use crate::state::{Namespace, NodeState};
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     twice(world, found);
@@ -232,6 +235,23 @@ fn dead_owners(cluster: &Cluster, found: &mut Vec<Finding>) {
     }
 }
 
+/// How a node's routes lead to another one's pods, which has the address: a block of its own is on the same way.
+fn main_way(state: &NodeState, stored: Option<NodeAddress>) -> Option<String> {
+    let stored = stored?.ip;
+    let mut hops = state
+        .net
+        .routes
+        .items()
+        .iter()
+        .filter_map(|route| match route.next_hops.as_slice() {
+            [hop] if route.table == TableId::MAIN && hop.gateway == Some(stored) => Some(hop),
+            _ => None,
+        });
+    let link = hops.next()?.link.and_then(|link| state.net.link(link))?;
+    let onlink = if link.name == "tunl0" { " onlink" } else { "" };
+    Some(format!("via {stored} dev {}{onlink}", link.name))
+}
+
 /// A pod has an address of another node's block, and peers lack the route to it alone.
 fn borrowed(world: &World, found: &mut Vec<Finding>) {
     let mut owners: Vec<(ipnet::IpNet, String)> = world
@@ -247,7 +267,11 @@ fn borrowed(world: &World, found: &mut Vec<Finding>) {
     };
     let mut routes: HashMap<&str, HashSet<ipnet::IpNet>> = HashMap::new();
     for node in world.nodes {
-        for pod in pods(node).filter(|pod| pod.pod.is_some()) {
+        let is_pod = |pod: &&Namespace| {
+            let mut ends = pod.net.links.items().iter();
+            pod.pod.is_some() || ends.any(|link| host_end(node, pod, link).is_some_and(is_cali))
+        };
+        for pod in pods(node).filter(is_pod) {
             for ip in addresses(pod) {
                 let Some((block, owner)) = owner_of(ip).filter(|(_, owner)| *owner != node.name) else {
                     continue;
@@ -257,13 +281,21 @@ fn borrowed(world: &World, found: &mut Vec<Finding>) {
                 if of.contains(&ipnet::IpNet::from(ip)) {
                     continue;
                 }
-                found.push(
+                let mut finding =
                     Finding::of("borrowed-address-without-route", &node.name, format!("{} on {} has {ip} of {owner}'s block, and {owner} has no route to it", pod.title(), node.name))
                         .about(ip.to_string())
                         .shown("blocks", format!("{block} belongs to {owner}"))
                         .shown(format!("ip route on {owner}"), format!("no route to {ip}: the block's blackhole takes its packets"))
-                        .step(format!("delete the pod {} so that it gets an address of {}'s own blocks; set strictAffinity (netdiag ipam configure) or make the pool larger", pod.title(), node.name)),
-                );
+                        .step(format!("delete the pod {} so that it gets an address of {}'s own blocks; set strictAffinity (netdiag ipam configure) or make the pool larger", pod.title(), node.name));
+                let way = main_way(state, world.object(&node.name).and_then(|object| object.ipv4));
+                if let Some(way) = way.filter(|_| ip.is_ipv4()) {
+                    finding.fix.commands.push(Command::on(
+                        owner,
+                        format!("ip route add {ip} {way}"),
+                        format!("ip route del {ip} {way}"),
+                    ));
+                }
+                found.push(finding);
             }
         }
     }

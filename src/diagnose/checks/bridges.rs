@@ -295,7 +295,10 @@ fn circle(node: &NodeState) -> Option<Finding> {
         .run(
             format!("ip link set {} type bridge stp_state 1", bridge(one)),
             format!("ip link set {} type bridge stp_state 0", bridge(one)),
-        ),
+        )
+        // STP closes a way, and leaves what was learned by it.
+        .run(format!("ip link set {} type bridge fdb_flush", bridge(one)), "")
+        .run(format!("ip link set {} type bridge fdb_flush", bridge(other)), ""),
     )
 }
 

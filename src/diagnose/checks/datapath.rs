@@ -3,7 +3,7 @@
 use crate::diagnose::finding::Finding;
 use crate::diagnose::world::World;
 use crate::state::NodeState;
-use crate::state::ovs::{Bridge, Ovs};
+use crate::state::ovs::{Bridge, Interface, Ovs};
 use crate::state::process::DaemonKind;
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
@@ -15,6 +15,11 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
             continue;
         }
         for bridge in &ovs.bridges {
+            let unmade = unmade(node, bridge);
+            if unmade.is_some() {
+                found.extend(unmade);
+                continue;
+            }
             found.extend(refused(node, bridge));
             found.extend(silent(node, bridge));
         }
@@ -49,7 +54,60 @@ fn stands_still(node: &NodeState, ovs: &Ovs) -> Option<Finding> {
     )
 }
 
-/// A port that the data path did not take: a module is missing, or a link.
+/// A bridge whose data path could not be made: nothing is said of its ports, not even of its own.
+fn unmade(node: &NodeState, bridge: &Bridge) -> Option<Finding> {
+    node.processes.known()?.daemon_of(DaemonKind::OvsVswitchd)?;
+    let mut own = bridge.ports.iter().filter(|port| port.name == bridge.name);
+    let own = own.next()?.interfaces.first()?;
+    if own.ofport.is_some()
+        || bridge
+            .ports
+            .iter()
+            .flat_map(|port| &port.interfaces)
+            .any(has_number)
+    {
+        return None;
+    }
+    let (name, bridge_name) = (&node.name, &bridge.name);
+    let kind = match bridge.datapath_type.as_str() {
+        "" => "system",
+        kind => kind,
+    };
+    let finding = Finding::of(
+        "ovs-port-refused",
+        name,
+        format!("{bridge_name} of {name} takes no packets: Open vSwitch could not make its data path"),
+    )
+    .about(bridge_name)
+    .shown(
+        format!("ovs-vsctl list interface {bridge_name} on {name}"),
+        "ofport is empty, as those of all its ports are",
+    )
+    .shown(
+        format!("ovs-vsctl list bridge {bridge_name} on {name}"),
+        format!("datapath_type {kind}"),
+    );
+    Some(if kind == "system" {
+        finding
+            .step(MODULE)
+            .step(format!(
+                "in user space: ovs-vsctl set bridge {bridge_name} datapath_type=netdev"
+            ))
+            .run("modprobe openvswitch", "")
+    } else {
+        finding.step(format!(
+            "see what ovs-vswitchd logs of {bridge_name}: /var/log/openvswitch/ovs-vswitchd.log"
+        ))
+    })
+}
+
+fn has_number(interface: &Interface) -> bool {
+    interface.ofport.is_some()
+}
+
+const MODULE: &str = "the module openvswitch must be of the running kernel, and that of the tunnel's kind there: modinfo openvswitch vport_vxlan vport_gre";
+
+/// A port that the data path did not take: a module is missing, or a link, or it is there already.
 fn refused(node: &NodeState, bridge: &Bridge) -> Option<Finding> {
     let (interface, why) = bridge
         .ports
@@ -59,22 +117,54 @@ fn refused(node: &NodeState, bridge: &Bridge) -> Option<Finding> {
             let why = interface.error.as_deref().filter(|why| !why.is_empty())?;
             Some((interface, why))
         })?;
-    let name = &node.name;
+    let (name, refused) = (&node.name, &interface.name);
     // The link of a container that was deleted: nobody misses it.
     if why.contains("No such device") && interface.kind.is_empty() {
         return None;
     }
-    Some(
-        Finding::of(
-            "ovs-port-refused",
-            name,
-            format!("Open vSwitch of {name} could not add {} to {}", interface.name, bridge.name),
-        )
-        .about(&interface.name)
-        .shown(format!("ovs-vsctl show on {name}"), format!("{}: error: {why}", interface.name))
-        .step("the module openvswitch must be of the running kernel, and that of the tunnel's kind there: modinfo openvswitch vport_vxlan vport_gre")
-        .run("modprobe -a openvswitch vport_vxlan vport_gre vport_geneve", ""),
+    let finding = Finding::of(
+        "ovs-port-refused",
+        name,
+        format!(
+            "Open vSwitch of {name} could not add {refused} to {}",
+            bridge.name
+        ),
     )
+    .about(refused)
+    .shown(
+        format!("ovs-vsctl show on {name}"),
+        format!("{refused}: error: {why}"),
+    );
+    let like = |other: &&Interface| {
+        let of_tunnel =
+            |one: &Interface| ["remote_ip", "local_ip", "key"].map(|key| one.options.get(key).cloned());
+        other.name != *refused && other.kind == interface.kind && of_tunnel(other) == of_tunnel(interface)
+    };
+    let mut others = node.ovs.known()?.interfaces().map(|(_, _, other)| other);
+    if let Some(other) = others.find(like).filter(|_| why.contains("File exists")) {
+        return Some(
+            finding
+                .shown(
+                    format!("ovs-vsctl show on {name}"),
+                    format!("{}: the same tunnel", other.name),
+                )
+                .step(format!(
+                    "of two ports of one tunnel, {refused} and {}, keep the one that rules name",
+                    other.name
+                ))
+                .run(format!("ovs-vsctl del-port {} {refused}", bridge.name), ""),
+        );
+    }
+    // What options lack, no module mends.
+    Some(if why.contains("requires") {
+        finding.step(format!(
+            "set what it lacks: ovs-vsctl set interface {refused} options:…"
+        ))
+    } else {
+        finding
+            .step(MODULE)
+            .run("modprobe -a openvswitch vport_vxlan vport_gre vport_geneve", "")
+    })
 }
 
 /// A bridge forwards by its rules only. Without a controller it writes the one that learns itself, once, and in fail mode

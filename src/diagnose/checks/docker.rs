@@ -172,9 +172,9 @@ fn direct(world: &World, node: &NodeState, docker: &Docker) -> Vec<Finding> {
         };
         let rule = chains(node, "raw")
             .filter(|(_, _, chain)| &*chain.name == "PREROUTING")
-            .flat_map(|(_, _, chain)| &chain.rules)
-            .find(|rule| drops(rule) && of_net(rule) && rule.text.contains(&format!("! -i {bridge}")));
-        let Some(rule) = rule else { continue };
+            .flat_map(|(ruleset, _, chain)| chain.rules.iter().map(|rule| (ruleset.dialect.command(), rule)))
+            .find(|(_, rule)| drops(rule) && of_net(rule) && rule.text.contains(&format!("! -i {bridge}")));
+        let Some((iptables, rule)) = rule else { continue };
         let own = |ip: std::net::IpAddr| node.net.addresses.items().iter().any(|address| address.ip == ip);
         let sender = world
             .nodes
@@ -205,8 +205,8 @@ fn direct(world: &World, node: &NodeState, docker: &Docker) -> Vec<Finding> {
             .step(format!("make {} anew with -o com.docker.network.bridge.gateway_mode_ipv4=nat-unprotected (or routed)", network.name))
             .step("or allow it for all networks: \"allow-direct-routing\": true in /etc/docker/daemon.json")
             .run(
-                format!("iptables -t raw {}", rule.text.replacen("-A ", "-D ", 1)),
-                format!("iptables -t raw {}", rule.text),
+                format!("{iptables} -t raw {}", rule.text.replacen("-A ", "-D ", 1)),
+                format!("{iptables} -t raw {}", rule.text),
             ),
         );
     }

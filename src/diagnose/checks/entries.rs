@@ -174,19 +174,27 @@ impl Scene<'_, '_> {
             Item::Neighbor { .. } | Item::Fdb { .. } => {
                 self.is_as_seen(item, by) && self.is_used(by) && !self.is_told(by)
             }
-            // A set that is not there at all is of a release that has none.
-            Item::Member { set, .. } => *set == VTEPS && self.node.net.ipset(set).is_some(),
+            // The set that packets depend on: VXLAN of hosts that aren't in it is dropped, which `host-not-in-felix-set` says of
+            // Nodes. Pools' sets matter only once pods have their addresses. One that is not there is of a release without it.
+            Item::Member { set, .. } => {
+                let told = (self.node.name.clone(), set.to_string());
+                *set == VTEPS && self.node.net.ipset(set).is_some() && !self.said.subjects.contains(&told)
+            }
             // Others' findings: links that differ, settings of pods' links; a blackhole only keeps packets for pods
             // that are gone from leaving.
             Item::Vxlan { .. } | Item::Setting { .. } | Item::Blackhole(_) => false,
         }
     }
 
-    /// Whether there is a route to the same destination: without one, `bgp-routes-missing` is said.
+    /// Whether there is a route to the same destination: without one, `bgp-routes-missing` is said, but for those that
+    /// are Felix's own.
     fn leads(&self, item: &Item) -> bool {
-        let Item::Route { dst, .. } = item else {
+        let Item::Route { dst, link, .. } = item else {
             return false;
         };
+        if link == "vxlan.calico" {
+            return true;
+        }
         let mut routes = self.node.net.routes.items().iter();
         routes.any(|route| route.dst == *dst && route.table == TableId::MAIN)
     }

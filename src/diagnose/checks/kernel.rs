@@ -2,7 +2,7 @@
 
 use super::shared::{forwards, is_cali, is_docker, pod_bridge};
 use crate::calico::release::Release;
-use crate::diagnose::finding::{Finding, Sure};
+use crate::diagnose::finding::{Finding, Severity, Sure};
 use crate::diagnose::world::World;
 use crate::intent::pool::Mode;
 use crate::state::NodeState;
@@ -188,64 +188,88 @@ fn arp_ignored(node: &NodeState) -> Option<Finding> {
     })
 }
 
+/// Disabled, a kernel forgets all addresses of IPv6 and their routes, and doesn't bring them back by itself.
 fn no_ipv6(world: &World, node: &NodeState) -> Option<Finding> {
-    const KEY: &str = "net.ipv6.conf.all.disable_ipv6";
-    let stored = world.object(&node.name)?.ipv6?;
+    let object = world.object(&node.name)?;
+    let stored = object.ipv6?;
     let name = &node.name;
-    if node.net.sysctl(KEY) != Some("1") {
-        return no_ipv6_on(node, stored.ip);
-    }
-    Some(
-        Finding::of(
-            "ipv6-disabled",
-            name,
-            format!("IPv6 is disabled on {name}, which has {} stored", stored.ip),
-        )
-        .about(KEY)
-        .shown(format!("sysctl on {name}"), format!("{KEY} = 1"))
-        .shown(
-            format!("Node({name})"),
-            format!("spec.bgp.ipv6Address is {stored}"),
-        )
-        .run(format!("sysctl -w {KEY}=0"), format!("sysctl -w {KEY}=1")),
+    let missing = super::shared::link_of(node, stored.ip).is_none();
+    let bearer = object.ipv4.and_then(|own| super::shared::link_of(node, own.ip));
+    let lacks = |name: &str| node.net.link_setting(true, name, "disable_ipv6") == Some(1);
+    let of_host = bearer
+        .filter(|link| lacks("all") || lacks(&link.name))
+        .map(|link| if lacks("all") { "all" } else { &link.name });
+    let Some(of) = of_host.filter(|of| *of == "all" || missing) else {
+        return no_ipv6_on_pods(node, stored.ip);
+    };
+    let key = format!("net.ipv6.conf.{}.disable_ipv6", of.replace('.', "/"));
+    let mut finding = Finding::of(
+        "ipv6-disabled",
+        name,
+        format!(
+            "IPv6 is disabled on {}, which has {} stored",
+            if of == "all" {
+                name.clone()
+            } else {
+                format!("{of} of {name}")
+            },
+            stored.ip
+        ),
     )
+    .about(if of == "all" { &key } else { of })
+    .shown(format!("sysctl on {name}"), format!("{key} = 1"))
+    .shown(
+        format!("Node({name})"),
+        format!("spec.bgp.ipv6Address is {stored}"),
+    )
+    .run(format!("sysctl -w {key}=0"), format!("sysctl -w {key}=1"));
+    if let Some(link) = bearer.filter(|_| missing) {
+        finding.severity = Severity::Error;
+        finding = finding
+            .shown(format!("ip addr on {name}"), format!("no link has {}", stored.ip))
+            .step("see that what configures the link gives it its address again; BIRD and Felix write their routes by themselves")
+            .run(
+                format!("ip address add {stored} dev {}", link.name),
+                format!("ip address del {stored} dev {}", link.name),
+            );
+    }
+    Some(finding)
 }
 
-/// One link of the uplinks or pods without IPv6, while the node has it: such a link can hold no address.
-fn no_ipv6_on(node: &NodeState, stored: std::net::IpAddr) -> Option<Finding> {
-    // Where the stored address is, IPv6 is on.
+/// A pod's link without IPv6, while the node has it: there is no gateway on it, and no route to the pod.
+fn no_ipv6_on_pods(node: &NodeState, stored: std::net::IpAddr) -> Option<Finding> {
     let lacks = |name: &str| node.net.link_setting(true, name, "disable_ipv6") == Some(1);
-    let has_v6 = |pod: &crate::state::Namespace| super::shared::addresses(pod).any(|ip| ip.is_ipv6());
-    let of_pod = super::shared::pods(node)
-        .filter(|pod| has_v6(pod))
-        .find_map(|pod| {
-            let mut links = pod.net.links.items().iter();
-            links.find_map(|link| super::shared::host_end(node, pod, link).filter(|end| lacks(&end.name)))
-        });
-    let of_host = || {
-        let missing = super::shared::link_of(node, stored).is_none();
-        super::shared::uplinks(node).find(|link| missing && link.is_up() && lacks(&link.name))
-    };
-    let link = of_pod.or_else(of_host)?;
+    let (link, ip) = super::shared::pods(node).find_map(|pod| {
+        let ip = super::shared::addresses(pod).find(std::net::IpAddr::is_ipv6)?;
+        let mut links = pod.net.links.items().iter();
+        let end =
+            links.find_map(|link| super::shared::host_end(node, pod, link).filter(|end| lacks(&end.name)))?;
+        Some((end, ip))
+    })?;
     let (name, key) = (
         &node.name,
         format!("net.ipv6.conf.{}.disable_ipv6", link.name.replace('.', "/")),
     );
-    Some(
-        Finding::of(
-            "ipv6-disabled",
-            name,
-            format!(
-                "IPv6 is disabled on {} of {name}, which has {stored} stored",
-                link.name
-            ),
-        )
-        .about(&link.name)
-        .shown(format!("sysctl on {name}"), format!("{key} = 1"))
-        .shown(
-            format!("Node({name})"),
-            format!("spec.bgp.ipv6Address is {stored}"),
-        )
-        .run(format!("sysctl -w {key}=0"), format!("sysctl -w {key}=1")),
+    let mut finding = Finding::of(
+        "ipv6-disabled",
+        name,
+        format!(
+            "IPv6 is disabled on {} of {name}, which has {stored} stored",
+            link.name
+        ),
     )
+    .about(&link.name)
+    .shown(format!("sysctl on {name}"), format!("{key} = 1"))
+    .shown(
+        format!("Node({name})"),
+        format!("spec.bgp.ipv6Address is {stored}"),
+    )
+    .run(format!("sysctl -w {key}=0"), format!("sysctl -w {key}=1"));
+    if is_cali(link) {
+        finding = finding.run(
+            format!("ip route add {ip} dev {}", link.name),
+            format!("ip route del {ip} dev {}", link.name),
+        );
+    }
+    Some(finding)
 }

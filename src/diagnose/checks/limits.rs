@@ -4,7 +4,7 @@ use crate::diagnose::finding::{Finding, Sure};
 use crate::diagnose::world::World;
 use crate::state::NodeState;
 use crate::state::kernel::{KernelMessage, KernelTopic};
-use crate::state::neighbor::NeighborState;
+use crate::state::neighbor::{Neighbor, NeighborState};
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     for node in world.nodes {
@@ -59,15 +59,21 @@ fn conntrack(node: &NodeState) -> Option<Finding> {
 fn neighbors(node: &NodeState) -> Option<Finding> {
     const KEY: &str = "net.ipv4.neigh.default.gc_thresh3";
     let limit: u64 = node.net.sysctl(KEY)?.parse().ok()?;
-    let counted = node.net.neighbors.known()?.iter();
-    // Entries without a timer don't count.
-    let count = counted
-        .filter(|entry| {
+    // One table has those of all namespaces. Entries without a timer don't count.
+    let counted = |entries: &[Neighbor]| {
+        let counts = |entry: &&Neighbor| {
             entry.ip.is_ipv4()
                 && entry.state != NeighborState::Permanent
                 && entry.state != NeighborState::Noarp
-        })
-        .count() as u64;
+        };
+        entries.iter().filter(counts).count() as u64
+    };
+    let own = counted(node.net.neighbors.known()?);
+    let namespaces = node.namespaces.items().iter();
+    let of_pods: u64 = namespaces
+        .map(|namespace| counted(namespace.net.neighbors.items()))
+        .sum();
+    let count = own + of_pods;
     let name = &node.name;
     is_full(count, limit).then(|| {
         let mut finding = Finding::of(
@@ -77,7 +83,7 @@ fn neighbors(node: &NodeState) -> Option<Finding> {
         )
         .shown(
             format!("ip neigh on {name}"),
-            format!("{count} entries; {KEY} = {limit}"),
+            format!("{own} entries, and {of_pods} in other namespaces; {KEY} = {limit}"),
         )
         .run(
             format!(

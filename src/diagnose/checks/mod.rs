@@ -3,6 +3,7 @@
 
 mod addresses;
 mod agents;
+mod astray;
 mod blocks;
 mod bridges;
 mod circles;
@@ -18,9 +19,10 @@ mod entries;
 mod exposure;
 mod kernel;
 mod limits;
+mod loops;
 mod machines;
 mod managers;
-mod netfilter;
+pub(super) mod netfilter;
 mod network;
 mod objects;
 mod order;
@@ -47,7 +49,7 @@ use super::world::World;
 
 /// Every family's findings.
 pub(super) fn all(world: &World) -> Vec<Finding> {
-    let families: [fn(&World, &mut Vec<Finding>); 37] = [
+    let families: [fn(&World, &mut Vec<Finding>); 38] = [
         addresses::find,
         machines::find,
         speakers::find,
@@ -71,6 +73,7 @@ pub(super) fn all(world: &World) -> Vec<Finding> {
         switches::find,
         segments::find,
         circles::find,
+        loops::find,
         agents::find,
         managers::find,
         cni::find,

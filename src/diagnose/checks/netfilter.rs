@@ -6,7 +6,7 @@ use super::shared::{chains, is_cali, rulesets};
 use crate::diagnose::finding::{Finding, Severity, Sure};
 use crate::diagnose::world::World;
 use crate::state::NodeState;
-use crate::state::netfilter::{Dialect, Rule, Ruleset, Statement, Verdict};
+use crate::state::netfilter::{Chain, Dialect, Policy, Rule, Ruleset, Statement, Verdict};
 use crate::state::process::DaemonKind;
 
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
@@ -75,7 +75,7 @@ fn mutilated(node: &NodeState) -> Option<Finding> {
 }
 
 /// The program that a chain is of.
-fn owner(chain: &str) -> Option<&'static str> {
+pub(in crate::diagnose) fn owner(chain: &str) -> Option<&'static str> {
     [
         ("cali-", "Calico"),
         ("KUBE-", "kube-proxy"),
@@ -108,8 +108,33 @@ fn both_backends(node: &NodeState) -> Option<Finding> {
             .about(*one)
             .shown(format!("iptables-legacy-save on {name}"), format!("chains of {}", legacy.iter().copied().collect::<Vec<_>>().join(", ")))
             .shown(format!("iptables-nft-save on {name}"), format!("chains of {}", nft.iter().copied().collect::<Vec<_>>().join(", ")))
-            .step("see which back end the agents use now (iptables -V in their containers; FELIX_IPTABLESBACKEND), and flush the other one; a restart of the node does as well"),
+            .step("see which back end the agents use now (iptables -V in their containers; FELIX_IPTABLESBACKEND), and empty the other one; a restart of the node does as well")
+            .step(format!("where they use nf_tables: {}", emptied(node, Dialect::IptablesLegacy)))
+            .step(format!("where they use legacy: {}", emptied(node, Dialect::IptablesNft))),
     )
+}
+
+/// What empties a back end. A policy that drops stays when the rules are gone: it goes first.
+fn emptied(node: &NodeState, dialect: Dialect) -> String {
+    let command = dialect.command();
+    let mut all = Vec::new();
+    for ruleset in rulesets(node).filter(|ruleset| ruleset.dialect == dialect) {
+        for table in &ruleset.tables {
+            let drops = |chain: &&Chain| {
+                chain
+                    .base
+                    .as_ref()
+                    .is_some_and(|base| base.policy == Policy::Drop)
+            };
+            for chain in table.chains.iter().filter(drops) {
+                all.push(format!("{command} -t {} -P {} ACCEPT", table.name, chain.name));
+            }
+        }
+        for table in ruleset.tables.iter().filter(|table| !table.chains.is_empty()) {
+            all.push(format!("{command} -t {0} -F; {command} -t {0} -X", table.name));
+        }
+    }
+    all.join("; ")
 }
 
 /// Chains of a network that isn't there any more.
@@ -150,6 +175,10 @@ fn leftovers(world: &World, node: &NodeState) -> Option<Finding> {
         "Cilium" => "CILIUM_",
         _ => "WEAVE",
     };
+    let command = [Dialect::IptablesLegacy, Dialect::IptablesNft]
+        .into_iter()
+        .find(|dialect| owners(node, *dialect).contains(left))?
+        .command();
     Some(
         Finding::of(
             "rules-left-over",
@@ -158,10 +187,11 @@ fn leftovers(world: &World, node: &NodeState) -> Option<Finding> {
         )
         .about(left)
         .sure(Sure::Likely)
-        .shown(format!("iptables-save on {name}"), format!("chains {prefix}…"))
+        .shown(format!("{command}-save on {name}"), format!("chains {prefix}…"))
         .step(format!(
-            "take them out: iptables-save | grep -v {prefix} | iptables-restore; or restart the node"
-        )),
+            "take them out: {command}-save | grep -v {prefix} | {command}-restore"
+        ))
+        .step("a restart of the node does as well"),
     )
 }
 
@@ -237,6 +267,22 @@ fn modes(node: &NodeState) -> Option<Finding> {
     )
 }
 
+/// A rule without a condition; `-m NAME` alone is none, and a comment neither.
+fn refuses_all(rule: &Rule) -> bool {
+    let refuses = |statement: &Statement| {
+        matches!(
+            statement,
+            Statement::Reject(_) | Statement::Verdict(Verdict::Drop)
+        )
+    };
+    let always = |statement: &Statement| matches!(statement, Statement::Comment(_) | Statement::Extension(_));
+    rule.statements.iter().any(refuses)
+        && rule
+            .statements
+            .iter()
+            .all(|statement| refuses(statement) || always(statement))
+}
+
 /// A rule for all packets drops or rejects before Calico's chains are reached.
 fn after_refusal(node: &NodeState) -> Option<Finding> {
     for (ruleset, _, chain) in chains(node, "filter").filter(|(_, _, chain)| &*chain.name == "FORWARD") {
@@ -247,25 +293,7 @@ fn after_refusal(node: &NodeState) -> Option<Finding> {
         else {
             continue;
         };
-        let refusal = chain.rules.iter().take(calico).find(|rule| {
-            let refuses = rule.statements.iter().any(|statement| {
-                matches!(
-                    statement,
-                    Statement::Reject(_) | Statement::Verdict(Verdict::Drop)
-                )
-            });
-            refuses
-                && !rule.statements.iter().any(|statement| {
-                    matches!(
-                        statement,
-                        Statement::Match(_)
-                            | Statement::IpSet(_)
-                            | Statement::Extension(_)
-                            | Statement::Unknown { .. }
-                            | Statement::Stateful(_)
-                    )
-                })
-        });
+        let refusal = chain.rules.iter().take(calico).find(|rule| refuses_all(rule));
         let Some(refusal) = refusal else { continue };
         let name = &node.name;
         return Some(

@@ -137,6 +137,23 @@ fn source(world: &World, cluster: &Cluster, node: &NodeState) -> Option<Finding>
     let hit = fib.lookup(&Flow::to(gateway)).ok()?;
     let chosen = source_address(&node.net, gateway, &hit, hit.hops.first().copied())?;
     let name = &node.name;
+    let link = hit.hops.first()?.link.and_then(|link| node.net.link(link))?;
+    let route = hit.route;
+    let by = hit.hops.first().and_then(|hop| hop.gateway);
+    let with = |source: IpAddr| {
+        let way = by.map_or_else(
+            || " proto kernel scope link".to_owned(),
+            |by| format!(" via {by}"),
+        );
+        let metric = match route.metric {
+            0 => String::new(),
+            metric => format!(" metric {metric}"),
+        };
+        format!(
+            "ip route change {}{way} dev {} src {source}{metric}",
+            route.dst, link.name
+        )
+    };
     (chosen != own).then(|| {
         Finding::of(
             "tunnel-source-differs",
@@ -151,8 +168,9 @@ fn source(world: &World, cluster: &Cluster, node: &NodeState) -> Option<Finding>
         )
         .shown(format!("Node({name})"), format!("spec.bgp.ipv4Address is {own}"))
         .step(format!(
-            "put src {own} into the route to the peers, or store {chosen} as the node's address"
+            "put src {own} into the route to the peers, also where the route is configured; or store {chosen} as the node's address"
         ))
+        .run(with(own), with(chosen))
     })
 }
 

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::peerings;
-use super::shared::{names, route_link};
+use super::shared::names;
+use super::{astray, peerings};
 use crate::diagnose::finding::{Finding, Sure};
 use crate::diagnose::lacking::Down;
 use crate::diagnose::world::World;
 use crate::intent::Cluster;
-use crate::intent::blocks::Block;
-use crate::intent::routes::{Intent, MeantRoute, Way};
+use crate::intent::routes::{Intent, Way};
 use crate::intent::sessions::{By, Session, sessions};
 use crate::state::NodeState;
 use crate::state::route::{Route, TableId};
@@ -198,9 +197,9 @@ fn missing(
         .filter(|route| route.table == TableId::MAIN)
         .map(|route| (route.dst, route))
         .collect();
-    for MeantRoute { dst, way, owner, .. } in &meant {
-        if let Some(route) = main.get(dst) {
-            found.extend(otherwise(world, cluster, node, route, way, owner));
+    for meant in &meant {
+        if let Some(route) = main.get(&meant.dst) {
+            found.extend(astray::otherwise(world, cluster, node, route, meant));
         }
     }
     let mut lacking: BTreeMap<&str, Vec<(&ipnet::IpNet, &Way)>> = BTreeMap::new();
@@ -219,6 +218,17 @@ fn missing(
         if node.kernel.known().and_then(|kernel| kernel.has(module)) != Some(false) {
             found.push(no_tunnel(node, link));
         }
+        return;
+    }
+    // Routes through VXLAN are Felix's: `kernel-unlike-objects` tells of those that the objects say all about.
+    let is_felix = |(_, way): &(&ipnet::IpNet, &Way)| matches!(way, Way::Vxlan(_));
+    lacking.retain(|owner, routes| {
+        let tells = cluster
+            .node(owner)
+            .is_some_and(|node| node.vxlan_tunnel_addr.is_some());
+        !tells || !routes.iter().all(is_felix)
+    });
+    if lacking.is_empty() {
         return;
     }
     let name = &node.name;
@@ -245,9 +255,11 @@ fn missing(
             );
         }
     }
-    found.push(finding.step(format!(
-        "see why BIRD doesn't learn them: netdiag node status   (on {name})"
-    )));
+    found.push(finding.step(if lacking.values().flatten().all(is_felix) {
+        format!("restart calico-node on {name}: Felix writes routes through VXLAN")
+    } else {
+        format!("see why BIRD doesn't learn them: netdiag node status   (on {name})")
+    }));
 }
 
 /// The tunnel that the routes are meant to take, where the node doesn't have it, and its module.
@@ -280,115 +292,4 @@ fn no_tunnel(node: &NodeState, link: &str) -> Finding {
     .step(format!(
         "restart calico-node on {name}, and look at Felix's log: it makes the link"
     ))
-}
-
-/// A route that leads elsewhere than it is meant to.
-fn otherwise(
-    world: &World,
-    cluster: &Cluster,
-    node: &NodeState,
-    route: &Route,
-    way: &Way,
-    owner: &str,
-) -> Option<Finding> {
-    let name = &node.name;
-    let gateway = route.next_hops.first().and_then(|hop| hop.gateway);
-    if route.next_hops.len() > 1 {
-        return Some(
-            Finding::of(
-                "block-with-two-ways",
-                name,
-                format!(
-                    "{name} sends packets for {} of {owner} two ways: half of them are lost",
-                    route.dst
-                ),
-            )
-            .about(route.dst.to_string())
-            .sure(Sure::Likely)
-            .shown(
-                format!("ip route on {name}"),
-                format!("{} has {} next hops", route.dst, route.next_hops.len()),
-            )
-            .step("see which node claims the block as well: netdiag ipam check, birdc show route"),
-        );
-    }
-    let link = route_link(route).and_then(|link| node.net.link(link));
-    let tunnel = link.is_some_and(|link| ["tunl0", "vxlan.calico"].contains(&link.name.as_str()));
-    let elsewhere = || match way {
-        Way::Direct(ip) | Way::Ipip(ip) => {
-            let wrong = gateway.filter(|gateway| gateway != ip)?;
-            let other = cluster
-                .nodes_at(wrong)
-                .find(|other| other.name != owner && other.name != *name)?;
-            Some(
-                Finding::of(
-                    "route-to-wrong-node",
-                    name,
-                    format!(
-                        "{name} sends packets for {} to {}, and {owner} has that block",
-                        route.dst, other.name
-                    ),
-                )
-                .about(route.dst.to_string())
-                .shown(
-                    format!("ip route on {name}"),
-                    format!("{} via {wrong}, which is {}", route.dst, other.name),
-                )
-                .shown("blocks", format!("{} belongs to {owner} ({ip})", route.dst))
-                .run(
-                    format!("ip route replace {} via {ip}", route.dst),
-                    format!("ip route replace {} via {wrong}", route.dst),
-                ),
-            )
-        }
-        Way::Vxlan(_) | Way::Blackhole => None,
-    };
-    elsewhere().or_else(|| {
-        let meant_tunnel = matches!(way, Way::Ipip(_) | Way::Vxlan(_));
-        let direct = link.is_some() && !tunnel && gateway.is_some();
-        let meant_direct = matches!(way, Way::Direct(_));
-        if !((meant_tunnel && direct) || (meant_direct && tunnel)) {
-            return None;
-        }
-        // Only where the other side's way back differs, packets are lost by it.
-        let other = world.state(owner)?;
-        // A route of Felix' leads to the address of the tunnel's end, not to the node's.
-        let back = other.net.routes.items().iter().find(|back| {
-            let is_of_node = |block: &Block| block.cidr == back.dst && block.node == *name;
-            back.table == TableId::MAIN && !back.next_hops.is_empty() && world.blocks().iter().any(is_of_node)
-        })?;
-        let theirs = route_link(back).and_then(|link| other.net.link(link))?;
-        let is_tunnel = ["tunl0", "vxlan.calico"].contains(&theirs.name.as_str());
-        if is_tunnel == tunnel {
-            return None;
-        }
-        Some(
-            Finding::of(
-                "routes-differ-in-device",
-                name,
-                format!(
-                    "{name} reaches pods of {owner} by {}, and {owner} answers by {}",
-                    link.map_or("?", |link| link.name.as_str()),
-                    theirs.name
-                ),
-            )
-            .about(route.dst.to_string())
-            .sure(Sure::Likely)
-            .shown(
-                format!("ip route on {name}"),
-                format!(
-                    "{} dev {}; meant: {way}",
-                    route.dst,
-                    link.map_or("?", |link| link.name.as_str())
-                ),
-            )
-            .shown(
-                format!("ip route on {owner}"),
-                format!("{} dev {}", back.dst, theirs.name),
-            )
-            .step(format!(
-                "restart calico-node on {name}: its routes are of another mode than the pool's"
-            )),
-        )
-    })
 }

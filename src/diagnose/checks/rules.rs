@@ -5,14 +5,15 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::shared::{addresses, chains, pods};
+use super::shared::{addresses, chains, destinations, pods};
 use crate::diagnose::finding::{Finding, Sure};
 use crate::diagnose::world::World;
 use crate::forward::fib::Fib;
 use crate::intent::Cluster;
-use crate::intent::kernel::sets::{HOSTS, MASQUERADED};
+use crate::intent::kernel::sets::{HOSTS, MASQUERADED, VTEPS};
 use crate::kubernetes::pod::Pod;
 use crate::state::NodeState;
+use crate::state::conntrack::{Flow, FlowStatus};
 use crate::state::link::Link;
 use crate::state::netfilter::{Hook, Rule, Statement};
 
@@ -21,7 +22,11 @@ const UDP: u8 = 17;
 pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     if let Ok(cluster) = world.cluster {
         for node in world.nodes {
-            found.extend(hosts_set(world, cluster, node));
+            found.extend(
+                [HOSTS, VTEPS]
+                    .into_iter()
+                    .find_map(|set| hosts_set(world, cluster, node, set)),
+            );
             found.extend(masquerade(cluster, node));
             found.extend(leaves_bare(cluster, node));
             found.extend(foreign_in_pool(cluster, node));
@@ -115,8 +120,8 @@ fn docker_bare(node: &NodeState, bridge: &Link) -> Option<Finding> {
 }
 
 /// Tunnelled packets of hosts that aren't in Felix's set are dropped.
-fn hosts_set(world: &World, cluster: &Cluster, node: &NodeState) -> Option<Finding> {
-    let known: BTreeSet<IpNet> = node.net.ipset(HOSTS)?.nets().collect();
+fn hosts_set(world: &World, cluster: &Cluster, node: &NodeState, of: &str) -> Option<Finding> {
+    let known: BTreeSet<IpNet> = node.net.ipset(of)?.nets().collect();
     if known.is_empty() {
         return None;
     }
@@ -138,21 +143,18 @@ fn hosts_set(world: &World, cluster: &Cluster, node: &NodeState) -> Option<Findi
         Finding::of(
             "host-not-in-felix-set",
             name,
-            format!("{name} drops tunnelled packets of {other}{more}: {ip} is not in {HOSTS}"),
+            format!("{name} drops tunnelled packets of {other}{more}: {ip} is not in {of}"),
         )
-        .about(HOSTS)
+        .about(of)
         .shown(
-            format!("ipset list {HOSTS} on {name}"),
+            format!("ipset list {of} on {name}"),
             format!("{} members, without {ip}", known.len()),
         )
         .shown(format!("Node({other})"), format!("spec.bgp.ipv4Address is {ip}"))
         .step(format!(
             "restart calico-node on {name}: Felix is out of step with the datastore"
         ))
-        .run(
-            format!("ipset add {HOSTS} {ip}"),
-            format!("ipset del {HOSTS} {ip}"),
-        ),
+        .run(format!("ipset add {of} {ip}"), format!("ipset del {of} {ip}")),
     )
 }
 
@@ -294,6 +296,34 @@ fn foreign_in_pool(cluster: &Cluster, node: &NodeState) -> Option<Finding> {
     Some(finding)
 }
 
+/// Whether a connection that was answered once had a packet a moment ago: each sets its time anew.
+fn is_asked(node: &NodeState, flow: &Flow) -> bool {
+    const MOMENT: u32 = 15;
+    let key = if flow.status.has(FlowStatus::ASSURED) {
+        "net.netfilter.nf_conntrack_udp_timeout_stream"
+    } else {
+        "net.netfilter.nf_conntrack_udp_timeout"
+    };
+    let whole = node.net.sysctl(key).and_then(|value| value.parse::<u32>().ok());
+    whole
+        .zip(flow.timeout)
+        .is_some_and(|(whole, left)| left.saturating_add(MOMENT) >= whole)
+}
+
+/// Whether the node that has an address's block doesn't have it, and has no way to it: objects may be older than pods.
+fn is_gone(world: &World, ip: IpAddr) -> bool {
+    let mut blocks = world.blocks().iter();
+    let owner = blocks.find(|block| block.cidr.contains(&ip));
+    owner
+        .and_then(|block| world.state(&block.node))
+        .is_some_and(|state| {
+            state.namespaces.known().is_some()
+                && state.net.routes.known().is_some()
+                && !pods(state).flat_map(addresses).any(|own| own == ip)
+                && !destinations(state).contains(&IpNet::from(ip))
+        })
+}
+
 /// UDP "connections" that are still translated to a pod that is gone.
 fn dead_endpoints(world: &World, found: &mut Vec<Finding>) {
     let Ok(cluster) = world.cluster else { return };
@@ -328,9 +358,9 @@ fn dead_endpoints(world: &World, found: &mut Vec<Finding>) {
         let dead = entries.iter().find(|flow| {
             flow.proto == UDP
                 && flow.is_dnat()
-                && flow.status.is_unreplied()
                 && cluster.pool_of(flow.reply.src).is_some()
                 && !alive.contains(&flow.reply.src)
+                && (flow.status.is_unreplied() || (is_asked(node, flow) && is_gone(world, flow.reply.src)))
         });
         let Some(flow) = dead else { continue };
         let name = &node.name;
@@ -347,8 +377,15 @@ fn dead_endpoints(world: &World, found: &mut Vec<Finding>) {
             .shown(
                 format!("conntrack -L -p udp on {name}"),
                 format!(
-                    "{} → {} [UNREPLIED], reply from {}",
-                    flow.original.src, flow.original.dst, flow.reply.src
+                    "{} → {}{}, reply from {}",
+                    flow.original.src,
+                    flow.original.dst,
+                    if flow.status.is_unreplied() {
+                        " [UNREPLIED]"
+                    } else {
+                        ""
+                    },
+                    flow.reply.src
                 ),
             )
             .run(

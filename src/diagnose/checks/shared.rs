@@ -90,8 +90,21 @@ pub(in crate::diagnose) fn uplinks(node: &NodeState) -> impl Iterator<Item = &Li
             let mut all = node.net.addresses.items().iter();
             all.any(|address| address.link == link.index)
         };
-        plain && !link.flags.has(LinkFlags::LOOPBACK) && has_address()
+        (plain && !link.flags.has(LinkFlags::LOOPBACK) && has_address()) || is_cable_out(node, link)
     })
+}
+
+/// A node that is a container itself (kind, LXC) has the end of a veth in place of a NIC: routers are behind it.
+fn is_cable_out(node: &NodeState, link: &Link) -> bool {
+    let is_cable = link.kind.as_deref() == Some("veth")
+        && link.master.is_none()
+        && link.lower.is_some_and(|lower| lower.netns.is_some());
+    let has_address = || node.net.ipv4_on(link).next().is_some();
+    let leads = |route: &Route| {
+        let mut hops = route.next_hops.iter();
+        hops.any(|hop| hop.link == Some(link.index) && hop.gateway.is_some())
+    };
+    is_cable && has_address() && node.net.routes.items().iter().any(leads)
 }
 
 /// The link that has an address of the node's.

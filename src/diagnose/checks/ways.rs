@@ -35,7 +35,7 @@ fn tunnelled(world: &World, node: &NodeState) -> Option<Finding> {
                 .iter()
                 .any(|hop| hop.link == Some(tunnel.index) && hop.gateway.is_some())
     });
-    let (route, other, ip, by) = routed.into_iter().find_map(|route| {
+    let (route, other, ip, by, out) = routed.into_iter().find_map(|route| {
         let gateway = route.next_hops.first()?.gateway?;
         let mut others = world.nodes.iter().filter(|other| other.name != node.name);
         let other = others.find(|other| {
@@ -54,7 +54,8 @@ fn tunnelled(world: &World, node: &NodeState) -> Option<Finding> {
             .flat_map(|link| node.net.ipv4_on(link))
             .any(|address| address.network().is_some_and(|net| net.contains(&ip)));
         // Behind a router for good reason: another segment.
-        (by.is_none() || near || is_alone(node)).then_some((route, other, ip, by))
+        let out = hit.hops.first().and_then(|hop| hop.link);
+        (by.is_none() || near || is_alone(node)).then_some((route, other, ip, by, out))
     })?;
     let name = &node.name;
     let finding = Finding::of(
@@ -73,9 +74,19 @@ fn tunnelled(world: &World, node: &NodeState) -> Option<Finding> {
         format!("{} dev {}", route.dst, tunnel.name),
     );
     Some(match by {
-        None => finding
-            .shown(format!("ip route get {ip} on {name}"), "on the link, without a router")
-            .step(format!("restart flanneld on {name}: it decides when it learns of a node")),
+        None => {
+            let finding = finding
+                .shown(format!("ip route get {ip} on {name}"), "on the link, without a router")
+                .step(format!("restart flanneld on {name}: it decides when it learns of a node"));
+            let gateway = route.next_hops.first().and_then(|hop| hop.gateway);
+            match (out.and_then(|out| node.net.link(out)), gateway) {
+                (Some(out), Some(gateway)) => finding.run(
+                    format!("ip route replace {} via {ip} dev {}", route.dst, out.name),
+                    format!("ip route replace {} via {gateway} dev {} onlink", route.dst, tunnel.name),
+                ),
+                _ => finding,
+            }
+        }
         Some(router) => finding
             .shown(format!("ip route get {ip} on {name}"), format!("via {router}"))
             .step("flannel routes directly only to nodes that the kernel reaches without a router: clouds with /32 addresses never do; use host-gw with the cloud's own routes, or leave it"),

@@ -110,7 +110,9 @@ fn passes(end: &End) -> bool {
     let (bridge, port) = (end.bridge, end.port);
     let is_plain = port.tag.is_none() && port.trunks.is_empty() && port.vlan_mode.is_none();
     let is_open = !port.protected && !bridge.stp_enable && !bridge.rstp_enable;
-    is_plain && is_open && learns(bridge)
+    // The data path did not take it.
+    let is_refused = end.interface.error.as_ref().is_some_and(|why| !why.is_empty());
+    is_plain && is_open && !is_refused && learns(bridge)
 }
 
 /// The circles of all tunnels.

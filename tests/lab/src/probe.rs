@@ -31,7 +31,8 @@ pub(crate) fn echo(to: IpAddr, within: Duration) -> io::Result<bool> {
         return Ok(false);
     };
     let [high, low] = number.to_be_bytes();
-    let identity = [process, high, low, 1];
+    // Each has an identifier of its own, as each run of ping(8) has: to conntrack it is a new connection.
+    let identity = [high, low, process, 1];
     let (family, protocol, asks) = if to.is_ipv4() {
         (AddressFamily::Inet, SockProtocol::Icmp, 8)
     } else {

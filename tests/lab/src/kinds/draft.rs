@@ -83,7 +83,8 @@ enum Step {
 }
 
 impl Draft {
-    pub(super) fn new(plan: Plan) -> Self {
+    /// What this plan brings up, and no pods or ways yet.
+    pub fn new(plan: Plan) -> Self {
         Self {
             plan,
             settles_within: Duration::from_secs(5),
@@ -91,7 +92,8 @@ impl Draft {
         }
     }
 
-    pub(super) fn pods(mut self, pods: impl IntoIterator<Item = PodSite>) -> Self {
+    /// Pods that were made by [`Self::also`].
+    pub fn pods(mut self, pods: impl IntoIterator<Item = PodSite>) -> Self {
         self.pods.extend(pods);
         self
     }
@@ -103,12 +105,12 @@ impl Draft {
     }
 
     /// From a node, or from a `node/pod`, an echo request must be answered.
-    pub(super) fn pings(self, from: &str, to: &str) -> Self {
+    pub fn pings(self, from: &str, to: &str) -> Self {
         self.way(from, Probe::Ping(to.into()), true)
     }
 
     /// From a node, or from a `node/pod`, an echo request must not be answered.
-    pub(super) fn never_pings(self, from: &str, to: &str) -> Self {
+    pub fn never_pings(self, from: &str, to: &str) -> Self {
         self.way(from, Probe::Ping(to.into()), false)
     }
 
@@ -119,7 +121,7 @@ impl Draft {
     }
 
     /// From a node, or from a `node/pod`, a connection must come about.
-    pub(super) fn connects(self, from: &str, to: &str, port: u16) -> Self {
+    pub fn connects(self, from: &str, to: &str, port: u16) -> Self {
         self.way(from, Probe::Tcp(to.into(), port), true)
     }
 
@@ -134,7 +136,7 @@ impl Draft {
     }
 
     /// From a node, or from a `node/pod`, a datagram must be answered.
-    pub(super) fn asks(self, from: &str, to: &str, port: u16) -> Self {
+    pub fn asks(self, from: &str, to: &str, port: u16) -> Self {
         self.way(from, Probe::Udp(to.into(), port), true)
     }
 
@@ -177,7 +179,7 @@ impl Draft {
     }
 
     /// Runs a program in Perl, under the name of what it stands for.
-    pub(super) fn program(mut self, node: &str, called: &str, text: &str) -> Self {
+    pub fn program(mut self, node: &str, called: &str, text: &str) -> Self {
         self.steps.push(Step::Program {
             node: node.into(),
             called: called.into(),
@@ -204,7 +206,8 @@ impl Draft {
         self
     }
 
-    pub(super) fn listens(mut self, node: &str, pod: &str, port: u16) -> Self {
+    /// Something in a pod takes connections to this port.
+    pub fn listens(mut self, node: &str, pod: &str, port: u16) -> Self {
         self.steps.push(Step::Listen {
             node: node.into(),
             pod: Some(pod.into()),
@@ -224,7 +227,7 @@ impl Draft {
     }
 
     /// A program in a pod that takes connections to this port, and sends datagrams back.
-    pub(super) fn serves(mut self, node: &str, pod: &str, port: u16) -> Self {
+    pub fn serves(mut self, node: &str, pod: &str, port: u16) -> Self {
         self.steps.push(Step::Serve {
             node: node.into(),
             pod: pod.into(),
@@ -248,7 +251,8 @@ impl Draft {
         self
     }
 
-    pub(super) fn file(mut self, node: &str, path: &str, text: String) -> Self {
+    /// A file of a node.
+    pub fn file(mut self, node: &str, path: &str, text: String) -> Self {
         self.steps.push(Step::Write {
             node: node.into(),
             path: path.into(),

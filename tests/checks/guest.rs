@@ -1,0 +1,88 @@
+//! Networks with links that this machine's kernel may lack, in guests.
+
+use std::time::Duration;
+
+use netdiag::state::{Fact, NodeState, Objects, Snapshot};
+use netdiag_lab::kinds::{Network, link_labs};
+use netdiag_lab::{guest, or_skip};
+use serde_json::json;
+
+use crate::made::{found, resource};
+use crate::mended::{collected, each, typed, whole};
+
+const WITHIN: Duration = Duration::from_secs(900);
+
+#[test]
+fn in_a_guest_rare_links_are_mended() {
+    or_skip(guest::tests(&["guest::"], WITHIN));
+}
+
+#[test]
+#[ignore = "runs in a guest"]
+fn whole_networks_of_rare_links_give_no_finding() {
+    let wrong = each(link_labs(), whole);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What m1 and m2 of the network are, and objects of a pool of that mode.
+fn calico(network: &Network, mode: &str) -> Snapshot {
+    let lab = network.lab();
+    let nodes: Vec<NodeState> = ["m1", "m2"].map(|name| collected(lab.node(name))).into();
+    let pool = json!({"cidr": "10.244.0.0/16", "ipipMode": mode, "vxlanMode": "Never", "natOutgoing": false});
+    let mut resources = vec![resource("IPPool", "default-ipv4-ippool", pool)];
+    for (node, address) in nodes.iter().zip(["192.168.80.23/24", "192.168.80.24/24"]) {
+        let spec = json!({"bgp": {"ipv4Address": address}});
+        resources.push(resource("Node", &node.name, spec));
+    }
+    let objects = Objects {
+        store: "a test".into(),
+        resources,
+        ..Objects::default()
+    };
+    Snapshot {
+        nodes,
+        objects: Fact::Known(objects),
+        ..Snapshot::default()
+    }
+}
+
+/// The pool needs no tunnel any more, and an agent that was stopped left its address there. The link itself stays until
+/// its module goes, and is no fault.
+#[test]
+#[ignore = "runs in a guest"]
+fn an_address_that_is_left_on_tunl0_is_named_and_taken_away() {
+    let mut labs = link_labs().into_iter();
+    let system = labs.find(|system| system.name == "calico ipip always").unwrap();
+    let Some(network) = or_skip(system.whole.up()) else {
+        return;
+    };
+    network.works().unwrap();
+    let healthy = found(&calico(&network, "Always"));
+    assert!(healthy.is_empty(), "{healthy:#?}");
+    let [one, other] = ["m1", "m2"].map(|name| network.lab().node(name));
+    let direct = |block: u8, host: u8| {
+        format!("ip route replace 10.244.{block}.0/26 via 192.168.80.{host} dev eth0 proto bird")
+    };
+    one.sh(&direct(2, 24)).ok().unwrap();
+    other
+        .sh(&format!("{}; ip address flush dev tunl0", direct(1, 23)))
+        .ok()
+        .unwrap();
+    assert!(one.pod("web").pings("10.244.2.2").unwrap());
+    let told = found(&calico(&network, "Never"));
+    let [finding] = told.as_slice() else {
+        panic!("{told:#?}");
+    };
+    assert_eq!((finding.id, finding.node.as_str()), ("entry-of-nobody", "m1"));
+    assert_eq!(typed(&network, &finding.fix.commands), None);
+    let mended = calico(&network, "Never");
+    assert!(
+        mended
+            .nodes
+            .iter()
+            .all(|node| node.net.link_named("tunl0").is_some())
+    );
+    let left = found(&mended);
+    assert!(left.is_empty(), "{left:#?}");
+    assert!(one.pod("web").pings("10.244.2.2").unwrap());
+}
