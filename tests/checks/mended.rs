@@ -10,7 +10,7 @@ use netdiag::forward::packet::{Packet, Transport};
 use netdiag::forward::topology::Topology;
 use netdiag::forward::walk::Walker;
 use netdiag::state::{Fact, NodeState, Snapshot};
-use netdiag_lab::kinds::{Broken, Network, Probe, Way, systems};
+use netdiag_lab::kinds::{Broken, Network, Probe, System, Way, systems};
 use netdiag_lab::{Node, or_skip, ovs};
 
 use crate::made::found;
@@ -80,26 +80,29 @@ pub(crate) fn each<T: Send>(all: Vec<T>, work: impl Fn(T) -> Option<String> + Sy
     })
 }
 
+/// What is found in a network that is as it should be.
+pub(crate) fn whole(system: System) -> Option<String> {
+    let network = or_skip(system.whole.up())?;
+    network.works().unwrap();
+    let findings = found(&state(&network));
+    (!findings.is_empty()).then(|| format!("{}: {findings:#?}", system.name))
+}
+
 #[test]
 fn whole_networks_of_every_kind_give_no_finding() {
-    let wrong = each(systems(), |system| {
-        let network = or_skip(system.whole.up())?;
-        network.works().unwrap();
-        let findings = found(&state(&network));
-        (!findings.is_empty()).then(|| format!("{}: {findings:#?}", system.name))
-    });
+    let wrong = each(systems(), whole);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// What is printed: by check, or, where that says nothing that could be typed, by trace of what is lost.
 #[derive(Debug)]
-struct Printed {
-    id: &'static str,
-    commands: Vec<Command>,
+pub(crate) struct Printed {
+    pub(crate) id: &'static str,
+    pub(crate) commands: Vec<Command>,
 }
 
 /// What can be typed now, the likeliest first.
-fn printed(network: &Network) -> Vec<Printed> {
+pub(crate) fn printed(network: &Network) -> Vec<Printed> {
     let snapshot = state(network);
     let nodes = |commands: &[Command]| -> Vec<Command> {
         let at_nodes = commands.iter().filter(|command| command.node.is_some());
@@ -270,7 +273,7 @@ const MENDED: [(&str, &str, &[&str]); 82] = [
 ];
 
 /// Breaks, finds, mends, and sees that packets pass.
-fn broken(of: &str, broken: Broken, ids: &[&str]) -> Option<String> {
+pub(crate) fn broken(of: &str, broken: Broken, ids: &[&str]) -> Option<String> {
     let what = format!("{of}: {} on {}", broken.what, broken.node);
     let network = or_skip(broken.draft.up())?;
     let lost = |way: &Way| way.answered && !network.answers(way).unwrap();

@@ -116,10 +116,14 @@ fn run(sample: &Sample, others: &[Sample], seed: u64, until: impl Fn(usize) -> b
             let other = &others[random.below(others.len())].frame;
             change(&mut random, &mut frame, other);
         }
-        let started = Instant::now();
         let cut = u32::try_from(frame.len() + random.below(3) * 100).unwrap();
-        check(&frame, sample.link, cut);
-        assert!(started.elapsed() < PATIENCE, "{}: {frame:02x?}", sample.name);
+        let is_slow = |_| {
+            let started = Instant::now();
+            check(&frame, sample.link, cut);
+            started.elapsed() >= PATIENCE
+        };
+        // What takes long takes long every time; a busy machine doesn't.
+        assert!(!(0..3).all(is_slow), "{}: {frame:02x?}", sample.name);
         if ways.insert(way(sample.link, &frame)) {
             if pool.len() < POOL {
                 pool.push(frame);

@@ -25,8 +25,7 @@ pub(super) fn otherwise(
     if route.next_hops.len() > 1 {
         return two_ways(world, cluster, node, route, meant);
     }
-    to_another(world, cluster, node, route, meant)
-        .or_else(|| by_another_link(world, node, route, meant))
+    to_another(world, cluster, node, route, meant).or_else(|| by_another_link(world, node, route, meant))
 }
 
 /// The nodes that next hops lead to, beside the owner's and those that are meant.
@@ -179,12 +178,7 @@ fn to_another(
 }
 
 /// By a tunnel, and back without one, or the other way round.
-fn by_another_link(
-    world: &World,
-    node: &NodeState,
-    route: &Route,
-    meant: &MeantRoute,
-) -> Option<Finding> {
+fn by_another_link(world: &World, node: &NodeState, route: &Route, meant: &MeantRoute) -> Option<Finding> {
     let (name, owner, way) = (&node.name, meant.owner, &meant.way);
     let gateway = route.next_hops.first().and_then(|hop| hop.gateway);
     let link = route_link(route).and_then(|link| node.net.link(link));

@@ -49,10 +49,18 @@ pub(in crate::diagnose) fn pods(node: &NodeState) -> impl Iterator<Item = &Names
     node.namespaces.items().iter()
 }
 
-/// Addresses of a namespace that others reach it by.
+/// Addresses of a namespace that others reach it by. What it has on `lo`, on a dummy or on a tunnel may be an address of
+/// many: a service's, for which IPVS's servers answer themselves.
 pub(in crate::diagnose) fn addresses(namespace: &Namespace) -> impl Iterator<Item = IpAddr> {
+    let is_inner = |link: IfIndex| {
+        let link = namespace.net.link(link);
+        link.is_some_and(|link| {
+            link.flags.has(LinkFlags::LOOPBACK) || matches!(link.kind.as_deref(), Some("dummy" | "ipip"))
+        })
+    };
     let all = namespace.net.addresses.items().iter();
-    all.map(|address| address.ip)
+    all.filter(move |address| !is_inner(address.link))
+        .map(|address| address.ip)
         .filter(|ip| !ip.is_loopback() && !crate::state::link::is_link_local(*ip))
 }
 

@@ -81,5 +81,5 @@ pub fn start(node: &Node, group: &Group) -> Result<()> {
 pub fn docker(node: &Node, arguments: &[&str]) -> Result<String> {
     let mut words = vec![unpacked("docker.io", "usr/bin/docker")?];
     words.extend(arguments.iter().map(|word| (*word).to_owned()));
-    node.run(words).within(Duration::from_secs(30)).ok()
+    node.run(words).within(Duration::from_secs(120)).ok()
 }

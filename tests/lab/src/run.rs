@@ -50,7 +50,7 @@ impl Run {
             command: enter,
             said,
             input: String::new(),
-            within: Duration::from_secs(10),
+            within: Duration::from_secs(30),
         }
     }
 

@@ -288,7 +288,7 @@ impl Story {
     /// netdiag on a node, with the environment that points it at the datastore.
     pub fn netdiag(&self, program: &str, on: &str, arguments: &[&str]) -> Run {
         let command = std::iter::once(program).chain(arguments.iter().copied());
-        let run = self.node(on).run(command).within(Duration::from_secs(30));
+        let run = self.node(on).run(command).within(Duration::from_secs(120));
         self.environment()
             .into_iter()
             .fold(run, |run, (name, value)| run.env(name, value))

@@ -36,6 +36,11 @@ fn network(mode: Mode) -> Draft {
                 .link("eth2", "lan2", "192.168.81.1/24")
                 .forward()
         });
+    // As its CNI plugin does where there is a tunnel.
+    let mtu = [format!(
+        "link set eth0 mtu {}",
+        if mode == Mode::Never { 1500 } else { 1480 }
+    )];
     let plan = NODES.iter().fold(plan, |plan, own| {
         let [name, segment, address, number, pod] = *own;
         plan.node(name, |node| {
@@ -45,7 +50,7 @@ fn network(mode: Mode) -> Draft {
                 .forward()
                 .sh("modprobe ipip")
                 .pod(PodPlan::calico(pod, &format!("10.244.{number}.2")));
-            tunnel(routes(node, mode, own), mode, number)
+            tunnel(routes(node, mode, own), mode, number).in_pod(pod, &mtu)
         })
     });
     let sites = NODES.map(|[node, _, _, number, pod]| PodSite {

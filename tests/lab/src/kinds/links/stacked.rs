@@ -118,7 +118,7 @@ fn ipvlan(mode: &'static str) -> System {
         .segment("wire", "")
         .node("n1", |node| {
             let node = node.link("eth0", "wire", "10.9.0.1/24").forward();
-            pod(pod(node, "a", 11), "b", 12)
+            pod(pod(node, "a", 11), "b", 12).route("10.9.3.0/24 via 10.9.0.2")
         })
         .node("n2", |node| {
             let node = node.link("eth0", "wire", "10.9.0.2/24").forward();
