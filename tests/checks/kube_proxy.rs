@@ -13,8 +13,13 @@ use crate::mended::{collected, each, typed};
 
 const RULES: &str = "service-rules-missing";
 
-/// What is wrong with the lab's services on purpose: one without pods, and one that answers on one node.
-const ON_PURPOSE: [&str; 2] = ["service-without-endpoints", "node-port-on-some-nodes"];
+/// What is wrong with the lab's services on purpose: one without pods, and one that answers on one node, and nobody who asks
+/// inside on another.
+const ON_PURPOSE: [&str; 3] = [
+    "service-without-endpoints",
+    "node-port-on-some-nodes",
+    "service-local-without-endpoint",
+];
 
 pub(crate) fn state(network: &Network) -> Snapshot {
     let mut objects = Objects {
