@@ -49,24 +49,19 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     }
     let before = found.len();
     for (from, to) in pairs(world, &pods) {
-        let packet = Packet::new(from.ip, to.ip, PING);
-        let mut lost: Option<(Outcome, Option<Outcome>)> = None;
-        for there in walker.send(State::new(packet.clone()).quiet(), from.place) {
-            if there.end == End::Delivered {
-                if there.state.packet.src != from.ip {
-                    translated(world, &walker, (from, to), found);
-                }
-                let backs = walker.answers(&there, &packet, from.place);
-                if let Some(back) = backs.into_iter().find(is_lost) {
-                    lost.get_or_insert((back, Some(there)));
-                }
-            } else if is_lost(&there) {
-                lost.get_or_insert((there, None));
+        let mut delivered = |there: &Outcome| {
+            if there.state.packet.src != from.ip {
+                translated(world, &walker, (from, to), found);
             }
-        }
-        let Some((outcome, there)) = lost.filter(|(outcome, _)| !is_meant(world, &topology, outcome)) else {
+        };
+        // Most arrive: of those that don't, what they met on the way is seen the second time.
+        let Some(quietly) = lost(&walker, from, to, State::quiet, &mut delivered) else {
             continue;
         };
+        let (outcome, there) = lost(&walker, from, to, |state| state, &mut |_| ()).unwrap_or(quietly);
+        if is_meant(world, &topology, &outcome) {
+            continue;
+        }
         let pair = format!("{} → {}", from.title, to.title);
         let scene = Scene {
             topology: &topology,
@@ -81,6 +76,30 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
         };
         blame(scene, lost, found, before);
     }
+}
+
+/// A packet that is lost, or whose answer is, which then comes with the way there.
+fn lost(
+    walker: &Walker,
+    from: &Pod,
+    to: &Pod,
+    heard: impl Fn(State) -> State,
+    delivered: &mut impl FnMut(&Outcome),
+) -> Option<(Outcome, Option<Outcome>)> {
+    let packet = Packet::new(from.ip, to.ip, PING);
+    let mut lost = None;
+    for there in walker.send(heard(State::new(packet.clone())), from.place) {
+        if there.end == End::Delivered {
+            delivered(&there);
+            let backs = walker.answers(&there, &packet, from.place);
+            if let Some(back) = backs.into_iter().find(is_lost) {
+                lost.get_or_insert((back, Some(there)));
+            }
+        } else if is_lost(&there) {
+            lost.get_or_insert((there, None));
+        }
+    }
+    lost
 }
 
 /// What one pod sends to another arrives with somebody else's address: policies there judge the wrong sender.

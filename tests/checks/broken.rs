@@ -3,6 +3,7 @@
 
 mod rules;
 pub(crate) mod tunnels;
+mod vxlan;
 mod ways;
 
 use std::thread;

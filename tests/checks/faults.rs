@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use netdiag::state::conntrack::{Conntrack, Flow, FlowStatus, Tuple};
 use netdiag::state::kernel::{Kernel, KernelMessage, KernelTopic};
 use netdiag::state::kind::{LinkData, Vxlan, Wireguard, WireguardPeer};
-use netdiag::state::link::{Address, IfIndex, Link};
+use netdiag::state::link::{Address, IfIndex, Link, LinkFlags};
 use netdiag::state::neighbor::NeighborState;
 use netdiag::state::netfilter::Dialect;
 use netdiag::state::process::CalicoProcesses;
@@ -171,6 +171,7 @@ fn links_that_are_down_or_otherwise_are_told() {
                 })),
                 ..link(node, "flannel.1").clone()
             };
+            link(node, "flannel.1").flags.0 &= !LinkFlags::UP.0;
             known(&mut node.net.links).push(other);
         },
     );

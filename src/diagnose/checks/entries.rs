@@ -21,10 +21,11 @@ use words::{commands, instead, shown_by, writer};
 const NAMED: usize = 4;
 
 /// Findings that say all there is to say of a node's entries: nothing is right on it, or nothing can be.
-const WHOLE: [&str; 6] = [
+const WHOLE: [&str; 7] = [
     "tunnel-link-missing",
     "tunnel-link-differs",
     "tunnel-link-down",
+    "vxlan-port-shared",
     "kernel-module-missing",
     "agent-not-running",
     "bridge-address-outside-subnet",

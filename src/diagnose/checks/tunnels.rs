@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::diagnose::finding::{Finding, Sure};
+use crate::diagnose::finding::Finding;
 use crate::diagnose::world::World;
 use crate::intent::Cluster;
 use crate::state::NodeState;
@@ -77,7 +77,7 @@ fn is_used(node: &NodeState, link: &Link) -> bool {
 
 fn down(node: &NodeState, link: &Link) -> Option<Finding> {
     // tunl0 stays, down, where nobody uses it any more.
-    if link.is_up() || !(is_used(node, link) || has_address(node, link)) {
+    if link.is_up() || !(is_used(node, link) || has_address(node, link)) || port_taken(node, link).is_some() {
         return None;
     }
     let name = &node.name;
@@ -114,35 +114,37 @@ fn vxlans(node: &NodeState) -> impl Iterator<Item = (&Link, &Vxlan)> {
     })
 }
 
-/// Of two links on one port, one takes all networks: the other hears nothing.
+/// The link that keeps another one of its UDP port down: it takes packets of all networks, and there is no second socket for
+/// the port (`vxlan_find_sock`, drivers/net/vxlan/vxlan_core.c).
+fn port_taken<'n>(node: &'n NodeState, link: &Link) -> Option<&'n Link> {
+    let Some(LinkData::Vxlan(own)) = &link.data else {
+        return None;
+    };
+    let is_own = own.external || link.is_up();
+    let mut others =
+        vxlans(node).filter(|(other, data)| data.external && data.port == own.port && other.is_up());
+    others.find(|_| !is_own).map(|(other, _)| other)
+}
+
 fn shared_port(node: &NodeState) -> Option<Finding> {
-    let (greedy, port) = vxlans(node)
-        .find(|(link, data)| data.external && link.is_up())
-        .map(|(link, data)| (link, data.port))?;
-    let (other, _) = vxlans(node)
-        .find(|(link, data)| link.index != greedy.index && data.port == port && !data.external)?;
-    let name = &node.name;
+    let mut all = vxlans(node);
+    let (other, port, greedy) =
+        all.find_map(|(link, data)| Some((link, data.port, port_taken(node, link)?)))?;
+    let (name, link, taker) = (&node.name, &other.name, &greedy.name);
     Some(
         Finding::of(
             "vxlan-port-shared",
             name,
-            format!(
-                "{} and {} of {name} share UDP port {port}",
-                greedy.name, other.name
-            ),
+            format!("{link} of {name} can't come up: {taker} takes all networks of UDP port {port}"),
         )
-        .about(&other.name)
-        .sure(Sure::Likely)
+        .about(link)
         .shown(
             format!("ip -d link on {name}"),
-            format!(
-                "{}: external, dstport {port}; {}: dstport {port}",
-                greedy.name, other.name
-            ),
+            format!("{taker}: up, external, dstport {port}; {link}: down, dstport {port}"),
         )
+        .step(format!("if {taker} is left over: ip link del {taker}; ip link set {link} up"))
         .step(format!(
-            "if {} is left over: ip link del {}; else give one of them another port",
-            greedy.name, greedy.name
+            "if both are used, give one another port; then restart the agent of {link}, which writes its routes again"
         )),
     )
 }

@@ -24,12 +24,7 @@ fn draft() -> Draft {
     let system = systems
         .find(|system| system.name == "calico ipip always")
         .unwrap();
-    // As Calico's plugin sets it where there is a tunnel.
-    let pods = [("m1", "web"), ("m2", "db"), ("m3", "far")].into_iter();
-    let draft = pods.fold(system.whole, |draft, (node, pod)| {
-        draft.also(node, &format!("ip -n {pod} link set eth0 mtu 1480"))
-    });
-    draft.also("m2", HOSTS)
+    system.whole.also("m2", HOSTS)
 }
 
 /// Breaks, finds and mends.

@@ -143,6 +143,15 @@ fn routes() -> Vec<Case> {
             Typed,
         ),
         case(
+            calico(),
+            plain,
+            vec![("m1", "ip route del 192.168.71.0/26")],
+            true,
+            // Its default route leads to a router that knows no pods.
+            ("no-route", "m1"),
+            Typed,
+        ),
+        case(
             calico().pings("m1", "10.39.0.200"),
             wide_pool,
             vec![("m1", "ip route add blackhole 10.39.0.192/26 proto 80")],
@@ -155,6 +164,21 @@ fn routes() -> Vec<Case> {
 
 fn addresses() -> Vec<Case> {
     vec![
+        // What the pod asks is lost where no node shows it.
+        case(
+            calico(),
+            plain,
+            vec![(
+                "m1",
+                "ip netns exec web sh -c \"nft add table netdev lost; \
+                 nft 'add chain netdev lost asked { type filter hook ingress device eth0 priority 0; }'; \
+                 nft add rule netdev lost asked ether type arp drop\"
+                 ip -n web neighbor flush all; ip netns exec web ping -c1 -W4 192.168.71.5 || true",
+            )],
+            true,
+            ("gateway-unanswered", "m1"),
+            Script("ip netns exec web nft delete table netdev lost"),
+        ),
         case(
             calico().pings("m1", "10.39.0.200"),
             plain,
@@ -204,32 +228,6 @@ fn addresses() -> Vec<Case> {
             true,
             ("ipv6-disabled", "m1"),
             Typed,
-        ),
-        case(
-            written(Wire::Vxlan).draft(),
-            by_vxlan,
-            vec![(
-                "m2",
-                "ip -d -o link show vxlan.calico; ip route save dev vxlan.calico >/run/routes
-                 ip link del vxlan.calico
-                 ip link add vxlan.calico address 66:00:00:00:00:02 mtu 1450 type vxlan id 4097 dstport 4789 \
-                 local 10.39.0.111 dev eth0 nolearning
-                 ip link set vxlan.calico up; ip address add 192.168.71.0/32 dev vxlan.calico",
-            )],
-            true,
-            ("tunnel-link-differs", "m2"),
-            Script(
-                "ip link del vxlan.calico
-                 ip link add vxlan.calico address 66:00:00:00:00:02 mtu 1450 type vxlan id 4096 dstport 4789 \
-                 local 10.39.0.111 dev eth0 nolearning
-                 ip link set vxlan.calico up; ip address add 192.168.71.0/32 dev vxlan.calico
-                 bridge fdb append 66:00:00:00:00:01 dev vxlan.calico dst 10.39.0.110 self permanent
-                 bridge fdb append 66:00:00:00:00:03 dev vxlan.calico dst 10.39.0.112 self permanent
-                 ip neighbor replace 192.168.70.0 lladdr 66:00:00:00:00:01 dev vxlan.calico nud permanent
-                 ip neighbor replace 192.168.169.192 lladdr 66:00:00:00:00:03 dev vxlan.calico nud permanent
-                 ip route add 192.168.70.0/26 via 192.168.70.0 dev vxlan.calico onlink proto 80
-                 ip route add 192.168.169.192/26 via 192.168.169.192 dev vxlan.calico onlink proto 80",
-            ),
         ),
     ]
 }
