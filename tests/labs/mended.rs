@@ -2,7 +2,7 @@
 //! pods reach all, and nothing is found any more.
 
 use netdiag_lab::kinds::bgpd;
-use netdiag_lab::or_skip;
+use netdiag_lab::{bird, or_skip};
 use serde_json::{Value, json};
 
 use crate::manifests::{Change, Stored, to};
@@ -213,6 +213,28 @@ fn sessions_are_mended() {
                 ..Break::default()
             },
             by: By::Step((vec![], vec![])),
+        },
+        Row {
+            what: "a node's BIRD is gone",
+            ids: &["bgp-session-down"],
+            broken: Break {
+                act: Some(|stored| stored.world.lab.node("n2").stop("bird").unwrap()),
+                ..Break::default()
+            },
+            by: By::Act(|stored| stored.world.bird.start(stored.world.lab.node("n2")).unwrap()),
+        },
+        Row {
+            what: "BIRD writes nothing into a kernel that has lost a route",
+            ids: &["bgp-routes-missing"],
+            broken: Break {
+                act: Some(|stored| {
+                    bird::ask(stored.world.lab.node("n3"), "disable kernel").unwrap();
+                    stored.sh("n3", "ip route del 10.48.1.0/26");
+                }),
+                stuck: &["n3"],
+                ..Break::default()
+            },
+            by: By::Typed,
         },
         Row {
             what: "the mesh goes while confd of a node is stuck",
