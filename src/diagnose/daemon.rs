@@ -1,8 +1,10 @@
 //! The node's own BIRD doesn't run, or stands still: no sessions, and no routes to the pods of other nodes.
 
+use super::facts::is_by_calico;
 use super::finding::{Evidence, Finding, Fix};
 use super::session::Cause;
 use super::world::World;
+use crate::state::bird::Bird;
 use crate::state::process::CalicoProcesses;
 use crate::state::{Absence, NodeState};
 
@@ -12,7 +14,7 @@ pub(super) fn finding(world: &World, node: &NodeState) -> Option<Finding> {
     world.object(&node.name)?.ipv4?;
     let processes = node.processes.known()?;
     let why = node.bird.why()?;
-    if !uses_bgp(processes) {
+    if !(uses_bgp(processes) || (processes.environment.is_empty() && is_missed(world, node))) {
         return None;
     }
     let mut evidence = vec![Evidence::new(format!("BIRD on {}", node.name), why)];
@@ -60,6 +62,23 @@ pub(super) fn uses_bgp(processes: &CalicoProcesses) -> bool {
     let backend = processes.environment.get("CALICO_NETWORKING_BACKEND");
     let bgp = backend.is_none_or(|backend| backend.is_empty() || backend == "bird");
     bgp && !processes.environment.is_empty()
+}
+
+/// Whether another node's BIRD, by Calico's configuration, is to have a session with this node, and is refused.
+fn is_missed(world: &World, node: &NodeState) -> bool {
+    let object = world.object(&node.name);
+    let Some(own) = object.and_then(|object| object.ipv4).map(|own| own.ip) else {
+        return false;
+    };
+    let others = world.nodes.iter().filter(|other| other.name != node.name);
+    let mut sessions = others.filter_map(|other| other.bird.known()).flat_map(Bird::sessions);
+    sessions.any(|(protocol, session)| {
+        let error = session.last_error.as_deref();
+        session.neighbor_address == Some(own)
+            && session.state != "Established"
+            && is_by_calico(&protocol.name)
+            && error.is_some_and(|error| error.contains("Connection refused"))
+    })
 }
 
 /// Whether calico-node is told to do without BIRD.

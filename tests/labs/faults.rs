@@ -276,7 +276,7 @@ fn a_session_that_only_one_side_has_is_told() {
         Case::new(
             fault,
             "peer-closes",
-            "not-configured-on-peer",
+            "not-configured",
             "not-configured",
             "no session with",
         )
@@ -294,7 +294,7 @@ fn a_side_that_waits_for_a_peer_without_the_session_is_told() {
     Case::new(
         fault,
         "nobody-connects",
-        "not-configured-on-peer",
+        "not-configured",
         "not-configured",
         "no session with",
     )
@@ -463,7 +463,7 @@ fn a_waiting_side_tells_a_missing_session_and_a_stopped_daemon_of_the_other_side
     Case::new(
         missing,
         "not-configured-on-peer",
-        "not-configured-on-peer",
+        "not-configured",
         "not-configured",
         "no session with",
     )

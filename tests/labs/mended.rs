@@ -216,7 +216,7 @@ fn sessions_are_mended() {
         },
         Row {
             what: "a node's BIRD is gone",
-            ids: &["bgp-session-down"],
+            ids: &["bird-not-running"],
             broken: Break {
                 act: Some(|stored| stored.world.lab.node("n2").stop("bird").unwrap()),
                 ..Break::default()
