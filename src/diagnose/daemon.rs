@@ -71,7 +71,9 @@ fn is_missed(world: &World, node: &NodeState) -> bool {
         return false;
     };
     let others = world.nodes.iter().filter(|other| other.name != node.name);
-    let mut sessions = others.filter_map(|other| other.bird.known()).flat_map(Bird::sessions);
+    let mut sessions = others
+        .filter_map(|other| other.bird.known())
+        .flat_map(Bird::sessions);
     sessions.any(|(protocol, session)| {
         let error = session.last_error.as_deref();
         session.neighbor_address == Some(own)

@@ -139,7 +139,7 @@ pub(super) fn closed(facts: &Facts) -> Option<Explanation> {
     if !(closes || told(DECONFIGURED) || told(SHUTDOWN)) {
         return None;
     }
-    if let Some(explanation) = session_there(facts) {
+    if let Some(explanation) = session_there(facts).or_else(|| daemon_there(facts)) {
         return Some(explanation);
     }
     let peer = facts.peer_name();

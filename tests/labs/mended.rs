@@ -228,7 +228,7 @@ fn sessions_are_mended() {
             ids: &["bgp-routes-missing"],
             broken: Break {
                 act: Some(|stored| {
-                    bird::ask(stored.world.lab.node("n3"), "disable kernel").unwrap();
+                    bird::ask(stored.world.lab.node("n3"), "disable kernel4").unwrap();
                     stored.sh("n3", "ip route del 10.48.1.0/26");
                 }),
                 stuck: &["n3"],
