@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::blame::{Lost, blame};
+use super::connected::Connected;
 use super::finding::{Affected, Finding, Sure};
 use super::trace::Scene;
 use super::world::World;
@@ -15,7 +16,7 @@ use crate::forward::packet::{Packet, Transport};
 use crate::forward::topology::PlaceId;
 use crate::forward::walk::{Cause, End, Outcome, State, Walker};
 use crate::policy::service::Services;
-use crate::state::link::Address;
+use crate::state::link::{Address, Link};
 use crate::state::route::{Route, RouteType, TableId};
 use crate::state::{Namespace, NodeState};
 
@@ -254,12 +255,33 @@ fn back_again(finding: Finding, best: Option<&Route>, net: IpNet, home: IpAddr, 
             .run(format!("ip route del {what}"), format!("ip route add {what}"));
     }
     let mut own = at.net.addresses.items().iter();
-    if !own.any(|address| address.network().is_some_and(|net| net.contains(&home))) {
+    let beside = own.find(|address| address.network().is_some_and(|net| net.contains(&home)));
+    let Some(beside) = beside else {
         return finding.step(format!(
             "{home}, where answers have to go, is on no segment of {}: see the prefix lengths of its addresses (ip address)",
             at.name
         ));
-    }
+    };
+    let is_up = at.net.link(beside.link).is_some_and(Link::is_up);
+    let known = Fib::new(&at.net)
+        .lookup(&Flow::to(home))
+        .is_ok_and(|hit| hit.route.dst.prefix_len() > 0);
+    let finding = match Connected::of(&at.net, beside).filter(|_| is_up && !known) {
+        // A gateway has to be on a segment.
+        Some(connected) => finding
+            .shown(
+                format!("ip address on {}", at.name),
+                format!(
+                    "{} is there, and the route to {} that comes with it is gone",
+                    beside.ip, connected.net
+                ),
+            )
+            .run(
+                format!("ip route add {}", connected.add),
+                format!("ip route del {}", connected.del),
+            ),
+        None => finding,
+    };
     finding
         .run(
             format!("ip route replace {net} via {home}"),

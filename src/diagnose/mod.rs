@@ -6,6 +6,7 @@ mod candidate;
 pub mod catalogue;
 mod check;
 mod checks;
+mod connected;
 mod crossings;
 mod daemon;
 mod facts;

@@ -211,9 +211,8 @@ fn pictures_are_well_formed() {
     }
 }
 
-/// The kernel takes `;` and `` ` `` in names of links; whoever pastes a command must not run what stands behind them.
-#[test]
-fn names_of_links_stay_words_in_a_shell() {
+/// What is printed where flannel's link has another name.
+fn commands_for(name: &str) -> (Value, Vec<String>) {
     let saved = Command::new(env!("CARGO_BIN_EXE_netdiag"))
         .args(["snapshot", "save", "--json", "--snapshot"])
         .arg(walks().join("flannel_no-fdb.zst"))
@@ -223,7 +222,7 @@ fn names_of_links_stay_words_in_a_shell() {
     assert!(text.contains("\"flannel.1\""));
     let directory = tempfile::tempdir().unwrap();
     let odd = directory.path().join("odd.json");
-    std::fs::write(&odd, text.replace("flannel.1", "fl;`id`'$x")).unwrap();
+    std::fs::write(&odd, text.replace("flannel.1", name)).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_netdiag"))
         .args(["trace", "n1/pod1", "n2/pod1", "-o", "json", "--snapshot"])
         .arg(odd)
@@ -231,16 +230,24 @@ fn names_of_links_stay_words_in_a_shell() {
         .unwrap();
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     let commands = document["findings"][0]["commands"].as_array().unwrap();
-    let about: Vec<&str> = commands
-        .iter()
-        .filter_map(|command| command["run"].as_str())
-        .filter(|run| run.contains("id"))
-        .collect();
+    let runs = commands.iter().filter_map(|command| command["run"].as_str());
+    let runs = runs.map(str::to_owned).collect();
+    (document, runs)
+}
+
+/// The kernel takes `;` and `` ` `` in names of links; whoever pastes a command must not run what stands behind them.
+#[test]
+fn names_of_links_stay_words_in_a_shell() {
+    let (document, runs) = commands_for("fl;`id`$x");
+    let about: Vec<&String> = runs.iter().filter(|run| run.contains("id")).collect();
     assert!(!about.is_empty(), "{document:#}");
     for run in about {
         let script = format!("printf '%s\\n' {run}");
         let words = Command::new("sh").args(["-c", &script]).output().unwrap();
         let words = String::from_utf8(words.stdout).unwrap();
-        assert!(words.lines().any(|word| word == "fl;`id`'$x"), "{run}: {words}");
+        assert!(words.lines().any(|word| word == "fl;`id`$x"), "{run}: {words}");
     }
+    // One that could end a quotation is in no command.
+    let (document, runs) = commands_for("fl;`id`'$x");
+    assert!(runs.iter().all(|run| !run.contains("id")), "{document:#}");
 }

@@ -13,6 +13,7 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli/snapshot/coll
 /// A network with something of everything that every kernel has.
 const NETWORK: &str = "ip link set lo up
     ip link add a0 type veth peer name a1
+    for link in a0 a1; do echo 0 >/proc/sys/net/ipv6/conf/$link/accept_dad; done
     ip link set a0 up; ip link set a1 up
     ip addr add 10.5.0.1/24 brd + dev a0
     ip -6 addr add fd05::1/64 dev a0 nodad

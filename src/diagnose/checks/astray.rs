@@ -50,12 +50,11 @@ fn instead(world: &World, node: &NodeState, route: &Route) -> Option<Command> {
         let dev = link.map_or_else(String::new, |link| format!(" dev {}", link.name));
         format!("nexthop{via}{dev}")
     };
-    let was = match route.kind {
-        RouteType::Blackhole => format!("blackhole {}", route.dst),
-        _ => {
-            let hops: Vec<String> = route.next_hops.iter().map(hop).collect();
-            format!("{} {}", route.dst, hops.join(" "))
-        }
+    let was = if route.kind == RouteType::Blackhole {
+        format!("blackhole {}", route.dst)
+    } else {
+        let hops: Vec<String> = route.next_hops.iter().map(hop).collect();
+        format!("{} {}", route.dst, hops.join(" "))
     };
     matches!(way, Way::Direct(_) | Way::Ipip(_)).then(|| {
         Command::on(

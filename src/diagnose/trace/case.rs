@@ -73,6 +73,14 @@ impl<'c, 'a> Case<'c, 'a> {
         found.next().is_none().then_some(first)
     }
 
+    /// The link that has an address, where one namespace alone has it.
+    pub(super) fn held(&self, ip: IpAddr) -> Option<At> {
+        let (place, owner) = self.owner(ip)?;
+        let mut addresses = owner.net.addresses.items().iter();
+        let link = addresses.find(|address| address.ip == ip)?.link;
+        Some(At { place, link })
+    }
+
     /// The host's own namespace of the node of a place.
     pub(super) fn host_of(&self, id: PlaceId) -> (PlaceId, &'c Place<'a>) {
         let node = self.scene.topology.place(id).node;

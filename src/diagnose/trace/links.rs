@@ -6,9 +6,8 @@ use super::Explained;
 use super::case::{Case, link_named, typed_in};
 use super::published::unpublished;
 use crate::diagnose::finding::Sure;
-use crate::forward::packet::Mac;
 use crate::forward::topology::{Place, PlaceId};
-use crate::forward::walk::{Cause, What};
+use crate::forward::walk::What;
 use crate::state::kind::LinkData;
 use crate::state::link::Link;
 
@@ -42,6 +41,50 @@ pub(super) fn down(case: &Case, link: &str) -> Explained {
     }
 }
 
+/// What sets a link up that is down: first those below it, which take it along.
+pub(super) fn raised<'a>(case: &Case<'_, 'a>, explained: Explained, link: &'a Link) -> Explained {
+    let inside = typed_in(case.place);
+    let down = below(case.place, link);
+    let Some(lowest) = down.first() else {
+        return explained;
+    };
+    let why = format!(
+        "{} of {} is down, and the routes over {} went with it",
+        lowest.name,
+        case.who(),
+        link.name
+    );
+    down.iter().fold(explained.because(why), |explained, link| {
+        let name = &link.name;
+        explained
+            .shown(
+                format!("ip link show dev {name} on {}", case.who()),
+                "without the flag UP",
+            )
+            .run(
+                &case.place.node.name,
+                format!("{inside}ip link set {name} up"),
+                format!("{inside}ip link set {name} down"),
+            )
+    })
+}
+
+/// A link and those below it, as far as they are down, the lowest first.
+fn below<'a>(place: &Place<'a>, link: &'a Link) -> Vec<&'a Link> {
+    let vlan = matches!(
+        link.data,
+        Some(LinkData::Vlan(_) | LinkData::Macvlan(_) | LinkData::Ipvlan(_))
+    );
+    let lower = link.lower.filter(|lower| vlan && lower.netns.is_none());
+    let mut down = lower
+        .and_then(|lower| place.net.link(lower.index))
+        .filter(|lower| lower.index != link.index && !lower.is_up())
+        .into_iter()
+        .collect::<Vec<_>>();
+    down.extend(Some(link).filter(|link| !link.is_up()));
+    down
+}
+
 /// The link with an address is down; its routes, and those that others learned from it, went with it.
 pub(super) fn holder_down(explained: &Explained, owner: &Place, ip: IpAddr) -> Option<Explained> {
     let address = owner
@@ -52,22 +95,26 @@ pub(super) fn holder_down(explained: &Explained, owner: &Place, ip: IpAddr) -> O
         .find(|address| address.ip == ip)?;
     let holder = owner.net.link(address.link).filter(|holder| !holder.is_up())?;
     let (title, inside, name) = (owner.title(), typed_in(owner), &holder.name);
-    Some(
-        explained
-            .clone()
-            .sure(Sure::Proved)
-            .because(format!("{name} of {title}, which has {ip}, is down"))
-            .shown(
-                format!("ip link show dev {name} on {title}"),
-                "without the flag UP",
-            )
-            .run(
-                &owner.node.name,
-                format!("{inside}ip link set {name} up"),
-                format!("{inside}ip link set {name} down"),
-            )
-            .step("routes over it went with it: see that they are back (ip route)"),
-    )
+    let explained = explained
+        .clone()
+        .sure(Sure::Proved)
+        .because(format!("{name} of {title}, which has {ip}, is down"));
+    let explained = below(owner, holder)
+        .into_iter()
+        .fold(explained, |explained, link| {
+            let name = &link.name;
+            explained
+                .shown(
+                    format!("ip link show dev {name} on {title}"),
+                    "without the flag UP",
+                )
+                .run(
+                    &owner.node.name,
+                    format!("{inside}ip link set {name} up"),
+                    format!("{inside}ip link set {name} down"),
+                )
+        });
+    Some(explained.step("routes over it went with it: see that they are back (ip route)"))
 }
 
 /// Asker and owner have macvlans of one host, of a mode in which they don't hear each other.
@@ -310,169 +357,4 @@ fn past_netfilter(case: &Case, translator: PlaceId, asked: IpAddr) -> Option<Exp
         )
         .step("keep it: br_netfilter in /etc/modules-load.d, the setting in /etc/sysctl.d"),
     )
-}
-
-pub(super) fn port_state(case: &Case, port: &str, bridge: &str, cause: &Cause) -> Explained {
-    let who = case.who();
-    let state = match cause {
-        Cause::PortState { state, .. } => state.as_str(),
-        _ => "",
-    };
-    let explained = Explained::new(
-        "bridge-port-not-forwarding",
-        case,
-        Sure::Proved,
-        format!("port {port} of {bridge} on {who} is {state}"),
-    );
-    port_opened(case.place, port, bridge, cause, explained)
-}
-
-/// Why a port doesn't forward, and what opens it.
-pub(super) fn port_opened(
-    place: &Place,
-    port: &str,
-    bridge: &str,
-    cause: &Cause,
-    explained: Explained,
-) -> Explained {
-    let state = match cause {
-        Cause::PortState { state, .. } => state.as_str(),
-        _ => "",
-    };
-    let explained = explained.shown(
-        format!("bridge link show dev {port} on {}", place.title()),
-        format!("state {state}"),
-    );
-    let spanning = link_named(place, bridge).and_then(|link| match &link.data {
-        Some(LinkData::Bridge(data)) => Some(data.stp_state),
-        _ => None,
-    });
-    match state {
-        "blocking" | "listening" | "learning" if spanning != Some(0) => explained
-            .because(format!(
-                "STP keeps it from forwarding: {bridge} sees a loop, or the port just came up (15 s a step)"
-            ))
-            .step(format!(
-                "look for a second way between bridges: bridge link; brctl showstp {bridge}"
-            )),
-        _ => explained
-            .because("the port was disabled, or its link is down")
-            .run(
-                &place.node.name,
-                format!("bridge link set dev {port} state 3"),
-                format!("bridge link set dev {port} state 0"),
-            ),
-    }
-}
-
-pub(super) fn not_a_port(case: &Case, port: &str, bridge: &str) -> Explained {
-    Explained::new(
-        "link-without-bridge",
-        case,
-        Sure::Proved,
-        format!("{port} is no port of {bridge} any more"),
-    )
-    .because("somebody took the container's link out of its bridge")
-    .shown(
-        format!("ip link show dev {port} on {}", case.who()),
-        format!("no master {bridge}"),
-    )
-    .run(
-        &case.place.node.name,
-        format!("ip link set {port} master {bridge}"),
-        format!("ip link set {port} nomaster"),
-    )
-}
-
-pub(super) fn hairpin(case: &Case, port: &str) -> Explained {
-    Explained::new("hairpin-off", case, Sure::Proved, format!("the packet should go back out of {port}, and hairpin is off there"))
-        .because("a pod reaches itself through its own service, and the bridge sends nothing back by the port it came from")
-        .shown(format!("bridge -d link show dev {port} on {}", case.who()), "hairpin off")
-        .run(
-            &case.place.node.name,
-            format!("bridge link set dev {port} hairpin on"),
-            format!("bridge link set dev {port} hairpin off"),
-        )
-        .step("for all pods: hairpinMode true in the CNI's bridge plugin")
-}
-
-pub(super) fn isolated(case: &Case, from: &str, to: &str) -> Explained {
-    Explained::new(
-        "bridge-ports-isolated",
-        case,
-        Sure::Proved,
-        format!("ports {from} and {to} are isolated from each other"),
-    )
-    .because("both ports are set to isolated: they reach only ports that are not")
-    .shown(
-        format!("bridge -d link on {}", case.who()),
-        format!("isolated on: {from}, {to}"),
-    )
-    .run(
-        &case.place.node.name,
-        format!("bridge link set dev {to} isolated off"),
-        format!("bridge link set dev {to} isolated on"),
-    )
-}
-
-pub(super) fn vlan(case: &Case, port: &str, vlan: Option<u16>) -> Explained {
-    let what = vlan.map_or_else(|| "the frame's VLAN".to_owned(), |vlan| format!("VLAN {vlan}"));
-    let explained = Explained::new(
-        "vlan-not-on-port",
-        case,
-        Sure::Proved,
-        format!("port {port} is no member of {what}"),
-    )
-    .because("the bridge filters VLANs, and this port was not added")
-    .shown(
-        format!("bridge vlan show dev {port} on {}", case.who()),
-        format!("{what} is not listed"),
-    );
-    match vlan {
-        Some(vlan) => explained.run(
-            &case.place.node.name,
-            format!("bridge vlan add dev {port} vid {vlan}"),
-            format!("bridge vlan del dev {port} vid {vlan}"),
-        ),
-        None => explained.step(format!(
-            "bridge vlan add dev {port} vid NUMBER, with pvid untagged for frames without a tag"
-        )),
-    }
-}
-
-/// A bond whose ports are all down or gone.
-pub(super) fn no_port(case: &Case, link: &str) -> Explained {
-    Explained::new(
-        "bridge-without-ports",
-        case,
-        Sure::Proved,
-        format!("{link} of {} has no port that is up", case.who()),
-    )
-    .because("all links below it are down, or were taken out")
-    .shown(
-        format!("ip link show master {link} on {}", case.who()),
-        "none is up",
-    )
-    .look(&case.place.node.name, format!("ip link show master {link}"))
-    .step("bring one of them up (ip link set PORT up), or add one (ip link set PORT master …)")
-}
-
-/// The bridge knows no port for the address, and floods to none.
-pub(super) fn no_port_for(case: &Case, bridge: &str, mac: Mac) -> Explained {
-    let who = case.who();
-    Explained::new(
-        "frame-without-port",
-        case,
-        Sure::Likely,
-        format!("no port of {bridge} on {who} leads to {mac}"),
-    )
-    .because("the container's link is no port of the bridge, or flooding is off and nothing was learned")
-    .shown(
-        format!("bridge fdb show br {bridge} on {who}"),
-        format!("nothing for {mac}"),
-    )
-    .look(&case.place.node.name, format!("bridge link show | grep {bridge}"))
-    .step(format!(
-        "put the link of whoever has {mac} into {bridge}: ip link set LINK master {bridge}"
-    ))
 }

@@ -4,10 +4,18 @@
 
 mod beyond;
 mod case;
+mod ends;
+mod frames;
+mod ipvs;
 mod links;
+mod macs;
 mod nat;
 mod neighbors;
+mod outer;
+mod ports;
 mod published;
+mod remade;
+mod remotes;
 mod routes;
 mod routing;
 mod rules;
@@ -16,6 +24,8 @@ mod services;
 mod sessions;
 mod switches;
 mod tunnels;
+mod vlans;
+mod vrfs;
 
 use super::finding::{Command, Evidence, Finding, Sure};
 use super::shell::Odd;
@@ -115,7 +125,7 @@ pub fn explain(scene: Scene, outcome: &Outcome, there: Option<&Outcome>) -> Opti
 }
 
 fn explained(case: &Case) -> Option<Explained> {
-    if let Some(explained) = routing::by_default_route(case) {
+    if let Some(explained) = ipvs::address_of_nobody(case).or_else(|| routing::by_default_route(case)) {
         return Some(explained);
     }
     let elsewhere = matches!(
@@ -129,7 +139,7 @@ fn explained(case: &Case) -> Option<Explained> {
     match &case.outcome.end {
         End::Delivered | End::Answered(_) | End::Heard { .. } => None,
         End::Dropped(cause) | End::Rejected(cause) => Some(by_cause(case, cause)),
-        End::NotForMe => Some(neighbors::nobody_has(case)),
+        End::NotForMe => Some(macs::nobody_has(case)),
         End::NotDecidable(missing) => Some(beyond::missing(case, missing)),
     }
 }
@@ -157,15 +167,13 @@ fn by_cause(case: &Case, cause: &Cause) -> Explained {
             let lost = lost.as_ref().map(|(place, cause)| (*place, &**cause));
             neighbors::no_answer(case, *target, link, entry.as_deref(), heard, lost)
         }
-        Cause::NobodyHas { .. } | Cause::WrongMac { .. } | Cause::Elsewhere { .. } => {
-            neighbors::nobody_has(case)
-        }
+        Cause::NobodyHas { .. } | Cause::WrongMac { .. } | Cause::Elsewhere { .. } => macs::nobody_has(case),
         Cause::LinkDown { link } => links::down(case, link),
-        Cause::PortState { port, bridge, .. } => links::port_state(case, port, bridge, cause),
-        Cause::NotAPort { port, bridge } => links::not_a_port(case, port, bridge),
-        Cause::HairpinOff { port } => links::hairpin(case, port),
-        Cause::Isolated { from, to } => links::isolated(case, from, to),
-        Cause::NotInVlan { port, vlan } => links::vlan(case, port, *vlan),
+        Cause::PortState { port, bridge, .. } => ports::port_state(case, port, bridge, cause),
+        Cause::NotAPort { port, bridge } => ports::not_a_port(case, port, bridge),
+        Cause::HairpinOff { port } => ports::hairpin(case, port),
+        Cause::Isolated { from, to } => ports::isolated(case, from, to),
+        Cause::NotInVlan { port, vlan } => ports::vlan(case, port, *vlan),
         Cause::NoFdb { link, mac } => tunnels::no_fdb(case, link, *mac),
         Cause::NoVxlan { vni, port, other } => tunnels::no_vxlan(case, *vni, *port, other.as_ref()),
         Cause::NoRemote { link, dst } => tunnels::no_remote(case, link, *dst),
@@ -179,13 +187,22 @@ fn by_cause(case: &Case, cause: &Cause) -> Explained {
             from,
             other,
         } => switches::no_tunnel_port(case, kind, *key, *from, other.as_deref()),
-        Cause::NoPort { link } => links::no_port(case, link),
-        Cause::NoPortFor { bridge, mac } => links::no_port_for(case, bridge, *mac),
+        Cause::NoPort { link } => ports::no_port(case, link),
+        Cause::NoPortFor { bridge, mac } => ports::no_port_for(case, bridge, *mac),
         Cause::Martian { ip, link, why } => routing::martian(case, *ip, link, *why),
         Cause::Astray { .. } => Explained::new("no-route", case, Sure::Possible, cause.to_string()),
         Cause::Untranslated { dst, gateway, rule } => rules::untranslated(case, *dst, *gateway, rule),
         Cause::Unanswered { src, dst, entry } => beyond::unanswered(case, *src, *dst, entry),
         Cause::AddressShared { ip, asker } => links::address_shared(case, *ip, asker),
-        Cause::Other(why) => Explained::new("packet-lost", case, Sure::Possible, why.clone()),
+        Cause::Other(why) => other(case, why),
     }
+}
+
+/// What the walk has only a sentence for.
+fn other(case: &Case, why: &str) -> Explained {
+    let lost = Explained::new("packet-lost", case, Sure::Possible, why);
+    tunnels::unfit(case, &lost)
+        .or_else(|| remotes::without_local(case))
+        .or_else(|| ipvs::without_server(case))
+        .unwrap_or(lost)
 }

@@ -3,12 +3,11 @@
 use std::net::IpAddr;
 
 use super::case::{Case, link_named, namespace, typed_in};
-use super::{Explained, links, segment, switches};
+use super::{Explained, frames, links, ports, remotes, segment, switches, vlans};
 use crate::diagnose::finding::Sure;
 use crate::forward::fib::{Flow, Refused};
-use crate::forward::packet::Mac;
 use crate::forward::topology::{At, PlaceId};
-use crate::forward::walk::{Cause, Step, What};
+use crate::forward::walk::{Cause, What};
 use crate::state::kind::LinkData;
 use crate::state::neighbor::NeighborState;
 
@@ -34,8 +33,11 @@ pub(super) fn no_answer(
         format!("ip neigh show {target} on {who}"),
         entry.unwrap_or("no entry, and nobody seen would answer"),
     );
+    if let Some(found) = tunneled(case, &explained, target, link, lost) {
+        return found;
+    }
     if let Some((place, cause)) = lost {
-        return stopped(case, explained, place, cause);
+        return stopped(case, explained, (link, target), place, cause);
     }
     let ends: Vec<At> = heard.iter().copied().filter(|at| at.place != case.id).collect();
     if case.place.namespace.is_some()
@@ -58,14 +60,43 @@ pub(super) fn no_answer(
     on_no_segment(case, explained, target, link)
 }
 
+/// The question goes by a tunnel whose ends don't fit, or is the tunnel's own.
+fn tunneled(
+    case: &Case,
+    explained: &Explained,
+    target: IpAddr,
+    link: &str,
+    lost: Option<(PlaceId, &Cause)>,
+) -> Option<Explained> {
+    if case.owner(target).is_none() {
+        return remotes::of_nobody(case, explained, target);
+    }
+    // What has a better reason is told by that.
+    let by_tunnel = lost.is_none_or(|(_, cause)| matches!(cause, Cause::NoTunnel { .. } | Cause::Other(_)));
+    let (asks, theirs) = (case.at_named(case.id, link)?, case.held(target)?);
+    frames::apart(case, explained, asks, theirs).filter(|_| by_tunnel)
+}
+
 /// The question gets lost on its way.
-fn stopped(case: &Case, explained: Explained, place: PlaceId, cause: &Cause) -> Explained {
+fn stopped(
+    case: &Case,
+    explained: Explained,
+    (asks, target): (&str, IpAddr),
+    place: PlaceId,
+    cause: &Cause,
+) -> Explained {
     let found = case.scene.topology.place(place);
     let (title, inside) = (found.title(), typed_in(found));
     let explained = explained
         .sure(Sure::Proved)
         .because(format!("the question gets no farther than {title}: {cause}"));
+    if let Cause::NotInVlan { port, vlan } = cause
+        && let Some(found) = vlans::stopped(case, &explained, (asks, target), place, (port, *vlan))
+    {
+        return found;
+    }
     match cause {
+        Cause::NoPort { link } => ports::portless(explained, found, link),
         Cause::LinkDown { link } => explained
             .shown(
                 format!("ip link show dev {link} on {title}"),
@@ -77,7 +108,7 @@ fn stopped(case: &Case, explained: Explained, place: PlaceId, cause: &Cause) -> 
                 format!("{inside}ip link set {link} down"),
             )
             .step("routes over it went with it: see that they are back (ip route)"),
-        Cause::PortState { port, bridge, .. } => links::port_opened(found, port, bridge, cause, explained),
+        Cause::PortState { port, bridge, .. } => ports::port_opened(found, port, bridge, cause, explained),
         Cause::NoVxlan { .. } if switches::unplugged(found).is_some() => {
             switches::without_link(found, explained)
         }
@@ -298,6 +329,14 @@ fn owned(
     };
     let down = links::holder_down(&explained, owner, target);
     let down = down.or_else(|| links::cable_down(case, &explained, id));
+    let down = down.or_else(|| {
+        vlans::apart(
+            case,
+            &explained,
+            case.at_named(case.id, link)?,
+            case.held(target)?,
+        )
+    });
     if let Some(down) = down.or_else(|| links::macvlans_apart(case, &explained, link, id)) {
         return down;
     }
@@ -386,111 +425,4 @@ fn on_no_segment(case: &Case, explained: Explained, target: IpAddr, link: &str) 
             "whoever should have {target} is down, or has another address"
         ))
         .step(format!("see that {target} is on, and on the segment of {link}"))
-}
-
-/// The frame goes to a link-layer address that nobody has where it arrives.
-pub(super) fn nobody_has(case: &Case) -> Explained {
-    let who = case.who();
-    let Some(step) = sender(case.trail()) else {
-        return Explained::new(
-            "frame-for-nobody",
-            case,
-            Sure::Likely,
-            format!("{who} gets a frame that is not for it"),
-        )
-        .because("the sender has a wrong link-layer address for the next hop");
-    };
-    let from = case.scene.topology.place(step.place);
-    let title = from.title();
-    let words: Vec<&str> = step.text.split(' ').collect();
-    let (ip, mac) = (words.first().copied().unwrap_or(""), after(&words, "lladdr"));
-    let (dev, permanent) = (after(&words, "dev"), step.text.ends_with("PERMANENT"));
-    let owner = ip.parse().ok().and_then(|ip: IpAddr| case.owner(ip));
-    if let Some((pod, found)) = owner.filter(|(_, found)| found.namespace.is_some()) {
-        let lost = Explained::new(
-            "frame-for-nobody",
-            case,
-            Sure::Proved,
-            format!("{} is cut off from its node", found.title()),
-        )
-        .shown(format!("ip neigh on {title}"), &*step.text);
-        if let Some(detached) = detached(case, &lost, pod) {
-            return detached;
-        }
-    }
-    // Whoever has the next hop's address, by the same kind of link.
-    let right = ip
-        .parse()
-        .ok()
-        .and_then(|ip: IpAddr| case.owner(ip))
-        .and_then(|(_, place)| {
-            let address = place
-                .net
-                .addresses
-                .items()
-                .iter()
-                .find(|address| address.ip.to_string() == ip)?;
-            let link = place.net.link(address.link)?;
-            Some((place.title(), link.name.clone(), link.mac.clone()?))
-        });
-    let right = right.or_else(|| {
-        let vxlan = |link: &&crate::state::link::Link| matches!(link.data, Some(LinkData::Vxlan(_)));
-        let found = case.place.net.links.items().iter().find(vxlan)?;
-        Some((who.clone(), found.name.clone(), found.mac.clone()?))
-    });
-    let explained = Explained::new(
-        "frame-for-nobody",
-        case,
-        Sure::Proved,
-        format!("{title} sends to {mac}, which nobody at {who} has: the neighbor entry of {ip} is stale"),
-    )
-    .shown(format!("ip neigh on {title}"), &*step.text);
-    let explained = if permanent {
-        explained.because(
-"the entry was written by an agent (flanneld, Felix), and the other node's link got a new address since: by a reboot, udev or NetworkManager",
-)
-    } else {
-        explained.because("the host with the address was replaced, and the old entry lives on")
-    };
-    let Some((place, link, right)) = right.filter(|(.., right)| Mac::parse(right) != Mac::parse(mac)) else {
-        return explained.sure(Sure::Likely).step(format!(
-            "ip neigh del {ip} dev {dev} on {title}: it is asked for anew"
-        ));
-    };
-    let state = if permanent {
-        "nud permanent"
-    } else {
-        "nud reachable"
-    };
-    let inside = typed_in(from);
-    explained
-        .shown(format!("ip link show dev {link} on {place}"), right.clone())
-        .run(
-            &from.node.name,
-            format!("{inside}ip neigh replace {ip} lladdr {right} dev {dev} {state}"),
-            format!("{inside}ip neigh replace {ip} lladdr {mac} dev {dev} {state}"),
-        )
-        .step(if permanent {
-            "and the FDB entry with it (bridge fdb append … dst NODE); for good: restart the agent, and set MACAddressPolicy=none for its link"
-        } else {
-            "it also goes by itself when the entry ages"
-        })
-}
-
-/// The neighbor entry that the frame was addressed by: for one out of a tunnel, that of the packet inside.
-fn sender(trail: &[Step]) -> Option<&Step> {
-    let mut depth = 0_u32;
-    trail.iter().rev().find(|step| {
-        match step.what {
-            What::Decap => depth += 1,
-            What::Encap => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        step.what == What::Neighbor && depth == 0
-    })
-}
-
-fn after<'w>(words: &[&'w str], key: &str) -> &'w str {
-    let at = words.iter().position(|word| *word == key);
-    at.and_then(|at| words.get(at + 1)).copied().unwrap_or("?")
 }

@@ -5,11 +5,15 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::Explained;
-use super::case::{Case, docker_bridge, typed_in};
-use super::{nat, sessions};
+use super::case::{Case, docker_bridge, link_named, on_segment, pod_net, typed_in};
+use super::{ends, nat, sessions};
 use crate::diagnose::finding::Sure;
+use crate::forward::fib::Flow;
+use crate::forward::packet::{Inner, Packet};
 use crate::forward::topology::{Place, PlaceId};
 use crate::forward::walk::What;
+use crate::state::kind::LinkData;
+use crate::state::link::Link;
 use crate::state::route::{Route, RouteProtocol, RouteType};
 
 /// RTPROT_ZEBRA, RTPROT_BIRD, RTPROT_BGP, RTPROT_ISIS, RTPROT_OSPF, RTPROT_RIP.
@@ -91,10 +95,7 @@ pub(super) fn of_pod(case: &Case, explained: Explained) -> Explained {
         .iter()
         .find(|link| link.kind.as_deref() == Some("veth"));
     let Some(link) = own.map(|link| link.name.as_str()) else {
-        return explained
-            .sure(Sure::Proved)
-            .because("it has no link but lo: network mode none, or its setup failed")
-            .step("start the container with a network, or look at the CNI's log");
+        return stacked(case, explained);
     };
     let outer = case.host_end(case.id);
     let bridge = outer.and_then(|at| {
@@ -139,6 +140,94 @@ pub(super) fn of_pod(case: &Case, explained: Explained) -> Explained {
         format!("{inside}ip route add default via {gateway} dev {link}"),
         format!("{inside}ip route del default via {gateway} dev {link}"),
     )
+}
+
+/// Routes by a tunnel that was down, for what it carried: the way back.
+pub(super) fn over(case: &Case, explained: Explained, link: &Link, outer: &Packet) -> Explained {
+    let Some(Inner::Packet { packet, .. }) = outer.inner.as_deref() else {
+        return explained;
+    };
+    let back = case.place.fib.lookup(&Flow::to(packet.src));
+    if back.is_ok_and(|hit| hit.route.dst.prefix_len() > 0) {
+        return explained;
+    }
+    // Its own segment's route comes by itself.
+    let mut own = case.place.net.addresses.items().iter();
+    if own.any(|own| own.link == link.index && own.network().is_some_and(|net| net.contains(&packet.src))) {
+        return explained;
+    }
+    let net = case.owner(packet.src).map_or_else(
+        || IpNet::from(packet.src),
+        |(owner, _)| pod_net(case.host_of(owner).1, packet.src),
+    );
+    let (inside, name) = (typed_in(case.place), &link.name);
+    explained.run(
+        &case.place.node.name,
+        format!("{inside}ip route add {net} dev {name}"),
+        format!("{inside}ip route del {net} dev {name}"),
+    )
+}
+
+/// The link by which packets for another node are meant to leave, and the gateway there: where its own way back comes in.
+pub(super) fn way_to<'a>(
+    case: &Case<'_, 'a>,
+    host: &Place<'a>,
+    v6: bool,
+) -> Option<(&'a Link, Option<IpAddr>)> {
+    let own = case.outcome.state.packet.src;
+    let back = || {
+        let hit = host.fib.lookup(&Flow::to(own)).ok()?;
+        let hop = hit.hops.first().filter(|_| hit.route.dst.prefix_len() > 0)?;
+        if let Some(gateway) = hop.gateway {
+            let mut addresses = case.place.net.addresses.items().iter();
+            let at = addresses.find(|address| address.ip == gateway)?;
+            let mut theirs = host.net.addresses.items().iter();
+            let next = theirs.find(|theirs| at.network().is_some_and(|net| net.contains(&theirs.ip)))?;
+            return Some((case.place.net.link(at.link)?, Some(next.ip)));
+        }
+        let (remote, _) = ends::addresses(host.net.link(hop.link?)?)?;
+        remote.filter(|remote| case.place.has(*remote))?;
+        let mut links = case.place.net.links.items().iter();
+        let leads = |link: &&Link| {
+            ends::addresses(link).is_some_and(|(remote, _)| remote.is_some_and(|ip| host.has(ip)))
+        };
+        Some((links.find(leads)?, None))
+    };
+    back().or_else(|| {
+        let (gateway, link) = on_segment(case.place, host, v6)?;
+        Some((link_named(case.place, &link)?, Some(gateway)))
+    })
+}
+
+/// A pod without a veth: its link is on top of one of its host's, or it has none.
+fn stacked(case: &Case, explained: Explained) -> Explained {
+    let explained = explained.sure(Sure::Proved);
+    let mut links = case.place.net.links.items().iter();
+    let own = links.find(|link| matches!(link.data, Some(LinkData::Ipvlan(_) | LinkData::Macvlan(_))));
+    let Some(link) = own else {
+        return explained
+            .because("it has no link but lo: network mode none, or its setup failed")
+            .step("start the container with a network, or look at the CNI's log");
+    };
+    let explained =
+        explained.because("its default route is missing: removed, or gone when its link was down");
+    let (inside, name) = (typed_in(case.place), &link.name);
+    match &link.data {
+        // Its host looks packets up; there is no gateway.
+        Some(LinkData::Ipvlan(ipvlan)) if ipvlan.mode != "l2" => explained
+            .shown(
+                format!("ip -d link show dev {name} on {}", case.who()),
+                format!("ipvlan mode {}", ipvlan.mode),
+            )
+            .run(
+                &case.place.node.name,
+                format!("{inside}ip route add default dev {name}"),
+                format!("{inside}ip route del default dev {name}"),
+            ),
+        _ => explained.step(format!(
+            "give it one: {inside}ip route add default via ROUTER dev {name}, the router of its segment"
+        )),
+    }
 }
 
 /// The answer is for a container's own address, at a host that knows only nodes: it went out without MASQUERADE.

@@ -4,13 +4,15 @@ use std::net::IpAddr;
 
 use super::case::{Case, on_segment, pod_net, typed_in};
 use super::routes::{self, host_text};
-use super::{Explained, links, neighbors};
+use super::{Explained, ipvs, links, neighbors, vrfs};
 use crate::diagnose::finding::Sure;
 use crate::forward::topology::{Place, PlaceId};
 use crate::forward::walk::{Cause, End, Martian, Missing, RefusedBy, Refuses, What};
-use crate::state::link::Address;
 
 pub(super) fn forwarding_off(case: &Case, key: &str) -> Explained {
+    if let Some(explained) = ipvs::server_lacks_address(case) {
+        return explained;
+    }
     let who = case.who();
     let inside = typed_in(case.place);
     Explained::new(
@@ -32,6 +34,9 @@ pub(super) fn forwarding_off(case: &Case, key: &str) -> Explained {
 }
 
 pub(super) fn not_for_us(case: &Case, dst: IpAddr, link: &str) -> Explained {
+    if let Some(explained) = ipvs::server_lacks_address(case) {
+        return explained;
+    }
     let who = case.who();
     let sender = case.hops().len().checked_sub(2).and_then(|at| {
         let place = case.hops().get(at)?.place;
@@ -83,7 +88,7 @@ pub(super) fn no_route(case: &Case, dst: IpAddr, tunnel: Option<&str>) -> Explai
     let near = own.find(|address| address.network().is_some_and(|net| net.contains(&dst)));
     if let Some(address) = near {
         return links::holder_down(&explained, case.place, address.ip)
-            .unwrap_or_else(|| of_address(case, explained, address));
+            .unwrap_or_else(|| vrfs::of_address(case, explained, address));
     }
     let owner = case.owner(dst);
     if case.place.namespace.is_some() {
@@ -112,36 +117,6 @@ pub(super) fn no_route(case: &Case, dst: IpAddr, tunnel: Option<&str>) -> Explai
             }
         }
     }
-}
-
-/// The route that comes with an address is gone.
-fn of_address(case: &Case, explained: Explained, address: &Address) -> Explained {
-    let (Some(link), Some(net)) = (case.place.net.link(address.link), address.network()) else {
-        return explained;
-    };
-    let inside = typed_in(case.place);
-    let (name, ip) = (&link.name, address.ip);
-    let src = if ip.is_ipv4() {
-        format!(" scope link src {ip}")
-    } else {
-        String::new()
-    };
-    explained
-        .sure(Sure::Proved)
-        .because(format!(
-            "{} has {ip}, and the route to {net} that comes with it is gone: deleted, or the address was set with \
-             noprefixroute",
-            link.name
-        ))
-        .shown(
-            format!("ip address on {}", case.who()),
-            format!("{ip} of {net} on {}, which is up", link.name),
-        )
-        .run(
-            &case.place.node.name,
-            format!("{inside}ip route add {net} dev {name} proto kernel{src}"),
-            format!("{inside}ip route del {net} dev {name} proto kernel"),
-        )
 }
 
 /// A node that should know the pod's way sent it to a router by its default route; that router need not know pods.
@@ -289,8 +264,9 @@ fn own_pod(case: &Case, explained: Explained, pod: PlaceId, dst: IpAddr) -> Expl
             place.title()
         ));
     };
-    if let Some(bridged) = neighbors::wrong_bridge(case, &explained, pod, at) {
-        return bridged;
+    let known = neighbors::wrong_bridge(case, &explained, pod, at);
+    if let Some(found) = known.or_else(|| vrfs::apart(case, &explained, at)) {
+        return found;
     }
     let link = case.name(at.place, at.link);
     let cause = if link.starts_with("cali") {
@@ -335,17 +311,26 @@ fn other_node(case: &Case, explained: Explained, owner: PlaceId, dst: IpAddr) ->
         Some(run) => explained.netdiag(run),
         None => explained,
     };
-    match on_segment(case.place, host, dst.is_ipv6()) {
-        Some((gateway, link)) => explained
-            .shown(
-                format!("ip address of {}", host.title()),
-                format!("{gateway}, on the segment of {link} of {}", case.who()),
-            )
-            .run(
+    match routes::way_to(case, host, dst.is_ipv6()) {
+        Some((link, gateway)) => {
+            let (who, name) = (case.who(), &link.name);
+            let explained = match gateway {
+                Some(gateway) => explained.shown(
+                    format!("ip address of {}", host.title()),
+                    format!("{gateway}, on the segment of {name} of {who}"),
+                ),
+                None => explained.shown(
+                    format!("ip -d link show dev {name} on {who}"),
+                    format!("a tunnel to {}", host.title()),
+                ),
+            };
+            let via = gateway.map_or_else(String::new, |gateway| format!(" via {gateway}"));
+            links::raised(case, explained, link).run(
                 &case.place.node.name,
-                format!("ip route add {net} via {gateway} dev {link}"),
-                format!("ip route del {net} via {gateway} dev {link}"),
-            ),
+                format!("ip route add {net}{via} dev {name}"),
+                format!("ip route del {net}{via} dev {name}"),
+            )
+        }
         None if topology.place(owner).namespace.is_none()
             && !routes::has_default(case.place, dst.is_ipv6()) =>
         {
@@ -380,10 +365,11 @@ pub(super) fn refused(case: &Case, how: Refuses, dst: IpAddr, by: &RefusedBy) ->
                     .map_or(&[][..], |cluster| cluster.pools.as_slice());
                 pools.iter().any(|pool| pool.cidr.contains(&net)) || case.place.node.bird.known().is_some()
             });
-            let explained = explained(format!("{who} has a {word} route {prefix} for {dst}")).shown(
-                format!("ip route show table {table} on {who}"),
-                format!("{word} {prefix}"),
-            );
+            let explained = explained(format!("{who} has a route of type {word}, {prefix}, for {dst}"))
+                .shown(
+                    format!("ip route show table {table} on {who}"),
+                    format!("{word} {prefix}"),
+                );
             // A pod's own route is nobody's business on its host.
             let inside = typed_in(case.place);
             let pod = case

@@ -4,21 +4,23 @@
 use std::net::IpAddr;
 
 use super::case::{Case, typed_in};
-use super::{Explained, links, neighbors};
+use super::{Explained, neighbors, ports};
+use crate::diagnose::connected::Connected;
 use crate::diagnose::finding::Sure;
 use crate::forward::fib::Flow;
 use crate::forward::packet::Mac;
-use crate::forward::topology::{At, PlaceId};
+use crate::forward::topology::{At, Place, PlaceId};
 use crate::forward::walk::{Step, What};
 use crate::state::kind::{BridgePort, PortState};
 use crate::state::link::{Link, LinkFlags};
+use crate::state::route::Route;
 
 /// A port of a bridge, and that bridge.
 #[derive(Clone, Copy)]
-struct Port<'a> {
-    at: At,
-    link: &'a Link,
-    bridge: &'a Link,
+pub(super) struct Port<'a> {
+    pub(super) at: At,
+    pub(super) link: &'a Link,
+    pub(super) bridge: &'a Link,
 }
 
 /// Why the owner of an address does not answer whoever asks on `link`; nothing when no reason was seen.
@@ -46,7 +48,7 @@ pub(super) fn apart(
 }
 
 /// The port that a link hangs on: the other end of its cable.
-fn port_of<'a>(case: &Case<'_, 'a>, at: At) -> Option<Port<'a>> {
+pub(super) fn port_of<'a>(case: &Case<'_, 'a>, at: At) -> Option<Port<'a>> {
     let topology = case.scene.topology;
     let at = topology.veth_peer(at)?;
     port(case, at)
@@ -103,6 +105,9 @@ fn silent(case: &Case, explained: &Explained, at: At, target: IpAddr, heard: boo
     }
     let sender = case.first_packet()?.src;
     let back = place.fib.lookup(&Flow::to(sender));
+    if let Some(explained) = without_segment(&explained, place, link, sender) {
+        return Some(explained);
+    }
     let elsewhere = back.map_or(true, |hit| hit.hops.iter().all(|hop| hop.link != Some(at.link)));
     elsewhere.then(|| {
         explained
@@ -113,6 +118,35 @@ fn silent(case: &Case, explained: &Explained, at: At, target: IpAddr, heard: boo
             .shown(format!("ip route get {sender} on {title}"), format!("not by {name}"))
             .step(format!("give {title} a route to {sender} by {name}: compare the lengths of both addresses"))
     })
+}
+
+/// The asker is on the segment of an address of the link, and the route that comes with it is gone.
+fn without_segment(explained: &Explained, place: &Place, link: &Link, asker: IpAddr) -> Option<Explained> {
+    let mut own = place.net.addresses.items().iter();
+    let near =
+        own.find(|own| own.link == link.index && own.network().is_some_and(|net| net.contains(&asker)))?;
+    let connected = Connected::of(place.net, near)?;
+    let leads = |route: &Route| {
+        route.dst.contains(&asker) && route.next_hops.iter().any(|hop| hop.link == Some(link.index))
+    };
+    if place.net.routes.items().iter().any(leads) {
+        return None;
+    }
+    let (title, inside) = (place.title(), typed_in(place));
+    Some(
+        explained
+            .clone()
+            .because(format!(
+                "{title} hears the question, but has no way back by {}, and answers only where it has one: the route that comes with {} is gone",
+                link.name, near.ip
+            ))
+            .shown(format!("ip route show table all dev {} on {title}", link.name), format!("nothing to {}", connected.net))
+            .run(
+                &place.node.name,
+                format!("{inside}ip route add {}", connected.add),
+                format!("{inside}ip route del {}", connected.del),
+            ),
+    )
 }
 
 /// What keeps two ports of one bridge apart.
@@ -131,7 +165,7 @@ fn between(case: &Case, explained: &Explained, asks: Port, theirs: Port) -> Opti
         return None;
     }
     if from.isolated && to.isolated {
-        let found = links::isolated(case, &asks.link.name, &theirs.link.name);
+        let found = ports::isolated(case, &asks.link.name, &theirs.link.name);
         return Some(as_of(explained, found));
     }
     let closed = |port: Port, what: &str, flag: &str| {

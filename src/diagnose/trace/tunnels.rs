@@ -2,6 +2,9 @@
 
 use super::Explained;
 use super::case::{Case, link_named, on_segment};
+use super::ends::{self, End};
+use super::outer::Outer;
+use super::{remotes, routes};
 use crate::diagnose::finding::Sure;
 use crate::forward::packet::Mac;
 use crate::forward::walk::{VxlanEnd, What};
@@ -119,13 +122,23 @@ pub(super) fn no_fdb(case: &Case, link: &str, mac: Mac) -> Explained {
 }
 
 pub(super) fn no_remote(case: &Case, link: &str, dst: std::net::IpAddr) -> Explained {
-    Explained::new(
+    let explained = Explained::new(
         "tunnel-without-remote",
         case,
         Sure::Proved,
-        format!("{link} of {} doesn't know where to send packets for {dst}", case.who()),
-    )
-    .because("the tunnel link has no remote, and the route names no gateway: with Calico's tunl0 the gateway is the other node")
+        format!(
+            "{link} of {} doesn't know where to send packets for {dst}",
+            case.who()
+        ),
+    );
+    let own = link_named(case.place, link);
+    let external = own.filter(|own| matches!(&own.data, Some(LinkData::Tunnel(tunnel)) if tunnel.external));
+    let packet = &case.outcome.state.packet;
+    let by_route = external.and_then(|own| remotes::by_route(case, &explained, own, packet.src, packet.dst));
+    if let Some(found) = by_route {
+        return found;
+    }
+    explained.because("the tunnel link has no remote, and the route names no gateway: with Calico's tunl0 the gateway is the other node")
     .shown(
         format!("ip route get {dst} on {}", case.who()),
         case.last(What::Route).map_or_else(String::new, |step| step.text.clone()),
@@ -157,6 +170,9 @@ pub(super) fn no_tunnel(case: &Case, outer: &str) -> Explained {
     if let Some(tun) = tun.filter(|tun| !tun.is_up()) {
         return flannel_tun(case, explained, tun);
     }
+    if let Some(found) = unfit(case, &explained) {
+        return found;
+    }
     if tunnels.is_empty() {
         return explained
             .because(format!("{who} has no tunnel link of this kind: IPIP is on at the sender only, or the module is not loaded"))
@@ -169,6 +185,37 @@ pub(super) fn no_tunnel(case: &Case, outer: &str) -> Explained {
         .because("remote, local address or key of the tunnel don't fit the packet, or the link is down")
         .shown(format!("ip -d link on {who}"), tunnels.join(", "))
         .step("each node's remote must be the other's local address, and the keys equal")
+}
+
+/// The link that is meant to take what arrived, why it doesn't, and what makes it.
+pub(super) fn unfit(case: &Case, explained: &Explained) -> Option<Explained> {
+    let packet = &case.outcome.state.packet;
+    // A router on its way takes nothing out of it.
+    let outer = Outer::of_packet(packet).filter(|_| case.place.has(packet.dst))?;
+    let step = case.trail().iter().rev().find(|step| step.what == What::Encap);
+    let sender = step.and_then(|step| {
+        let place = case.scene.topology.place(step.place);
+        let link = place.net.link(step.link?)?;
+        let tunnel = matches!(link.data, Some(LinkData::Tunnel(_) | LinkData::Geneve(_)));
+        tunnel.then_some(End { place, link })
+    });
+    if let Some(taker) = ends::meant(case.scene.topology, case.place, &outer) {
+        let found = ends::unlike(explained, sender, taker, &outer)?;
+        return Some(if taker.link.is_up() {
+            found
+        } else {
+            routes::over(case, found, taker.link, packet)
+        });
+    }
+    // Of a pair, the other end is missing; from others, the module's own link takes it.
+    let pair =
+        sender.is_some_and(|sender| ends::addresses(sender.link).is_some_and(|(remote, _)| remote.is_some()));
+    let link = link_named(case.place, outer.fallback()?).filter(|link| !link.is_up() && !pair)?;
+    let taker = End {
+        place: case.place,
+        link,
+    };
+    Some(ends::raised(explained.clone(), taker))
 }
 
 /// The UDP backend of flannel: flanneld takes what is in UDP, and gives it to a TUN link, which is down.
