@@ -1,6 +1,6 @@
 //! Which node has which block of addresses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -128,5 +128,49 @@ pub fn own_blocks<'n>(cluster: &'n Cluster, node: &'n NodeState) -> impl Iterato
             && route.table == TableId::MAIN
             && matches!(route.proto, RouteProtocol::BIRD | FELIX)
             && cluster.pools.iter().any(|pool| pool.cidr.contains(&route.dst))
+    })
+}
+
+/// Addresses that pods have of other nodes' blocks, with the nodes of these pods: by IPAM, and by the routes to pods that
+/// each node that is seen has.
+pub fn lent(cluster: &Cluster, nodes: &[NodeState], blocks: &[Block]) -> Vec<Block> {
+    let mut found: BTreeMap<IpNet, String> = BTreeMap::new();
+    for block in &cluster.ipam.blocks {
+        for (ip, node) in &block.given {
+            if let Some(node) = node.as_ref().filter(|_| block.node.is_some()) {
+                found.insert(IpNet::from(*ip), node.clone());
+            }
+        }
+    }
+    for node in nodes {
+        for route in to_pods(cluster, node) {
+            found.insert(route.dst, node.name.clone());
+        }
+    }
+    let owners: HashMap<IpNet, &str> = blocks
+        .iter()
+        .map(|block| (block.cidr, block.node.as_str()))
+        .collect();
+    let lengths: BTreeSet<u8> = blocks.iter().map(|block| block.cidr.prefix_len()).collect();
+    found.retain(|ip, node| {
+        let around = |length: &u8| Some(IpNet::new(ip.addr(), *length).ok()?.trunc());
+        let mut around = lengths.iter().filter_map(around);
+        let owner = around.find_map(|block| owners.get(&block));
+        owner.is_some_and(|owner| *owner != node.as_str())
+    });
+    found
+        .into_iter()
+        .map(|(cidr, node)| Block { cidr, node })
+        .collect()
+}
+
+/// A node's routes to its own pods.
+fn to_pods<'n>(cluster: &'n Cluster, node: &'n NodeState) -> impl Iterator<Item = &'n Route> {
+    node.net.routes.items().iter().filter(|route| {
+        route.kind == RouteType::Unicast
+            && route.table == TableId::MAIN
+            && route.dst.prefix_len() == route.dst.max_prefix_len()
+            && route.next_hops.iter().all(|hop| hop.gateway.is_none())
+            && cluster.pool_of(route.dst.addr()).is_some()
     })
 }

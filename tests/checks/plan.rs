@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use ipnet::IpNet;
 use netdiag::diagnose::future::{Change, future};
-use netdiag::state::route::{RouteProtocol, RouteType};
+use netdiag::state::route::{Route, RouteProtocol, RouteType};
 use netdiag::state::{NodeState, Snapshot};
 use netdiag_bench::cluster::Flavour;
 use serde_json::{Value, json};
 
-use crate::made::{found, made, resource, stored};
+use crate::made::{found, known, made, resource, stored};
+use crate::planted::FAULTS;
 use crate::recorded::story;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -113,6 +115,40 @@ fn what_is_stored_already_changes_nothing() {
     );
 }
 
+/// What is wrong already is so for a reason that the change leaves alone.
+#[test]
+fn what_is_broken_stays_so_when_something_else_changes() {
+    let changes = [
+        (
+            "FelixConfiguration",
+            "default",
+            json!({"logSeverityScreen": "Debug"}),
+        ),
+        (
+            "BGPConfiguration",
+            "default",
+            json!({"logSeverityScreen": "Debug"}),
+        ),
+    ];
+    let calico = [Flavour::CalicoBgp, Flavour::CalicoIpip, Flavour::CalicoVxlan];
+    for flavour in calico {
+        for planted in FAULTS.iter().filter(|planted| planted.of.contains(&flavour)) {
+            let mut cluster = made(flavour, 4, 2);
+            (planted.harm)(&mut cluster.nodes[1]);
+            for (kind, name, spec) in &changes {
+                let future = told(&cluster, kind, name, spec.clone());
+                let what = format!("{flavour:?} {} {kind}", planted.id);
+                assert!(!future.changed.is_empty(), "{what}");
+                let mut loud = future.nodes.iter().filter(|node| !node.is_quiet());
+                assert_eq!(loud.next(), None, "{what}");
+                for (before, after) in cluster.nodes.iter().zip(&future.snapshot.nodes) {
+                    assert!(before == after, "{what}: {}", before.name);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_change_of_encapsulation_moves_all_routes_and_all_still_works() {
     for (from, fields, device) in [
@@ -144,6 +180,53 @@ fn a_change_of_encapsulation_moves_all_routes_and_all_still_works() {
             Some("pod-mtu-too-large")
         };
         assert_eq!(ids, expected.into_iter().collect(), "{from:?}: {findings:#?}");
+    }
+}
+
+/// An address of one node's block that a pod of another one has goes its way, too.
+#[test]
+fn a_borrowed_address_moves_with_its_node() {
+    let mut cluster = made(Flavour::CalicoBgp, 3, 2);
+    let borrowed: IpNet = "10.0.0.50/32".parse().unwrap();
+    let has = |node: &NodeState, net: IpNet| {
+        let mut routes = node.net.routes.items().iter();
+        routes.any(|route| route.kind == RouteType::Blackhole && route.dst.contains(&net))
+    };
+    assert!(has(&cluster.nodes[0], borrowed));
+    // As it is reached: by the way of its node's own block.
+    let own = cluster.nodes[1].net.routes.items();
+    let block = own
+        .iter()
+        .find(|route| route.kind == RouteType::Blackhole)
+        .unwrap()
+        .dst;
+    for (at, node) in cluster.nodes.iter_mut().enumerate() {
+        let routes = known(&mut node.net.routes);
+        let to_pod = |route: &&Route| {
+            route.next_hops.iter().any(|hop| hop.gateway.is_none()) && block.contains(&route.dst)
+        };
+        let like = routes.iter().find(|route| {
+            if at == 1 {
+                to_pod(route)
+            } else {
+                route.dst == block
+            }
+        });
+        let mut route = like.unwrap().clone();
+        route.dst = borrowed;
+        routes.push(route);
+    }
+    let spec = json!({"cidr": "10.0.0.0/8", "natOutgoing": true, "ipipMode": "Always"});
+    let future = told(&cluster, "IPPool", "default-ipv4-ippool", spec);
+    for (at, node) in future.nodes.iter().enumerate() {
+        let mut routes = node.routes.iter();
+        let moved = routes.find(|route| route.starts_with("10.0.0.50"));
+        assert_eq!(
+            moved.is_some_and(|route| route.contains("tunl0")),
+            at != 1,
+            "{node:#?}"
+        );
+        assert!(node.routes_gone.is_empty(), "{node:#?}");
     }
 }
 

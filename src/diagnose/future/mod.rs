@@ -7,6 +7,7 @@ mod nodes;
 mod objects;
 mod sessions;
 mod sets;
+mod turns;
 mod warnings;
 
 use ipnet::IpNet;
@@ -14,11 +15,12 @@ use serde_json::Value;
 
 use self::flows::Flows;
 use self::sessions::Ends;
+use self::turns::Turns;
 use crate::calico::manifest::Document;
 use crate::calico::resource::{Kind, Resource};
 use crate::diagnose::harm::{self, Host};
 use crate::intent::Cluster;
-use crate::intent::blocks::blocks;
+use crate::intent::blocks::{blocks, lent};
 use crate::intent::cluster::stored_address;
 use crate::intent::routes::Intent;
 use crate::state::{Fact, NodeState, Snapshot};
@@ -156,7 +158,8 @@ const OF_NODES: [Kind; 5] = [
 fn nodes_of(future: &mut Future, clusters: [&Cluster; 2], snapshot: &Snapshot) {
     let [old, new] = clusters;
     // Blocks stay with their nodes, whatever becomes of the pools' other fields.
-    let blocks = blocks(old, &snapshot.nodes);
+    let mut blocks = blocks(old, &snapshot.nodes);
+    blocks.extend(lent(old, &snapshot.nodes, &blocks));
     for v6 in [false, true] {
         let speaks = |cluster: &Cluster| {
             cluster
@@ -168,9 +171,12 @@ fn nodes_of(future: &mut Future, clusters: [&Cluster; 2], snapshot: &Snapshot) {
             continue;
         }
         let ends = Ends::new(clusters, snapshot, v6);
-        let intent = Intent::without(new, &blocks, v6, &ends.silent());
+        let intents = [
+            Intent::without(old, &blocks, v6, &ends.silent_now(&snapshot.nodes, v6)),
+            Intent::without(new, &blocks, v6, &ends.silent()),
+        ];
         for (state, told) in future.snapshot.nodes.iter_mut().zip(&mut future.nodes) {
-            node(state, clusters, (&ends, &intent, v6), told);
+            node(state, clusters, (&ends, &intents, v6), told);
         }
     }
     let turned = links::Turned::new(clusters);
@@ -184,7 +190,7 @@ fn nodes_of(future: &mut Future, clusters: [&Cluster; 2], snapshot: &Snapshot) {
 fn node(
     state: &mut NodeState,
     clusters: [&Cluster; 2],
-    (ends, intent, v6): (&Ends, &Intent, bool),
+    (ends, intents, v6): (&Ends, &[Intent; 2], bool),
     future: &mut NodeFuture,
 ) {
     let [before, after] = clusters;
@@ -195,8 +201,13 @@ fn node(
     ends.tell(&state.name, future);
     future.sessions_gone.extend(ends.gone(state, v6));
     links::change(state, clusters, v6, future);
+    let routes = |at: usize| {
+        known[at]
+            .map(|object| intents[at].routes(object))
+            .unwrap_or_default()
+    };
+    let turns = Turns::new(clusters, routes(0), routes(1));
     let [_, object] = known;
-    let routes = object.map(|object| intent.routes(object)).unwrap_or_default();
     let own = object
         .and_then(|object| stored_address(object, v6))
         .map(|own| own.ip);
@@ -204,8 +215,7 @@ fn node(
         clusters,
         v6,
         own,
-        routes: &routes,
-        stay_down: &ends.stay_down(&state.name),
+        turns: &turns,
     };
     nodes::rebuild(state, &meant, future);
     ends.write(state, v6);

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::turns::Turns;
 use super::{NodeFuture, links};
 use crate::diagnose::path::Path;
 use crate::intent::Cluster;
@@ -22,20 +23,18 @@ pub(super) struct Meant<'a> {
     pub(super) v6: bool,
     /// The node's own address for BGP.
     pub(super) own: Option<IpAddr>,
-    pub(super) routes: &'a [MeantRoute<'a>],
-    /// Peers whose sessions are down and stay so: routes to them are somebody else's.
-    pub(super) stay_down: &'a [IpAddr],
+    pub(super) turns: &'a Turns<'a>,
 }
 
-/// Puts the routes that are meant in the place of those that BIRD and Felix made; routes to nodes whose sessions are
-/// down stay as they are.
+/// Puts the routes that are new or change in the place of those that BIRD and Felix made.
 pub(super) fn rebuild(state: &mut NodeState, meant: &Meant, future: &mut NodeFuture) {
     let mut made: BTreeMap<IpNet, (Route, Option<IpAddr>)> = BTreeMap::new();
     let mut hops = Hops {
-        direct: directly(state, meant.routes),
+        direct: directly(state, &meant.turns.new),
         tunnels: links::Tunnels::default(),
     };
-    for route in meant.routes.iter().filter(|route| route.way != Way::Blackhole) {
+    let turns = meant.turns;
+    for route in turns.new.iter().filter(|route| route.way != Way::Blackhole) {
         if let Some(new) = one(state, meant, route, &mut hops, future) {
             made.insert(route.dst, new);
         }
@@ -53,8 +52,8 @@ pub(super) fn rebuild(state: &mut NodeState, meant: &Meant, future: &mut NodeFut
             && of_pools;
         match route.kind {
             RouteType::Unicast => {
-                let mut gateways = route.next_hops.iter().filter_map(|hop| hop.gateway);
-                ours && gateways.any(|gateway| !meant.stay_down.contains(&gateway))
+                let mut hops = route.next_hops.iter();
+                ours && hops.any(|hop| hop.gateway.is_some()) && turns.take(&route.dst)
             }
             // A pool that goes gives up its blocks.
             RouteType::Blackhole => ours && !in_pools(after, &route.dst),

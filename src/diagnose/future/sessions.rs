@@ -224,7 +224,25 @@ impl Ends {
         sessions.zip(self.told.get(node).into_iter().flatten())
     }
 
-    /// Pairs of nodes that don't hear of each other.
+    /// Pairs of nodes that don't hear of each other now.
+    pub(super) fn silent_now(&self, nodes: &[NodeState], v6: bool) -> Silent {
+        let mut silent = Silent::new();
+        for state in nodes {
+            let (Some(sides), Some(up)) = (self.old.get(&state.name), established(state, v6)) else {
+                continue;
+            };
+            for (at, session) in sides.all.iter().enumerate() {
+                let quiet = !up.contains(&session.remote) && !is_second(&sides.all, at);
+                if let Some(peer) = session.peer.as_ref().filter(|_| quiet) {
+                    silent.insert((state.name.clone(), peer.clone()));
+                    silent.insert((peer.clone(), state.name.clone()));
+                }
+            }
+        }
+        silent
+    }
+
+    /// Pairs of nodes that don't hear of each other then.
     pub(super) fn silent(&self) -> Silent {
         let mut silent = Silent::new();
         for node in self.told.keys() {
@@ -237,14 +255,6 @@ impl Ends {
             }
         }
         silent
-    }
-
-    /// Peers whose sessions stay as they are: not up.
-    pub(super) fn stay_down(&self, node: &str) -> Vec<IpAddr> {
-        self.of(node)
-            .filter(|(_, told)| told.then == Then::StaysDown)
-            .map(|(session, _)| session.remote)
-            .collect()
     }
 
     /// What is to be said of a node.
