@@ -120,9 +120,9 @@ fn etcd_may_go_and_come_back_in_the_middle_of_thousands() {
                 .nth(1)
                 .and_then(|rest| rest.split(' ').next()?.parse().ok())
                 .unwrap_or_else(|| panic!("{said}"));
-            // What was under way when it went may be there without an answer.
+            // What was under way when it went, eight requests with 64 each, may be there without an answer.
             assert!(
-                told <= names.len() && names.len() <= told + 256,
+                told <= names.len() && names.len() <= told + 512,
                 "{told} told, {} there",
                 names.len()
             );
