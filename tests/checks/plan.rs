@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use ipnet::IpNet;
 use netdiag::diagnose::future::{Change, future};
 use netdiag::state::route::{Route, RouteProtocol, RouteType};
+use netdiag::state::snapshot::VERSION;
 use netdiag::state::{NodeState, Snapshot};
 use netdiag_bench::cluster::Flavour;
 use serde_json::{Value, json};
@@ -228,6 +229,35 @@ fn a_borrowed_address_moves_with_its_node() {
         );
         assert!(node.routes_gone.is_empty(), "{node:#?}");
     }
+}
+
+/// What happens to many nodes is told of some of them, and of a new object what its title doesn't say.
+#[test]
+fn a_large_plan_fits_on_a_screen_or_two() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let mut cluster = made(Flavour::CalicoBgp, 20, 1);
+    cluster.netdiag_snapshot = VERSION;
+    let snapshot = write("cluster.json", serde_json::to_string(&cluster).unwrap());
+    let mesh = resource(
+        "BGPConfiguration",
+        "default",
+        json!({"nodeToNodeMeshEnabled": false}),
+    );
+    let file = write("mesh.yaml", mesh.to_string());
+    let output = netdiag(&["plan", "-f", &file, "--snapshot", &snapshot]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("19 routes go on each node"), "{text}");
+    assert!(text.contains("+ spec.nodeToNodeMeshEnabled: false"), "{text}");
+    assert!(text.contains("… and 8 more nodes"), "{text}");
+    let of = |number: u8| {
+        text.contains(&format!("\nnode{number:04}\n")) || text.contains(&format!("\nnode{number}\n"))
+    };
+    assert!(of(1) && !of(20), "{text}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The answer as a document.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::pairs::Pairs;
 use crate::diagnose::Finding;
@@ -124,15 +124,34 @@ fn beyond<'a>(these: &'a [Finding], those: &[Finding]) -> Vec<[&'a str; 2]> {
         .collect()
 }
 
+/// The fields that change; of a new object all but those that its title says.
+pub(super) fn fields(changed: &Changed) -> Vec<diff::Change> {
+    let after = &changed.after;
+    let frame = || {
+        let metadata = &after["metadata"];
+        let own = ["name", "namespace"].map(|key| (key, metadata.get(key)));
+        let own = own
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), value?.clone())));
+        json!({
+            "apiVersion": after["apiVersion"],
+            "kind": after["kind"],
+            "metadata": own.collect::<Map<_, _>>(),
+        })
+    };
+    match &changed.before {
+        Some(before) => diff::changes(before, after),
+        None => diff::changes(&frame(), after),
+    }
+}
+
 impl<'a> Object<'a> {
     fn new(changed: &'a Changed) -> Self {
-        let nothing = Value::Null;
-        let before = changed.before.as_ref().unwrap_or(&nothing);
         Self {
             title: &changed.title,
             new: changed.before.is_none(),
             deleted: changed.after.is_null(),
-            fields: diff::changes(before, &changed.after)
+            fields: fields(changed)
                 .into_iter()
                 .map(|change| Field {
                     path: change.path,

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
-use super::answer::{Answer, Node};
+use super::answer::{Answer, Node, fields};
 use super::pairs::Pairs;
 use crate::cli::{Context, Error};
 use crate::diagnose::future::flows::{Flows, Turn};
@@ -13,6 +11,8 @@ use crate::output::{diff, text};
 
 /// Lines of one kind that are worth being shown.
 const SHOWN: usize = 6;
+/// Nodes that are worth being shown: of more than a screen or two, each is much like the others.
+const NODES: usize = 12;
 
 pub(super) fn show(cx: &mut Context, future: &Future, answer: &Answer) -> Result<(), Error> {
     let style = cx.style;
@@ -26,8 +26,12 @@ pub(super) fn show(cx: &mut Context, future: &Future, answer: &Answer) -> Result
     }
     objects(cx, future)?;
     sum(cx, future, answer)?;
-    for node in &answer.nodes {
+    for node in answer.nodes.iter().take(NODES) {
         of_node(cx, node)?;
+    }
+    if let Some(more) = answer.nodes.len().checked_sub(NODES).filter(|more| *more > 0) {
+        let nodes = text::count(more, "more node");
+        writeln!(cx.out, "\n… and {nodes}: -o json has them all")?;
     }
     writeln!(cx.out)?;
     let width = usize::from(style.width);
@@ -81,11 +85,8 @@ fn objects(cx: &mut Context, future: &Future) -> Result<(), Error> {
         } else {
             "is new"
         };
-        let nothing = Value::Null;
-        let before = changed.before.as_ref().unwrap_or(&nothing);
         let title = format!("{} {heading}", changed.title);
-        let changes = diff::changes(before, &changed.after);
-        write!(cx.out, "{}", diff::render(&title, &changes, cx.style))?;
+        write!(cx.out, "{}", diff::render(&title, &fields(changed), cx.style))?;
     }
     Ok(writeln!(cx.out)?)
 }
