@@ -7,7 +7,7 @@ mod tool;
 
 use crate::parse::iptables::iptables_save;
 use crate::parse::nft;
-use crate::state::netfilter::{Base, Chain, Dialect, Family, Ruleset, Table};
+use crate::state::netfilter::{Base, Chain, Dialect, Family, Hook, Ruleset, Table};
 use crate::state::{Absence, Fact};
 
 use super::netlink;
@@ -105,6 +105,9 @@ impl Native {
             .ok_or_else(|| format!("nftables has {table}, and nft is not installed"))?;
         let listed = tool.finish().and_then(|text| nft::ruleset(&text));
         let mut tables = listed.map_err(|error| format!("nft: {table}: {error}"))?.tables;
+        for table in &mut tables {
+            links(table)?;
+        }
         if self.rest_only {
             for table in &mut tables {
                 let name = table.name.clone();
@@ -114,6 +117,33 @@ impl Native {
         }
         Ok(tables)
     }
+}
+
+/// Gives chains at `ingress` and `egress` their links, where JSON lacks them. A chain that has none (they are gone) is
+/// called by nobody.
+fn links(table: &mut Table) -> Result<(), String> {
+    let lacks = |chain: &Chain| {
+        let of_links = |base: &Base| matches!(base.hook, Hook::Ingress | Hook::Egress);
+        let base = chain.base.as_ref().filter(|base| of_links(base));
+        base.is_some_and(|base| base.devices.is_empty())
+    };
+    if !table.chains.iter().any(lacks) {
+        return Ok(());
+    }
+    let tool = Tool::start("nft", &["list", "table", table.family.word(), &table.name]);
+    let text = tool.ok_or("nft is not installed")?.finish()?;
+    let devices = nft::devices(&text);
+    for chain in table.chains.iter_mut().filter(|chain| lacks(chain)) {
+        let named = devices.iter().find(|(name, _)| **name == *chain.name);
+        let links = named.map_or(&[][..], |(_, links)| links.as_slice());
+        match &mut chain.base {
+            Some(base) if !links.is_empty() => {
+                base.devices = links.iter().map(|link| link.as_str().into()).collect();
+            }
+            base => *base = None,
+        }
+    }
+    Ok(())
 }
 
 /// Whether a base chain hangs where iptables hangs the one of this name.

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use crate::state::Netns;
 use crate::state::kind::LinkData;
 use crate::state::link::{Address, Link};
-use crate::state::route::TableId;
+use crate::state::route::{Route, RouteProtocol, TableId};
 
 /// The VRF that a link is a port of, and its table.
 pub(super) fn vrf_of<'n>(net: &'n Netns, link: &Link) -> Option<(&'n Link, TableId)> {
@@ -21,6 +21,8 @@ pub(super) fn vrf_of<'n>(net: &'n Netns, link: &Link) -> Option<(&'n Link, Table
 /// What puts the route of an address back, and what takes it away again: words for ip(8), without `ip route`.
 pub(super) struct Connected {
     pub(super) net: IpNet,
+    /// Another route to the same is there.
+    pub(super) taken: bool,
     pub(super) add: String,
     pub(super) del: String,
 }
@@ -35,10 +37,17 @@ impl Connected {
             IpAddr::V6(_) => String::new(),
         };
         let route = format!("{dst} dev {} proto kernel", link.name);
+        // Another one is in its place.
+        let own = vrf_of(net, link).map_or(TableId::MAIN, |(_, table)| table);
+        let mut routes = net.routes.items().iter();
+        let same = |route: &Route| route.dst == dst && route.table == own && route.metric == 0;
+        let taken = routes.any(|route| same(route) && route.proto != RouteProtocol::KERNEL);
+        let verb = if taken { "replace" } else { "add" };
         Some(Self {
             net: dst,
-            add: format!("{route}{src}{table}"),
-            del: format!("{route}{table}"),
+            taken,
+            add: format!("{verb} {route}{src}{table}"),
+            del: format!("del {route}{table}"),
         })
     }
 }

@@ -277,8 +277,8 @@ fn back_again(finding: Finding, best: Option<&Route>, net: IpNet, home: IpAddr, 
                 ),
             )
             .run(
-                format!("ip route add {}", connected.add),
-                format!("ip route del {}", connected.del),
+                format!("ip route {}", connected.add),
+                format!("ip route {}", connected.del),
             ),
         None => finding,
     };

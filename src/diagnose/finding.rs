@@ -182,12 +182,17 @@ pub struct Finding {
 impl Finding {
     /// A finding of this check, proved until said otherwise.
     pub fn of(id: &'static str, node: impl Into<String>, title: impl Into<String>) -> Self {
+        Self::new(id, node.into(), title.into())
+    }
+
+    #[inline(never)]
+    fn new(id: &'static str, node: String, title: String) -> Self {
         Self {
             id,
             severity: catalogue::find(id).map_or(Severity::Error, |check| check.severity),
-            node: node.into(),
+            node,
             subject: String::new(),
-            title: title.into(),
+            title,
             cause: None,
             sure: Sure::Proved,
             evidence: Vec::new(),
@@ -210,26 +215,45 @@ impl Finding {
     }
 
     pub(super) fn shown(mut self, source: impl Into<String>, text: impl Into<String>) -> Self {
-        self.evidence.push(Evidence::new(source, text));
+        self.add_evidence(source.into(), text.into());
         self
     }
 
     /// To do, in words.
     pub(super) fn step(mut self, step: impl Into<String>) -> Self {
-        self.fix.steps.push(step.into());
+        self.add_step(step.into());
         self
     }
 
     /// To type on its node, and what takes it back.
     pub(super) fn run(mut self, run: impl Into<String>, undo: impl Into<String>) -> Self {
-        self.fix.commands.push(Command::on(&self.node, run, undo));
+        self.add_command(run.into(), Some(undo.into()));
         self
     }
 
     /// To type on its node, to see more.
     pub(super) fn look(mut self, run: impl Into<String>) -> Self {
-        self.fix.commands.push(Command::look(&self.node, run));
+        self.add_command(run.into(), None);
         self
+    }
+
+    // Out of line: hundreds of findings are made.
+    #[inline(never)]
+    pub(super) fn add_evidence(&mut self, source: String, text: String) {
+        self.evidence.push(Evidence::new(source, text));
+    }
+
+    #[inline(never)]
+    pub(super) fn add_step(&mut self, step: String) {
+        self.fix.steps.push(step);
+    }
+
+    #[inline(never)]
+    fn add_command(&mut self, run: String, undo: Option<String>) {
+        self.fix.commands.push(match undo {
+            Some(undo) => Command::on(&self.node, run, undo),
+            None => Command::look(&self.node, run),
+        });
     }
 
     /// One field of an object that has to change.

@@ -70,3 +70,49 @@ pub struct PolicyRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proto: Option<RouteProtocol>,
 }
+
+impl PolicyRule {
+    /// What ip-rule(8) adds it by, without `ip rule add`; none for what few rules have.
+    pub fn words(&self) -> Option<String> {
+        let rare = self.uid.is_some()
+            || self.tun_id.is_some()
+            || self.suppress_prefix_len.is_some()
+            || self.suppress_group.is_some()
+            || self.sport.is_some()
+            || self.dport.is_some()
+            || self.ipproto.is_some();
+        if rare {
+            return None;
+        }
+        let action = match self.action {
+            RuleAction::Lookup(table) => format!("lookup {table}"),
+            RuleAction::Goto(priority) => format!("goto {priority}"),
+            RuleAction::Blackhole => "blackhole".to_owned(),
+            RuleAction::Unreachable => "unreachable".to_owned(),
+            RuleAction::Prohibit => "prohibit".to_owned(),
+            RuleAction::L3mdev | RuleAction::Nop | RuleAction::Other(_) => return None,
+        };
+        let net = |net: Option<IpNet>| net.map(|net| net.to_string());
+        let mark = self.fwmark.map(|(value, mask)| format!("{value:#x}/{mask:#x}"));
+        let tos = Some(self.tos)
+            .filter(|tos| *tos != 0)
+            .map(|tos| format!("{tos:#x}"));
+        let selectors = [
+            ("from", net(self.src)),
+            ("to", net(self.dst)),
+            ("iif", self.iif.clone()),
+            ("oif", self.oif.clone()),
+            ("fwmark", mark),
+            ("tos", tos),
+        ];
+        let mut words = vec![format!("pref {}", self.priority)];
+        words.extend(self.invert.then(|| "not".to_owned()));
+        words.extend(
+            selectors
+                .into_iter()
+                .filter_map(|(word, value)| Some(format!("{word} {}", value?))),
+        );
+        words.push(action);
+        Some(words.join(" "))
+    }
+}

@@ -278,7 +278,7 @@ struct Case {
     by: By,
 }
 
-fn without_objects(_: &[NodeState]) -> Fact<Objects> {
+pub(crate) fn without_objects(_: &[NodeState]) -> Fact<Objects> {
     Fact::absent("no datastore")
 }
 
@@ -313,13 +313,13 @@ fn of_calico(nodes: &[NodeState], pool: &Value) -> Fact<Objects> {
     })
 }
 
-fn plain(nodes: &[NodeState]) -> Fact<Objects> {
+pub(crate) fn plain(nodes: &[NodeState]) -> Fact<Objects> {
     let pool =
         json!({"cidr": "192.168.0.0/16", "ipipMode": "Never", "vxlanMode": "Never", "natOutgoing": false});
     of_calico(nodes, &pool)
 }
 
-fn by_vxlan(nodes: &[NodeState]) -> Fact<Objects> {
+pub(crate) fn by_vxlan(nodes: &[NodeState]) -> Fact<Objects> {
     let pool =
         json!({"cidr": "192.168.0.0/16", "ipipMode": "Never", "vxlanMode": "Always", "natOutgoing": false});
     of_calico(nodes, &pool)

@@ -13,6 +13,7 @@ mod agents;
 mod bgp;
 mod bridges;
 mod broken;
+mod chance;
 mod clouds;
 mod commands;
 mod dispatch;

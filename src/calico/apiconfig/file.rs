@@ -1,119 +1,52 @@
 //! The two generations of `calicoctl.cfg`, as written.
 
-use serde::Deserialize;
-use serde_saphyr::Spanned;
-
-use super::{Generation, KubernetesSettings, Pem, PemSetting, Raw, TlsSettings};
+use super::{Generation, Pem, PemSetting, Raw};
 use crate::calico::resource::API_VERSION;
 use crate::calico::secret::Secret;
+use crate::calico::tree::{self, Data, Entry, Mark, Tree};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    #[serde(rename = "apiVersion")]
-    api_version: Option<Spanned<String>>,
-    kind: Option<Spanned<String>>,
-    #[serde(default, rename = "metadata")]
-    _metadata: serde::de::IgnoredAny,
-    #[serde(default)]
-    spec: Option<Spec>,
-}
+/// Keys of v1 alone.
+const OF_V1: [&str; 2] = ["etcdAuthority", "etcdScheme"];
+/// Known, so that a strict reader accepts them: rates and polls of Go's client.
+const IGNORED: [&str; 3] = ["k8sDisableNodePoll", "k8sClientQPS", "k8sClientBurst"];
 
-/// Keys of both generations; v3 refuses `etcdAuthority` and `etcdScheme`.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-struct Spec {
-    datastore_type: Option<String>,
-    etcd_endpoints: Option<String>,
-    etcd_discovery_srv: Option<String>,
-    etcd_authority: Option<Spanned<String>>,
-    etcd_scheme: Option<Spanned<String>>,
-    etcd_username: Option<String>,
-    etcd_password: Option<String>,
-    etcd_key_file: Option<String>,
-    etcd_cert_file: Option<String>,
-    #[serde(rename = "etcdCACertFile")]
-    etcd_ca_cert_file: Option<String>,
-    etcd_key: Option<String>,
-    etcd_cert: Option<String>,
-    #[serde(rename = "etcdCACert")]
-    etcd_ca_cert: Option<String>,
-    kubeconfig: Option<String>,
-    #[serde(rename = "k8sAPIEndpoint")]
-    k8s_api_endpoint: Option<String>,
-    kubeconfig_inline: Option<String>,
-    #[serde(rename = "k8sKeyFile")]
-    k8s_key_file: Option<String>,
-    #[serde(rename = "k8sCertFile")]
-    k8s_cert_file: Option<String>,
-    #[serde(rename = "k8sCAFile")]
-    k8s_ca_file: Option<String>,
-    #[serde(rename = "k8sAPIToken")]
-    k8s_api_token: Option<String>,
-    #[serde(rename = "k8sInsecureSkipTLSVerify")]
-    k8s_insecure: bool,
-    #[serde(rename = "k8sUsePodCIDR", alias = "usePodCIDR")]
-    use_pod_cidr: bool,
-    #[serde(rename = "k8sCurrentContext")]
-    k8s_current_context: Option<String>,
-    #[serde(rename = "calicoAPIGroup")]
-    calico_api_group: Option<String>,
-    // Known, so that a strict reader accepts them: rates and polls of Go's client.
-    #[serde(rename = "k8sDisableNodePoll")]
-    _k8s_disable_node_poll: serde::de::IgnoredAny,
-    #[serde(rename = "k8sClientQPS")]
-    _k8s_client_qps: serde::de::IgnoredAny,
-    #[serde(rename = "k8sClientBurst")]
-    _k8s_client_burst: serde::de::IgnoredAny,
-}
-
-/// Reads a configuration file. Errors start with `FILE:LINE:`.
+/// Reads a configuration file. Errors start with `FILE:LINE:`, and repeat no values: one of them is the password.
 pub(super) fn parse(name: &str, text: &str) -> Result<(Generation, Raw), String> {
-    // Without a snippet: it might show the password.
-    let options = serde_saphyr::options! { with_snippet: false };
-    let document: Document =
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| explain(name, &error))?;
-    let generation = generation(name, &document)?;
-    let spec = document.spec.unwrap_or_default();
-    if generation == Generation::V3 {
-        let v1_only = [
-            ("etcdAuthority", &spec.etcd_authority),
-            ("etcdScheme", &spec.etcd_scheme),
-        ];
-        if let Some((key, Some(value))) = v1_only.into_iter().find(|(_, value)| value.is_some()) {
-            return Err(format!(
-                "{name}:{}: unknown key {key:?} (only a v1 calicoApiConfig has it; use etcdEndpoints)",
-                value.referenced.line()
-            ));
+    let document = tree::read(text)
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| {
+            Ok(Tree {
+                at: Mark { line: 1, column: 1 },
+                data: Data::Map(Vec::new()),
+            })
+        })
+        .map_err(|error| format!("{name}:{}: {error}", error.at.line))?;
+    let file = File { name };
+    let top = file.entries(&document)?;
+    let generation = generation(name, top)?;
+    let mut raw = Raw::default();
+    for entry in top {
+        match entry.key.as_str() {
+            "apiVersion" | "kind" | "metadata" => {}
+            "spec" => raw = file.spec(file.entries(&entry.value)?, generation)?,
+            _ => return Err(file.unknown(entry)),
         }
     }
-    Ok((generation, spec.into_raw(name)?))
+    Ok((generation, raw))
 }
 
-/// Says where the text is wrong, without repeating its values.
-fn explain(name: &str, error: &serde_saphyr::Error) -> String {
-    let line = error.location().map_or(1, |location| location.line());
-    match error.without_snippet() {
-        serde_saphyr::Error::SerdeUnknownField { field, .. } => {
-            format!("{name}:{line}: unknown key {field:?}")
-        }
-        serde_saphyr::Error::SerdeInvalidType { expected, .. } => {
-            format!("{name}:{line}: a value of the wrong type, {expected} is expected")
-        }
-        other => {
-            let text = other.to_string();
-            format!("{name}:{line}: {}", text.lines().next().unwrap_or_default())
-        }
-    }
-}
-
-fn generation(name: &str, document: &Document) -> Result<Generation, String> {
-    let text = |field: &Option<Spanned<String>>| {
-        field.as_ref().map_or((1, String::new()), |field| {
-            (field.referenced.line(), field.value.clone())
+fn generation(name: &str, top: &[Entry]) -> Result<Generation, String> {
+    let text = |key: &str| {
+        let entry = top.iter().find(|entry| entry.key == key);
+        entry.map_or((1, String::new()), |entry| {
+            (
+                entry.value.at.line,
+                entry.value.text().unwrap_or_default().to_owned(),
+            )
         })
     };
-    let (line, version) = text(&document.api_version);
+    let (line, version) = text("apiVersion");
     let (generation, expected) = match version.as_str() {
         API_VERSION => (Generation::V3, "CalicoAPIConfig"),
         "v1" => (Generation::V1, "calicoApiConfig"),
@@ -123,7 +56,7 @@ fn generation(name: &str, document: &Document) -> Result<Generation, String> {
             ));
         }
     };
-    let (line, kind) = text(&document.kind);
+    let (line, kind) = text("kind");
     if kind == expected {
         Ok(generation)
     } else {
@@ -131,58 +64,123 @@ fn generation(name: &str, document: &Document) -> Result<Generation, String> {
     }
 }
 
-impl Spec {
-    fn into_raw(self, name: &str) -> Result<Raw, String> {
-        let set = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let pem = |key: &str, path: Option<String>, inline: Option<String>| {
-            let setting = |suffix: &str| format!("{key}{suffix}");
-            match (set(path), set(inline)) {
-                (Some(_), Some(_)) => Err(format!(
-                    "{name}: both {key}File and {key} are set: keep one of the two"
-                )),
-                (Some(path), None) => Ok(Some(PemSetting {
-                    setting: setting("File"),
-                    pem: Pem::File(path),
-                })),
-                (None, Some(text)) => Ok(Some(PemSetting {
-                    setting: setting(""),
-                    pem: Pem::Inline(Secret::new(text)),
-                })),
-                (None, None) => Ok(None),
+struct File<'f> {
+    name: &'f str,
+}
+
+impl File<'_> {
+    fn error(&self, at: Mark, why: &str) -> String {
+        format!("{}:{}: {why}", self.name, at.line)
+    }
+
+    fn entries<'t>(&self, tree: &'t Tree) -> Result<&'t [Entry], String> {
+        match &tree.data {
+            Data::Map(entries) => Ok(entries),
+            Data::Null => Ok(&[]),
+            _ => Err(self.error(tree.at, "a value of the wrong type, a map is expected")),
+        }
+    }
+
+    fn unknown(&self, entry: &Entry) -> String {
+        self.error(entry.at, &format!("unknown key {:?}", entry.key))
+    }
+
+    /// Scalars are taken as they are written: a password may be of digits.
+    fn text(&self, tree: &Tree) -> Result<Option<String>, String> {
+        let text = match &tree.data {
+            Data::Null => return Ok(None),
+            Data::Text(text) | Data::Number(_, text) | Data::Doubtful(text, _) => text.clone(),
+            Data::Bool(value) => value.to_string(),
+            Data::Sequence(_) | Data::Map(_) => {
+                return Err(self.error(tree.at, "a value of the wrong type, a text is expected"));
             }
         };
-        let file = |setting: &str, path: Option<String>| {
-            set(path).map(|path| PemSetting {
-                setting: setting.to_owned(),
-                pem: Pem::File(path),
-            })
-        };
-        Ok(Raw {
-            datastore_type: set(self.datastore_type),
-            endpoints: set(self.etcd_endpoints),
-            discovery_srv: set(self.etcd_discovery_srv),
-            authority: set(self.etcd_authority.map(|field| field.value)),
-            scheme: set(self.etcd_scheme.map(|field| field.value)),
-            username: set(self.etcd_username),
-            password: set(self.etcd_password).map(Secret::new),
-            key: pem("etcdKey", self.etcd_key_file, self.etcd_key)?,
-            certificate: pem("etcdCert", self.etcd_cert_file, self.etcd_cert)?,
-            ca: pem("etcdCACert", self.etcd_ca_cert_file, self.etcd_ca_cert)?,
-            kubernetes: KubernetesSettings {
-                kubeconfig: set(self.kubeconfig),
-                kubeconfig_inline: set(self.kubeconfig_inline).map(Secret::new),
-                context: set(self.k8s_current_context),
-                endpoint: set(self.k8s_api_endpoint),
-                tls: TlsSettings {
-                    key: file("k8sKeyFile", self.k8s_key_file),
-                    certificate: file("k8sCertFile", self.k8s_cert_file),
-                    authority: file("k8sCAFile", self.k8s_ca_file),
-                },
-                token: set(self.k8s_api_token).map(Secret::new),
-                insecure: self.k8s_insecure,
-                api_group: set(self.calico_api_group),
-                use_pod_cidr: self.use_pod_cidr,
-            },
-        })
+        Ok(Some(text).filter(|text| !text.is_empty()))
+    }
+
+    fn flag(&self, tree: &Tree) -> Result<bool, String> {
+        match tree.data {
+            Data::Bool(value) => Ok(value),
+            Data::Null => Ok(false),
+            _ => Err(self.error(tree.at, "a value of the wrong type, true or false is expected")),
+        }
+    }
+
+    fn spec(&self, entries: &[Entry], generation: Generation) -> Result<Raw, String> {
+        let mut raw = Raw::default();
+        let kubernetes = &mut raw.kubernetes;
+        for entry in entries {
+            let (key, value) = (entry.key.as_str(), &entry.value);
+            let text = || self.text(value);
+            let secret = || Ok::<_, String>(self.text(value)?.map(Secret::new));
+            // A file, or what would be in it.
+            let file = || Ok::<_, String>(self.text(value)?.map(|path| pem(key, Pem::File(path))));
+            let inline = || {
+                Ok::<_, String>(
+                    self.text(value)?
+                        .map(|text| pem(key, Pem::Inline(Secret::new(text)))),
+                )
+            };
+            if generation == Generation::V3 && OF_V1.contains(&key) {
+                let why =
+                    format!("unknown key {key:?} (only a v1 calicoApiConfig has it; use etcdEndpoints)");
+                return Err(self.error(value.at, &why));
+            }
+            match key {
+                "datastoreType" => raw.datastore_type = text()?,
+                "etcdEndpoints" => raw.endpoints = text()?,
+                "etcdDiscoverySrv" => raw.discovery_srv = text()?,
+                "etcdAuthority" => raw.authority = text()?,
+                "etcdScheme" => raw.scheme = text()?,
+                "etcdUsername" => raw.username = text()?,
+                "etcdPassword" => raw.password = secret()?,
+                "etcdKeyFile" => self.either(&mut raw.key, file()?, "etcdKey")?,
+                "etcdKey" => self.either(&mut raw.key, inline()?, key)?,
+                "etcdCertFile" => self.either(&mut raw.certificate, file()?, "etcdCert")?,
+                "etcdCert" => self.either(&mut raw.certificate, inline()?, key)?,
+                "etcdCACertFile" => self.either(&mut raw.ca, file()?, "etcdCACert")?,
+                "etcdCACert" => self.either(&mut raw.ca, inline()?, key)?,
+                "kubeconfig" => kubernetes.kubeconfig = text()?,
+                "kubeconfigInline" => kubernetes.kubeconfig_inline = secret()?,
+                "k8sAPIEndpoint" => kubernetes.endpoint = text()?,
+                "k8sKeyFile" => kubernetes.tls.key = file()?,
+                "k8sCertFile" => kubernetes.tls.certificate = file()?,
+                "k8sCAFile" => kubernetes.tls.authority = file()?,
+                "k8sAPIToken" => kubernetes.token = secret()?,
+                "k8sInsecureSkipTLSVerify" => kubernetes.insecure = self.flag(value)?,
+                "k8sUsePodCIDR" | "usePodCIDR" => kubernetes.use_pod_cidr = self.flag(value)?,
+                "k8sCurrentContext" => kubernetes.context = text()?,
+                "calicoAPIGroup" => kubernetes.api_group = text()?,
+                _ if IGNORED.contains(&key) => {}
+                _ => return Err(self.unknown(entry)),
+            }
+        }
+        Ok(raw)
+    }
+
+    /// Of a setting and its file, one.
+    fn either(
+        &self,
+        slot: &mut Option<PemSetting>,
+        new: Option<PemSetting>,
+        key: &str,
+    ) -> Result<(), String> {
+        if slot.is_some() && new.is_some() {
+            let name = self.name;
+            return Err(format!(
+                "{name}: both {key}File and {key} are set: keep one of the two"
+            ));
+        }
+        if new.is_some() {
+            *slot = new;
+        }
+        Ok(())
+    }
+}
+
+fn pem(key: &str, pem: Pem) -> PemSetting {
+    PemSetting {
+        setting: key.to_owned(),
+        pem,
     }
 }

@@ -140,12 +140,30 @@ fn debug_output_and_errors_never_show_the_password_or_an_inline_key() {
         "  etcdPassword: [s3cret]\n",
         "  etcdPassword: 's3cret\n",
         "  etcdPassword: s3cret: x\n",
+        "  etcdPassword: !!int s3cret\n",
+        "  etcdPassword: {s3cret: x}\n",
+        "  k8sUsePodCIDR: s3cret\n",
     ] {
         let error = ApiConfig::from_file("x.cfg", &v3(broken), NONE).unwrap_err();
         assert!(
             !error.contains("s3cret") && error.starts_with("x.cfg:"),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn what_is_written_without_quotes_is_the_text_that_is_written() {
+    let text = v3(
+        "  etcdEndpoints: http://e:1\n  etcdUsername: yes\n  etcdPassword: 0123\n  k8sClientQPS: 7\n  usePodCIDR: true\n",
+    );
+    let config = ApiConfig::from_file("x.cfg", &text, NONE).unwrap();
+    assert_eq!(config.username.as_deref(), Some("yes"));
+    assert_eq!(config.password.as_ref().map(Secret::expose), Some("0123"));
+    assert!(config.kubernetes.use_pod_cidr);
+    for empty in ["", "# nothing\n", "---\n"] {
+        let error = ApiConfig::from_file("x.cfg", empty, NONE).unwrap_err();
+        assert!(error.starts_with("x.cfg:1: apiVersion"), "{error}");
     }
 }
 

@@ -266,7 +266,8 @@ impl<'t> Builder<'t> {
         }
         self.fail(
             span,
-            format!("{text:?} is not what its tag {} says", tag.original()),
+            // Without the value: it might be a password.
+            format!("the value is not what its tag {} says", tag.original()),
         )
     }
 

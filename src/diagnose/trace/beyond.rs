@@ -23,6 +23,7 @@ pub(super) fn missing(case: &Case, missing: &Missing) -> Explained {
             let title = match unclear {
                 Unclear::Meaning => format!("{who} has a rule that netdiag can't judge"),
                 Unclear::Target => format!("{who} has a rule whose target can't be told"),
+                Unclear::Devices => format!("on {who} a chain is of links that nft's listing doesn't name"),
                 Unclear::Queue => format!("on {who} a program decides, by NFQUEUE"),
             };
             Explained::new("rule-not-understood", case, Sure::Possible, title)

@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 
 use super::Explained;
-use super::case::{Case, typed_in};
+use super::case::{Case, link_named, typed_in};
 use super::neighbors::detached;
 use crate::diagnose::finding::Sure;
 use crate::forward::packet::Mac;
-use crate::forward::walk::{Step, What};
+use crate::forward::topology::Place;
+use crate::forward::walk::{End, Step, What};
 use crate::state::kind::LinkData;
+use crate::state::link::Link;
 
 /// The frame goes to a link-layer address that nobody has where it arrives.
 pub(super) fn nobody_has(case: &Case) -> Explained {
@@ -55,9 +57,20 @@ pub(super) fn nobody_has(case: &Case) -> Explained {
             let link = place.net.link(address.link)?;
             Some((place.title(), link.name.clone(), link.mac.clone()?))
         });
+    let by_vxlan = link_named(from, dev).is_some_and(is_vxlan);
     let right = right.or_else(|| {
-        let vxlan = |link: &&crate::state::link::Link| matches!(link.data, Some(LinkData::Vxlan(_)));
-        let found = case.place.net.links.items().iter().find(vxlan)?;
+        // What nobody has (169.254.1.1), the other end of the link answers for.
+        if !by_vxlan {
+            let at = case.scene.topology.veth_peer(case.at_named(step.place, dev)?)?;
+            let link = case
+                .scene
+                .topology
+                .link(at)
+                .filter(|link| link.master.is_none())?;
+            let title = case.scene.topology.place(at.place).title();
+            return Some((title, link.name.clone(), link.mac.clone()?));
+        }
+        let found = case.place.net.links.items().iter().find(|link| is_vxlan(link))?;
         Some((who.clone(), found.name.clone(), found.mac.clone()?))
     });
     let explained = Explained::new(
@@ -67,7 +80,9 @@ pub(super) fn nobody_has(case: &Case) -> Explained {
         format!("{title} sends to {mac}, which nobody at {who} has: the neighbor entry of {ip} is stale"),
     )
     .shown(format!("ip neigh on {title}"), &*step.text);
-    let explained = if permanent {
+    let explained = if permanent && !by_vxlan {
+        explained.because("somebody wrote the entry by hand: the kernel's own are never permanent")
+    } else if permanent {
         explained.because(
 "the entry was written by an agent (flanneld, Felix), and the other node's link got a new address since: by a reboot, udev or NetworkManager",
 )
@@ -92,11 +107,55 @@ pub(super) fn nobody_has(case: &Case) -> Explained {
             format!("{inside}ip neigh replace {ip} lladdr {right} dev {dev} {state}"),
             format!("{inside}ip neigh replace {ip} lladdr {mac} dev {dev} {state}"),
         )
-        .step(if permanent {
+        .step(if permanent && !by_vxlan {
+            "or delete it, so that the kernel asks for itself"
+        } else if permanent {
             "and the FDB entry with it (bridge fdb append … dst NODE); for good: restart the agent, and set MACAddressPolicy=none for its link"
         } else {
             "it also goes by itself when the entry ages"
         })
+}
+
+/// A link that takes no ARP sends all to its own address (`arp_constructor` in `net/ipv4/arp.c`); those on top of others
+/// have nobody to ask.
+pub(super) fn by_noarp(case: &Case) -> Option<Explained> {
+    if matches!(
+        case.outcome.end,
+        End::Delivered | End::Answered(_) | End::Heard { .. }
+    ) {
+        return None;
+    }
+    let step = sender(case.trail()).filter(|step| step.text.ends_with(" NOARP"))?;
+    let from = case.scene.topology.place(step.place);
+    let words: Vec<&str> = step.text.split(' ').collect();
+    let (ip, dev) = (words.first()?, after(&words, "dev"));
+    let kind = link_named(from, dev)?.kind.as_deref().unwrap_or_default();
+    ["", "veth", "bridge", "bond", "team", "vlan", "macvlan"]
+        .contains(&kind)
+        .then(|| of_noarp(case, from, dev, ip))
+}
+
+fn of_noarp(case: &Case, from: &Place, dev: &str, ip: &str) -> Explained {
+    let (title, inside) = (from.title(), typed_in(from));
+    Explained::new(
+        "frame-for-nobody",
+        case,
+        Sure::Proved,
+        format!("{title} asks nobody for {ip}: {dev} takes no ARP"),
+    )
+    .because(format!(
+        "ARP was switched off on {dev} of {title}: it sends every frame to its own address"
+    ))
+    .shown(format!("ip link show dev {dev} on {title}"), "NOARP")
+    .run(
+        &from.node.name,
+        format!("{inside}ip link set {dev} arp on"),
+        format!("{inside}ip link set {dev} arp off"),
+    )
+}
+
+const fn is_vxlan(link: &Link) -> bool {
+    matches!(link.data, Some(LinkData::Vxlan(_)))
 }
 
 /// The neighbor entry that the frame was addressed by: for one out of a tunnel, that of the packet inside.

@@ -12,6 +12,7 @@ mod macs;
 mod nat;
 mod neighbors;
 mod outer;
+mod pods;
 mod ports;
 mod published;
 mod remade;
@@ -27,7 +28,7 @@ mod tunnels;
 mod vlans;
 mod vrfs;
 
-use super::finding::{Command, Evidence, Finding, Sure};
+use super::finding::{Command, Finding, Sure};
 use super::shell::Odd;
 use crate::forward::topology::Topology;
 use crate::forward::walk::{Cause, End, Outcome};
@@ -80,26 +81,35 @@ impl Explained {
     }
 
     fn shown(mut self, source: impl Into<String>, text: impl Into<String>) -> Self {
-        self.finding.evidence.push(Evidence::new(source, text));
+        self.finding.add_evidence(source.into(), text.into());
         self
     }
 
     /// To do, in words.
     fn step(mut self, step: impl Into<String>) -> Self {
-        self.finding.fix.steps.push(step.into());
+        self.finding.add_step(step.into());
         self
     }
 
     /// To type on a node, and what takes it back.
     fn run(mut self, node: &str, run: impl Into<String>, undo: impl Into<String>) -> Self {
-        self.commands.push(Command::on(node, run, undo));
+        self.add(node, run.into(), Some(undo.into()));
         self
     }
 
     /// To type on a node, to see more.
     fn look(mut self, node: &str, run: impl Into<String>) -> Self {
-        self.commands.push(Command::look(node, run));
+        self.add(node, run.into(), None);
         self
+    }
+
+    // Out of line: hundreds of explanations are made.
+    #[inline(never)]
+    fn add(&mut self, node: &str, run: String, undo: Option<String>) {
+        self.commands.push(match undo {
+            Some(undo) => Command::on(node, run, undo),
+            None => Command::look(node, run),
+        });
     }
 
     /// To type wherever netdiag reaches the cluster, to see more.
@@ -125,8 +135,11 @@ pub fn explain(scene: Scene, outcome: &Outcome, there: Option<&Outcome>) -> Opti
 }
 
 fn explained(case: &Case) -> Option<Explained> {
-    if let Some(explained) = ipvs::address_of_nobody(case).or_else(|| routing::by_default_route(case)) {
-        return Some(explained);
+    let early = macs::by_noarp(case)
+        .or_else(|| ipvs::address_of_nobody(case))
+        .or_else(|| routing::by_default_route(case));
+    if early.is_some() {
+        return early;
     }
     let elsewhere = matches!(
         &case.outcome.end,

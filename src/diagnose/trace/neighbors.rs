@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 
 use super::case::{Case, link_named, namespace, typed_in};
-use super::{Explained, frames, links, ports, remotes, segment, switches, vlans};
+use super::{Explained, frames, links, ports, remotes, routes, segment, switches, vlans, vrfs};
 use crate::diagnose::finding::Sure;
 use crate::forward::fib::{Flow, Refused};
 use crate::forward::topology::{At, PlaceId};
 use crate::forward::walk::{Cause, What};
 use crate::state::kind::LinkData;
+use crate::state::link::{Address, Link};
 use crate::state::neighbor::NeighborState;
 
 /// Calico's gateway for every pod.
@@ -36,6 +37,9 @@ pub(super) fn no_answer(
     if let Some(found) = tunneled(case, &explained, target, link, lost) {
         return found;
     }
+    if let Some(near) = own_segment(case, target) {
+        return vrfs::of_address(case, explained, near);
+    }
     if let Some((place, cause)) = lost {
         return stopped(case, explained, (link, target), place, cause);
     }
@@ -58,6 +62,18 @@ pub(super) fn no_answer(
         return owned(case, explained, target, link, id, &owner.title());
     }
     on_no_segment(case, explained, target, link)
+}
+
+/// The address whose segment the packet is for, where its route leads by somebody else.
+fn own_segment<'a>(case: &Case<'_, 'a>, target: IpAddr) -> Option<&'a Address> {
+    let dst = case.outcome.state.packet.dst;
+    let used = case.last(What::Route)?.text.split(' ').next()?;
+    let mut own = case.place.net.addresses.items().iter();
+    own.find(|own| {
+        let net = own.network().filter(|net| dst != target && net.contains(&dst));
+        net.is_some_and(|net| net.trunc().to_string() == used)
+            && case.place.net.link(own.link).is_some_and(Link::is_up)
+    })
 }
 
 /// The question goes by a tunnel whose ends don't fit, or is the tunnel's own.
@@ -348,6 +364,9 @@ fn owned(
             .because("a macvlan reaches everybody on the wire but its own host: the kernel keeps the two apart")
             .shown(format!("ip -d link show dev {link} of {}", case.who()), "macvlan")
             .step("give the host a macvlan of its own on the same link, with an address, and a route to the container over it");
+    }
+    if let Some(found) = routes::without_gateway(case, &explained, id) {
+        return found;
     }
     let prefix = case.last(What::Route).map_or("", |step| step.text.as_str());
     let wide = case.place.namespace.is_some()

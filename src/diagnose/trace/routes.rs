@@ -6,15 +6,15 @@ use ipnet::IpNet;
 
 use super::Explained;
 use super::case::{Case, docker_bridge, link_named, on_segment, pod_net, typed_in};
-use super::{ends, nat, sessions};
+use super::{ends, nat, pods, sessions};
 use crate::diagnose::finding::Sure;
 use crate::forward::fib::Flow;
 use crate::forward::packet::{Inner, Packet};
 use crate::forward::topology::{Place, PlaceId};
 use crate::forward::walk::What;
-use crate::state::kind::LinkData;
 use crate::state::link::Link;
-use crate::state::route::{Route, RouteProtocol, RouteType};
+use crate::state::route::{Route, RouteProtocol, RouteType, TableId};
+use crate::state::rule::{PolicyRule, RuleAction};
 
 /// RTPROT_ZEBRA, RTPROT_BIRD, RTPROT_BGP, RTPROT_ISIS, RTPROT_OSPF, RTPROT_RIP.
 const DAEMONS: [RouteProtocol; 6] = [
@@ -54,9 +54,34 @@ pub(super) fn has_default(place: &Place, v6: bool) -> bool {
     default(place, v6).is_some()
 }
 
+/// No rule looks into the main table, where all ordinary routes are.
+pub(super) fn main_not_asked(case: &Case, explained: &Explained, dst: IpAddr) -> Option<Explained> {
+    let v6 = dst.is_ipv6();
+    let asks = |rule: &&PolicyRule| rule.v6 == v6 && rule.action == RuleAction::Lookup(TableId::MAIN);
+    let rules = case.place.net.rules.known()?;
+    // Without any rule of the family, it is switched off.
+    if rules.iter().any(|rule| asks(&rule)) || !rules.iter().any(|rule| rule.v6 == v6) {
+        return None;
+    }
+    let (who, inside) = (case.who(), typed_in(case.place));
+    let family = if v6 { "-6 " } else { "" };
+    Some(
+        explained
+            .clone()
+            .sure(Sure::Proved)
+            .because("no rule looks into the table main, where ordinary routes are")
+            .shown(format!("ip {family}rule on {who}"), "none has lookup main")
+            .run(
+                &case.place.node.name,
+                format!("{inside}ip {family}rule add pref 32766 lookup main"),
+                format!("{inside}ip {family}rule del pref 32766"),
+            ),
+    )
+}
+
 /// A host that knows no way out of its segment: the router is the one that its neighbors have.
 pub(super) fn no_default(case: &Case, explained: Explained, v6: bool) -> Explained {
-    let who = case.who();
+    let (who, inside) = (case.who(), typed_in(case.place));
     let explained = explained.sure(Sure::Proved).because(format!(
         "{who} has no default route: it knows its own segments only"
     ));
@@ -73,8 +98,8 @@ pub(super) fn no_default(case: &Case, explained: Explained, v6: bool) -> Explain
             .shown(format!("ip route on {other}"), format!("default via {gateway}"))
             .run(
                 &case.place.node.name,
-                format!("ip route add default via {gateway} dev {link}"),
-                format!("ip route del default via {gateway} dev {link}"),
+                format!("{inside}ip route add default via {gateway} dev {link}"),
+                format!("{inside}ip route del default via {gateway} dev {link}"),
             ),
         None => explained.step(format!(
             "give {who} a default route: ip route add default via ROUTER"
@@ -82,63 +107,39 @@ pub(super) fn no_default(case: &Case, explained: Explained, v6: bool) -> Explain
     }
 }
 
-/// A pod without default route: behind a bridge its gateway is the bridge; else it is Calico's 169.254.1.1, which takes
-/// two routes.
-pub(super) fn of_pod(case: &Case, explained: Explained) -> Explained {
-    let inside = typed_in(case.place);
-    let node = &case.place.node.name;
-    let own = case
-        .place
-        .net
-        .links
-        .items()
-        .iter()
-        .find(|link| link.kind.as_deref() == Some("veth"));
-    let Some(link) = own.map(|link| link.name.as_str()) else {
-        return stacked(case, explained);
-    };
-    let outer = case.host_end(case.id);
-    let bridge = outer.and_then(|at| {
-        let host = case.scene.topology.place(at.place);
-        let master = case.scene.topology.link(at)?.master?;
-        host.net
-            .addresses
-            .items()
-            .iter()
-            .find(|address| address.link == master)
-            .map(|address| address.ip)
-    });
-    if let Some(gateway) = bridge {
-        return explained
-            .sure(Sure::Proved)
-            .because("its default route is missing: removed, or the CNI did not get that far")
-            .run(
-                node,
-                format!("{inside}ip route add default via {gateway} dev {link}"),
-                format!("{inside}ip route del default via {gateway} dev {link}"),
-            );
+/// The route that was used names no gateway, and is none that comes with an address: each address behind it is asked for on
+/// the link itself.
+pub(super) fn without_gateway(case: &Case, explained: &Explained, owner: PlaceId) -> Option<Explained> {
+    let dst = case.outcome.state.packet.dst;
+    let step = case.last(What::Route)?;
+    let link = case.place.net.link(step.link?)?;
+    let prefix = step
+        .text
+        .split(' ')
+        .next()
+        .filter(|_| !step.text.contains(" via "))?;
+    let mut own = case.place.net.addresses.items().iter();
+    if own.any(|own| own.link == link.index && own.network().is_some_and(|net| net.contains(&dst))) {
+        return None;
     }
-    let routes = case.place.net.routes.items();
-    let gateway: IpAddr = IpAddr::from([169, 254, 1, 1]);
-    let on_link = routes.iter().any(|route| route.dst == IpNet::from(gateway));
-    let explained = explained.sure(Sure::Proved).because(if on_link {
-        "its default route is missing"
-    } else {
-        "its gateway 169.254.1.1 is on no segment: first comes a route of scope link to it, then the default route"
-    });
-    let explained = if on_link {
-        explained
-    } else {
-        explained.run(
-            node,
-            format!("{inside}ip route add {gateway} dev {link} scope link"),
-            format!("{inside}ip route del {gateway} dev {link}"),
-        )
+    let gateway = match case.host_end(case.id).filter(|_| case.place.namespace.is_some()) {
+        Some(outer) => pods::bridge_gateway(case, outer)?,
+        None => {
+            let (way, gateway) = way_to(case, case.host_of(owner).1, dst.is_ipv6())?;
+            gateway.filter(|_| way.index == link.index)?
+        }
     };
-    explained.run(
-        node,
-        format!("{inside}ip route add default via {gateway} dev {link}"),
-        format!("{inside}ip route del default via {gateway} dev {link}"),
+    let (who, inside, name) = (case.who(), typed_in(case.place), &link.name);
+    let line = |via: &str| format!("{inside}ip route replace {prefix}{via} dev {name}");
+    Some(
+        explained
+            .clone()
+            .sure(Sure::Proved)
+            .because(format!(
+                "the route {prefix} of {who} names no gateway: every address behind it is asked for on {name} itself"
+            ))
+            .shown(format!("ip route get {dst} on {who}"), &*step.text)
+            .run(&case.place.node.name, line(&format!(" via {gateway}")), line("")),
     )
 }
 
@@ -197,37 +198,6 @@ pub(super) fn way_to<'a>(
         let (gateway, link) = on_segment(case.place, host, v6)?;
         Some((link_named(case.place, &link)?, Some(gateway)))
     })
-}
-
-/// A pod without a veth: its link is on top of one of its host's, or it has none.
-fn stacked(case: &Case, explained: Explained) -> Explained {
-    let explained = explained.sure(Sure::Proved);
-    let mut links = case.place.net.links.items().iter();
-    let own = links.find(|link| matches!(link.data, Some(LinkData::Ipvlan(_) | LinkData::Macvlan(_))));
-    let Some(link) = own else {
-        return explained
-            .because("it has no link but lo: network mode none, or its setup failed")
-            .step("start the container with a network, or look at the CNI's log");
-    };
-    let explained =
-        explained.because("its default route is missing: removed, or gone when its link was down");
-    let (inside, name) = (typed_in(case.place), &link.name);
-    match &link.data {
-        // Its host looks packets up; there is no gateway.
-        Some(LinkData::Ipvlan(ipvlan)) if ipvlan.mode != "l2" => explained
-            .shown(
-                format!("ip -d link show dev {name} on {}", case.who()),
-                format!("ipvlan mode {}", ipvlan.mode),
-            )
-            .run(
-                &case.place.node.name,
-                format!("{inside}ip route add default dev {name}"),
-                format!("{inside}ip route del default dev {name}"),
-            ),
-        _ => explained.step(format!(
-            "give it one: {inside}ip route add default via ROUTER dev {name}, the router of its segment"
-        )),
-    }
 }
 
 /// The answer is for a container's own address, at a host that knows only nodes: it went out without MASQUERADE.

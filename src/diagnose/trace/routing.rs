@@ -4,13 +4,14 @@ use std::net::IpAddr;
 
 use super::case::{Case, on_segment, pod_net, typed_in};
 use super::routes::{self, host_text};
-use super::{Explained, ipvs, links, neighbors, vrfs};
+use super::{Explained, ipvs, links, neighbors, pods, vrfs};
 use crate::diagnose::finding::Sure;
 use crate::forward::topology::{Place, PlaceId};
 use crate::forward::walk::{Cause, End, Martian, Missing, RefusedBy, Refuses, What};
+use crate::state::link::Link;
 
 pub(super) fn forwarding_off(case: &Case, key: &str) -> Explained {
-    if let Some(explained) = ipvs::server_lacks_address(case) {
+    if let Some(explained) = ipvs::server_lacks_address(case).or_else(|| pods::lost_address(case)) {
         return explained;
     }
     let who = case.who();
@@ -34,7 +35,7 @@ pub(super) fn forwarding_off(case: &Case, key: &str) -> Explained {
 }
 
 pub(super) fn not_for_us(case: &Case, dst: IpAddr, link: &str) -> Explained {
-    if let Some(explained) = ipvs::server_lacks_address(case) {
+    if let Some(explained) = ipvs::server_lacks_address(case).or_else(|| pods::lost_address(case)) {
         return explained;
     }
     let who = case.who();
@@ -83,6 +84,9 @@ pub(super) fn no_route(case: &Case, dst: IpAddr, tunnel: Option<&str>) -> Explai
         format!("ip route get {dst} on {who}"),
         "no route matches, and there is no default route",
     );
+    if let Some(explained) = routes::main_not_asked(case, &explained, dst) {
+        return explained;
+    }
     // A link that is down has no routes.
     let mut own = case.place.net.addresses.items().iter();
     let near = own.find(|address| address.network().is_some_and(|net| net.contains(&dst)));
@@ -92,7 +96,7 @@ pub(super) fn no_route(case: &Case, dst: IpAddr, tunnel: Option<&str>) -> Explai
     }
     let owner = case.owner(dst);
     if case.place.namespace.is_some() {
-        return routes::of_pod(case, explained);
+        return pods::of_pod(case, explained);
     }
     match owner {
         Some((id, owner)) if std::ptr::eq(owner.node, case.place.node) => own_pod(case, explained, id, dst),
@@ -195,6 +199,12 @@ pub(super) fn by_default_route(case: &Case) -> Option<Explained> {
     )
     .shown(format!("ip route get {dst} on {who}"), &*route.text);
     if !std::ptr::eq(owner.node, case.place.node) {
+        // On its own segment, whose route is gone.
+        let mut own = case.place.net.addresses.items().iter();
+        let near = own.find(|own| own.network().is_some_and(|net| net.contains(&dst)));
+        if let Some(near) = near.filter(|near| case.place.net.link(near.link).is_some_and(Link::is_up)) {
+            return Some(vrfs::of_address(case, explained, near));
+        }
         // An outer packet, or one for a host, may well go by routers.
         owner.namespace.as_ref()?;
         return Some(other_node(case, explained, id, dst));
@@ -242,8 +252,8 @@ pub(super) fn martian(case: &Case, ip: IpAddr, link: &str, why: Martian) -> Expl
             .because("packets for 127.0.0.0/8 are taken from outside only with route_localnet")
             .run(
                 &case.place.node.name,
-                format!("sysctl -w net.ipv4.conf.{link}.route_localnet=1"),
-                format!("sysctl -w net.ipv4.conf.{link}.route_localnet=0"),
+                format!("{}sysctl -w net.ipv4.conf.{link}.route_localnet=1", typed_in(case.place)),
+                format!("{}sysctl -w net.ipv4.conf.{link}.route_localnet=0", typed_in(case.place)),
             ),
         (Martian::GroupSource | Martian::NoDestination, _) => {
             explained.because("the sender, or a rule that translates, made an address that no packet may have")
@@ -349,13 +359,21 @@ pub(super) fn refused(case: &Case, how: Refuses, dst: IpAddr, by: &RefusedBy) ->
     let explained = |title: String| Explained::new("route-refuses", case, Sure::Proved, title);
     match by {
         RefusedBy::Rule { priority } => {
+            let inside = typed_in(case.place);
+            let family = if dst.is_ipv6() { "-6 " } else { "" };
+            let mut rules = case.place.net.rules.items().iter();
+            let rule = rules.find(|rule| rule.priority == *priority && rule.v6 == dst.is_ipv6());
+            let undo = rule.and_then(|rule| Some(format!("{inside}ip {family}rule add {}", rule.words()?)));
+            let undo = undo.unwrap_or_default();
             explained(format!("ip rule {priority} of {who} refuses packets for {dst}"))
                 .because(format!(
                     "a policy rule of type {word} takes the packet before any route"
                 ))
                 .shown(format!("ip rule on {who}"), format!("{priority}: … {word}"))
-                .step(format!("look at it first: ip rule show pref {priority}"))
-                .run(node, format!("ip rule del pref {priority}"), String::new())
+                .step(format!(
+                    "look at it first: {inside}ip {family}rule show pref {priority}"
+                ))
+                .run(node, format!("{inside}ip {family}rule del pref {priority}"), undo)
         }
         RefusedBy::Route { prefix, table } => {
             let block = prefix.parse().is_ok_and(|net: ipnet::IpNet| {
@@ -363,7 +381,10 @@ pub(super) fn refused(case: &Case, how: Refuses, dst: IpAddr, by: &RefusedBy) ->
                     .scene
                     .cluster
                     .map_or(&[][..], |cluster| cluster.pools.as_slice());
-                pools.iter().any(|pool| pool.cidr.contains(&net)) || case.place.node.bird.known().is_some()
+                pools.iter().any(|pool| pool.cidr.contains(&net))
+                    || case.place.node.bird.known().is_some()
+                        && case.place.namespace.is_none()
+                        && net.prefix_len() > 0
             });
             let explained = explained(format!("{who} has a route of type {word}, {prefix}, for {dst}"))
                 .shown(

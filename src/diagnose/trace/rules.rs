@@ -61,7 +61,9 @@ pub(super) fn rule(case: &Case, rule: &RuleText, answer: Option<&str>) -> Explai
     if chain.starts_with("cali-") {
         return calico(case, chain, text, explained);
     }
-    if chain == "DOCKER" && text.contains("-j DROP") || chain == "PREROUTING" && rule.table == "raw" {
+    // What comes in by another link than the container's bridge.
+    let of_docker = text.contains(" -d ") && text.contains(" ! -i ") && text.contains("-j DROP");
+    if of_docker && (chain == "DOCKER" || chain == "PREROUTING" && rule.table == "raw") {
         return docker_direct(case, explained);
     }
     if text.contains("icmp-host-prohibited") || rule.table == "firewalld" || chain.starts_with("filter_") {

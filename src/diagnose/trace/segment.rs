@@ -143,8 +143,8 @@ fn without_segment(explained: &Explained, place: &Place, link: &Link, asker: IpA
             .shown(format!("ip route show table all dev {} on {title}", link.name), format!("nothing to {}", connected.net))
             .run(
                 &place.node.name,
-                format!("{inside}ip route add {}", connected.add),
-                format!("{inside}ip route del {}", connected.del),
+                format!("{inside}ip route {}", connected.add),
+                format!("{inside}ip route {}", connected.del),
             ),
     )
 }

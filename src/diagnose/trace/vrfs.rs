@@ -31,8 +31,8 @@ pub(super) fn of_address(case: &Case, explained: Explained, address: &Address) -
     let (asked, own) = (looked_up(case), vrf_of(net, link));
     let run = |explained: Explained, add: &str, del: &str| {
         let (add, del) = (
-            format!("{inside}ip route add {add}"),
-            format!("{inside}ip route del {del}"),
+            format!("{inside}ip route {add}"),
+            format!("{inside}ip route {del}"),
         );
         explained.sure(Sure::Proved).run(&case.place.node.name, add, del)
     };
@@ -46,9 +46,13 @@ pub(super) fn of_address(case: &Case, explained: Explained, address: &Address) -
         None => "the main table".to_owned(),
     };
     if asked.map(|(_, table)| table) == own.map(|(_, table)| table) {
+        let why = if connected.taken {
+            "another one is in its place"
+        } else {
+            "deleted, or the address was set with noprefixroute"
+        };
         let explained = explained.because(format!(
-            "{name} has {ip}, and the route to {dst} that comes with it is gone: deleted, or the address was set with \
-             noprefixroute"
+            "{name} has {ip}, and the route to {dst} that comes with it is gone: {why}"
         ));
         return run(explained, &connected.add, &connected.del);
     }
@@ -62,7 +66,7 @@ pub(super) fn of_address(case: &Case, explained: Explained, address: &Address) -
         (Some((vrf, _)), None) => format!("{dst} dev {}", vrf.name),
         (None, None) => return explained,
     };
-    run(explained, &line, &line)
+    run(explained, &format!("add {line}"), &format!("del {line}"))
 }
 
 /// The host's end of a pod's link is in another VRF than the one whose table was asked, or in none.

@@ -167,6 +167,14 @@ impl<'a> BaseChain<'a> {
             }
     }
 
+    /// Whether it is for links that aren't known. One that kernels leave without a link has no hook (`collect`).
+    fn is_somewhere(&self, hook: Hook) -> bool {
+        matches!(hook, Hook::Ingress | Hook::Egress)
+            && self.base.hook == hook
+            && self.base.devices.is_empty()
+            && self.acts()
+    }
+
     /// The chain itself, as what decided.
     const fn as_rule(&self) -> RuleAt<'a> {
         RuleAt {
@@ -253,6 +261,13 @@ impl<'a> Hooks<'a> {
             table.sets = table.sets.plain();
         }
         self
+    }
+
+    /// A chain of links at this hook, where which ones isn't known.
+    pub fn somewhere(&self, hook: Hook) -> Option<Doubt<'a>> {
+        let mut bases = self.bases.iter();
+        let base = bases.find(|base| base.is_somewhere(hook))?;
+        Some(Doubt::Devices(base.as_rule()))
     }
 
     /// Runs the hook; the shares of the results add up to 1.

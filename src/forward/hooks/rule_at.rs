@@ -53,6 +53,8 @@ pub enum Doubt<'a> {
     Order(RuleAt<'a>),
     /// A program decides.
     Queue(RuleAt<'a>),
+    /// Of which links a chain is (`ingress`, `egress`), the listing doesn't say.
+    Devices(RuleAt<'a>),
     /// What would answer the packet is of another connection already: it gets another port or number, any one.
     Taken(Tuple),
     /// The rules leave more ways open than can be followed.

@@ -31,14 +31,24 @@ impl Walker<'_, '_> {
         if next == IpAddr::V4(Ipv4Addr::BROADCAST) {
             return one(Mac::BROADCAST, learned);
         }
-        if self
+        let known = place.neighbor(at.link, next);
+        let silent = self
             .topology
             .link(at)
-            .is_some_and(|link| link.flags.has(LinkFlags::NOARP))
+            .filter(|link| link.flags.has(LinkFlags::NOARP));
+        if let Some(link) = silent
+            && known.is_none_or(|entry| entry.state != NeighborState::Permanent)
         {
-            return one(Mac::ZERO, learned);
+            // All goes to the link's own address (`arp_constructor`); most of these have none.
+            let Some(own) = link.mac.as_deref().and_then(Mac::parse) else {
+                return one(Mac::ZERO, learned);
+            };
+            let learned = learned.clone();
+            state.note_with(at.place, Some(at.link), What::Neighbor, || {
+                format!("{next} dev {} lladdr {own} NOARP", self.name(at))
+            });
+            return Ok(vec![(own, learned)]);
         }
-        let known = place.neighbor(at.link, next);
         if let Some(entry) = known
             && let Some(mac) = entry.mac.as_deref().and_then(Mac::parse)
             && !entry.state.unanswered()

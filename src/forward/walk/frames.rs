@@ -70,6 +70,9 @@ impl Walker<'_, '_> {
         if !hooks.frames {
             return None;
         }
+        if let Some(doubt) = hooks.somewhere(hook).filter(|_| layer == Layer::Link) {
+            return Some(End::NotDecidable(doubt.into()));
+        }
         let (packet, arp) = carried(frame);
         let call = Call {
             place: self.topology.place(at.place),

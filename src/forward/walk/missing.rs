@@ -46,6 +46,8 @@ pub enum Unclear {
     Target,
     /// A program decides (NFQUEUE).
     Queue,
+    /// Of which links the chain is.
+    Devices,
 }
 
 impl From<Doubt<'_>> for Missing {
@@ -58,6 +60,7 @@ impl From<Doubt<'_>> for Missing {
                 chain: format!("{} {}", chain.table.name, chain.chain.name),
             },
             Doubt::Queue(rule) => Self::Rule(Box::new(rule.into()), Unclear::Queue),
+            Doubt::Devices(rule) => Self::Rule(Box::new(rule.into()), Unclear::Devices),
             Doubt::Taken(tuple) => Self::Other(format!(
                 "another connection has answers from {} to {} already: conntrack gives this one another port or \
                  number",
@@ -126,6 +129,9 @@ impl fmt::Display for Missing {
             Self::Rule(rule, Unclear::Meaning) => write!(f, "what this rule does is not known: {rule}"),
             Self::Rule(rule, Unclear::Target) => write!(f, "where this rule leads is not known: {rule}"),
             Self::Rule(rule, Unclear::Queue) => write!(f, "a program decides (NFQUEUE): {rule}"),
+            Self::Rule(rule, Unclear::Devices) => {
+                write!(f, "nft's listing does not say of which links this is: {rule}")
+            }
             Self::Order { hook, chain } => {
                 let hook = hook.map_or_else(String::new, |hook| format!(" at {hook:?}").to_lowercase());
                 write!(

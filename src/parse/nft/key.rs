@@ -67,6 +67,7 @@ fn payload(inner: &Value) -> Option<Key> {
         (_, "sport" | "dport", Some(dir), Some(proto)) => Key::Port { dir, proto },
         ("ip" | "ip6", "saddr" | "daddr", Some(dir), _) => Key::Addr { dir, v6 },
         ("ether", "saddr" | "daddr", Some(dir), _) => Key::Mac(dir),
+        ("ether", "type", ..) => Key::EtherType,
         ("ip", "protocol", ..) | ("ip6", "nexthdr", ..) => Key::IpProto { v6 },
         ("ip", "ttl", ..) | ("ip6", "hoplimit", ..) => Key::Ttl { v6 },
         ("ip" | "ip6", "dscp", ..) => Key::Dscp { v6 },

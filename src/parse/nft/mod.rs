@@ -154,6 +154,34 @@ fn chain(object: &Value) -> Result<Chain, String> {
     })
 }
 
+/// The links of the chains at `ingress` and `egress` in `nft list table`: releases up to 1.0.6 leave them out of JSON.
+pub fn devices(text: &str) -> Vec<(String, Vec<String>)> {
+    let mut found = Vec::new();
+    let mut chain = None;
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if let ["chain", name, "{"] = words[..] {
+            chain = Some(name.to_owned());
+        }
+        let Some(hook) = words
+            .iter()
+            .position(|word| *word == "hook")
+            .filter(|_| words.first() == Some(&"type"))
+        else {
+            continue;
+        };
+        let named = words[hook..].iter().skip(2);
+        let named = named.take_while(|word| **word != "priority");
+        let bare = |word: &&str| word.trim_matches(|c| "\",{}=".contains(c)).to_owned();
+        let links = named
+            .map(bare)
+            .filter(|word| !["device", "devices", ""].contains(&word.as_str()));
+        let links: Vec<String> = links.collect();
+        found.extend(chain.take().map(|name| (name, links)));
+    }
+    found
+}
+
 fn rule(object: &Value) -> Result<Rule, String> {
     let list = object.get("expr").and_then(Value::as_array).ok_or("no expr")?;
     let comment = object.get("comment").and_then(Value::as_str);

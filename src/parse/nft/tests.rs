@@ -101,3 +101,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn links_of_chains_are_read_from_the_text() {
+    let text = "table netdev t {\n\tchain in {\n\t\ttype filter hook ingress device \"v0\" priority filter; policy accept;\n\
+                \t\tether type ip drop\n\t}\n\n\tchain two {\n\
+                \t\ttype filter hook egress devices = { v0, \"v1\" } priority filter + 5; policy accept;\n\t}\n\n\
+                \tchain none {\n\t\ttype filter hook ingress priority filter; policy accept;\n\t}\n\n\tchain plain {\n\t}\n}\n";
+    let found = devices(text);
+    let found: Vec<(&str, String)> = found
+        .iter()
+        .map(|(name, links)| (name.as_str(), links.join(" ")))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("in", "v0".to_owned()),
+            ("two", "v0 v1".to_owned()),
+            ("none", String::new())
+        ]
+    );
+}
