@@ -2,6 +2,7 @@
 
 mod harms;
 
+use std::io::Write as _;
 use std::time::Duration;
 use std::{env, thread};
 
@@ -251,19 +252,18 @@ fn what_is_broken_by_chance() {
     };
     let first = number("NETDIAG_SEED", 1);
     let seeds: Vec<u64> = (first..first + number("NETDIAG_CASES", 12)).collect();
-    each(seeds, |seed| {
+    let lines = each(seeds, |seed| {
         let mut random = Random::new(seed);
         let all = systems();
         let name = random.pick(&all).name;
         let site = Site::up(named(name))?;
         let harm = chosen(&site.whole, &mut random)?;
         let (end, told) = site.tried(&harm);
-        println!(
-            "{end:?} {seed} {name}: {}: {}: {}",
-            harm.node,
-            harm.script,
-            told.replace('\n', " ")
-        );
-        None
+        let told = told.replace('\n', " ");
+        Some(format!(
+            "{end:?} {seed} {name}: {}: {}: {told}",
+            harm.node, harm.script
+        ))
     });
+    std::io::stdout().write_all(lines.join("\n").as_bytes()).unwrap();
 }

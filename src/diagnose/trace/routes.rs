@@ -122,12 +122,12 @@ pub(super) fn without_gateway(case: &Case, explained: &Explained, owner: PlaceId
     if own.any(|own| own.link == link.index && own.network().is_some_and(|net| net.contains(&dst))) {
         return None;
     }
-    let gateway = match case.host_end(case.id).filter(|_| case.place.namespace.is_some()) {
-        Some(outer) => pods::bridge_gateway(case, outer)?,
-        None => {
-            let (way, gateway) = way_to(case, case.host_of(owner).1, dst.is_ipv6())?;
-            gateway.filter(|_| way.index == link.index)?
-        }
+    let outer = case.host_end(case.id).filter(|_| case.place.namespace.is_some());
+    let gateway = if let Some(outer) = outer {
+        pods::bridge_gateway(case, outer)?
+    } else {
+        let (way, gateway) = way_to(case, case.host_of(owner).1, dst.is_ipv6())?;
+        gateway.filter(|_| way.index == link.index)?
     };
     let (who, inside, name) = (case.who(), typed_in(case.place), &link.name);
     let line = |via: &str| format!("{inside}ip route replace {prefix}{via} dev {name}");
