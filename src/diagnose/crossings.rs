@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::blame::{Lost, blame};
 use super::connected::Connected;
 use super::finding::{Affected, Finding, Sure};
-use super::trace::Scene;
+use super::trace::{Scene, explain};
 use super::world::World;
 use crate::forward::fib::{Fib, Flow};
 use crate::forward::packet::{Packet, Transport};
@@ -363,19 +363,29 @@ fn node_ports(world: &World, walker: &Walker, guests: &[Guest], found: &mut Vec<
                 dport: port,
             },
         );
+        let scene = Scene {
+            topology: walker.topology,
+            cluster: world.cluster.ok(),
+            findings: &[],
+        };
         let lost = walker
             .send(State::new(packet.clone()).quiet(), client.place)
             .into_iter()
             .find_map(|there| {
+                if matches!(there.end, End::Dropped(Cause::ReversePath { .. })) {
+                    return explain(scene, &there, None);
+                }
                 if there.end != End::Delivered || there.place == client.place {
                     return None;
                 }
-                let seen = there.state.packet.src;
                 let backs = walker.answers(&there, &packet, client.place);
-                let back = backs.iter().any(|back| back.end == End::Delivered);
-                (!back && backs.iter().any(|back| certainty(back).is_some())).then_some(seen)
+                if backs.iter().any(|back| back.end == End::Delivered) {
+                    return None;
+                }
+                let back = backs.iter().find(|back| certainty(back).is_some())?;
+                explain(scene, back, Some(&there))
             });
-        let Some(seen) = lost else { continue };
+        let Some(lost) = lost else { continue };
         let (name, of) = (
             &at.name,
             format!("{}/{}", service.metadata.namespace(), service.metadata.name),
@@ -383,14 +393,23 @@ fn node_ports(world: &World, walker: &Walker, guests: &[Guest], found: &mut Vec<
         let mut finding = Finding::of(
             "node-port-answer-lost",
             name,
-            format!("pods of other nodes get no answer from NodePort {port} of {name}: the endpoint answers them directly"),
+            format!(
+                "pods of other nodes get no answer from NodePort {port} of {name}: answers take another way"
+            ),
         )
         .about(format!("Service({of})"))
         .sure(Sure::Likely)
-        .shown(format!("Service({of})"), format!("externalTrafficPolicy Local, nodePort {port}"))
-        .shown(format!("netdiag trace {} {ip} tcp/{port}", client.title), format!("the endpoint sees {seen}, and its answer is lost"))
-        .step("use the service's own address inside the cluster")
-        .step(format!("or: kubectl -n {} patch service {} -p '{{\"spec\":{{\"externalTrafficPolicy\":\"Cluster\"}}}}'", service.metadata.namespace(), service.metadata.name));
+        .shown(
+            format!("Service({of})"),
+            format!("externalTrafficPolicy Local, nodePort {port}"),
+        )
+        .shown(
+            format!("netdiag trace {} {ip} tcp/{port}", client.title),
+            lost.finding.title,
+        )
+        .step("use the service's own address inside the cluster");
+        finding.evidence.extend(lost.finding.evidence);
+        finding.fix.commands = lost.commands;
         finding.affected = Some(Affected {
             pairs: 1,
             example: format!("{} → {ip}:{port}", client.title),

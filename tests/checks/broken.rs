@@ -1,7 +1,9 @@
 //! Networks that are really broken in ways that `mended` doesn't have: each is named by its check and nothing else, what
 //! is printed mends it, packets pass, and nothing is found any more.
 
-mod rules;
+mod answers;
+mod programs;
+pub(crate) mod rules;
 pub(crate) mod tunnels;
 mod vxlan;
 mod ways;

@@ -9,7 +9,7 @@ use netdiag::forward::packet::Transport;
 use netdiag::forward::topology::Topology;
 use netdiag::forward::walk::Walker;
 use netdiag::state::{Fact, Snapshot};
-use netdiag_lab::docker::{docker, start};
+use netdiag_lab::docker::{docker, restart, start};
 use netdiag_lab::{Error, Group, Lab, Plan, Result, or_skip, ovs, wait_until};
 
 use crate::made::found;
@@ -335,6 +335,67 @@ fn ports_that_open_for_some_only_are_told() {
         })
         .unwrap();
         assert_eq!(host.found(), []);
+    }
+}
+
+/// Containers of a network that keeps them apart ask each other; then a firewall writes its own rules anew, where no program
+/// of Docker's listens on ports.
+#[test]
+fn what_docker_keeps_apart_or_closed_is_told_and_opens() {
+    let group = Group::new("checks-docker-closed");
+    let Some(host) = or_skip(Host::up(&group)) else {
+        return;
+    };
+    let node = host.lab.node("h1");
+    let quiet = |options: &[&str]| {
+        docker(node, &[&["network", "create"], options, &["quiet"]].concat()).unwrap();
+        run(&host.lab, "one", "quiet", &[]).unwrap();
+        run(&host.lab, "two", "quiet", &[]).unwrap();
+        let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+        docker(node, &["inspect", "-f", format, "two"])
+            .unwrap()
+            .trim()
+            .to_owned()
+    };
+    let two = quiet(&["-o", "com.docker.network.bridge.enable_icc=false"]);
+    assert_eq!(host.found(), []);
+    let ping = format!("/bin/busybox ping -c12 -W1 -i 0.1 {two}");
+    docker(node, &["exec", "one", "/bin/busybox", "sh", "-c", &ping]).unwrap_err();
+    let findings = host.found();
+    let [finding] = findings.as_slice() else {
+        panic!("{findings:#?}");
+    };
+    assert_eq!(
+        (finding.id, finding.subject.as_str()),
+        ("containers-kept-apart", "quiet")
+    );
+    assert!(finding.fix.steps[0].starts_with("make quiet anew without that option"));
+    docker(node, &["rm", "-f", "one", "two"]).unwrap();
+    docker(node, &["network", "rm", "quiet"]).unwrap();
+    let two = quiet(&[]);
+    assert!(host.pings("one", &two));
+    assert_eq!(host.found(), []);
+    docker(node, &["rm", "-f", "one", "two"]).unwrap();
+
+    for flushed in [
+        "iptables -P FORWARD ACCEPT; iptables -F; iptables -X; iptables -t nat -F; iptables -t nat -X",
+        "iptables -t nat -F DOCKER",
+    ] {
+        end_proxy(&host, 8080);
+        ovs::sh(node, flushed).unwrap();
+        assert!(!host.publishes(), "{flushed}");
+        let findings = host.found();
+        let [finding] = findings.as_slice() else {
+            panic!("{flushed}: {findings:#?}");
+        };
+        assert_eq!(finding.id, "published-port-closed", "{flushed}: {finding:#?}");
+        let [command] = finding.fix.commands.as_slice() else {
+            panic!("{finding:#?}");
+        };
+        assert_eq!(command.run, "systemctl restart docker");
+        restart(node, &group, &["web", "near", "far", "safe"]).unwrap();
+        wait_until("the published port", Duration::from_secs(20), || host.publishes()).unwrap();
+        assert_eq!(host.found(), [], "{flushed}");
     }
 }
 

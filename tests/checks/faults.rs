@@ -16,7 +16,7 @@ use netdiag::state::{Fact, NodeState, Snapshot};
 use netdiag_bench::cluster::Flavour;
 use serde_json::json;
 
-use crate::made::{down, fires, known, link, made, pod_ip, resource, rules, stored, sysctl};
+use crate::made::{down, fires, found, known, link, made, pod_ip, resource, rules, stored, sysctl};
 
 fn bgp() -> Snapshot {
     made(Flavour::CalicoBgp, 3, 3)
@@ -573,11 +573,27 @@ fn what_agents_are_told_is_held_against_the_objects() {
             environment: BTreeMap::from([("FELIX_IPINIPMTU".to_owned(), "1400".to_owned())]),
             ..CalicoProcesses::default()
         });
-        let spec = json!({"ipInIpMtu": 1480});
+        let spec = json!({"ipipMTU": 1480});
         stored(broken)
             .resources
             .push(resource("FelixConfiguration", "default", spec));
     });
+    // Before Calico 3, Felix' names said the unit.
+    let named = |stored: &str| {
+        let mut cluster = bgp();
+        cluster.nodes[0].processes = Fact::Known(CalicoProcesses {
+            environment: BTreeMap::from([("FELIX_REPORTINGINTERVALSECS".to_owned(), "60".to_owned())]),
+            ..CalicoProcesses::default()
+        });
+        let spec = json!({"reportingInterval": stored});
+        let objects = &mut crate::made::stored(&mut cluster).resources;
+        objects.push(resource("FelixConfiguration", "default", spec));
+        let findings = found(&cluster).into_iter();
+        findings.map(|finding| finding.id).collect::<Vec<_>>()
+    };
+    assert_eq!(named("60s"), [""; 0]);
+    assert_eq!(named("1m0s"), [""; 0]);
+    assert_eq!(named("30s"), ["environment-hides-setting"]);
     fires("machine-id-shared", &bgp(), |broken| {
         for (at, node) in broken.nodes.iter_mut().take(2).enumerate() {
             node.kernel = Fact::Known(Kernel {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use netdiag::state::{Fact, NodeState, Objects, Snapshot};
-use netdiag_lab::kinds::{Network, link_labs};
+use netdiag_lab::kinds::{Network, link_labs, systems};
 use netdiag_lab::{guest, or_skip};
 use serde_json::json;
 
@@ -75,6 +75,46 @@ fn calico(network: &Network, mode: &str) -> Snapshot {
         objects: Fact::Known(objects),
         ..Snapshot::default()
     }
+}
+
+/// The kernel got packets whose sums are wrong, and says so (`netdev_rx_csum_fault`, net/core/dev.c).
+#[test]
+#[ignore = "runs in a guest"]
+fn sums_that_a_tunnel_leaves_to_hardware_are_made_by_the_kernel() {
+    let mut all = systems().into_iter();
+    let system = all.find(|system| system.name == "vxlan over a group").unwrap();
+    let Some(network) = or_skip(system.whole.up()) else {
+        return;
+    };
+    network.works().unwrap();
+    let node = network.lab().node("n1");
+    let found = || {
+        found(&Snapshot {
+            nodes: vec![collected(node)],
+            objects: Fact::absent("no datastore"),
+            ..Snapshot::default()
+        })
+    };
+    assert_eq!(found(), []);
+    node.sh("echo '<3>vx0: hw csum failure' >/dev/kmsg").ok().unwrap();
+    let told = found();
+    let [finding] = told.as_slice() else {
+        panic!("{told:#?}");
+    };
+    assert_eq!(
+        (finding.id, finding.subject.as_str()),
+        ("tunnel-checksum-offload", "vx0")
+    );
+    let feature = || {
+        node.sh("ethtool -k vx0 | grep tx-checksum-ip-generic")
+            .ok()
+            .unwrap()
+    };
+    assert!(feature().ends_with(": on\n"), "{}", feature());
+    assert_eq!(typed(&network, &finding.fix.commands), None);
+    assert!(feature().ends_with(": off\n"), "{}", feature());
+    network.works().unwrap();
+    assert_eq!(found(), []);
 }
 
 /// The pool needs no tunnel any more, and an agent that was stopped left its address there. The link itself stays until

@@ -61,6 +61,34 @@ fn pools_that_can_not_work_are_told() {
     });
 }
 
+/// Deleting a pool takes all blocks in its range from their nodes.
+#[test]
+fn of_pools_that_overlap_the_one_without_blocks_goes() {
+    let step = |blocks: Option<&[&str]>| {
+        let mut cluster = bgp();
+        let objects = stored(&mut cluster);
+        objects
+            .resources
+            .push(resource("IPPool", "second", json!({"cidr": "10.64.0.0/16"})));
+        if let Some(blocks) = blocks {
+            let all = blocks.iter().map(|cidr| block(cidr, "", false));
+            objects.ipam = Fact::Known(all.collect());
+        }
+        let mut findings = found(&cluster);
+        assert_eq!(findings.len(), 1, "{findings:#?}");
+        findings.remove(0).fix.steps.remove(0)
+    };
+    let gone = "no pod has an address of second: netdiag delete ippool second";
+    assert_eq!(step(Some(&["10.200.0.0/26"])), gone);
+    for blocks in [None, Some(&["10.64.0.0/26"][..])] {
+        let text = step(blocks);
+        assert!(
+            text.starts_with("no pod gets an address of second any more: netdiag patch "),
+            "{text}"
+        );
+    }
+}
+
 #[test]
 fn blocks_that_are_claimed_twice_or_by_nobody_are_told() {
     fires("block-of-dead-node", &bgp(), |broken| {

@@ -247,6 +247,48 @@ fn services_are_mended(mode: KubeProxy) {
     shop.patch("web", json!({"loadBalancerSourceRanges": ["198.51.100.0/24"]}));
     shop.waits("ranges of nobody", &balanced, false);
     shop.mends("ranges of nobody", "source-ranges-let-nobody-in", &balanced, &[]);
+    local_at_one_node(&shop, &balanced);
+}
+
+/// Services that answer on their endpoint's node alone, n2: n1 has the address of one, and its pods ask n2 for the other,
+/// whose answers come by a tunnel for pods.
+fn local_at_one_node(shop: &Shop, balanced: &Way) {
+    let sh = |node: &str, script: &str| drop(ovs::sh(shop.network.lab().node(node), script).unwrap());
+    sh("n1", "ip address add 203.0.113.10/32 dev lo");
+    shop.patch("web", json!({"externalTrafficPolicy": "Local"}));
+    shop.waits("a balancer without an endpoint", balanced, false);
+    shop.mends(
+        "a balancer without an endpoint",
+        "service-address-without-endpoint",
+        balanced,
+        &[],
+    );
+
+    let asked = way("n1/client", "192.168.100.12", 30081);
+    shop.patch("local", json!({"externalTrafficPolicy": "Local"}));
+    shop.waits("a NodePort that keeps the pod's address", &asked, true);
+    for (own, other) in [(1, 2), (2, 1)] {
+        let script = format!(
+            "ip link add vx0 type vxlan id 9 local 192.168.100.1{own} remote 192.168.100.1{other} dstport 4789 dev eth0
+             ip link set vx0 up; ip address add 10.99.0.{own}/24 dev vx0
+             ip route replace 10.244.{other}.0/24 via 10.99.0.{other}
+             for link in all vx0 eth0; do sysctl -qw net.ipv4.conf.$link.rp_filter=1; done"
+        );
+        sh(&format!("n{own}"), &script);
+    }
+    shop.waits("a NodePort that keeps the pod's address", &asked, false);
+    // That endpoints are asked by their node's address makes no difference.
+    shop.patch("local", json!({"externalTrafficPolicy": "Cluster"}));
+    thread::sleep(Duration::from_secs(2));
+    assert!(!shop.connects(&asked));
+    shop.patch("local", json!({"externalTrafficPolicy": "Local"}));
+    let what = "a NodePort that keeps the pod's address";
+    // What comes in by the nodes' network is lost on n2; who has n1's address of the tunnel is asked for n2's other
+    // address then, which n1 doesn't heed.
+    let at_n2 = shop.named(what, "node-port-answer-lost", &asked, &[LOCAL]);
+    typed(&shop.network, &at_n2);
+    shop.waits(what, &asked, false);
+    shop.mends(what, "node-port-answer-lost", &asked, &[LOCAL]);
 }
 
 /// A client's endpoint goes while it asks.

@@ -22,11 +22,17 @@ pub(super) fn find(world: &World, found: &mut Vec<Finding>) {
     overlapping(world, cluster, found);
 }
 
+/// Whether the runtime says so, or Felix made its link.
+fn is_pod(node: &NodeState, namespace: &Namespace) -> bool {
+    let mut ends = namespace.net.links.items().iter();
+    namespace.pod.is_some() || ends.any(|link| host_end(node, namespace, link).is_some_and(is_cali))
+}
+
 /// Two pods with one address.
 fn twice(world: &World, found: &mut Vec<Finding>) {
     let mut by: BTreeMap<IpAddr, Vec<(String, String)>> = BTreeMap::new();
     for node in world.nodes {
-        for pod in pods(node).filter(|pod| pod.pod.is_some()) {
+        for pod in pods(node).filter(|pod| is_pod(node, pod)) {
             for ip in addresses(pod) {
                 by.entry(ip).or_default().push((node.name.clone(), pod.title()));
             }
@@ -95,12 +101,16 @@ fn pools(cluster: &Cluster, found: &mut Vec<Finding>) {
     }
     for pool in &cluster.pools {
         let whole = if pool.cidr.addr().is_ipv4() { 32 } else { 128 };
-        if pool.block_size == whole && !pool.is_of_felix() {
+        let left = pool.disabled && cluster.ipam.known && blocks_of(cluster, &pool.cidr) == 0;
+        if pool.block_size == whole && !pool.is_of_felix() && !left {
+            let usual = if pool.cidr.addr().is_ipv4() { 26 } else { 122 };
             found.push(
                 Finding::of("block-of-one-address", "", format!("blocks of IPPool({}) hold one address: the blackhole of the block takes the pod's packets", pool.name))
                     .about(format!("IPPool({})", pool.name))
                     .shown(format!("IPPool({})", pool.name), format!("spec.blockSize is {whole}, and routes come by BGP"))
-                    .step("blockSize can't be changed: make a pool with blockSize 26 (122 for IPv6), disable this one, and let the pods be made anew"),
+                    .step(format!("blockSize can't be changed: make a pool of another range, with blockSize {usual}"))
+                    .step(format!("then no pod gets an address of this one any more: {}", disable(&pool.name)))
+                    .step(format!("and when its pods were made anew: netdiag delete ippool {}", pool.name)),
             );
         }
     }
@@ -111,15 +121,57 @@ fn pools(cluster: &Cluster, found: &mut Vec<Finding>) {
             .skip(at + 1)
             .find(|other| overlap(&pool.cidr, &other.cidr));
         if let Some(other) = other {
-            found.push(
-                Finding::of("pools-overlap", "", format!("IPPool({}) and IPPool({}) overlap", pool.name, other.name))
-                    .about(format!("IPPool({})", pool.name))
-                    .shown("IPPool", format!("{} is {}, {} is {}", pool.name, pool.cidr, other.name, other.cidr))
-                    .step(format!("disable one of them, and delete it when no pod has an address of it: netdiag patch ippool {} -p '{{\"spec\":{{\"disabled\":true}}}}'", other.name)),
+            // Deleting a pool takes the blocks in its range from their nodes, whichever pool they came from.
+            let (mine, theirs) = (blocks_of(cluster, &pool.cidr), blocks_of(cluster, &other.cidr));
+            let (goes, blocks) = if mine < theirs {
+                (pool, mine)
+            } else {
+                (other, theirs)
+            };
+            let finding = Finding::of(
+                "pools-overlap",
+                "",
+                format!("IPPool({}) and IPPool({}) overlap", pool.name, other.name),
+            )
+            .about(format!("IPPool({})", pool.name))
+            .shown(
+                "IPPool",
+                format!("{} is {}, {} is {}", pool.name, pool.cidr, other.name, other.cidr),
             );
+            found.push(if cluster.ipam.known && blocks == 0 {
+                finding.step(format!(
+                    "no pod has an address of {}: netdiag delete ippool {}",
+                    goes.name, goes.name
+                ))
+            } else {
+                finding
+                    .step(format!(
+                        "no pod gets an address of {} any more: {}",
+                        goes.name,
+                        disable(&goes.name)
+                    ))
+                    .step(format!(
+                        "when pods with addresses of {} were made anew: netdiag delete ippool {}",
+                        goes.cidr, goes.name
+                    ))
+            });
         }
     }
 }
+
+/// Blocks that lie in a range.
+fn blocks_of(cluster: &Cluster, range: &ipnet::IpNet) -> usize {
+    let blocks = cluster.ipam.blocks.iter();
+    blocks.filter(|block| range.contains(&block.cidr)).count()
+}
+
+fn disable(pool: &str) -> String {
+    format!("netdiag patch ippool {pool} -p '{{\"spec\":{{\"disabled\":true}}}}'")
+}
+
+/// What gives leaked addresses back: while nothing is given out.
+const GIVE_BACK: &str = "give back what nobody uses: netdiag datastore migrate lock; netdiag ipam check -o leaked.json; \
+     netdiag ipam release --from-report leaked.json; netdiag datastore migrate unlock";
 
 /// A pool whose blocks have all been made, and have no address left.
 fn full(cluster: &Cluster, found: &mut Vec<Finding>) {
@@ -150,7 +202,8 @@ fn full(cluster: &Cluster, found: &mut Vec<Finding>) {
                     pool.cidr
                 ),
             )
-            .step("look for addresses that nobody uses: netdiag ipam check; or add a pool"),
+            .step(GIVE_BACK)
+            .step("if all of them are used: add a pool"),
         );
     }
 }
@@ -222,15 +275,21 @@ fn dead_owners(cluster: &Cluster, found: &mut Vec<Finding>) {
             Finding::of(
                 "block-of-dead-node",
                 node,
-                format!(
-                    "{} belong to {node}, which is no Node any more",
-                    if list.len() == 1 { "a block does" } else { "blocks" }
-                ),
+                if list.len() == 1 {
+                    format!("a block belongs to {node}, which is no Node any more")
+                } else {
+                    format!("blocks belong to {node}, which is no Node any more")
+                },
             )
             .about(list.join(" "))
             .shown("IPAM", format!("{}: affinity host:{node}", list.join(", ")))
             .shown("Nodes", format!("none is called {node}"))
-            .step("give the addresses back: netdiag ipam check, then netdiag ipam release"),
+            // What a node has goes with its Node.
+            .step(format!(
+                "take them from it, in etcd: echo '{{\"apiVersion\":\"projectcalico.org/v3\",\"kind\":\"Node\",\"metadata\":{{\"name\":\"{node}\"}}}}' | netdiag create -f -; netdiag delete node {node}"
+            ))
+            .step("where Kubernetes is the datastore: start calico-kube-controllers, which does it")
+            .step(GIVE_BACK),
         );
     }
 }
@@ -267,11 +326,7 @@ fn borrowed(world: &World, found: &mut Vec<Finding>) {
     };
     let mut routes: HashMap<&str, HashSet<ipnet::IpNet>> = HashMap::new();
     for node in world.nodes {
-        let is_pod = |pod: &&Namespace| {
-            let mut ends = pod.net.links.items().iter();
-            pod.pod.is_some() || ends.any(|link| host_end(node, pod, link).is_some_and(is_cali))
-        };
-        for pod in pods(node).filter(is_pod) {
+        for pod in pods(node).filter(|pod| is_pod(node, pod)) {
             for ip in addresses(pod) {
                 let Some((block, owner)) = owner_of(ip).filter(|(_, owner)| *owner != node.name) else {
                     continue;

@@ -37,7 +37,7 @@ fn cloned(world: &World, found: &mut Vec<Finding>) {
             Finding::of("machine-id-shared", names.first().copied().unwrap_or_default(), format!("{} have one machine-id: they were cloned", names.join(", ")))
                 .about(id)
                 .shown("/etc/machine-id", format!("{id} on each, with boot ids of their own"))
-                .step("on the clones: rm /etc/machine-id /var/lib/calico/nodename; systemd-machine-id-setup; reboot"),
+                .step("on the clones: rm -f /etc/machine-id /var/lib/dbus/machine-id /var/lib/calico/nodename; systemd-machine-id-setup; reboot"),
         );
     }
 }

@@ -51,7 +51,7 @@ fn network_manager(node: &NodeState) -> Option<Finding> {
             format!("no unmanaged-devices that is for {}", link.name),
         )
         .run(
-            "printf '[keyfile]\\nunmanaged-devices=interface-name:cali*;interface-name:tunl*;interface-name:vxlan.calico;interface-name:wireguard.cali\\n' > /etc/NetworkManager/conf.d/calico.conf",
+            "mkdir -p /etc/NetworkManager/conf.d; printf '[keyfile]\\nunmanaged-devices=interface-name:cali*;interface-name:tunl*;interface-name:vxlan.calico;interface-name:wireguard.cali\\n' > /etc/NetworkManager/conf.d/calico.conf",
             "rm /etc/NetworkManager/conf.d/calico.conf",
         )
         .run("systemctl reload NetworkManager", "")
@@ -75,29 +75,37 @@ fn networkd(node: &NodeState) -> Option<Finding> {
         (!file.unmanaged).then_some((link, file))
     })?;
     let name = &node.name;
-    let kept = "/etc/systemd/network/05-pods.network";
+    // The first by its name decides.
+    let before = |kept: &&str| file.path.rsplit('/').next().is_some_and(|other| **kept < *other);
+    let kept = ["05-pods.network", "0-pods.network"].into_iter().find(before);
+    let finding = Finding::of(
+        "networkd-claims-links",
+        name,
+        format!(
+            "systemd-networkd of {name} takes {} for its own, and deletes routes by it",
+            link.name
+        ),
+    )
+    .about(&link.name)
+    .sure(Sure::Likely)
+    .shown(
+        &file.path,
+        if file.names.is_empty() {
+            "[Match] is for every link".to_owned()
+        } else {
+            format!("[Match] Name={}", file.names.join(" "))
+        },
+    )
+    .step(format!("make [Match] of {} narrower (Name=en* eth*)", file.path));
+    let Some(kept) = kept else { return Some(finding) };
+    let directory = "/etc/systemd/network";
     Some(
-        Finding::of(
-            "networkd-claims-links",
-            name,
-            format!("systemd-networkd of {name} takes {} for its own, and deletes routes by it", link.name),
-        )
-        .about(&link.name)
-        .sure(Sure::Likely)
-        .shown(
-            &file.path,
-            if file.names.is_empty() {
-                "[Match] is for every link".to_owned()
-            } else {
-                format!("[Match] Name={}", file.names.join(" "))
-            },
-        )
-        .step(format!("make [Match] of {} narrower (Name=en* eth*)", file.path))
-        .run(
-            format!("printf '[Match]\\nName=cali* tunl* vxlan.calico flannel.* cni0 veth*\\n[Link]\\nUnmanaged=yes\\n' > {kept}"),
-            format!("rm {kept}"),
-        )
-        .run("networkctl reload", ""),
+        finding
+            .run(
+                format!("mkdir -p {directory}; printf '[Match]\nName=cali* tunl* vxlan.calico flannel.* cni0 veth*\n[Link]\nUnmanaged=yes\n' > {directory}/{kept}"),
+                format!("rm {directory}/{kept}"),
+            )
+            .run("networkctl reload", ""),
     )
 }
 

@@ -1,7 +1,11 @@
 //! What agents are told: CNI's files, Kubernetes' Nodes, environments, the datastore.
 
+use ipnet::IpNet;
+
+use super::shared::{overlap, pod_bridge};
 use crate::diagnose::finding::{Finding, Sure};
 use crate::diagnose::world::World;
+use crate::kubernetes::Inventory;
 use crate::state::NodeState;
 use crate::state::process::DaemonKind;
 use crate::state::socket::TcpState;
@@ -44,10 +48,34 @@ fn pod_cidrs(world: &World, found: &mut Vec<Finding>) {
             .shown(format!("Node({name})"), "spec.podCIDR is empty")
             .step("run kube-controller-manager with --allocate-node-cidrs=true and --cluster-cidr as in flannel's net-conf");
         if others {
-            finding = finding.step(format!("or give it a range that no other node has: kubectl patch node {name} -p '{{\"spec\":{{\"podCIDR\":\"…/24\"}}}}'"));
+            let range = free_range(inventory, world.state(name))
+                .map_or_else(|| "…/24".to_owned(), |range| range.to_string());
+            finding = finding.step(format!("or give it a range that no other node has: kubectl patch node {name} -p '{{\"spec\":{{\"podCIDR\":\"{range}\"}}}}'"));
         }
         found.push(finding);
     }
+}
+
+/// A range of flannel's network that no node has: the one that the node's bridge has already, or the first.
+fn free_range(inventory: &Inventory, state: Option<&NodeState>) -> Option<IpNet> {
+    let state = state?;
+    let network = state.flannel.net_conf.known()?.network?;
+    let texts = inventory
+        .nodes
+        .iter()
+        .filter_map(|node| node.spec.pod_cidr.as_deref());
+    let taken: Vec<IpNet> = texts.filter_map(|text| text.parse().ok()).collect();
+    let length = taken.first()?.prefix_len();
+    let is_free = |range: &IpNet| {
+        range.prefix_len() == length
+            && network.contains(range)
+            && !taken.iter().any(|other| overlap(other, range))
+    };
+    let own = pod_bridge(state).and_then(|bridge| {
+        let mut addresses = state.net.ipv4_on(bridge);
+        addresses.find_map(|address| address.network().filter(&is_free))
+    });
+    own.or_else(|| network.subnets(length).ok()?.find(is_free))
 }
 
 /// A setting in calico-node's environment that hides another one in FelixConfiguration.
@@ -60,7 +88,7 @@ fn environment(world: &World, node: &NodeState) -> Vec<Finding> {
         let Some(name) = variable.strip_prefix("FELIX_") else {
             continue;
         };
-        let wanted = name.replace('_', "").to_lowercase();
+        let (wanted, unit) = field_of(name);
         let own = format!("node.{}", node.name);
         let stored = cluster
             .felix
@@ -77,7 +105,10 @@ fn environment(world: &World, node: &NodeState) -> Vec<Finding> {
             continue;
         };
         let text = stored.as_str().map_or_else(|| stored.to_string(), str::to_owned);
-        if text.eq_ignore_ascii_case(value) {
+        let same = text.eq_ignore_ascii_case(value) || text == format!("{value}{unit}");
+        // `1m0s` may be the same as 60.
+        let compound = !unit.is_empty() && text.matches(char::is_alphabetic).count() > unit.len();
+        if same || compound {
             continue;
         }
         let name = &node.name;
@@ -90,6 +121,20 @@ fn environment(world: &World, node: &NodeState) -> Vec<Finding> {
         );
     }
     found
+}
+
+/// The field of FelixConfiguration, in small letters, that a variable of Felix' environment is for, and the unit that the
+/// field says and the variable doesn't. Names are as Felix knew them before Calico 3 (`confignamev1` in Calico's
+/// `api/pkg/apis/projectcalico/v3/felixconfig.go`).
+fn field_of(variable: &str) -> (String, &'static str) {
+    let name = variable.replace('_', "").to_lowercase();
+    let name = match name.strip_prefix("ipinip") {
+        Some(rest) => format!("ipip{rest}"),
+        None => name,
+    };
+    let of_unit = |suffix, unit| name.strip_suffix(suffix).map(|field| (field.to_owned(), unit));
+    let split = of_unit("secs", "s").or_else(|| of_unit("millis", "ms"));
+    split.unwrap_or((name.clone(), ""))
 }
 
 /// Agents that get no answer from the datastore.

@@ -107,7 +107,7 @@ fn flow(src: IpAddr, dst: IpAddr, port: u16) -> Flow {
 
 fn allow(policy: &PolicyName) -> String {
     format!(
-        "add an egress rule to {policy}: UDP and TCP port 53 to pods with k8s-app=kube-dns in namespace kube-system (and to NodeLocal DNS, 169.254.20.10, where there is one)"
+        "add an egress rule to {policy}, in front of its others: UDP and TCP port 53 to pods with k8s-app=kube-dns in namespace kube-system (and to NodeLocal DNS, 169.254.20.10, where there is one)"
     )
 }
 

@@ -289,10 +289,12 @@ fn foreign_in_pool(cluster: &Cluster, node: &NodeState) -> Option<Finding> {
         ),
     );
     // Felix spares addresses of disabled pools as well (`felix/calc`): only a smaller pool, or none, mends it.
-    finding = finding.step(format!(
-        "if no pod uses it, delete it: netdiag delete ippool {}; else make pools that leave {} out",
-        pool.name, first.original.dst
-    ));
+    finding = finding
+        .step(format!(
+            "if no pod has an address of it: netdiag delete ippool {}",
+            pool.name
+        ))
+        .step(format!("else make pools that leave {} out", first.original.dst));
     Some(finding)
 }
 

@@ -6,10 +6,12 @@ use super::Explained;
 use super::case::{Case, link_named, typed_in};
 use super::published::unpublished;
 use crate::diagnose::finding::Sure;
+use crate::forward::packet::Transport;
 use crate::forward::topology::{Place, PlaceId};
 use crate::forward::walk::What;
 use crate::state::kind::LinkData;
 use crate::state::link::Link;
+use crate::state::netfilter::{Dialect, Ruleset};
 
 /// Of flannel's UDP back end.
 const FLANNEL_UDP: u16 = 8285;
@@ -286,17 +288,45 @@ fn of_somebody_else(case: &Case) -> Option<Explained> {
     if let Some(explained) = past_netfilter(case, nat.place, asked) {
         return Some(explained);
     }
-    Some(
-        not_asked(case, from, asked).because(format!(
+    let explained = not_asked(case, from, asked)
+        .because(format!(
             "{translator} translated the destination and not the source, so the answer goes past it, as it is: MASQUERADE is missing there"
         ))
-        .shown(format!("netfilter of {translator}"), nat.text.clone())
-        .look(
-            &case.scene.topology.place(nat.place).node.name,
-            "iptables-save -c -t nat | grep -i masq",
-        )
-        .step("of a service: see that KUBE-MARK-MASQ and KUBE-POSTROUTING are whole, and restart kube-proxy"),
-    )
+        .shown(format!("netfilter of {translator}"), nat.text.clone());
+    let place = case.scene.topology.place(nat.place);
+    Some(match masqueraded(case, place, &nat.text) {
+        Some((run, undo)) => explained.run(&place.node.name, run, undo),
+        None => explained
+            .look(&place.node.name, "iptables-save -c -t nat | grep -i masq")
+            .step("of a service: see that KUBE-MARK-MASQ and KUBE-POSTROUTING are whole, and restart kube-proxy"),
+    })
+}
+
+/// What gives such questions the translator's address, and takes it back; of kube-proxy's rules none: it brings its own.
+fn masqueraded(case: &Case, translator: &Place, rule: &str) -> Option<(String, String)> {
+    let answer = case.first_packet()?;
+    let (proto, port) = match answer.transport {
+        Transport::Tcp { sport, .. } => ("tcp", sport),
+        Transport::Udp { sport, .. } => ("udp", sport),
+        _ => return None,
+    };
+    let of_kube = |ruleset: &&Ruleset| {
+        let mut chains = ruleset.tables.iter().flat_map(|table| &table.chains);
+        chains.any(|chain| chain.name.starts_with("KUBE-") && rule.contains(&*chain.name))
+    };
+    let has = |ruleset: &&Ruleset| {
+        let nat = ruleset.tables.iter().filter(|table| &*table.name == "nat");
+        let mut rules = nat.flat_map(|table| &table.chains).flat_map(|chain| &chain.rules);
+        ruleset.dialect != Dialect::Nft && rules.any(|known| rule.contains(&*known.text))
+    };
+    let mut rulesets = translator.net.netfilter.items().iter();
+    let ruleset = rulesets.find(|ruleset| has(ruleset) && !of_kube(ruleset))?;
+    let command = format!("{}{} -t nat", typed_in(translator), ruleset.dialect.command());
+    let rule = format!(
+        "POSTROUTING -s {} -d {} -p {proto} --dport {port} -j MASQUERADE",
+        answer.dst, answer.src
+    );
+    Some((format!("{command} -A {rule}"), format!("{command} -D {rule}")))
 }
 
 /// An answer of somebody who was not asked.

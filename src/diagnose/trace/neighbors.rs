@@ -124,6 +124,17 @@ fn stopped(
                 format!("{inside}ip link set {link} down"),
             )
             .step("routes over it went with it: see that they are back (ip route)"),
+        // The kernel asks by the address that the packet comes from.
+        Cause::ReversePath { link, mode, .. } => explained
+            .shown(
+                format!("sysctl net.ipv4.conf.{{all,{link}}}.rp_filter on {title}"),
+                format!("the higher is {mode}"),
+            )
+            .run(
+                &found.node.name,
+                format!("{inside}sysctl -w net.ipv4.conf.{link}.rp_filter=2"),
+                format!("{inside}sysctl -w net.ipv4.conf.{link}.rp_filter={mode}"),
+            ),
         Cause::PortState { port, bridge, .. } => ports::port_opened(found, port, bridge, cause, explained),
         Cause::NoVxlan { .. } if switches::unplugged(found).is_some() => {
             switches::without_link(found, explained)

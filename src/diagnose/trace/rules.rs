@@ -205,7 +205,7 @@ fn is_unhooked(case: &Case, rule: &RuleText) -> bool {
 /// What a published port's packet has that others haven't: whoever comes by another way stays out.
 fn published(case: &Case) -> Option<String> {
     let packet = &case.outcome.state.packet;
-    let mut conns = case.outcome.state.conns.iter();
+    let mut conns = case.outcome.state.connections(case.id);
     let translated = conns.any(|(_, conn)| conn.is_dnat() && conn.reply.src == packet.dst);
     let (_, port) = packet
         .transport

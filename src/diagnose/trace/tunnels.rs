@@ -1,12 +1,13 @@
 //! Tunnels whose ends don't fit, or don't know each other.
 
 use super::Explained;
-use super::case::{Case, link_named, on_segment};
+use super::case::{Case, link_named, on_segment, typed_in};
 use super::ends::{self, End};
 use super::outer::Outer;
 use super::{remotes, routes};
 use crate::diagnose::finding::Sure;
 use crate::forward::packet::Mac;
+use crate::forward::topology::PlaceId;
 use crate::forward::walk::{VxlanEnd, What};
 use crate::state::kind::{LinkData, Vxlan};
 use crate::state::link::Link;
@@ -88,15 +89,17 @@ pub(super) fn no_fdb(case: &Case, link: &str, mac: Mac) -> Explained {
         "the FDB entry of {link} is missing: its agent (flanneld, Felix) lost the other node's lease or block, or somebody flushed it"
     ))
     .shown(format!("bridge fdb show dev {link} on {who}"), format!("nothing for {mac}"));
-    let vxlan_of_mac = |found: &&Link| {
-        found.mac.as_deref().and_then(Mac::parse) == Some(mac)
-            && matches!(found.data, Some(LinkData::Vxlan(_)))
-    };
-    let other = case.scene.topology.places().find_map(|(_, place)| {
-        let found = place.net.links.items().iter().find(vxlan_of_mac)?;
-        Some((place, found))
+    let vni = link_named(case.place, link).and_then(vni_of);
+    let other = case.scene.topology.places().find_map(|(id, place)| {
+        let mut links = place.net.links.items().iter();
+        let found = links.find(|found| found.mac.as_deref().and_then(Mac::parse) == Some(mac))?;
+        let end = match &found.data {
+            Some(LinkData::Vxlan(_)) => (id, found),
+            _ => in_front_of(case, id, vni)?,
+        };
+        Some((place, found, end))
     });
-    let Some((place, found)) = other else {
+    let Some((place, found, (end, vxlan))) = other else {
         return explained
             .sure(Sure::Likely)
             .step(format!("no link that was seen has {mac}: its node may have made its VXLAN link anew, with another address"));
@@ -105,20 +108,40 @@ pub(super) fn no_fdb(case: &Case, link: &str, mac: Mac) -> Explained {
         format!("ip link on {}", place.title()),
         format!("{mac} is {}", found.name),
     );
-    let own = match &found.data {
+    let own = match &vxlan.data {
         Some(LinkData::Vxlan(vxlan)) => vxlan.local,
         _ => None,
     };
-    let outer = own.or_else(|| on_segment(case.place, place, false).map(|(ip, _)| ip));
+    let hosts = [case.id, end].map(|id| case.host_of(id).1);
+    let outer = own.or_else(|| on_segment(hosts[0], hosts[1], false).map(|(ip, _)| ip));
+    let inside = typed_in(case.place);
     match outer {
         Some(ip) => explained.run(
             node,
-            format!("bridge fdb append {mac} dev {link} dst {ip}"),
-            format!("bridge fdb del {mac} dev {link} dst {ip}"),
+            format!("{inside}bridge fdb append {mac} dev {link} dst {ip}"),
+            format!("{inside}bridge fdb del {mac} dev {link} dst {ip}"),
         ),
         None => explained,
     }
-    .step("for good: restart flanneld or calico-node on this node, which writes all entries")
+    .step(
+        "for good: restart its agent on this node (flanneld, calico-node, dockerd), which writes all entries",
+    )
+}
+
+fn vni_of(link: &Link) -> Option<u32> {
+    match &link.data {
+        Some(LinkData::Vxlan(vxlan)) => vxlan.vni,
+        _ => None,
+    }
+}
+
+/// The VXLAN link of this network that is a port of the bridge that a container is on.
+fn in_front_of<'a>(case: &Case<'_, 'a>, container: PlaceId, vni: Option<u32>) -> Option<(PlaceId, &'a Link)> {
+    let end = case.host_end(container)?;
+    let bridge = case.scene.topology.link(end)?.master?;
+    let mut links = case.scene.topology.place(end.place).net.links.items().iter();
+    let port = links.find(|link| link.master == Some(bridge) && vni.is_some() && vni_of(link) == vni)?;
+    Some((end.place, port))
 }
 
 pub(super) fn no_remote(case: &Case, link: &str, dst: std::net::IpAddr) -> Explained {

@@ -190,8 +190,8 @@ fn node_of(topology: &Topology<'_>, place: PlaceId) -> String {
 
 /// The namespace that translated the destination.
 fn translated_at(way: &Outcome) -> Option<PlaceId> {
-    let mut conns = way.state.conns.iter();
-    conns.find(|(_, conn)| conn.is_dnat()).map(|(place, _)| *place)
+    let mut conns = way.state.connections(way.place);
+    conns.find(|(_, conn)| conn.is_dnat()).map(|(place, _)| place)
 }
 
 /// The host where a packet ended that nobody translated: where it should have been.
@@ -213,7 +213,7 @@ fn is_tracked(way: &Outcome) -> bool {
 
 /// Where one way of the packet is translated to.
 fn translation(way: &Outcome, vip: IpAddr, port: u16) -> Option<(IpAddr, u16)> {
-    let mut conns = way.state.conns.iter().map(|(_, conn)| conn);
+    let mut conns = way.state.connections(way.place).map(|(_, conn)| conn);
     let conn = conns.find(|conn| {
         let ports = conn.original.transport.ports();
         conn.is_dnat() && conn.original.dst == vip && ports.is_some_and(|(_, dport)| dport == port)

@@ -279,7 +279,8 @@ impl Walker<'_, '_> {
         };
         state.heard = Some(at);
         if !answers {
-            return state.ends(at.place, End::NotForMe);
+            let end = filtered(place, at, &link.name, target, sender).map_or(End::NotForMe, End::Dropped);
+            return state.ends(at.place, end);
         }
         let prerouted = std::mem::take(&mut state.prerouted);
         if let Some(end) = self.keeps_out(at, &Payload::Ask { target, sender }, prerouted) {
@@ -383,6 +384,15 @@ fn answers_arp(place: &Place, at: At, name: &str, target: IpAddr, sender: IpAddr
         }
         _ => Some(false),
     }
+}
+
+/// Whether the namespace has the target, and its reverse path filter takes no question from this sender.
+fn filtered(place: &Place, at: At, name: &str, target: IpAddr, sender: IpAddr) -> Option<Cause> {
+    if target.is_ipv6() || sender.is_unspecified() || !place.has(target) {
+        return None;
+    }
+    let asks = Packet::new(sender, target, Transport::Other(0));
+    source_fault(place, at.link, name, &asks, None).filter(|why| matches!(why, Cause::ReversePath { .. }))
 }
 
 /// Whether the answer would leave by another link, and is not given therefore (`arp_filter()`).

@@ -161,6 +161,12 @@ impl State {
         self.recent.push((place, recent));
     }
 
+    /// Connections that it began or belongs to, by namespace; in the one where it is, also one that doesn't stand yet.
+    pub fn connections(&self, here: PlaceId) -> impl Iterator<Item = (PlaceId, &Conn)> {
+        let standing = self.conns.iter().map(|(place, conn)| (*place, conn));
+        standing.chain(self.conn.iter().map(move |conn| (here, conn)))
+    }
+
     /// Why the packet's new connection can't stand beside another one, which has an end of it already
     /// (`__nf_conntrack_confirm`): what answers in another zone than it was asked in is no answer, and begins one.
     fn clash(&self, place: PlaceId) -> Option<Cause> {

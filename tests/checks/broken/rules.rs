@@ -32,7 +32,7 @@ fn case(
 }
 
 /// Routes as BIRD would have written them.
-pub(super) fn written(wire: Wire) -> Calico {
+pub(crate) fn written(wire: Wire) -> Calico {
     Calico {
         peering: Peering::Written,
         wire,
@@ -55,7 +55,7 @@ COMMIT
 END";
 
 /// Felix's sets of pools, and what masquerades.
-const OUTGOING: &str = "ipset create cali40all-ipam-pools hash:net; ipset create cali40masq-ipam-pools hash:net
+pub(crate) const OUTGOING: &str = "ipset create cali40all-ipam-pools hash:net; ipset create cali40masq-ipam-pools hash:net
     ipset add cali40all-ipam-pools 192.168.0.0/16; ipset add cali40masq-ipam-pools 192.168.0.0/16
     iptables-nft-restore --noflush <<'END'
 *nat
@@ -68,7 +68,7 @@ const OUTGOING: &str = "ipset create cali40all-ipam-pools hash:net; ipset create
 COMMIT
 END";
 
-fn with_nat(nodes: &[NodeState]) -> Fact<Objects> {
+pub(crate) fn with_nat(nodes: &[NodeState]) -> Fact<Objects> {
     let pool =
         json!({"cidr": "192.168.0.0/16", "ipipMode": "Never", "vxlanMode": "Never", "natOutgoing": true});
     of_calico(nodes, &pool)

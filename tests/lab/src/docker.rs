@@ -31,6 +31,29 @@ pub fn start_unpacked(
 
 /// Starts the daemon with everything that it writes in memory, and an image `box` that has busybox alone.
 pub fn start(node: &Node, group: &Group) -> Result<()> {
+    group.mount(node)?;
+    node.sh("ip link set lo up").ok()?;
+    serve(node, group)?;
+    let busybox = unpacked("busybox-static", "bin/busybox")?;
+    let client = unpacked("docker.io", "usr/bin/docker")?;
+    node.sh(&format!(
+        "mkdir -p /run/image/bin; cp {busybox} /run/image/bin/; tar -C /run/image -c . | {client} import - box"
+    ))
+    .ok()
+    .map(drop)
+}
+
+/// What `systemctl restart docker` does; these containers run then as well.
+pub fn restart(node: &Node, group: &Group, containers: &[&str]) -> Result<()> {
+    // It would wait for them.
+    docker(node, &[&["kill"], containers].concat())?;
+    node.stop("dockerd")?;
+    serve(node, group)?;
+    docker(node, &[&["start"], containers].concat()).map(drop)
+}
+
+/// Starts dockerd, and waits until it answers.
+fn serve(node: &Node, group: &Group) -> Result<()> {
     let mut path = Vec::new();
     for (package, file) in [
         ("docker.io", "usr/sbin/dockerd"),
@@ -46,11 +69,9 @@ pub fn start(node: &Node, group: &Group) -> Result<()> {
                 .to_owned(),
         );
     }
-    group.mount(node)?;
     let parent = format!("--cgroup-parent={}", group.path());
     let arguments = ["--storage-driver=vfs", "--data-root=/run/docker-data", &parent];
     // On a file system in memory runc can't pivot its root.
-    node.sh("ip link set lo up").ok()?;
     start_unpacked(
         node,
         "docker.io",
@@ -67,14 +88,7 @@ pub fn start(node: &Node, group: &Group) -> Result<()> {
         let log = node.read("/var/log/dockerd.log").unwrap_or_default();
         let last = log.lines().last().unwrap_or_default();
         Error::Skip(format!("dockerd does not start here: {error}: {last}"))
-    })?;
-    let busybox = unpacked("busybox-static", "bin/busybox")?;
-    let client = unpacked("docker.io", "usr/bin/docker")?;
-    node.sh(&format!(
-        "mkdir -p /run/image/bin; cp {busybox} /run/image/bin/; tar -C /run/image -c . | {client} import - box"
-    ))
-    .ok()
-    .map(drop)
+    })
 }
 
 /// What the client answers.
