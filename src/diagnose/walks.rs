@@ -229,7 +229,20 @@ fn is_in_pool(world: &World, pod: &Pod) -> bool {
         Err(_) => node.net.ipset(POOLS).is_some_and(|pools| pools.nets().any(has)),
     };
     let flannel = node.flannel.subnet.known();
-    of_calico || flannel.is_some_and(|subnet| subnet.networks.iter().copied().any(has))
+    of_calico
+        || flannel.is_some_and(|subnet| subnet.networks.iter().copied().any(has))
+        || of_kubernetes(world, node).any(has)
+}
+
+/// The ranges that Kubernetes gave a node for its pods: all of them reach each other, whoever leads the packets.
+fn of_kubernetes<'w>(world: &World<'w>, node: &NodeState) -> impl Iterator<Item = IpNet> + use<'w> {
+    let inventory = world.cluster.ok().and_then(|cluster| cluster.kubernetes.as_ref());
+    let mut nodes = inventory.into_iter().flat_map(|inventory| &inventory.nodes);
+    let object = nodes.find(|object| object.metadata.name == node.name);
+    let ranges = object
+        .into_iter()
+        .flat_map(|object| object.spec.pod_cidr.iter().chain(&object.spec.pod_cidrs));
+    ranges.filter_map(|range| range.parse().ok())
 }
 
 /// Pairs that are meant to reach each other.
