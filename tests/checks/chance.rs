@@ -274,17 +274,18 @@ fn what_chance_has_shown_is_mended_by_what_is_printed() {
         (end != End::Mended || !is_named).then(|| format!("{name}: {node}: {script}: {end:?}: {told}"))
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    if let Some(cases) = env::var("NETDIAG_CHANCE").ok().and_then(|text| text.parse().ok()) {
+        explored(cases);
+    }
 }
 
-#[test]
-#[ignore = "it tells, and judges nothing: NETDIAG_SEED, NETDIAG_CASES"]
-fn what_is_broken_by_chance() {
-    let number = |name: &str, otherwise: u64| {
-        let set = env::var(name).ok().and_then(|text| text.parse().ok());
-        set.unwrap_or(otherwise)
-    };
-    let first = number("NETDIAG_SEED", 1);
-    let seeds: Vec<u64> = (first..first + number("NETDIAG_CASES", 12)).collect();
+/// `NETDIAG_CHANCE=90 NETDIAG_SEED=1` breaks so many more, and tells how it went: there may be nothing left to tell a fault by.
+fn explored(cases: u64) {
+    let first = env::var("NETDIAG_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(1);
+    let seeds: Vec<u64> = (first..first + cases).collect();
     let lines = each(seeds, |seed| {
         let mut random = Random::new(seed);
         let all = systems();
