@@ -239,10 +239,7 @@ fn of_kubernetes<'w>(world: &World<'w>, node: &NodeState) -> impl Iterator<Item 
     let inventory = world.cluster.ok().and_then(|cluster| cluster.kubernetes.as_ref());
     let mut nodes = inventory.into_iter().flat_map(|inventory| &inventory.nodes);
     let object = nodes.find(|object| object.metadata.name == node.name);
-    let ranges = object
-        .into_iter()
-        .flat_map(|object| object.spec.pod_cidr.iter().chain(&object.spec.pod_cidrs));
-    ranges.filter_map(|range| range.parse().ok())
+    object.into_iter().flat_map(|object| object.spec.ranges())
 }
 
 /// Pairs that are meant to reach each other.

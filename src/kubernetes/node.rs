@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::meta::{Meta, or_default};
@@ -30,6 +31,14 @@ pub struct NodeSpec {
     /// Which machine of which cloud: `aws:///eu-west-1a/i-0abc`.
     #[serde(default, rename = "providerID", skip_serializing_if = "Option::is_none")]
     pub provider_id: Option<String>,
+}
+
+impl NodeSpec {
+    /// The ranges for the node's pods, as far as they are ranges; the first may be there twice.
+    pub fn ranges(&self) -> impl Iterator<Item = IpNet> {
+        let ranges = self.pod_cidr.iter().chain(&self.pod_cidrs);
+        ranges.filter_map(|range| range.parse().ok())
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

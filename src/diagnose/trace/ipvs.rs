@@ -1,6 +1,8 @@
 //! IPVS: servers that don't know the service's address, services without a server, addresses that nobody has.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
 
 use super::Explained;
 use super::case::{Case, link_named, typed_in};
@@ -80,7 +82,7 @@ pub(super) fn server_lacks_address(case: &Case) -> Option<Explained> {
         Some(link) => case.name(case.id, link),
         None => "lo",
     };
-    let length = if dst.is_ipv4() { 32 } else { 128 };
+    let own = IpNet::from(dst);
     let explained = Explained::new(
         "packet-for-another-address",
         case,
@@ -99,8 +101,8 @@ pub(super) fn server_lacks_address(case: &Case) -> Option<Explained> {
     .shown(format!("ip address on {who}"), format!("none is {dst}"))
     .run(
         &case.place.node.name,
-        format!("{inside}ip address add {dst}/{length} dev {link}"),
-        format!("{inside}ip address del {dst}/{length} dev {link}"),
+        format!("{inside}ip address add {own} dev {link}"),
+        format!("{inside}ip address del {own} dev {link}"),
     );
     Some(explained.step(format!(
         "where clients are on a segment of {who}, it must not answer for {dst} there: arp_ignore=1 and arp_announce=2"
@@ -224,20 +226,16 @@ pub(super) fn address_of_nobody(case: &Case) -> Option<Explained> {
                     "{because}: whoever moves the address (keepalived) has it elsewhere, or nowhere"
                 ))
                 .step(format!(
-                    "if {who} is to have it: {inside}ip address add {dst}/{} dev lo",
-                    length(dst)
+                    "if {who} is to have it: {inside}ip address add {} dev lo",
+                    IpNet::from(dst)
                 )),
         );
     }
-    let line = |word: &str| format!("{inside}ip address {word} {dst}/{} dev {KUBE}", length(dst));
+    let line = |word: &str| format!("{inside}ip address {word} {} dev {KUBE}", IpNet::from(dst));
     Some(
         explained
             .because(format!("{because}, and {KUBE}, which has those of all services, lacks this one"))
             .run(&place.node.name, line("add"), line("del"))
             .step("kube-proxy adds it when it writes its rules: see whether it runs on the node, and what it logs"),
     )
-}
-
-fn length(ip: IpAddr) -> u8 {
-    if ip.is_ipv4() { 32 } else { 128 }
 }

@@ -43,20 +43,12 @@ pub(super) fn nobody_has(case: &Case) -> Explained {
         }
     }
     // Whoever has the next hop's address, by the same kind of link.
-    let right = ip
-        .parse()
-        .ok()
-        .and_then(|ip: IpAddr| case.owner(ip))
-        .and_then(|(_, place)| {
-            let address = place
-                .net
-                .addresses
-                .items()
-                .iter()
-                .find(|address| address.ip.to_string() == ip)?;
-            let link = place.net.link(address.link)?;
-            Some((place.title(), link.name.clone(), link.mac.clone()?))
-        });
+    let held = ip.parse().ok().and_then(|ip: IpAddr| case.held(ip));
+    let right = held.and_then(|at| {
+        let link = case.scene.topology.link(at)?;
+        let title = case.scene.topology.place(at.place).title();
+        Some((title, link.name.clone(), link.mac.clone()?))
+    });
     let by_vxlan = link_named(from, dev).is_some_and(is_vxlan);
     let right = right.or_else(|| {
         // What nobody has (169.254.1.1), the other end of the link answers for.

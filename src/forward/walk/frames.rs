@@ -70,7 +70,9 @@ impl Walker<'_, '_> {
         if !hooks.frames {
             return None;
         }
-        if let Some(doubt) = hooks.somewhere(hook).filter(|_| layer == Layer::Link) {
+        if layer == Layer::Link
+            && let Some(doubt) = hooks.somewhere(hook)
+        {
             return Some(End::NotDecidable(doubt.into()));
         }
         let (packet, arp) = carried(frame);

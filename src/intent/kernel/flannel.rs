@@ -122,8 +122,7 @@ fn annotated(node: &Node) -> Option<Lease> {
     let outer = said(PUBLIC_IP_OVERWRITE).or_else(|| said(PUBLIC_IP))?;
     let data = said(BACKEND_DATA).and_then(|text| serde_json::from_str::<Value>(text).ok());
     let mac = data.as_ref().and_then(|data| data.get("VtepMAC")?.as_str());
-    let cidrs = node.spec.pod_cidr.iter().chain(&node.spec.pod_cidrs);
-    let mut subnets = cidrs.filter_map(|cidr| cidr.parse::<IpNet>().ok());
+    let mut subnets = node.spec.ranges();
     Some(Lease {
         subnet: subnets.find(|subnet| subnet.addr().is_ipv4())?.trunc(),
         outer: outer.parse().ok(),
