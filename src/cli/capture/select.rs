@@ -33,8 +33,13 @@ impl Select {
 
     #[inline]
     pub(super) fn takes(&mut self, packet: &Packet, stack: &Stack) -> Result<bool, Error> {
-        let all = self.vni.is_none() && self.outer.is_none() && self.inner.is_none();
-        Ok(all || self.chooses(packet, stack)?)
+        Ok(self.takes_all() || self.chooses(packet, stack)?)
+    }
+
+    /// Whether every packet is wanted.
+    #[inline]
+    pub(super) const fn takes_all(&self) -> bool {
+        self.vni.is_none() && self.outer.is_none() && self.inner.is_none()
     }
 
     fn chooses(&mut self, packet: &Packet, stack: &Stack) -> Result<bool, Error> {

@@ -61,7 +61,6 @@ impl Counting {
         }
     }
 
-    #[inline]
     pub(super) fn take(&mut self, shown: &Shown) {
         self.waiting.push(counted(shown));
         if self.waiting.len() >= TOGETHER {

@@ -2,24 +2,15 @@
 //! taken in their order.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use super::Error;
-use crate::packet::file::{self, Block, Reader};
+use crate::packet::file::{self, Block, Reader, Shared};
 
 /// Blocks of each thread: one that it works on, and some that wait for their turn. They stay with it, in the cache of its
 /// processor, and nobody runs ahead without end.
 const WAITING: usize = 3;
-
-/// Where blocks come from, in order.
-struct Source<'a> {
-    reader: &'a mut Reader,
-    /// Number of the next block.
-    next: u64,
-    ended: bool,
-}
 
 /// A block, and what was made of it.
 struct Piece<T> {
@@ -47,11 +38,7 @@ pub(super) fn in_order<T: Default + Send>(
     at_hand: bool,
     mut take: impl FnMut(&Block, &mut T) -> Result<(), Error>,
 ) -> Result<(), Failure> {
-    let source = &Mutex::new(Source {
-        reader,
-        next: 0,
-        ended: false,
-    });
+    let source = &reader.shared();
     let mut own = if at_hand { workers.pop() } else { None };
     let mut empty: Vec<(Block, T)> = own.iter().flat_map(|_| several()).collect();
     let (made, finished) = channel();
@@ -102,7 +89,7 @@ fn several<T: Default>() -> impl Iterator<Item = (Block, T)> {
 
 /// What a thread does: as long as there are blocks, and what was made of the others is taken.
 fn go_on<T>(
-    source: &Mutex<Source>,
+    source: &Shared,
     mut work: impl FnMut(&Block, &mut T),
     thread: usize,
     empty: &Receiver<(Block, T)>,
@@ -121,12 +108,13 @@ fn go_on<T>(
 
 /// Makes something of the next block, if there is one.
 fn make<T>(
-    source: &Mutex<Source>,
+    source: &Shared,
     work: &mut impl FnMut(&Block, &mut T),
     thread: Option<usize>,
     (mut block, mut thing): (Block, T),
 ) -> Option<Piece<T>> {
-    let (number, failed) = source.lock().ok()?.next(&mut block)?;
+    let (number, read) = source.next_block(&mut block)?;
+    let failed = read.err();
     if failed.is_none() {
         work(&block, &mut thing);
     }
@@ -145,18 +133,13 @@ pub(super) fn in_any_order(
     reader: &mut Reader,
     workers: impl IntoIterator<Item = impl FnMut(&Block) -> Result<bool, Error> + Send>,
 ) -> Result<bool, Failure> {
-    let reader = &Mutex::new(reader);
-    let next = |block: &mut Block| match reader.lock() {
-        Ok(mut reader) => reader.next_block(block).map_err(Failure::Read),
-        // Whoever panicked ends all.
-        Err(_) => Ok(false),
-    };
-    let next = &next;
-    thread::scope(|scope| {
+    let source = &reader.shared();
+    let ended = thread::scope(|scope| {
         let threads = workers.into_iter().map(|mut work| {
             scope.spawn(move || {
                 let mut block = Block::default();
-                while next(&mut block)? {
+                while let Some((_, read)) = source.next_block(&mut block) {
+                    read.map_err(Failure::Read)?;
                     if !work(&block).map_err(Failure::Taken)? {
                         return Ok(false);
                     }
@@ -171,25 +154,7 @@ pub(super) fn in_any_order(
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         });
         // All are waited for, also after a failure.
-        let ended: Vec<_> = ended.collect();
-        ended.into_iter().try_fold(true, |all, one| Ok(all && one?))
-    })
-}
-
-impl Source<'_> {
-    /// Reads the next block; its number, and why it could not be read. None after the end.
-    fn next(&mut self, block: &mut Block) -> Option<(u64, Option<file::Error>)> {
-        if self.ended {
-            return None;
-        }
-        let number = self.next;
-        self.next += 1;
-        let read = self.reader.next_block(block);
-        self.ended = !matches!(read, Ok(true));
-        match read {
-            Ok(true) => Some((number, None)),
-            Ok(false) => None,
-            Err(error) => Some((number, Some(error))),
-        }
-    }
+        ended.collect::<Vec<_>>()
+    });
+    ended.into_iter().try_fold(true, |all, one| Ok(all && one?))
 }

@@ -54,6 +54,21 @@ impl Hand<'_> {
         })
     }
 
+    /// Counts the packets of a block that are wanted.
+    fn count(&mut self, block: &Block, counts: &mut Counts) -> Result<(), Error> {
+        if self.select.takes_all() {
+            counts.add_block(block, self.decoder);
+            return Ok(());
+        }
+        let mut wanted = Vec::new();
+        self.each(block, |shown| {
+            wanted.push(counted(shown));
+            Ok(())
+        })?;
+        counts.add_all(&wanted);
+        Ok(())
+    }
+
     /// The packets of a block that are wanted.
     fn each(
         &mut self,
@@ -112,6 +127,10 @@ pub(super) fn alone(
     let ended = match sink {
         Sink::Show(shower) => hand.all(file, |shown| shower.take(cx, shown).map(|()| on)),
         Sink::Write(dump) => hand.all(file, |shown| dump.take(shown).map(|()| on)),
+        Sink::Flows(flows) if hand.select.takes_all() => {
+            let read = flows.counts.read(file.reader(), hand.decoder);
+            read.map_err(Failure::Read)
+        }
         Sink::Flows(flows) => hand.all(file, |shown| {
             flows.take(shown);
             Ok(on)
@@ -256,15 +275,9 @@ fn flows(counting: &mut Counting, file: &mut Recorded, mut hands: Vec<Hand>) -> 
     let mut parts: Vec<_> = hands.iter().map(|_| Counts::of_parts()).collect();
     let told = &AtomicUsize::new(0);
     let workers = hands.iter_mut().zip(&mut parts).map(|(hand, part)| {
-        let mut packets = Vec::new();
         move |block: &Block| {
-            hand.each(block, |shown| {
-                packets.push(counted(shown));
-                Ok(())
-            })?;
             let before = part.len();
-            part.add_all(&packets);
-            packets.clear();
+            hand.count(block, part)?;
             let new = part.len() - before;
             Ok(told.fetch_add(new, Ordering::Relaxed) + new < MOST_FLOWS)
         }

@@ -2,8 +2,10 @@
 //! file's records are read for it, so that whoever waits for the file waits little.
 
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::sync::Arc;
 
+use super::pcap::Pcap;
 use super::record::Record;
 use super::{Error, Format, Interface, Packet, Reader};
 use crate::packet::bytes::small;
@@ -11,8 +13,10 @@ use crate::packet::bytes::small;
 /// Packets of a file that follow one another. Used again for other packets, so that none is allocated.
 #[derive(Debug, Default)]
 pub struct Block {
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     records: Vec<Record>,
+    /// Whole records of a classic file that lie one behind the other, of which none is described.
+    run: Option<(Pcap, Range<usize>)>,
     interfaces: Arc<[Interface]>,
     first: u64,
 }
@@ -20,18 +24,44 @@ pub struct Block {
 impl Block {
     /// The packets: number in the file from 1, packet, and what the file says of its link.
     pub fn packets(&self) -> impl Iterator<Item = (u64, Packet<'_>, Option<&Interface>)> {
-        self.records.iter().zip(self.first..).map(|(record, number)| {
-            let packet = record.packet(&self.bytes);
-            (number, packet, self.interfaces.get(packet.interface))
-        })
+        let mut run = self.run.as_ref().map(|(format, run)| {
+            let bytes = self.bytes.get(run.clone()).unwrap_or(&[]);
+            (*format, bytes)
+        });
+        let in_run = std::iter::from_fn(move || {
+            let (format, rest) = run.as_mut()?;
+            let (packet, behind) = format.whole(rest)?;
+            *rest = behind;
+            Some(packet)
+        });
+        let described = self.records.iter().map(|record| record.packet(&self.bytes));
+        in_run
+            .chain(described)
+            .zip(self.first..)
+            .map(|(packet, number)| (number, packet, self.interfaces.get(packet.interface)))
     }
 
-    pub fn len(&self) -> usize {
-        self.records.len()
+    /// Begins with the packets that a reader takes next.
+    pub(super) fn begin(&mut self, reader: &Reader) {
+        self.records.clear();
+        self.run = None;
+        self.first = reader.taken + 1;
+        self.know(reader);
+    }
+
+    fn know(&mut self, reader: &Reader) {
+        if self.interfaces.len() != reader.interfaces.len() {
+            self.interfaces = reader.interfaces.as_slice().into();
+        }
+    }
+
+    /// Has the whole records that lie in a part of its bytes.
+    pub(super) fn set_run(&mut self, format: Pcap, run: Range<usize>) {
+        self.run = Some((format, run));
     }
 
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.records.is_empty() && self.run.as_ref().is_none_or(|(_, run)| run.is_empty())
     }
 }
 
@@ -39,8 +69,7 @@ impl Reader {
     /// The packets that are next, as many as one read of the file brought; false at the end. An error comes after all
     /// packets before it.
     pub fn next_block(&mut self, block: &mut Block) -> Result<bool, Error> {
-        block.records.clear();
-        block.first = self.taken + 1;
+        block.begin(self);
         // Read into the block's own bytes, which the cache of the caller's processor may still have. What was met ahead
         // stays where it is.
         if self.ahead.is_none() {
@@ -62,9 +91,7 @@ impl Reader {
         }
         self.buffer.held = false;
         self.buffer.exchange(&mut block.bytes);
-        if block.interfaces.len() != self.interfaces.len() {
-            block.interfaces = self.interfaces.as_slice().into();
-        }
+        block.know(self);
         Ok(!block.is_empty())
     }
 

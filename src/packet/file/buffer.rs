@@ -142,6 +142,12 @@ impl Buffer {
         self.bytes.get(self.start..self.end).unwrap_or(&[])
     }
 
+    /// Goes on where the source is now: at an offset from the beginning of the input.
+    pub(super) fn restart(&mut self, offset: u64) {
+        (self.start, self.end) = (0, 0);
+        (self.offset, self.at_end) = (offset, false);
+    }
+
     /// The bytes, taken or not; what was taken stays where it is until more is read.
     #[inline]
     pub(super) fn bytes(&self) -> &[u8] {

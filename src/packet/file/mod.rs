@@ -10,10 +10,12 @@ mod names;
 mod pcap;
 mod pcapng;
 mod record;
+mod shared;
 #[cfg(test)]
 mod tests;
 pub mod write;
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
@@ -23,6 +25,7 @@ pub use block::Block;
 use buffer::Buffer;
 pub use interface::Interface;
 use record::Record;
+pub use shared::Shared;
 
 /// Bytes of the longest packet that is believed: more than any link has, less than hurts.
 const LONGEST_PACKET: usize = 16 << 20;
@@ -91,6 +94,10 @@ pub enum Error {
 /// A capture file that is being read.
 pub struct Reader {
     buffer: Buffer,
+    /// Where the buffer's bytes are from, if that is a file as it lies on disk; both have one position.
+    file: Option<File>,
+    /// The file is compressed.
+    unpacked: bool,
     format: Format,
     interfaces: Vec<Interface>,
     told: Told,
@@ -115,11 +122,21 @@ enum Format {
 }
 
 impl Reader {
+    /// Starts to read a file on disk, from its beginning: threads can read parts of it side by side.
+    pub fn of_file(file: File) -> Result<Self, Error> {
+        let other = file.try_clone()?;
+        let mut reader = Self::new(Box::new(file))?;
+        if !reader.unpacked {
+            reader.file = Some(other);
+        }
+        Ok(reader)
+    }
+
     /// Starts to read; the format is told by the first bytes.
     pub fn new(input: Box<dyn Read + Send>) -> Result<Self, Error> {
         let mut buffer = Buffer::new(input);
-        let start = buffer.peek(4)?;
-        if let Some(packing) = compress::Packing::of(start) {
+        let packing = compress::Packing::of(buffer.peek(4)?);
+        if let Some(packing) = packing {
             buffer = Buffer::new(packing.unpacked(buffer.into_source())?);
         }
         let mut interfaces = Vec::new();
@@ -142,6 +159,8 @@ impl Reader {
         };
         Ok(Self {
             buffer,
+            file: None,
+            unpacked: packing.is_some(),
             format,
             interfaces,
             told: Told::default(),

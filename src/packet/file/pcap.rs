@@ -118,6 +118,30 @@ impl Pcap {
         Some((packet, behind))
     }
 
+    /// Passes over the records that bytes have whole, as long as they begin before `end`: where the next one begins, and how
+    /// many these are.
+    pub(super) fn pass(&self, bytes: &[u8], mut at: usize, end: usize) -> (usize, u64) {
+        let mut count = 0;
+        while at < end
+            && let Some(rest) = bytes.get(at..)
+            && let Some(length) = self.record_len(rest).filter(|length| *length <= rest.len())
+        {
+            at += length;
+            count += 1;
+        }
+        (at, count)
+    }
+
+    /// Bytes of the record that bytes begin with, as far as they tell; none if it needs a closer look.
+    #[inline]
+    pub(super) fn record_len(&self, bytes: &[u8]) -> Option<usize> {
+        if bytes.len() < self.header {
+            return Some(self.header);
+        }
+        let captured = self.u32(bytes, 8) as usize;
+        (captured <= LONGEST_PACKET && !self.swapped).then_some(self.header + captured)
+    }
+
     #[inline]
     fn time(self, head: &[u8]) -> Time {
         let seconds = i64::from(self.u32(head, 0));

@@ -1,5 +1,7 @@
 use std::io::{Cursor, Read, Write};
 
+use netdiag_bench::Random;
+
 use super::*;
 
 /// Time, interface, bytes, and length on the wire.
@@ -290,4 +292,104 @@ fn a_slow_pipe_is_waited_for() {
         count += 1;
     }
     assert_eq!(count, 20);
+}
+
+/// A classic file of random packets, some of them long, and what may end it: nothing, a part of a packet, or a length that
+/// lies.
+fn random_file(random: &mut Random) -> Vec<u8> {
+    let mut bytes = netdiag_bench::file::header(1);
+    for number in 0..random.below(120) {
+        let length = match random.below(12) {
+            0 => 0,
+            1 => random.below(6000),
+            _ => random.below(200),
+        };
+        let frame = random.bytes(length);
+        netdiag_bench::file::packet(&mut bytes, number as u64, &frame, frame.len() + number);
+    }
+    match random.below(4) {
+        0 => bytes.truncate(bytes.len() - random.below(bytes.len() - 24 + 1).min(20)),
+        1 => bytes.extend([0xff; 16]),
+        2 => bytes.extend([1, 0, 0, 0, 0]),
+        _ => {}
+    }
+    bytes
+}
+
+/// What is read of packets: number, time, bytes, and length on the wire.
+type Taken = (u64, Time, Vec<u8>, u32);
+
+fn taken(number: u64, packet: &Packet) -> Taken {
+    (number, packet.time, packet.data.to_vec(), packet.wire_len)
+}
+
+/// All that is left, one after the other, and how it ended.
+fn rest(reader: &mut Reader) -> (Vec<Taken>, String) {
+    let mut packets = Vec::new();
+    let end = loop {
+        match reader.next_packet() {
+            Ok(Some((packet, _))) => packets.push((packet.time, packet.data.to_vec(), packet.wire_len)),
+            Ok(None) => break format!("{:?}", reader.warnings()),
+            Err(error) => break error.to_string(),
+        }
+    };
+    let first = reader.taken + 1 - packets.len() as u64;
+    let numbered = (first..).zip(packets);
+    let packets = numbered.map(|(number, (time, data, length))| (number, time, data, length));
+    (packets.collect(), end)
+}
+
+/// Threads that read parts of a file find what one finds that reads it all, in the same order, and the same end; and where
+/// they break off, the reader goes on.
+#[test]
+fn parts_of_a_file_are_read_side_by_side() {
+    for seed in 0..300 {
+        let mut random = Random::new(seed);
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&random_file(&mut random)).unwrap();
+        let open = || {
+            let mut file = file.try_clone().unwrap();
+            io::Seek::rewind(&mut file).unwrap();
+            Reader::of_file(file).unwrap()
+        };
+        let whole = rest(&mut open());
+        let mut reader = open();
+        let shared = reader.shared_by(50 + random.below(3000));
+        let most = if random.below(2) == 0 {
+            usize::MAX
+        } else {
+            random.below(9)
+        };
+        let read = || {
+            let (mut block, mut blocks) = (Block::default(), Vec::new());
+            while blocks.len() < most
+                && let Some((order, read)) = shared.next_block(&mut block)
+            {
+                let packets = block.packets().map(|(number, packet, _)| taken(number, &packet));
+                blocks.push((order, read.map(|()| packets.collect::<Vec<_>>())));
+            }
+            blocks
+        };
+        let mut blocks = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..=random.below(4)).map(|_| scope.spawn(read)).collect();
+            let blocks = threads.into_iter().flat_map(|thread| thread.join().unwrap());
+            blocks.collect::<Vec<_>>()
+        });
+        shared.finish().unwrap();
+        blocks.sort_by_key(|(order, _)| *order);
+        assert!(blocks.iter().map(|(order, _)| *order).eq(0..blocks.len() as u64));
+        let (mut packets, mut end) = (Vec::new(), None);
+        for (_, block) in blocks {
+            match block {
+                Ok(block) => packets.extend(block),
+                Err(error) => end = Some(error.to_string()),
+            }
+        }
+        if end.is_none() {
+            let (others, last) = rest(&mut reader);
+            packets.extend(others);
+            end = Some(last);
+        }
+        assert_eq!((packets, end.unwrap()), whole, "seed {seed}");
+    }
 }

@@ -1,9 +1,12 @@
 //! Flows of which only packets and bytes are counted: less is kept of each, so that more of them stay in the cache.
 
+use std::ops::ControlFlow;
+
 use super::key::{self, Packed, Short};
 use super::table::{Hint, Row, Table};
-use super::{Flow, Flows, MOST_FLOWS};
-use crate::packet::file::{Packet, Time};
+use super::{Flow, Flows, MOST_FLOWS, usual};
+use crate::packet::decode::Decoder;
+use crate::packet::file::{self, Block, Packet, Reader, Time};
 use crate::packet::layer::Stack;
 
 /// Packets whose flows are looked for at once: so the processor waits for many of them together.
@@ -26,10 +29,27 @@ impl Counted {
     /// Of a packet, which is the `number`th of the file.
     #[inline]
     pub fn of(number: u64, packet: &Packet, stack: &Stack) -> Self {
-        let (key, back) = match key::packed(packet.data, stack) {
-            Some((key, back)) => (Some(key), back),
-            None => (None, false),
-        };
+        Self::new(number, packet, key::packed(packet.data, stack))
+    }
+
+    /// Of a packet whose layers nobody knows: they are asked for only if it isn't usual.
+    #[inline]
+    fn decoded(number: u64, packet: &Packet, decoder: &Decoder, stack: &mut Stack) -> Self {
+        match usual::packed(packet, decoder) {
+            Some(flow) => Self::new(number, packet, Some(flow)),
+            None => Self::by_layers(number, packet, decoder, stack),
+        }
+    }
+
+    #[cold]
+    fn by_layers(number: u64, packet: &Packet, decoder: &Decoder, stack: &mut Stack) -> Self {
+        decoder.decode(packet.data, packet.link, packet.wire_len, stack);
+        Self::of(number, packet, stack)
+    }
+
+    #[inline]
+    fn new(number: u64, packet: &Packet, flow: Option<(Packed, bool)>) -> Self {
+        let (key, back) = flow.map_or((None, false), |(key, back)| (Some(key), back));
         Self {
             key,
             back,
@@ -37,6 +57,38 @@ impl Counted {
             number,
             time: packet.time.nanos(),
         }
+    }
+}
+
+/// Packets that are counted together.
+struct Next<'a> {
+    decoder: &'a Decoder,
+    stack: Stack,
+    packets: Vec<Counted>,
+}
+
+impl<'a> Next<'a> {
+    fn new(decoder: &'a Decoder) -> Self {
+        Self {
+            decoder,
+            stack: Stack::default(),
+            packets: Vec::with_capacity(TOGETHER),
+        }
+    }
+
+    #[expect(clippy::inline_always, reason = "else packets go through memory, in pieces")]
+    #[inline(always)]
+    fn take(&mut self, number: u64, packet: &Packet, counts: &mut Counts) {
+        self.packets
+            .push(Counted::decoded(number, packet, self.decoder, &mut self.stack));
+        if self.packets.len() == TOGETHER {
+            self.finish(counts);
+        }
+    }
+
+    fn finish(&mut self, counts: &mut Counts) {
+        counts.add_some(&self.packets);
+        self.packets.clear();
     }
 }
 
@@ -150,6 +202,26 @@ impl Counts {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Adds all packets that are left of a file.
+    pub fn read(&mut self, reader: &mut Reader, decoder: &Decoder) -> Result<(), file::Error> {
+        let mut next = Next::new(decoder);
+        let read = reader.each(|number, packet, _| {
+            next.take(number, &packet, self);
+            ControlFlow::<()>::Continue(())
+        });
+        next.finish(self);
+        read.map(|_| ())
+    }
+
+    /// Adds the packets of a block.
+    pub fn add_block(&mut self, block: &Block, decoder: &Decoder) {
+        let mut next = Next::new(decoder);
+        for (number, packet, _) in block.packets() {
+            next.take(number, &packet, self);
+        }
+        next.finish(self);
     }
 
     /// Adds the next packets.

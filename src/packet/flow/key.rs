@@ -115,6 +115,40 @@ impl Short {
 }
 
 impl Packed {
+    /// Of a packet's innermost header, the ports behind it, and what it travels in; whether it goes from `b` to `a`.
+    #[inline]
+    pub(super) fn of_ipv4(ip: Ipv4, (from, to): (u16, u16), kind: Kind, via: Option<Via>) -> (Self, bool) {
+        // Address and port in one number: which is the lower one is as often the one as the other.
+        let end =
+            |address: [u8; 4], port: u16| u64::from(u32::from_be_bytes(address)) << 16 | u64::from(port);
+        let (from, to) = (end(ip.source(), from), end(ip.destination(), to));
+        let (a, b) = (from.min(to), from.max(to));
+        let port = |end: u64| u16::try_from(end & 0xffff).unwrap_or(0);
+        let addresses = [0, a >> 16, 0, b >> 16];
+        (Self::new(addresses, (port(a), port(b)), kind, via, 0), to < from)
+    }
+
+    fn of_ipv6(ip: Ipv6, (from, to): (u16, u16), kind: Kind, via: Option<Via>) -> (Self, bool) {
+        let words = |address: [u8; 16]| [be64(&address, 0), be64(&address, 8)];
+        let (from, to) = ((words(ip.source()), from), (words(ip.destination()), to));
+        let back = to < from;
+        let (a, b) = if back { (to, from) } else { (from, to) };
+        let addresses = [a.0[0], a.0[1], b.0[0], b.0[1]];
+        (Self::new(addresses, (a.1, b.1), kind, via, V6), back)
+    }
+
+    #[inline]
+    fn new(addresses: [u64; 4], (a, b): (u16, u16), kind: Kind, via: Option<Via>, flags: u8) -> Self {
+        let number = via.and_then(|via| via.number);
+        Self {
+            addresses,
+            ends: u64::from(a) << 48 | u64::from(b) << 32 | u64::from(number.unwrap_or(0)),
+            kind,
+            via: via.map(|via| via.kind),
+            flags: flags | if number.is_some() { NUMBERED } else { 0 },
+        }
+    }
+
     /// The addresses, where they don't fit into a [`Short`].
     #[inline]
     pub(super) const fn whole(&self) -> Option<&Whole> {
@@ -183,12 +217,6 @@ impl Packed {
     }
 }
 
-/// The words of [`Packed::ends`].
-#[inline]
-fn ends(a_port: u16, b_port: u16, number: Option<u32>) -> u64 {
-    u64::from(a_port) << 48 | u64::from(b_port) << 32 | u64::from(number.unwrap_or(0))
-}
-
 impl From<&Key> for Packed {
     fn from(key: &Key) -> Self {
         let words = |address: IpAddr| match address {
@@ -196,15 +224,9 @@ impl From<&Key> for Packed {
             IpAddr::V6(address) => [be64(&address.octets(), 0), be64(&address.octets(), 8)],
         };
         let ([a_high, a_low], [b_high, b_low]) = (words(key.a.address), words(key.b.address));
-        let number = key.via.and_then(|via| via.number);
-        let v6 = if key.a.address.is_ipv6() { V6 } else { 0 };
-        Self {
-            addresses: [a_high, a_low, b_high, b_low],
-            ends: ends(key.a.port, key.b.port, number),
-            kind: key.kind,
-            via: key.via.map(|via| via.kind),
-            flags: v6 | if number.is_some() { NUMBERED } else { 0 },
-        }
+        let flags = if key.a.address.is_ipv6() { V6 } else { 0 };
+        let ports = (key.a.port, key.b.port);
+        Self::new([a_high, a_low, b_high, b_low], ports, key.kind, key.via, flags)
     }
 }
 
@@ -230,35 +252,13 @@ pub(super) fn packed(frame: &[u8], stack: &Stack) -> Option<(Packed, bool)> {
     let transport = level.iter().rev().find(speaks);
     let (from, to) = transport.map_or((0, 0), |layer| ports(frame, layer));
     let header = ip.header(frame);
-    let (addresses, [a_port, b_port], back, flags) = if ip.kind == Kind::Ipv4 {
-        // Address and port in one number: which is the lower one is as often the one as the other.
-        let end =
-            |address: [u8; 4], port: u16| u64::from(u32::from_be_bytes(address)) << 16 | u64::from(port);
-        let (from, to) = (
-            end(Ipv4(header).source(), from),
-            end(Ipv4(header).destination(), to),
-        );
-        let (a, b) = (from.min(to), from.max(to));
-        let port = |end: u64| u16::try_from(end & 0xffff).unwrap_or(0);
-        ([0, a >> 16, 0, b >> 16], [port(a), port(b)], to < from, 0)
-    } else {
-        let words = |address: [u8; 16]| [be64(&address, 0), be64(&address, 8)];
-        let from = (words(Ipv6(header).source()), from);
-        let to = (words(Ipv6(header).destination()), to);
-        let back = to < from;
-        let (a, b) = if back { (to, from) } else { (from, to) };
-        ([a.0[0], a.0[1], b.0[0], b.0[1]], [a.1, b.1], back, V6)
-    };
+    let kind = transport.unwrap_or(last).kind;
     let via = via(frame, stack);
-    let number = via.and_then(|via| via.number);
-    let packed = Packed {
-        addresses,
-        ends: ends(a_port, b_port, number),
-        kind: transport.unwrap_or(last).kind,
-        via: via.map(|via| via.kind),
-        flags: flags | if number.is_some() { NUMBERED } else { 0 },
-    };
-    Some((packed, back))
+    Some(if ip.kind == Kind::Ipv4 {
+        Packed::of_ipv4(Ipv4(header), (from, to), kind, via)
+    } else {
+        Packed::of_ipv6(Ipv6(header), (from, to), kind, via)
+    })
 }
 
 /// The addresses of an IP header.

@@ -11,6 +11,7 @@ pub mod state;
 mod table;
 #[cfg(test)]
 mod tests;
+mod usual;
 mod vtep;
 
 use std::cmp::Reverse;

@@ -1,9 +1,10 @@
-use netdiag_bench::build;
 use netdiag_bench::traffic::{self, Mix};
+use netdiag_bench::{Random, build, kinds};
 
 use super::*;
 use crate::packet::file::Reader;
 use crate::packet::layer::Kind;
+use crate::packet::ports::Tunnel;
 use crate::packet::{Decoder, LinkType};
 
 /// Reads packets a tenth of a second apart.
@@ -289,5 +290,86 @@ fn parts_of_a_capture_are_counted_apart() {
                 assert_eq!(flows.get(&key), Some(flow), "{key:?}");
             }
         }
+    }
+}
+
+/// What is told without layers is what the layers tell: of packets of all kinds, damaged and cut, with tunnels on any port.
+#[test]
+fn usual_packets_have_the_flows_of_their_layers() {
+    let mut random = Random::new(17);
+    let mut stack = Stack::default();
+    let (mut usual, mut all) = (0, 0);
+    let mut compare = |decoder: &Decoder, frame: &[u8], link: u16| {
+        let packet = Packet {
+            time: Time::default(),
+            link: LinkType(link),
+            interface: 0,
+            wire_len: u32::try_from(frame.len()).unwrap(),
+            data: frame,
+            comment: None,
+            direction: 0,
+        };
+        all += 1;
+        if let Some((key, back)) = super::usual::packed(&packet, decoder) {
+            usual += 1;
+            decoder.decode(frame, packet.link, packet.wire_len, &mut stack);
+            let told = super::key::packed(frame, &stack).map(|(key, back)| (key.key(), back));
+            assert_eq!(told, Some((key.key(), back)), "{frame:02x?}");
+        }
+    };
+    for seed in 0..400 {
+        let mut decoder = Decoder {
+            known_ports_only: random.below(2) == 0,
+            ..Decoder::default()
+        };
+        let tunnels = [
+            Tunnel::Vxlan,
+            Tunnel::Geneve,
+            Tunnel::FlannelUdp,
+            Tunnel::Gre,
+            Tunnel::None,
+        ];
+        for port in [9000 + random.below(256), 50_000 + random.below(256), 4789, 8285] {
+            decoder
+                .ports
+                .set(u16::try_from(port).unwrap(), tunnels[random.below(tunnels.len())]);
+        }
+        for sample in kinds::all(&mut Random::new(seed)) {
+            let mut frame = sample.frame;
+            compare(&decoder, &frame, sample.link);
+            compare(&decoder, &frame[..random.below(frame.len() + 1)], sample.link);
+            for _ in 0..8 {
+                let at = random.below(frame.len());
+                frame[at] = if random.below(2) == 0 {
+                    random.u8()
+                } else {
+                    frame[at] ^ 1 << random.below(8)
+                };
+                compare(&decoder, &frame, sample.link);
+            }
+        }
+    }
+    assert!(usual > 5_000 && all > 100_000, "{usual} of {all}");
+}
+
+/// So that counting is quick: of what pods mostly send, no layers are asked for.
+#[test]
+fn traffic_of_clusters_is_usual() {
+    let mut file = Vec::new();
+    let mix = Mix {
+        packets: 1000,
+        pods: 40,
+        flows: 1000,
+        seed: 3,
+    };
+    let write = |bytes: &[u8]| {
+        file.extend_from_slice(bytes);
+        Ok(())
+    };
+    traffic::write(mix, write).unwrap();
+    let mut reader = Reader::new(Box::new(std::io::Cursor::new(file))).unwrap();
+    let decoder = Decoder::default();
+    while let Some((packet, _)) = reader.next_packet().unwrap() {
+        assert!(super::usual::packed(&packet, &decoder).is_some(), "{packet:02x?}");
     }
 }

@@ -38,6 +38,11 @@ impl<'a> Geneve<'a> {
         u8_at(self.0, field::FLAGS)
     }
 
+    /// Of the known version, without options, around a frame.
+    pub fn is_plain_frame(&self) -> bool {
+        u8_at(self.0, field::VERSION_LENGTH) == 0 && self.protocol() == ether_type::TEB
+    }
+
     /// EtherType of what follows.
     pub fn protocol(&self) -> u16 {
         be16(self.0, field::PROTOCOL)

@@ -11,6 +11,9 @@ mod field {
     pub(super) const OPTIONAL: usize = 4;
 }
 
+/// Bytes of a header without optional fields.
+pub const LEN: usize = field::OPTIONAL;
+
 /// Bits of the flags.
 pub mod flag {
     pub const CHECKSUM: u16 = 0x8000;

@@ -56,6 +56,11 @@ impl<'a> Ipv4<'a> {
         usize::from(u8_at(self.0, field::VERSION_IHL) & 0x0f) * 4
     }
 
+    /// Of version 4, and without options.
+    pub fn is_plain(&self) -> bool {
+        u8_at(self.0, field::VERSION_IHL) == 0x45
+    }
+
     /// Type of service: DSCP (RFC 2474) and ECN (RFC 3168).
     pub fn tos(&self) -> u8 {
         u8_at(self.0, field::TOS)

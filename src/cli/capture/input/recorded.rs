@@ -31,22 +31,22 @@ impl Recorded {
             path.display().to_string()
         };
         let failed = |error| Error::new(format!("{name}: {error}"));
-        let at_hand;
-        let source: Box<dyn Read + Send> = if files::is_stdout(path) {
+        let (reader, at_hand) = if files::is_stdout(path) {
             let stdin = io::stdin();
             let own = stdin.as_fd().try_clone_to_owned().map(File::from);
-            at_hand = own.is_ok_and(|own| is_at_hand(&own));
-            Box::new(stdin)
+            let at_hand = own.is_ok_and(|own| is_at_hand(&own));
+            (Reader::new(Box::new(stdin)), at_hand)
         } else {
             let file = File::open(path).map_err(failed)?;
-            at_hand = is_at_hand(&file) && !follow;
             if follow {
-                Box::new(Growing(file))
+                (Reader::new(Box::new(Growing(file))), false)
+            } else if is_at_hand(&file) {
+                (Reader::of_file(file), true)
             } else {
-                Box::new(file)
+                (Reader::new(Box::new(file)), false)
             }
         };
-        let reader = Reader::new(source).map_err(|error| Error::new(format!("{name}: {error}")))?;
+        let reader = reader.map_err(|error| Error::new(format!("{name}: {error}")))?;
         Ok(Self {
             name,
             reader,
