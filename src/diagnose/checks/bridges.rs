@@ -246,7 +246,7 @@ fn circle(node: &NodeState) -> Option<Finding> {
     let links = node.net.links.known()?;
     let by_index: HashMap<IfIndex, &Link> = links.iter().map(|link| (link.index, link)).collect();
     let stp = |bridge: IfIndex| matches!(by_index.get(&bridge).and_then(|link| link.data.as_ref()), Some(LinkData::Bridge(data)) if data.stp_state > 0);
-    let mut cables: BTreeMap<(IfIndex, IfIndex), Vec<&str>> = BTreeMap::new();
+    let mut cables: BTreeMap<(IfIndex, IfIndex), Vec<(&Link, IfIndex)>> = BTreeMap::new();
     let mut seen = HashSet::new();
     for link in links
         .iter()
@@ -266,13 +266,16 @@ fn circle(node: &NodeState) -> Option<Finding> {
         cables
             .entry((bridge.min(beyond), bridge.max(beyond)))
             .or_default()
-            .push(&link.name);
+            .push((link, bridge));
     }
     let ((one, other), cable) = cables
         .into_iter()
         .find(|((one, other), cable)| (cable.len() > 1 || one == other) && !stp(*one) && !stp(*other))?;
     let name = &node.name;
     let bridge = |index: IfIndex| by_index.get(&index).map_or("?", |link| link.name.as_str());
+    // Whatever joined them first did no harm.
+    let (last, master) = cable.iter().max_by_key(|(link, _)| link.index)?;
+    let names: Vec<&str> = cable.iter().map(|(link, _)| link.name.as_str()).collect();
     Some(
         Finding::of(
             "bridge-loop",
@@ -286,19 +289,21 @@ fn circle(node: &NodeState) -> Option<Finding> {
         .about(bridge(one))
         .shown(
             format!("bridge link on {name}"),
-            format!("{} lead from one to the other", cable.join(", ")),
+            format!("{} lead from one to the other", names.join(", ")),
         )
         .shown(
             format!("ip -d link show dev {} on {name}", bridge(one)),
             "stp_state 0",
         )
         .run(
-            format!("ip link set {} type bridge stp_state 1", bridge(one)),
-            format!("ip link set {} type bridge stp_state 0", bridge(one)),
+            format!("ip link set {} nomaster", last.name),
+            format!("ip link set {} master {}", last.name, bridge(*master)),
         )
-        // STP closes a way, and leaves what was learned by it.
+        // What went round is forgotten, else packets go where it came from.
         .run(format!("ip link set {} type bridge fdb_flush", bridge(one)), "")
-        .run(format!("ip link set {} type bridge fdb_flush", bridge(other)), ""),
+        .run(format!("ip link set {} type bridge fdb_flush", bridge(other)), "")
+        // Of other network namespaces than the first one, the kernel takes no frames of STP.
+        .step("or, on the host itself: ip link set BRIDGE type bridge stp_state 1"),
     )
 }
 
