@@ -373,7 +373,7 @@ fn wrong(case: Case) -> Option<String> {
         return Some(format!("{what}, healthy: {healthy:#?}"));
     }
     for (node, script) in &case.breaks {
-        ovs::sh(network.lab().node(node), script).unwrap();
+        or_skip(ovs::sh(network.lab().node(node), script))?;
     }
     thread::sleep(Duration::from_millis(500));
     // Of a storm's frames some arrive: it takes a while until one doesn't.
