@@ -66,13 +66,15 @@ fn of_a_thousand_nodes_the_25_that_are_broken_are_found_and_no_others() {
         .collect();
     assert_eq!(told, planted);
     assert_eq!(findings.len(), 25);
-    // Twenty seconds on two cores, though built for debugging; in time of processors, as other tests run beside it.
+    // As released it takes a tenth of what it takes built for debugging. In time of processors, as other tests run beside it,
+    // and with room for slow ones: what grows faster than nodes do takes far more.
     let took = String::from_utf8(output.stderr).unwrap();
     let took: f64 = took
         .split_whitespace()
         .map(|part| part.parse::<f64>().unwrap())
         .sum();
-    assert!(took < 2.0 * 20.0, "{took} s");
+    println!("{took} s of processors");
+    assert!(took < 100.0, "{took} s");
 }
 
 #[test]
