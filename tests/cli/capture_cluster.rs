@@ -351,6 +351,29 @@ fn threads_change_nothing() {
     assert!(one == two && one.0.lines().count() > 10_000, "{}", one.1);
 }
 
+/// More flows than are told apart: threads that count for themselves break off, and one counts the rest.
+#[test]
+fn threads_change_nothing_where_flows_are_too_many() {
+    let mut bytes = file::header(1);
+    for number in 0..230_000_u32 {
+        let [_, a, b, c] = number.to_be_bytes();
+        let packet = build::udp4([10, a, b, c], [10, 255, 0, 1], (9, 9), b"");
+        let frame = build::ethernet(1, 2, 0x0800, &packet);
+        file::packet(&mut bytes, u64::from(number), &frame, frame.len());
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &bytes).unwrap();
+    let [one, two] = ["1", "3"].map(|threads| {
+        let words = ["capture", "--flows", "-r", path(&file), "--threads", threads];
+        netdiag(words).run().exits(0).stdout.clone()
+    });
+    assert!(
+        one.contains("30000 packets of more flows are not told apart"),
+        "{one}"
+    );
+    assert_eq!(one, two);
+}
+
 #[test]
 fn a_tunnel_that_the_other_node_does_not_have_is_a_finding() {
     for (port, vni, words) in [

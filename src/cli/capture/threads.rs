@@ -133,7 +133,8 @@ pub(super) fn in_any_order(
     reader: &mut Reader,
     workers: impl IntoIterator<Item = impl FnMut(&Block) -> Result<bool, Error> + Send>,
 ) -> Result<bool, Failure> {
-    let source = &reader.shared();
+    let shared = reader.shared();
+    let source = &shared;
     let ended = thread::scope(|scope| {
         let threads = workers.into_iter().map(|mut work| {
             scope.spawn(move || {
@@ -156,5 +157,6 @@ pub(super) fn in_any_order(
         // All are waited for, also after a failure.
         ended.collect::<Vec<_>>()
     });
+    shared.finish().map_err(Failure::Read)?;
     ended.into_iter().try_fold(true, |all, one| Ok(all && one?))
 }

@@ -164,7 +164,7 @@ impl State<'_> {
                 whole = parts.complete(file, offset, at, &mut had, &mut block.bytes);
             }
         }
-        block.set_run(parts.format, start.min(at)..at);
+        block.set_run(parts.format, start..at);
         parts.at = parts.at.max(offset + at as u64);
         if !whole {
             // The end, be it a damaged one: the reader meets it, and says what there is to say.
