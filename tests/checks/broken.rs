@@ -383,7 +383,7 @@ fn wrong(case: Case) -> Option<String> {
     }
     // What goes round in a circle is heard now from here, now from there.
     let mut told = Vec::new();
-    let _ = wait_until("a finding", Duration::from_secs(10), || {
+    let _ = wait_until("a finding", SETTLED, || {
         told = found(&state(nodes()));
         !told.is_empty()
     });

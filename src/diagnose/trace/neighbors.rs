@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::case::{Case, link_named, namespace, typed_in};
-use super::{Explained, frames, links, ports, remotes, routes, segment, switches, vlans, vrfs};
+use super::{Explained, frames, links, ports, remotes, routes, routing, segment, switches, vlans, vrfs};
 use crate::diagnose::finding::Sure;
 use crate::forward::fib::{Flow, Refused};
 use crate::forward::topology::{At, PlaceId};
@@ -110,6 +110,18 @@ fn stopped(
         && let Some(found) = vlans::stopped(case, &explained, (asks, target), place, (port, *vlan))
     {
         return found;
+    }
+    // What a packet from there lacks, the question lacks.
+    if let Cause::NoRoute { dst, tunnel, .. } = cause {
+        let there = Case {
+            id: place,
+            place: found,
+            ..*case
+        };
+        let told = routing::no_route(&there, *dst, tunnel.as_deref());
+        if !told.commands.is_empty() {
+            return told;
+        }
     }
     match cause {
         Cause::NoPort { link } => ports::portless(explained, found, link),

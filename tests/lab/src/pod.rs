@@ -30,7 +30,7 @@ impl<'a> Pod<'a> {
     pub fn pings(&self, address: &str) -> Result<bool> {
         let ping = self
             .run(["ping", "-n", "-c", "1", "-W", "1", address])
-            .within(Duration::from_secs(5));
+            .within(Duration::from_secs(30));
         Ok(ping.output()?.status.success())
     }
 
