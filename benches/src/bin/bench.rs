@@ -45,10 +45,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         PathBuf::from(std::env::var("NETDIAG").unwrap_or_else(|_| "target/release/netdiag".to_owned()));
     let directory = Path::new("target/bench");
     std::fs::create_dir_all(directory)?;
-    for (name, pods) in [("few", 40), ("many", 4000)] {
+    for (name, pods, flows) in [
+        ("few", 40, 10_000),
+        ("many", 4000, 10_000),
+        ("flows", 4000, 200_000),
+    ] {
         let path = directory.join(format!("{name}-{packets}.pcap"));
         if !path.exists() {
-            generate(&path, packets, pods)?;
+            let seed = 1;
+            generate(
+                &path,
+                Mix {
+                    packets,
+                    pods,
+                    flows,
+                    seed,
+                },
+            )?;
         }
         measure(name, &path, &netdiag, packets, rounds)?;
     }
@@ -56,22 +69,17 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Writes beside the file first, so that half a file is never taken for a whole one.
-fn generate(path: &Path, packets: usize, pods: usize) -> io::Result<()> {
+fn generate(path: &Path, mix: Mix) -> io::Result<()> {
     let beside = path.with_extension("tmp");
     let mut file = File::create(&beside)?;
-    let mix = Mix {
-        packets,
-        pods,
-        flows: 10_000,
-        seed: 1,
-    };
     traffic::write(mix, |bytes| file.write_all(bytes))?;
     std::fs::rename(beside, path)
 }
 
 fn measure(name: &str, path: &Path, netdiag: &Path, packets: usize, rounds: usize) -> io::Result<()> {
     let (ng, pods, none) = beside(path, netdiag)?;
-    let (file, netdiag) = (path.display(), netdiag.display());
+    let written = written();
+    let (file, netdiag, out) = (path.display(), netdiag.display(), written.display());
     let run = |name, rounds, shell| Run {
         name,
         rounds,
@@ -79,12 +87,16 @@ fn measure(name: &str, path: &Path, netdiag: &Path, packets: usize, rounds: usiz
         best: None,
         wall: None,
     };
-    let few = rounds.min(2);
     let mut runs = vec![
         run("cat", rounds, format!("cat {file} >/dev/null")),
-        run("tcpdump -ttn", few, format!("tcpdump -ttnr {file} >/dev/null")),
-        run("tcpdump -n", few.min(1), format!("tcpdump -nr {file} >/dev/null")),
-        run("tcpdump -w", rounds, format!("tcpdump -nr {file} -w /dev/null")),
+        run("cat > file", rounds, format!("cat {file} >{out}")),
+        run("tcpdump -ttn", rounds, format!("tcpdump -ttnr {file} >/dev/null")),
+        run(
+            "tcpdump -n",
+            rounds.min(2),
+            format!("tcpdump -nr {file} >/dev/null"),
+        ),
+        run("tcpdump -w", rounds, format!("tcpdump -nr {file} -w {out}")),
         run(
             "netdiag text 1T",
             rounds,
@@ -145,12 +157,12 @@ fn measure(name: &str, path: &Path, netdiag: &Path, packets: usize, rounds: usiz
         run(
             "netdiag decap 1T",
             rounds,
-            format!("{netdiag} capture -r {file} --threads 1 --decap -w /dev/null "),
+            format!("{netdiag} capture -r {file} --threads 1 --decap -w {out}"),
         ),
         run(
             "netdiag decap 2T",
             rounds,
-            format!("{netdiag} capture -r {file} --threads 2 --decap -w /dev/null "),
+            format!("{netdiag} capture -r {file} --threads 2 --decap -w {out}"),
         ),
         run(
             "netdiag stdin",
@@ -170,6 +182,7 @@ fn measure(name: &str, path: &Path, netdiag: &Path, packets: usize, rounds: usiz
     }
     for round in 0..rounds {
         for run in runs.iter_mut().filter(|run| round < run.rounds) {
+            remove(&written)?;
             let (start, clock) = (used()?, Instant::now());
             let status = Command::new("sh")
                 .args(["-c", &run.shell])
@@ -185,8 +198,27 @@ fn measure(name: &str, path: &Path, netdiag: &Path, packets: usize, rounds: usiz
             }
         }
     }
+    remove(&written)?;
     table(name, packets, &runs);
     Ok(())
+}
+
+/// What is written, in memory if there is room for files there: how fast disks are is not the question.
+fn written() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let directory = if memory.is_dir() {
+        memory
+    } else {
+        Path::new("target/bench")
+    };
+    directory.join(format!("netdiag-bench-{}.pcap", std::process::id()))
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// The same packets as pcapng, names of pods, and a snapshot of nothing.
