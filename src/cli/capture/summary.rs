@@ -158,7 +158,7 @@ impl Form {
             );
             writeln!(cx.out, "{}", style.warn(&line))?;
         }
-        let shown = flows.sorted().take(most);
+        let shown = flows.largest(most);
         let rows: Vec<Vec<String>> = shown
             .map(|(key, flow)| row(&key, flow, self.names.as_deref()))
             .collect();

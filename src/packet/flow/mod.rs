@@ -112,17 +112,28 @@ impl Flows {
 
     /// The flows, those of most bytes first.
     pub fn sorted(&self) -> Sorted<'_> {
+        self.largest(usize::MAX)
+    }
+
+    /// So many flows at most, those of most bytes first.
+    pub fn largest(&self, most: usize) -> Sorted<'_> {
         // What is compared is looked up once a row.
-        let place = |row: u32| {
-            let (_, flow) = self.table.get(row)?;
-            Some((Reverse(flow.bytes()), flow.number, row))
-        };
-        let mut rows: Vec<_> = self.table.rows().filter_map(place).collect();
-        rows.sort_unstable();
+        let mut places: Vec<_> = self.table.rows().filter_map(|row| self.place(row)).collect();
+        if most < places.len() {
+            places.select_nth_unstable(most);
+            places.truncate(most);
+        }
+        places.sort_unstable();
         Sorted {
             table: &self.table,
-            rows: rows.into_iter(),
+            places: places.into_iter(),
         }
+    }
+
+    /// Where the flow of a row stands among others.
+    fn place(&self, row: u32) -> Option<Place> {
+        let (_, flow) = self.table.get(row)?;
+        Some((Reverse(flow.bytes()), flow.number, row))
     }
 
     /// The flow of a key.
@@ -139,18 +150,21 @@ impl Flows {
     }
 }
 
+/// What flows are sorted by: their bytes, their first packets, their rows.
+type Place = (Reverse<u64>, u64, u32);
+
 /// Flows in an order.
 #[derive(Debug)]
 pub struct Sorted<'a> {
     table: &'a Table<(Short, Flow)>,
-    rows: std::vec::IntoIter<(Reverse<u64>, u64, u32)>,
+    places: std::vec::IntoIter<Place>,
 }
 
 impl<'a> Iterator for Sorted<'a> {
     type Item = (Key, &'a Flow);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let row = self.table.get(self.rows.next()?.2)?;
+        let row = self.table.get(self.places.next()?.2)?;
         Some((self.table.key(row).key(), &row.1))
     }
 }

@@ -19,9 +19,18 @@ impl Flows {
         let mut findings: Vec<Finding> = self.questions.findings().collect();
         findings.extend(self.complaints.findings());
         let end = self.last.unwrap_or_default();
-        for (key, flow) in self.sorted() {
-            findings.extend(judge(&key, flow, end));
-        }
+        // Few of many: only they are sorted, as flows are.
+        let mut wrong: Vec<_> = self
+            .table
+            .rows()
+            .filter_map(|number| {
+                let row = self.table.get(number)?;
+                let finding = judge(&self.table.key(row).key(), &row.1, end)?;
+                Some((self.place(number)?, finding))
+            })
+            .collect();
+        wrong.sort_by_key(|(place, _)| *place);
+        findings.extend(wrong.into_iter().map(|(_, finding)| finding));
         findings
     }
 }

@@ -289,6 +289,9 @@ fn parts_of_a_capture_are_counted_apart() {
             for (key, flow) in whole.sorted() {
                 assert_eq!(flows.get(&key), Some(flow), "{key:?}");
             }
+            for most in [0, 1, 20, flows.len(), usize::MAX] {
+                assert!(flows.largest(most).eq(whole.sorted().take(most)), "{most}");
+            }
         }
     }
 }

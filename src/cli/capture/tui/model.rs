@@ -110,7 +110,7 @@ impl Model {
         if self.paused {
             return;
         }
-        self.listed = self.flows.sorted().take(LISTED).map(|(key, _)| key).collect();
+        self.listed = self.flows.largest(LISTED).map(|(key, _)| key).collect();
         if self.picked.is_none_or(|picked| !self.listed.contains(&picked)) {
             self.picked = self.listed.first().copied();
         }
