@@ -8,7 +8,7 @@ use std::{env, thread};
 
 use netdiag::diagnose::Finding;
 use netdiag::state::{Fact, NodeState, Objects, Snapshot};
-use netdiag_lab::kinds::{Network, System, systems};
+use netdiag_lab::kinds::{Network, Probe, System, Way, systems};
 use netdiag_lab::{Random, or_skip, ovs, wait_until};
 
 use self::harms::{Harm, chosen};
@@ -278,6 +278,35 @@ fn what_chance_has_shown_is_mended_by_what_is_printed() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     if let Some(cases) = env::var("NETDIAG_CHANCE").ok().and_then(|text| text.parse().ok()) {
         explored(cases);
+    }
+}
+
+/// Nobody remembers the address: who asks for it is told what the answers lack.
+#[test]
+fn what_answers_lack_is_told_to_who_asks() {
+    let Some(site) = Site::up(named("vxlan over a group")) else {
+        return;
+    };
+    let sh = |node: &str, script: &str| ovs::sh(site.network.lab().node(node), script).unwrap();
+    sh(
+        "n2",
+        "ip route del 192.168.90.0/24; ip route add unreachable 192.168.90.0/24",
+    );
+    sh("n1", "ip neigh flush dev vx0");
+    sh("n3", "ip neigh flush dev vx0");
+    let to_n2 = |way: &&Way| way.probe == Probe::Ping("10.42.0.2".into());
+    let ways: Vec<_> = site.network.ways().iter().filter(to_n2).cloned().collect();
+    let told = traced(&ways, &site.nodes());
+    assert_eq!(told.len(), ways.len());
+    for why in told {
+        let commands: Vec<_> = why.commands.iter().filter(|command| !command.looks).collect();
+        assert!(!commands.is_empty(), "{}", why.finding.title);
+        assert!(
+            commands
+                .iter()
+                .all(|command| command.node.as_deref() == Some("n2")),
+            "{commands:?}"
+        );
     }
 }
 

@@ -1,5 +1,7 @@
 //! Open vSwitch in user space, with a tunnel to every other host.
 
+use std::time::Duration;
+
 use super::{Draft, PodSite, attach::on_bridge};
 use crate::{NodePlan, Plan};
 
@@ -61,6 +63,8 @@ impl OpenVswitch {
         }
         let mut draft = draft
             .pods(pods)
+            // Where many labs run at once, a switch in user space waits for its turn.
+            .settles_within(Duration::from_secs(30))
             .pings("h1", "192.168.70.12")
             .pings("h1/c1", "172.17.1.2")
             .pings("h1/c1", "172.17.2.1")
