@@ -87,7 +87,8 @@ impl Draft {
     pub fn new(plan: Plan) -> Self {
         Self {
             plan,
-            settles_within: Duration::from_secs(5),
+            // Without daemons it takes none, but where many labs run at once.
+            settles_within: Duration::from_secs(15),
             ..Self::default()
         }
     }
