@@ -12,6 +12,17 @@ pub struct Mix {
     pub seed: u64,
 }
 
+/// A capture file of such traffic.
+pub fn file_of(mix: Mix) -> Vec<u8> {
+    let mut file = Vec::new();
+    // Memory takes all that is written.
+    let _ = write(mix, |bytes| {
+        file.extend_from_slice(bytes);
+        Ok(())
+    });
+    file
+}
+
 /// A capture file of such traffic, written piece by piece.
 pub fn write(mix: Mix, mut write: impl FnMut(&[u8]) -> std::io::Result<()>) -> std::io::Result<()> {
     const PORTS: [u16; 8] = [9000, 7001, 8088, 9191, 7777, 9300, 8899, 7443];

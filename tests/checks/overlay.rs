@@ -106,7 +106,8 @@ fn of_three() -> Vec<Row> {
 fn mended(network: &Network, (node, script, id, at): &Row, is_number_kept: bool) -> Option<String> {
     ovs::sh(network.lab().node(node), script).unwrap();
     thread::sleep(Duration::from_millis(500));
-    if network.broken().is_empty() {
+    let works = || network.broken().is_empty();
+    if wait_until("packets through", Duration::from_secs(5), works).is_ok() {
         return Some(format!("{script}: it works, broken as it is"));
     }
     let findings = findings(network);

@@ -281,18 +281,13 @@ fn long_captures_are_joined_in_temporary_files() {
 
 #[test]
 fn threads_change_nothing() {
-    let mut bytes = Vec::new();
     let mix = Mix {
         packets: 20_000,
         pods: 300,
         flows: 2_000,
         seed: 4,
     };
-    traffic::write(mix, |part| {
-        bytes.extend_from_slice(part);
-        Ok(())
-    })
-    .unwrap();
+    let bytes = traffic::file_of(mix);
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), &bytes).unwrap();
     let directory = tempfile::tempdir().unwrap();

@@ -51,17 +51,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("flows", 4000, 200_000),
     ] {
         let path = directory.join(format!("{name}-{packets}.pcap"));
+        let mix = Mix {
+            packets,
+            pods,
+            flows,
+            seed: 1,
+        };
         if !path.exists() {
-            let seed = 1;
-            generate(
-                &path,
-                Mix {
-                    packets,
-                    pods,
-                    flows,
-                    seed,
-                },
-            )?;
+            generate(&path, mix)?;
         }
         measure(name, &path, &netdiag, packets, rounds)?;
     }

@@ -204,19 +204,13 @@ fn fragments_of_a_tunnel() {
 
 #[test]
 fn healthy_traffic_has_no_findings() {
-    let mut file = Vec::new();
     let mix = Mix {
         packets: 3000,
         pods: 40,
         flows: 3000,
         seed: 9,
     };
-    traffic::write(mix, |bytes| {
-        file.extend_from_slice(bytes);
-        Ok(())
-    })
-    .unwrap();
-    let mut reader = Reader::new(Box::new(std::io::Cursor::new(file))).unwrap();
+    let mut reader = Reader::new(Box::new(std::io::Cursor::new(traffic::file_of(mix)))).unwrap();
     let (mut flows, mut stack, decoder) = (Flows::default(), Stack::default(), Decoder::default());
     while let Some((packet, _)) = reader.next_packet().unwrap() {
         decoder.decode(packet.data, packet.link, packet.wire_len, &mut stack);
@@ -358,19 +352,13 @@ fn usual_packets_have_the_flows_of_their_layers() {
 /// So that counting is quick: of what pods mostly send, no layers are asked for.
 #[test]
 fn traffic_of_clusters_is_usual() {
-    let mut file = Vec::new();
     let mix = Mix {
         packets: 1000,
         pods: 40,
         flows: 1000,
         seed: 3,
     };
-    let write = |bytes: &[u8]| {
-        file.extend_from_slice(bytes);
-        Ok(())
-    };
-    traffic::write(mix, write).unwrap();
-    let mut reader = Reader::new(Box::new(std::io::Cursor::new(file))).unwrap();
+    let mut reader = Reader::new(Box::new(std::io::Cursor::new(traffic::file_of(mix)))).unwrap();
     let decoder = Decoder::default();
     while let Some((packet, _)) = reader.next_packet().unwrap() {
         assert!(super::usual::packed(&packet, &decoder).is_some(), "{packet:02x?}");
